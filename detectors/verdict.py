@@ -1,0 +1,142 @@
+"""Step 6 of 7: what the core can say. Verdicts, their reasons, and the effects that follow.
+
+The core only *says* these things; the shell's sinks carry them out.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+
+class Reason(StrEnum):
+    """Why a verdict is what it is. `NOTHING` is a reason too: silence is a decision."""
+
+    NOTHING = "nothing"
+    EXCESS = "excess"
+    VOLUME = "volume"
+    DRIP = "drip"
+    COVERAGE = "coverage"
+    SWEEP = "sweep"
+    SLICING = "slicing"
+    COLLUSION = "collusion"
+    SCOPE = "scope"
+    QUOTA = "quota"
+    CANARY = "canary"
+    MULTIVARIATE = "multivariate"
+
+
+class Level(StrEnum):
+    """The rungs of the ladder, from nothing to the strongest."""
+
+    NOTHING = "nothing"
+    WATCH = "watch"
+    ALERT = "alert"
+    THROTTLE = "throttle"
+    SUSPEND = "suspend"
+
+
+Severity = Literal["low", "medium", "high", "critical"]
+AlertChange = Literal["create", "update", "close"]
+Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
+
+
+class ReasonDetail(Struct, frozen=True, kw_only=True):
+    """One reason in numbers: what was seen, what was expected, and how improbable that is."""
+
+    detector: str
+    reason: Reason
+    feature: Annotated[str, Meta(description="glossary name, such as new_participants")]
+    window_seconds: int
+    observed: float
+    expected: float
+    p_value: Annotated[float, Meta(gt=0.0, le=1.0)]
+    share: Annotated[Ratio, Meta(description="of the whole evidence; all shares sum to 1")]
+
+
+class Coverage(Struct, frozen=True, kw_only=True):
+    """The share of the cohort an institution holds of one dataset, before and after."""
+
+    dataset: str
+    before_ratio: float
+    after_ratio: float
+    held_participants: int
+    kind: Annotated[
+        Literal["exact", "upper_bound"],
+        Meta(description="upper_bound where events named counts, not participants"),
+    ]
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """One incident of one institution, as it stands now. The same incident keeps its id."""
+
+    alert_id: str
+    change: AlertChange
+    revision: Annotated[int, Meta(ge=1, description="1 at creation, one more at each update")]
+    institution: str
+    at_ms: Annotated[int, Meta(description="event time of this statement")]
+    started_ms: Annotated[int, Meta(description="event time at which the window began")]
+    level: Level
+    severity: Severity
+    confidence: Ratio
+    p_value: float
+    sentence: str
+    reasons: tuple[ReasonDetail, ...]
+    coverage: tuple[Coverage, ...]
+    taken_participants: Annotated[int, Meta(description="new participants in this incident")]
+    top_user: str | None
+    top_user_share: float
+    top_project: str | None
+    sample_event_ids: tuple[str, ...]
+    trigger_event_id: str
+    config_hash: str
+    reference_version: str
+
+
+class Verdict(Struct, frozen=True, kw_only=True):
+    """What one evaluation concluded; most conclude `NOTHING`."""
+
+    level: Level
+    p_value: float
+    reasons: tuple[ReasonDetail, ...]
+
+
+class RaiseAlert(Struct, frozen=True, kw_only=True, tag=True):
+    """Tell people: create, update or close (see `alert.change`)."""
+
+    alert: Alert
+
+
+class Suspend(Struct, frozen=True, kw_only=True, tag=True):
+    """Ask for a suspension; the shell decides by its mode whether it is a dry run."""
+
+    suspension_id: str
+    alert_id: str
+    institution: str
+    scope: Literal["user", "project", "institution"]
+    subject: str
+    at_ms: int
+    expires_ms: int
+    reason_text: Annotated[str, Meta(description="plain words for the researcher")]
+
+
+class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
+    """One institution's closed day, from which the peer reference is built."""
+
+    institution: str
+    group: str
+    day: Annotated[int, Meta(description="days since the epoch, UTC")]
+    age_days: int
+    quantiles: Annotated[
+        dict[str, float], Meta(description="own frozen upper quantile, by window")
+    ]
+    maxima: Annotated[dict[str, float], Meta(description="the day's maximum, by window")]
+    scores: Annotated[dict[str, float], Meta(description="the day's highest score, by detector")]
+    peaks: Annotated[
+        dict[str, tuple[float, ...]],
+        Meta(description="highest scores of the incidents that ended this day, by detector"),
+    ]
+    trusted: Annotated[bool, Meta(description="False while under suspicion")]
+
+
+Effect = RaiseAlert | Suspend | DailySummary
