@@ -1,0 +1,171 @@
+"""Step 3 of 7: what was taken -> sliding sums over 5 min, 1 h, 1 d, 7 d and 30 d of event time.
+
+    5 min   |#|                       the open bucket
+    1 h     |###########|#|           and the eleven 5-minute buckets before it
+    1 d     |.... 23 hours ....|##|   the open hour and the 23 before
+    7 d, 30 d                         today and the 6 or 29 days before, UTC
+
+All amounts are integers, so adding and later subtracting a bucket is exact.
+"""
+
+from enum import IntEnum
+from typing import Final
+
+from msgspec import Struct, field
+
+BUCKET_MS: Final = 300_000
+BUCKETS_PER_HOUR: Final = 12
+BUCKETS_PER_DAY: Final = 288
+HOURS_PER_DAY: Final = 24
+DAY_MS: Final = 86_400_000
+
+
+class Window(IntEnum):
+    """The sliding windows; the value is the index into `Windows.sums`."""
+
+    MINUTES_5 = 0
+    HOUR = 1
+    DAY = 2
+    WEEK = 3
+    MONTH = 4
+
+
+WINDOW_SECONDS: Final = (300, 3_600, 86_400, 604_800, 2_592_000)
+WINDOW_NAMES: Final = ("5m", "1h", "1d", "7d", "30d")
+WEEK_DAYS: Final = 7
+MONTH_DAYS: Final = 30
+
+
+class Measure(IntEnum):
+    """What is added up; the value is the index into every amounts list."""
+
+    REQUESTS = 0
+    BYTES = 1
+    ROWS = 2
+    READ = 3  # participants read, repeats included
+    NEW = 4  # participants never held before, approved exports left out
+    DENIED = 5
+    OFF_HOURS = 6  # new participants taken at night or at the weekend
+    WALKED = 7  # new participants that continue an ascending walk through the ids
+    CELLS = 8  # participants x fields
+
+
+MEASURES_COUNT: Final = len(Measure)
+
+
+def zeros() -> list[int]:
+    """Return an amounts list of nothing."""
+    return [0] * MEASURES_COUNT
+
+
+class WindowsState(Struct, kw_only=True):
+    """Closed buckets by index since the epoch, and the open one."""
+
+    bucket: int = -1
+    open: list[int] = field(default_factory=zeros)
+    buckets: dict[int, list[int]] = field(default_factory=dict)
+    hours: dict[int, list[int]] = field(default_factory=dict)
+    days: dict[int, list[int]] = field(default_factory=dict)
+
+
+def _add(into: list[int], amounts: list[int]) -> None:
+    for index, amount in enumerate(amounts):
+        if amount:
+            into[index] += amount
+
+
+def _subtract(from_: list[int], amounts: list[int]) -> None:
+    for index, amount in enumerate(amounts):
+        if amount:
+            from_[index] -= amount
+
+
+class Windows:
+    """Sliding sums of every `Measure` over every `Window`.
+
+    >>> windows = Windows(WindowsState())
+    >>> amounts = zeros()
+    >>> amounts[Measure.NEW] = 5
+    >>> windows.add(0, amounts)
+    >>> windows.add(40 * 60_000, amounts)
+    >>> [windows.total(window, Measure.NEW) for window in Window]
+    [5, 10, 10, 10, 10]
+    """
+
+    __slots__ = ("state", "sums")
+
+    def __init__(self, state: WindowsState) -> None:
+        """Rebuild the sums of closed buckets from the state."""
+        self.state = state
+        self.sums = [zeros() for _ in Window]
+        for amounts in state.buckets.values():
+            _add(self.sums[Window.HOUR], amounts)
+        for amounts in state.hours.values():
+            _add(self.sums[Window.DAY], amounts)
+        week_first = state.bucket // BUCKETS_PER_DAY - WEEK_DAYS + 1
+        for day, amounts in state.days.items():
+            _add(self.sums[Window.MONTH], amounts)
+            if day >= week_first:
+                _add(self.sums[Window.WEEK], amounts)
+
+    def total(self, window: Window, measure: Measure) -> int:
+        """Return the amount of `measure` within `window`, the open bucket included."""
+        return self.sums[window][measure] + self.state.open[measure]
+
+    def advance(self, at_ms: int) -> None:
+        """Close buckets so that the open one holds `at_ms`; time never turns back."""
+        bucket = at_ms // BUCKET_MS
+        state = self.state
+        if bucket <= state.bucket:
+            return
+        if state.bucket >= 0:
+            if any(state.open):
+                self._store(state.bucket, state.open)
+                state.open = zeros()
+            self._evict(bucket)
+        state.bucket = bucket
+
+    def add(self, at_ms: int, amounts: list[int]) -> None:
+        """Count `amounts` at `at_ms`; a late one counts in its own bucket while that is kept."""
+        self.advance(at_ms)
+        bucket = at_ms // BUCKET_MS
+        state = self.state
+        oldest_day = state.bucket // BUCKETS_PER_DAY - MONTH_DAYS + 1
+        if bucket == state.bucket or bucket // BUCKETS_PER_DAY < oldest_day:
+            # Older than every window: it counts now, for no taking may go unseen.
+            _add(state.open, amounts)
+        else:
+            self._store(bucket, amounts)
+
+    def _store(self, bucket: int, amounts: list[int]) -> None:
+        state = self.state
+        now = state.bucket
+        hour, day = bucket // BUCKETS_PER_HOUR, bucket // BUCKETS_PER_DAY
+        if bucket > now - BUCKETS_PER_HOUR:
+            _add(state.buckets.setdefault(bucket, zeros()), amounts)
+            _add(self.sums[Window.HOUR], amounts)
+        if hour > now // BUCKETS_PER_HOUR - HOURS_PER_DAY:
+            _add(state.hours.setdefault(hour, zeros()), amounts)
+            _add(self.sums[Window.DAY], amounts)
+        _add(state.days.setdefault(day, zeros()), amounts)
+        _add(self.sums[Window.MONTH], amounts)
+        if day > now // BUCKETS_PER_DAY - WEEK_DAYS:
+            _add(self.sums[Window.WEEK], amounts)
+
+    def _evict(self, bucket: int) -> None:
+        """Drop what falls out of each window when `bucket` becomes the open one."""
+        state = self.state
+        for old in [key for key in state.buckets if key <= bucket - BUCKETS_PER_HOUR]:
+            _subtract(self.sums[Window.HOUR], state.buckets.pop(old))
+        hour = bucket // BUCKETS_PER_HOUR
+        if hour != state.bucket // BUCKETS_PER_HOUR:
+            for old in [key for key in state.hours if key <= hour - HOURS_PER_DAY]:
+                _subtract(self.sums[Window.DAY], state.hours.pop(old))
+        day, before = bucket // BUCKETS_PER_DAY, state.bucket // BUCKETS_PER_DAY
+        if day == before:
+            return
+        for key in state.days:
+            if before - WEEK_DAYS < key <= day - WEEK_DAYS:
+                _subtract(self.sums[Window.WEEK], state.days[key])
+        for old in [key for key in state.days if key <= day - MONTH_DAYS]:
+            _subtract(self.sums[Window.MONTH], state.days.pop(old))
