@@ -120,22 +120,28 @@ class Suspend(Struct, frozen=True, kw_only=True, tag=True):
     reason_text: Annotated[str, Meta(description="plain words for the researcher")]
 
 
+class Run(Struct, frozen=True, kw_only=True):
+    """Consecutive days on which one channel was strange: one exceedance, however long it lasts."""
+
+    first_day: int
+    peak: float
+
+
 class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
-    """One institution's closed day, from which the peer reference is built."""
+    """One institution's closed days, from which the peer reference is built."""
 
     institution: str
     group: str
-    day: Annotated[int, Meta(description="days since the epoch, UTC")]
+    day: Annotated[int, Meta(description="the last closed day, days since the epoch, UTC")]
+    days_count: Annotated[int, Meta(ge=1, description="days closed at once; silent ones count")]
     age_days: int
-    quantiles: Annotated[
-        dict[str, float], Meta(description="own frozen upper quantile, by window")
+    usual: Annotated[
+        tuple[float, ...], Meta(description="own upper quantile per learnt window")
     ]
-    maxima: Annotated[dict[str, float], Meta(description="the day's maximum, by window")]
-    scores: Annotated[dict[str, float], Meta(description="the day's highest score, by detector")]
-    peaks: Annotated[
-        dict[str, tuple[float, ...]],
-        Meta(description="highest scores of the incidents that ended this day, by detector"),
+    runs: Annotated[
+        dict[str, Run], Meta(description="by channel: what was strange on these days")
     ]
+    held_participants: int
     trusted: Annotated[bool, Meta(description="False while under suspicion")]
 
 

@@ -1,0 +1,122 @@
+"""Step 3 of 7: participants of an event -> who is new, who is now held, what was approved.
+
+The ledger of one institution: per dataset exactly who it holds. "New" means never held before
+in any dataset: what counts is how much of the cohort an institution has, not how often it reads.
+"""
+
+from typing import Final
+
+from msgspec import Struct, field
+from pyroaring import BitMap64
+
+from detectors.cohort import Holding, bitmap_of, empty_holding, take
+from detectors.event import AccessEvent
+from detectors.register import Exemption, Institution, covers
+
+# What lies beyond `datasets_max` is pooled under this name, which no real dataset can bear.
+OTHER_DATASETS: Final = "\N{HORIZONTAL ELLIPSIS}other"
+
+
+class LedgerState(Struct, kw_only=True):
+    """Holdings per dataset and the use of each exemption."""
+
+    holdings: dict[str, Holding] = field(default_factory=dict)
+    held_participants: int = 0
+    exempted: dict[str, int] = field(default_factory=dict)
+
+
+class Taken(Struct, frozen=True, kw_only=True):
+    """What one event took."""
+
+    read: int
+    new: int
+    exempted: int
+    named: bool
+    ids: BitMap64 | None
+
+
+NOBODY: Final = Taken(read=0, new=0, exempted=0, named=True, ids=None)
+
+
+class Ledger:
+    """Who one institution holds.
+
+    >>> from detectors.event import Participants
+    >>> ledger = Ledger(LedgerState(), Institution(id="i"), datasets_max=4, cohort_size=100)
+    >>> event = AccessEvent(id="e", time=0, institution="i", dataset="d",
+    ...     participants=Participants(ranges=[(0, 9)]))
+    >>> ledger.take(event, at_ms=0).new, ledger.take(event, at_ms=1).new
+    (10, 0)
+    """
+
+    __slots__ = ("cohort_size", "datasets_max", "entry", "state")
+
+    def __init__(
+        self, state: LedgerState, entry: Institution, *, datasets_max: int, cohort_size: int
+    ) -> None:
+        """Keep the books of one institution against its register entry."""
+        self.state = state
+        self.entry = entry
+        self.datasets_max = datasets_max
+        self.cohort_size = cohort_size
+
+    def take(self, event: AccessEvent, *, at_ms: int) -> Taken:
+        """Book what a successful event took and return it."""
+        ids = bitmap_of(event.participants) if event.participants is not None else None
+        if ids is None:
+            return self._take_counted(event, at_ms=at_ms)
+        read = len(ids)
+        dataset = self._dataset(event.dataset)
+        new_ids = take(self.state.holdings[dataset], ids)
+        if new_ids and len(self.state.holdings) > 1:
+            new_ids = self._held_nowhere_else(new_ids, dataset=dataset)
+        new = len(new_ids)
+        self.state.held_participants += new
+        exempted = self._exempt(event, new, at_ms=at_ms) if new else 0
+        return Taken(read=read, new=new - exempted, exempted=exempted, named=True, ids=ids)
+
+    def _take_counted(self, event: AccessEvent, *, at_ms: int) -> Taken:
+        """Book a count: an upper bound, since nobody knows whose data it was."""
+        counted = event.participants.count if event.participants is not None else None
+        read = min(self.cohort_size, event.rows if counted is None else counted)
+        if not read:
+            return NOBODY
+        holding = self.state.holdings[self._dataset(event.dataset)]
+        holding.counted_participants = min(
+            self.cohort_size, holding.counted_participants + read
+        )
+        exempted = self._exempt(event, read, at_ms=at_ms)
+        return Taken(read=read, new=read - exempted, exempted=exempted, named=False, ids=None)
+
+    def _dataset(self, name: str) -> str:
+        holdings = self.state.holdings
+        if name in holdings:
+            return name
+        if len(holdings) >= self.datasets_max:
+            name = OTHER_DATASETS
+        holdings.setdefault(name, empty_holding())
+        return name
+
+    def _held_nowhere_else(self, ids: BitMap64, *, dataset: str) -> BitMap64:
+        for name, holding in self.state.holdings.items():
+            if name != dataset:
+                ids = ids - holding.base - holding.recent
+        return ids
+
+    def _exempt(self, event: AccessEvent, new: int, *, at_ms: int) -> int:
+        """Return how many of `new` an approved exemption covers, and book its use."""
+        left = new
+        for exemption in self.entry.exemptions:
+            if covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project):
+                left -= self._use(exemption, left)
+                if not left:
+                    break
+        return new - left
+
+    def _use(self, exemption: Exemption, wanted: int) -> int:
+        if exemption.participants_max is None:
+            return wanted
+        used = self.state.exempted.get(exemption.id, 0)
+        covered = min(wanted, max(0, exemption.participants_max - used))
+        self.state.exempted[exemption.id] = used + covered
+        return covered

@@ -1,0 +1,82 @@
+"""Step 4 of 7: features -> score. Quota: absolute limits, the rule nobody can teach.
+
+Catches whatever passes a declared limit, however slowly the institution was taught.
+Misses everything below its limits; it knows no institution's habits.
+
+Source: the export limits that operators of research platforms set by hand; see docs/detectors/.
+A rule: its score is the ratio of the amount to the limit, and it bypasses calibration.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from detectors.detector import Score
+from detectors.features.vector import Features
+from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS, Measure, Window
+from detectors.verdict import Reason
+
+Limit = Annotated[int | None, Meta(ge=1)]
+
+
+class QuotaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The limits; an absent one does not limit."""
+
+    new_participants_hour_max: Limit = None
+    new_participants_day_max: Limit = None
+    new_participants_month_max: Limit = None
+    bytes_day_max: Limit = None
+    rows_day_max: Limit = None
+
+
+class Quota:
+    """Amounts over their limits.
+
+    >>> from detectors.features.windows import Windows, WindowsState, zeros
+    >>> windows = Windows(WindowsState())
+    >>> amounts = zeros(); amounts[Measure.NEW] = 300
+    >>> windows.add(0, amounts)
+    >>> features = Features(at_ms=0, windows=windows, new=(300,) * 4, usual=(0.0,) * 4,
+    ...     history_days=0, named=True, held_participants=300, cohort_size=1_000, hour_bytes=0)
+    >>> [score.value for score in Quota(QuotaConfig(new_participants_day_max=200)).score(features)]
+    [1.5]
+    """
+
+    __slots__ = ("_limits", "config")
+
+    def __init__(self, config: QuotaConfig) -> None:
+        """List the limits that are set."""
+        self.config = config
+        declared: tuple[tuple[Window, Measure, str, int | None], ...] = (
+            (Window.HOUR, Measure.NEW, "new_participants", config.new_participants_hour_max),
+            (Window.DAY, Measure.NEW, "new_participants", config.new_participants_day_max),
+            (Window.MONTH, Measure.NEW, "new_participants", config.new_participants_month_max),
+            (Window.DAY, Measure.BYTES, "bytes", config.bytes_day_max),
+            (Window.DAY, Measure.ROWS, "rows", config.rows_day_max),
+        )
+        self._limits = tuple(
+            (window, measure, feature, limit)
+            for window, measure, feature, limit in declared
+            if limit is not None
+        )
+
+    def score(self, features: Features) -> tuple[Score, ...]:
+        """Return one score a limit that is passed."""
+        found = []
+        for window, measure, feature, limit in self._limits:
+            observed = features.windows.total(window, measure)
+            if observed > limit:
+                found.append(
+                    Score(
+                        channel=f"quota/{feature}/{WINDOW_NAMES[window]}",
+                        detector="quota",
+                        reason=Reason.QUOTA,
+                        feature=feature,
+                        window_seconds=WINDOW_SECONDS[window],
+                        value=observed / limit,
+                        observed=float(observed),
+                        expected=float(limit),
+                        rule=True,
+                    )
+                )
+        return tuple(found)

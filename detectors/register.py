@@ -1,0 +1,88 @@
+"""What was approved, for whom and until when: the register that judgements are held against.
+
+Everything in it carries the event time from which and until which it holds, so that replay
+and the running worker read the same approval for the same event.
+"""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from detectors.event import InstitutionId
+
+Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An approved project: what it may read, how much of the cohort, and until when."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    datasets: Annotated[
+        tuple[str, ...], Meta(description="approved datasets; empty: any")
+    ] = ()
+    fields: Annotated[tuple[str, ...], Meta(description="approved fields; empty: any")] = ()
+    participants_max: Annotated[
+        int | None, Meta(ge=0, description="how many distinct participants it may hold")
+    ] = None
+    valid_from: Instant | None = None
+    valid_to: Instant | None = None
+
+
+class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An approved exception, such as a bulk export. It never lifts a hard quota."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    valid_from: Instant
+    valid_to: Instant
+    participants_max: Annotated[
+        int | None, Meta(ge=0, description="new participants it covers; absent: all of them")
+    ] = None
+    dataset: Annotated[str | None, Meta(description="only this dataset; absent: any")] = None
+    project: Annotated[str | None, Meta(description="only this project; absent: any")] = None
+    approver: str | None = None
+
+
+class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One institution's entry."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=128)]
+    group: Annotated[str, Meta(description="peers it is compared with")] = "default"
+    jurisdiction: str | None = None
+    contact: str | None = None
+    participants_max: Annotated[
+        int | None, Meta(ge=0, description="how many distinct participants it may hold")
+    ] = None
+    projects: tuple[Project, ...] = ()
+    exemptions: tuple[Exemption, ...] = ()
+
+
+class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole register, as a file holds it."""
+
+    institutions: tuple[Institution, ...] = ()
+
+    def entry(self, institution: InstitutionId) -> Institution:
+        """Return the entry of `institution`; an empty one for an unknown institution.
+
+        >>> Register().entry(InstitutionId("oxford")).group
+        'default'
+        """
+        for entry in self.institutions:
+            if entry.id == institution:
+                return entry
+        return Institution(id=institution)
+
+
+def instant_ms(instant: datetime) -> int:
+    """Return ms since the epoch."""
+    return int(instant.replace(microsecond=0).timestamp()) * 1000 + instant.microsecond // 1000
+
+
+def covers(exemption: Exemption, *, at_ms: int, dataset: str, project: str | None) -> bool:
+    """Tell whether an exemption applies to an event, its cap apart."""
+    return (
+        instant_ms(exemption.valid_from) <= at_ms < instant_ms(exemption.valid_to)
+        and exemption.dataset in (None, dataset)
+        and exemption.project in (None, project)
+    )
