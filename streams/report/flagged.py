@@ -1,0 +1,193 @@
+"""One flagged institution on the page: what it held over time, the alerts, and their numbers."""
+
+from html import escape
+from typing import Final
+
+from detectors.verdict import Alert, ReasonDetail
+from streams.report.chart import Mark, coverage_chart, frame_of
+from streams.report.record import Flagged, Report, Track, main_track, saved
+from streams.report.tables import table
+from streams.report.wording import moment, number, percent, plural, probability, span
+
+_TRACKS_MAX: Final = 4
+_ALERTS_SHOWN_MAX: Final = 12
+_ZOOM_MARGIN_RATIO: Final = 0.35
+_ZOOM_MS_MIN: Final = 30 * 60_000
+# Zooming in on most of the record would only draw it twice.
+_ZOOM_OF_WHOLE_MAX: Final = 0.6
+
+
+def flagged_section(flagged: Flagged, *, report: Report, number_on_page: int) -> str:
+    """Return the section of one institution."""
+    name = escape(flagged.institution)
+    return (
+        f'<section id="flagged-{number_on_page}"><h2>{name}</h2>'
+        f"{_sentence(flagged.alerts[0])}{_facts(flagged)}"
+        f"{_figures(flagged, report=report, number_on_page=number_on_page)}"
+        f"{_reasons(flagged.alerts[0])}{_evidence(flagged.alerts[0])}"
+        f"{_suspensions(flagged)}{_history(flagged)}</section>"
+    )
+
+
+def _sentence(alert: Alert) -> str:
+    return (
+        f'<p class="sentence"><time>{moment(alert.at_ms)} '
+        f'<span class="badge {alert.severity}">{alert.severity}</span></time>'
+        f"{escape(alert.sentence)}</p>"
+    )
+
+
+def _facts(flagged: Flagged) -> str:
+    first = flagged.alerts[0]
+    kept = saved(flagged)
+    facts = [("from its first event to the alert", span(first.at_ms - first.started_ms))]
+    if flagged.truth:
+        facts = [
+            ("what it really was", flagged.truth.scenario),
+            ("from the theft's start to the alert", span(first.at_ms - flagged.truth.started_ms)),
+        ]
+    if kept:
+        facts += [
+            ("taken when the alert came", number(kept.before_participants)),
+            ("taken after it", number(kept.after_participants)),
+            ("not yet taken at the alert", percent(kept.ratio)),
+        ]
+    cells = "".join(f"<div><dt>{term}</dt><dd>{escape(fact)}</dd></div>" for term, fact in facts)
+    return f'<dl class="facts">{cells}</dl>'
+
+
+def _figures(flagged: Flagged, *, report: Report, number_on_page: int) -> str:
+    main = main_track(flagged)
+    if main is None:
+        return "<p>Its events named no participants and no rows, so its coverage is unknown.</p>"
+    others = [track for track in flagged.tracks if track is not main]
+    others.sort(key=lambda track: (-track.held_last, track.dataset))
+    tracks = [main, *others[: _TRACKS_MAX - 1]]
+    whole = (report.first_ms, report.last_ms)
+    near = _near(flagged, whole)
+    charts = [_figure(flagged, tracks, whole, f"chart-{number_on_page}", "Over the whole record")]
+    if near is not None:
+        charts.append(
+            _figure(flagged, tracks[:1], near, f"near-{number_on_page}", "Around the alert")
+        )
+    return "".join(charts)
+
+
+def _near(flagged: Flagged, whole: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the span around the first incident, or None where the whole shows it well enough."""
+    first = flagged.alerts[0]
+    last_ms = max(alert.at_ms for alert in flagged.alerts if alert.alert_id == first.alert_id)
+    start_ms = max(flagged.truth.started_ms if flagged.truth else first.started_ms, whole[0])
+    end_ms = flagged.truth.ended_ms if flagged.truth else last_ms
+    margin_ms = max(_ZOOM_MS_MIN, int((end_ms - start_ms) * _ZOOM_MARGIN_RATIO))
+    near = (max(whole[0], start_ms - margin_ms), min(whole[1], end_ms + margin_ms))
+    if near[1] - near[0] > _ZOOM_OF_WHOLE_MAX * (whole[1] - whole[0]):
+        return None
+    return near
+
+
+def _figure(
+    flagged: Flagged, tracks: list[Track], bounds: tuple[int, int], chart_id: str, title: str
+) -> str:
+    frame = frame_of(tracks, first_ms=bounds[0], last_ms=bounds[1])
+    chart = coverage_chart(
+        tracks,
+        frame=frame,
+        marks=_marks(flagged),
+        chart_id=chart_id,
+        title=f"{title}: what {flagged.institution} held",
+    )
+    others = ", ".join(escape(track.dataset) for track in tracks[1:])
+    other_key = f' <span class="key key-other"></span> {others}' if others else ""
+    return (
+        f"<figure>{chart}<figcaption>{title}: share of the cohort held. "
+        f'<span class="key"></span> {escape(tracks[0].dataset)}{other_key} '
+        f'<span class="key key-saved"></span> taken after the alert</figcaption></figure>'
+    )
+
+
+def _marks(flagged: Flagged) -> list[Mark]:
+    first = flagged.alerts[0]
+    marks = [Mark(at_ms=first.at_ms, label="first alert", kind="alert")]
+    if flagged.truth:
+        marks.insert(0, Mark(at_ms=flagged.truth.started_ms, label="theft begins", kind="start"))
+    return marks
+
+
+def _reasons(alert: Alert) -> str:
+    rows = [
+        (
+            escape(detail.detector),
+            escape(detail.feature.replace("_", " ")),
+            span(detail.window_seconds * 1000) if detail.window_seconds else "one event",
+            number(detail.observed),
+            number(detail.expected),
+            _times(detail),
+            probability(detail.p_value),
+            percent(detail.share),
+        )
+        for detail in alert.reasons
+    ]
+    heads = (
+        "detector",
+        "what",
+        "window",
+        "#observed",
+        "#expected",
+        "#times",
+        "#by chance",
+        "#share of evidence",
+    )
+    return "<h3>Why</h3>" + table(heads, rows, caption="The reasons of the first alert in numbers.")
+
+
+def _times(detail: ReasonDetail) -> str:
+    if detail.expected <= 0:
+        return "none expected"
+    return f"{number(round(detail.observed / detail.expected, 1))} x"
+
+
+def _evidence(alert: Alert) -> str:
+    facts = []
+    if alert.top_user:
+        share = percent(alert.top_user_share)
+        facts.append(f"Most active user: <code>{escape(alert.top_user)}</code> ({share}).")
+    if alert.top_project:
+        facts.append(f"Project: <code>{escape(alert.top_project)}</code>.")
+    if alert.sample_event_ids:
+        ids = ", ".join(f"<code>{escape(event_id)}</code>" for event_id in alert.sample_event_ids)
+        facts.append(f"Events to look at: {ids}.")
+    return f"<p>{' '.join(facts)}</p>" if facts else ""
+
+
+def _suspensions(flagged: Flagged) -> str:
+    lines = "".join(
+        f"<li>{moment(asked.at_ms)}: {asked.scope} <code>{escape(asked.subject)}</code> until "
+        f"{moment(asked.expires_ms)}. Told to the researcher: {escape(asked.reason_text)}</li>"
+        for asked in flagged.suspensions
+    )
+    if not lines:
+        return ""
+    return f"<h3>Suspension that would follow (dry run)</h3><ul>{lines}</ul>"
+
+
+def _history(flagged: Flagged) -> str:
+    rows = [
+        (
+            moment(alert.at_ms),
+            escape(f"{alert.change} (revision {alert.revision})"),
+            f'<span class="badge {alert.severity}">{alert.severity}</span>',
+            escape(alert.sentence),
+            f"<code>{escape(alert.alert_id)}</code>",
+        )
+        for alert in flagged.alerts[:_ALERTS_SHOWN_MAX]
+    ]
+    left_out = len(flagged.alerts) - len(rows)
+    caption = f"The first {len(rows)} statements; {left_out:,} later ones are not shown."
+    listed = table(
+        ("event time", "what", "severity", "sentence", "alert id"),
+        rows,
+        caption=caption if left_out > 0 else "In event time.",
+    )
+    count = plural(len(flagged.alerts), "statement")
+    return f"<details><summary>All alerts and their updates ({count})</summary>{listed}</details>"

@@ -1,0 +1,122 @@
+"""What a report is made of: plain values, so that a page can be drawn from any source."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from detectors.verdict import Alert, Suspend
+
+
+class Track(Struct, frozen=True, kw_only=True):
+    """What one institution held of one dataset over event time: a step function."""
+
+    dataset: str
+    times_ms: Sequence[int]
+    held_participants: Sequence[int]
+    cohort_participants: int
+
+    def held_at(self, at_ms: int) -> int:
+        """Return how many participants were held at `at_ms`; 0 before the first sample."""
+        index = bisect_right(self.times_ms, at_ms)
+        return self.held_participants[index - 1] if index else 0
+
+    def ratio(self, held_participants: int) -> float:
+        """Return a count as a share of the cohort, at most the whole."""
+        return min(1.0, held_participants / max(1, self.cohort_participants))
+
+    @property
+    def held_last(self) -> int:
+        """Return what is held at the end."""
+        return self.held_participants[-1] if self.held_participants else 0
+
+
+class Truth(Struct, frozen=True, kw_only=True):
+    """What really happened, where a simulated world knows it."""
+
+    scenario: str
+    started_ms: int
+    ended_ms: int
+    haul_participants: int
+
+
+class Flagged(Struct, frozen=True, kw_only=True):
+    """One flagged institution: its alerts in order, what it held, what was asked for."""
+
+    institution: str
+    alerts: tuple[Alert, ...]
+    tracks: tuple[Track, ...]
+    suspensions: tuple[Suspend, ...] = ()
+    truth: Truth | None = None
+
+
+class Quiet(Struct, frozen=True, kw_only=True):
+    """One institution that was not flagged, and what it holds."""
+
+    institution: str
+    track: Track | None
+    events_count: int
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """Everything on the page."""
+
+    title: str
+    sources: tuple[str, ...]
+    first_ms: int
+    last_ms: int
+    events_count: int
+    rejects: dict[str, int]
+    institutions_count: int
+    flagged: tuple[Flagged, ...]
+    quiet: tuple[Quiet, ...]
+    config_hash: str
+    notes: tuple[str, ...] = ()
+
+
+class Saved(Struct, frozen=True, kw_only=True):
+    """How much of an incident's haul the first alert came in time for."""
+
+    before_participants: int
+    after_participants: int
+    from_truth: bool
+
+    @property
+    def ratio(self) -> float:
+        """Return the share of the haul that had not been taken when the alert came."""
+        haul = self.before_participants + self.after_participants
+        return self.after_participants / haul if haul else 0.0
+
+
+def main_track(flagged: Flagged) -> Track | None:
+    """Return the track of the dataset that the first alert is about, else the fullest one."""
+    named = {coverage.dataset: coverage for coverage in flagged.alerts[0].coverage}
+    tracks = [track for track in flagged.tracks if track.dataset in named] or flagged.tracks
+    if not tracks:
+        return None
+
+    def grown(track: Track) -> float:
+        coverage = named.get(track.dataset)
+        return coverage.after_ratio - coverage.before_ratio if coverage else 0.0
+
+    return max(tracks, key=lambda track: (grown(track), track.held_last, track.dataset))
+
+
+def saved(flagged: Flagged) -> Saved | None:
+    """Return what the first alert came in time for, summed over the datasets.
+
+    The haul runs from the start of the first incident to the end of the record, or over the known
+    theft: nothing was really stopped in a replay, so the rest of the taking is on record.
+    """
+    if not flagged.tracks:
+        return None
+    first = flagged.alerts[0]
+    truth = flagged.truth
+    start_ms = truth.started_ms if truth else first.started_ms
+    before = after = 0
+    for track in flagged.tracks:
+        at_alert = track.held_at(first.at_ms)
+        before += max(0, at_alert - track.held_at(start_ms - 1))
+        at_end = track.held_at(truth.ended_ms) if truth else track.held_last
+        after += max(0, at_end - at_alert)
+    return Saved(before_participants=before, after_participants=after, from_truth=truth is not None)

@@ -1,0 +1,87 @@
+"""Numbers as people read them: counts, shares, spans and moments. Always UTC, never locale."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+# Below one in a thousand a share is a claim about nothing; say so rather than "0.0 %".
+_SHARE_SMALLEST: Final = 0.001
+_SHARE_ONE_DECIMAL_BELOW: Final = 0.1
+_SPAN_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+
+
+def number(value: float) -> str:
+    """Return a number with thousands separated, and decimals only where they say something.
+
+    >>> number(41200), number(3.14159), number(0.0042), number(12.0)
+    ('41,200', '3.1', '0.0042', '12')
+    """
+    if value == int(value):
+        return f"{int(value):,}"
+    if abs(value) >= 1:
+        return f"{value:,.1f}"
+    return f"{value:.2g}"
+
+
+def percent(ratio: float) -> str:
+    """Return a share in percent.
+
+    >>> percent(0.384), percent(0.0525), percent(0.0), percent(0.0002)
+    ('38 %', '5.2 %', '0 %', '< 0.1 %')
+    """
+    if 0 < ratio < _SHARE_SMALLEST:
+        return "< 0.1 %"
+    if 0 < ratio < _SHARE_ONE_DECIMAL_BELOW:
+        return f"{ratio * 100:.1f} %"
+    return f"{ratio * 100:.0f} %"
+
+
+def moment(at_ms: int) -> str:
+    """Return an event time to the second.
+
+    >>> moment(1_700_000_000_123)
+    '2023-11-14 22:13:20 UTC'
+    """
+    return instant(at_ms).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def instant(at_ms: int) -> datetime:
+    """Return an event time as a date and time in UTC."""
+    return _EPOCH + timedelta(milliseconds=at_ms)
+
+
+def span(duration_ms: float) -> str:
+    """Return a duration in its two largest units.
+
+    >>> span(7_800_000), span(86_400_000 * 60), span(4_200), span(0)
+    ('2 h 10 min', '60 d', '4 s', '0 s')
+    """
+    left_seconds = int(abs(duration_ms) // 1000)
+    words: list[str] = []
+    for name, unit_seconds in _SPAN_UNITS:
+        count, left_seconds = divmod(left_seconds, unit_seconds)
+        if count:
+            words.append(f"{count} {name}")
+        elif words:
+            break
+    return " ".join(words[:2]) or "0 s"
+
+
+def probability(p_value: float) -> str:
+    """Return a tail probability as odds, which people read better than exponents.
+
+    >>> probability(0.2), probability(0.0004), probability(1e-12)
+    ('1 in 5', '1 in 2,500', 'under 1 in a billion')
+    """
+    if p_value < 1e-9:  # noqa: PLR2004 - the word in the sentence is the number
+        return "under 1 in a billion"
+    return f"1 in {round(1 / p_value):,}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a counted noun.
+
+    >>> plural(1, "alert"), plural(1200, "alert")
+    ('1 alert', '1,200 alerts')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

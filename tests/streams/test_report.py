@@ -1,0 +1,266 @@
+"""The HTML report: self-contained, honest, and the same bytes for the same events."""
+
+import re
+from html.parser import HTMLParser
+from typing import Final
+
+import msgspec
+import pytest
+
+from detectors.verdict import Alert, Coverage, Level, Reason, ReasonDetail, Suspend
+from streams.report.chart import Mark, coverage_chart, frame_of
+from streams.report.page import render
+from streams.report.record import Flagged, Quiet, Report, Track, Truth, main_track, saved
+
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
+START_MS: Final = 1_767_225_600_000
+THEFT_MS: Final = START_MS + 50 * DAY_MS
+VOID_TAGS: Final = frozenset({"meta", "br"})
+
+
+def an_alert(*, institution: str = "unit-north", at_ms: int = THEFT_MS + 10 * 60_000) -> Alert:
+    """Return an alert of a grab in the night."""
+    return Alert(
+        alert_id="a-0123456789abcdef",
+        change="create",
+        revision=1,
+        institution=institution,
+        at_ms=at_ms,
+        started_ms=THEFT_MS,
+        level=Level.SUSPEND,
+        severity="critical",
+        confidence=0.99,
+        p_value=1e-12,
+        sentence=f"{institution} took 41,200 new participants in 1 h (expected 300).",
+        reasons=(
+            ReasonDetail(
+                detector="excess",
+                reason=Reason.EXCESS,
+                feature="new_participants",
+                window_seconds=3600,
+                observed=41_200.0,
+                expected=300.0,
+                p_value=1e-12,
+                share=0.9,
+            ),
+            ReasonDetail(
+                detector="quota",
+                reason=Reason.QUOTA,
+                feature="bytes",
+                window_seconds=86_400,
+                observed=9e9,
+                expected=0.0,
+                p_value=0.004,
+                share=0.1,
+            ),
+        ),
+        coverage=(
+            Coverage(
+                dataset="imaging",
+                before_ratio=0.04,
+                after_ratio=0.1,
+                held_participants=50_000,
+                kind="exact",
+            ),
+        ),
+        taken_participants=41_200,
+        top_user="u<script>17",
+        top_user_share=0.92,
+        top_project="p-4",
+        sample_event_ids=("e-1", "e-2"),
+        trigger_event_id="e-2",
+        config_hash="c0ffee",
+        reference_version="",
+    )
+
+
+def a_track(dataset: str = "imaging", *, theft_participants: int = 300_000) -> Track:
+    """Return a slow growth over 50 days, then a theft of six hours."""
+    times = [START_MS + day * DAY_MS for day in range(50)]
+    held = [20_000 + 40 * day for day in range(50)]
+    steps = 72
+    times += [THEFT_MS + step * 6 * HOUR_MS // steps for step in range(1, steps + 1)]
+    held += [held[49] + theft_participants * step // steps for step in range(1, steps + 1)]
+    return Track(
+        dataset=dataset, times_ms=times, held_participants=held, cohort_participants=500_000
+    )
+
+
+def a_report(*flagged: Flagged) -> Report:
+    """Return a report over 60 days of three institutions and those flagged."""
+    return Report(
+        title="Headgate report",
+        sources=("events.jsonl",),
+        first_ms=START_MS,
+        last_ms=START_MS + 60 * DAY_MS,
+        events_count=123_456,
+        rejects={"not_json": 3},
+        institutions_count=3 + len(flagged),
+        flagged=flagged,
+        quiet=tuple(
+            Quiet(institution=f"quiet-{index}", track=None, events_count=10) for index in range(3)
+        ),
+        config_hash="c0ffee",
+    )
+
+
+def a_flagged(*, truth: Truth | None = None) -> Flagged:
+    """Return one flagged institution with two datasets, one of them untouched."""
+    first = an_alert()
+    later = msgspec.structs.replace(first, change="update", revision=2, at_ms=THEFT_MS + HOUR_MS)
+    return Flagged(
+        institution="unit-north",
+        alerts=(first, later),
+        tracks=(a_track("genomes", theft_participants=0), a_track()),
+        suspensions=(
+            Suspend(
+                suspension_id="s-1",
+                alert_id=first.alert_id,
+                institution="unit-north",
+                scope="user",
+                subject="u17",
+                at_ms=first.at_ms,
+                expires_ms=first.at_ms + DAY_MS,
+                reason_text="Your downloads went far beyond what your project has taken before.",
+            ),
+        ),
+        truth=truth,
+    )
+
+
+class _Tags(HTMLParser):
+    """Collects what is open and every attribute value, to judge the page by."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an opening tag."""
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in VOID_TAGS:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note a tag that closes itself."""
+        del tag
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        """Expect the tag that was opened last."""
+        assert self.open.pop() == tag
+
+
+def test_the_page_needs_nothing_else() -> None:
+    """No script, link, image or address: the file can be mailed and opened anywhere."""
+    page = render(a_report(a_flagged()))
+    tags = _Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert [name for name, _ in tags.attributes if name in {"src", "xlink:href"}] == []
+    assert {value[0] for name, value in tags.attributes if name == "href"} == {"#"}
+    assert re.findall(r"<script|<link|<img|@import|url\(|https?://", page) == []
+
+
+def test_every_chart_says_in_words_what_it_shows() -> None:
+    """A screen reader gets a title and a description for each plot."""
+    page = render(a_report(a_flagged()))
+    charts = re.findall(r'<svg role="img"[^>]*aria-labelledby="([^"]+)"', page)
+    assert len(charts) == len(re.findall("<svg", page)) > 0
+    for names in charts:
+        for name in names.split():
+            assert page.count(f'id="{name}"') == 1
+
+
+def test_what_events_say_is_text_and_never_markup() -> None:
+    """A user name is written by whoever sends events; the page must not run it."""
+    page = render(a_report(a_flagged()))
+    assert "u<script>17" not in page
+    assert "u&lt;script&gt;17" in page
+
+
+def test_the_same_report_gives_the_same_bytes() -> None:
+    """A committee can recompute the page."""
+    assert render(a_report(a_flagged())) == render(a_report(a_flagged()))
+
+
+def test_a_report_without_alerts_says_what_that_does_not_prove() -> None:
+    """The empty state is honest: it names what was looked at and what cannot be seen."""
+    page = render(a_report())
+    assert "Nothing was flagged among 3 institutions." in page
+    assert "cannot be seen" in page
+
+
+def test_a_report_of_nothing_at_all_can_be_drawn() -> None:
+    """An empty file is no reason to fail."""
+    empty = Report(
+        title="Headgate report",
+        sources=(),
+        first_ms=0,
+        last_ms=0,
+        events_count=0,
+        rejects={},
+        institutions_count=0,
+        flagged=(),
+        quiet=(),
+        config_hash="",
+    )
+    assert "Nothing was flagged" in render(empty)
+
+
+def test_reasons_show_observed_beside_expected() -> None:
+    """The numbers of the alert are on the page as people write them."""
+    page = render(a_report(a_flagged()))
+    for words in ("41,200", "300", "137.3 x", "under 1 in a billion", "none expected", "90 %"):
+        assert words in page, words
+
+
+def test_the_share_saved_counts_what_was_taken_after_the_alert() -> None:
+    """A theft of 300,000 in six hours, alerted after ten minutes: 1/36 was gone."""
+    truth = Truth(
+        scenario="smash_and_grab_v1",
+        started_ms=THEFT_MS,
+        ended_ms=THEFT_MS + 6 * HOUR_MS,
+        haul_participants=300_000,
+    )
+    kept = saved(a_flagged(truth=truth))
+    assert kept is not None
+    assert (kept.before_participants, kept.after_participants) == (8_333, 291_667)
+    assert kept.from_truth
+
+
+def test_an_institution_without_participants_has_no_share_saved() -> None:
+    """Where nothing is known of the haul, nothing is claimed."""
+    flagged = Flagged(institution="unit-north", alerts=(an_alert(),), tracks=())
+    assert saved(flagged) is None
+    assert main_track(flagged) is None
+    assert "coverage is unknown" in render(a_report(flagged))
+
+
+def test_the_chart_is_about_the_dataset_that_the_alert_names() -> None:
+    """Another dataset may be fuller; it is drawn behind."""
+    track = main_track(a_flagged())
+    assert track is not None
+    assert track.dataset == "imaging"
+
+
+@pytest.mark.parametrize("top_ratio", [0.0, 0.00003, 0.004, 0.05, 0.33, 0.8, 1.0])
+def test_the_axis_fits_any_share(top_ratio: float) -> None:
+    """Two to six lines, and the fullest track inside the plot."""
+    held = round(top_ratio * 10_000_000)
+    track = Track(
+        dataset="d", times_ms=[0], held_participants=[held], cohort_participants=10_000_000
+    )
+    frame = frame_of([track], first_ms=0, last_ms=DAY_MS)
+    chart = coverage_chart([track], frame=frame, marks=(), chart_id="c", title="t")
+    assert frame.top_ratio >= top_ratio
+    assert 2 <= chart.count('class="grid"') <= 6
+
+
+def test_a_mark_outside_the_frame_is_not_drawn() -> None:
+    """Zooming in leaves out the alerts of other days."""
+    frame = frame_of([], first_ms=0, last_ms=DAY_MS)
+    marks = [Mark(at_ms=2 * DAY_MS, label="later", kind="alert")]
+    assert "later" not in coverage_chart([], frame=frame, marks=marks, chart_id="c", title="t")
