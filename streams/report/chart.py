@@ -31,8 +31,8 @@ _RATIO_STEPS: Final = (
 )
 _RATIO_TICKS_MAX: Final = 5
 _PIXELS_MIN: Final = 0.5
-# A label this far right hangs to the left of its line, or it would leave the paper.
-_LABEL_TURNS_AT: Final = 0.7
+# A label this near the edge hangs to the left of its line, or it would leave the paper.
+_LABEL_WIDTH: Final = 100
 _LABEL_HALF: Final = 45
 
 
@@ -141,7 +141,7 @@ def _mark(mark: Mark, *, frame: Frame) -> str:
     if not frame.first_ms <= mark.at_ms <= frame.last_ms:
         return ""
     x = frame.x(mark.at_ms)
-    left = mark.kind == "start" or x > WIDTH * _LABEL_TURNS_AT
+    left = mark.kind == "start" or x > WIDTH - _LABEL_WIDTH
     anchor, shift = ("end", -10) if left else ("start", 10)
     kind = escape(mark.kind)
     return (

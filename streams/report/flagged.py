@@ -15,6 +15,7 @@ _ZOOM_MARGIN_RATIO: Final = 0.35
 _ZOOM_MS_MIN: Final = 30 * 60_000
 # Zooming in on most of the record would only draw it twice.
 _ZOOM_OF_WHOLE_MAX: Final = 0.6
+_MARKS_APART_RATIO: Final = 0.01
 
 
 def flagged_section(flagged: Flagged, *, report: Report, number_on_page: int) -> str:
@@ -93,7 +94,7 @@ def _figure(
     chart = coverage_chart(
         tracks,
         frame=frame,
-        marks=_marks(flagged),
+        marks=_marks(flagged, bounds),
         chart_id=chart_id,
         title=f"{title}: what {flagged.institution} held",
     )
@@ -106,11 +107,13 @@ def _figure(
     )
 
 
-def _marks(flagged: Flagged) -> list[Mark]:
+def _marks(flagged: Flagged, bounds: tuple[int, int]) -> list[Mark]:
     first = flagged.alerts[0]
     marks = [Mark(at_ms=first.at_ms, label="first alert", kind="alert")]
-    if flagged.truth:
-        marks.insert(0, Mark(at_ms=flagged.truth.started_ms, label="theft begins", kind="start"))
+    truth = flagged.truth
+    # Over the whole record the two lines would be one.
+    if truth and first.at_ms - truth.started_ms > _MARKS_APART_RATIO * (bounds[1] - bounds[0]):
+        marks.insert(0, Mark(at_ms=truth.started_ms, label="theft begins", kind="start"))
     return marks
 
 
