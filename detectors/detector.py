@@ -4,12 +4,15 @@ A detector scores and never changes state while scoring; learning comes after, a
 what is trusted. Higher is stranger, always. Scores stay on their channel; only p-values cross.
 """
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 from detectors.features.vector import Features
 from detectors.verdict import Reason
+
+
+Mode = Literal["off", "shadow", "on"]
 
 
 class Score(Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.detector import Score
+from detectors.detector import Mode, Score
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS
@@ -25,6 +25,10 @@ from detectors.verdict import Reason
 class ExcessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may tune."""
 
+    mode: Mode = "on"
+    weight: Annotated[
+        float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
+    ] = 1.0
     multiple: Annotated[
         float, Meta(ge=1.0, description="of the usual: below it nothing is in excess")
     ] = 2.0

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.detector import Score
+from detectors.detector import Mode, Score
 from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS, Measure, Window
 from detectors.verdict import Reason
@@ -22,6 +22,7 @@ Limit = Annotated[int | None, Meta(ge=1)]
 class QuotaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The limits; an absent one does not limit."""
 
+    mode: Mode = "on"
     new_participants_hour_max: Limit = None
     new_participants_day_max: Limit = None
     new_participants_month_max: Limit = None

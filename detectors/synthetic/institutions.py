@@ -18,7 +18,7 @@ RUN_PARTICIPANTS: Final = 200
 WORKING_COHORT_RATIO_MAX: Final = 0.6
 HUB_COHORT_RATIO: Final = (0.08, 0.5)
 PIPELINE_EVENTS_PER_DAY_MIN: Final = 12.0
-OPENING_DAYS: Final = 40
+OTHER_DATASET_SHARE: Final = 0.3
 
 
 class Project(Struct, frozen=True, kw_only=True):
@@ -158,16 +158,18 @@ def _projects(
         recorded = bool(rng.random() >= config.project_starts_unrecorded_share)
         starts.append((day, min(size, config.cohort_participants // 3), recorded))
     home = int(rng.integers(config.datasets))
-    projects = []
+    projects: list[Project] = []
     for number, (day, size, recorded) in enumerate(starts):
         grown = int(size * (1.0 + config.growth_per_day_ratio) ** (config.days - day)) + 1
-        other = int(rng.integers(config.datasets)) if rng.random() < 0.3 else home
+        other = int(rng.integers(config.datasets)) if rng.random() < OTHER_DATASET_SHARE else home
+        # Work that nobody recorded runs under the name and the fields of work that is on record.
+        cover = None if recorded else projects[0]
         projects.append(
             Project(
-                name=f"p-{index:03d}-{number}",
+                name=cover.name if cover else f"p-{index:03d}-{number}",
                 index=number,
-                dataset=other if recorded else home,
-                fields=draw_fields(rng, draft),
+                dataset=cover.dataset if cover else other,
+                fields=cover.fields if cover else draw_fields(rng, draft),
                 pool=draw_pool(rng, draft, size=grown, clustered=clustered),
                 start_day=day,
                 initial_participants=size,

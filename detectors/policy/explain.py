@@ -1,0 +1,70 @@
+"""Step 6 of 7: a verdict in one plain sentence, from the same numbers that made it."""
+
+from typing import Final
+
+from detectors.verdict import Coverage, Reason, ReasonDetail
+
+_MINUTE: Final = 60
+_HOUR: Final = 3_600
+_DAY: Final = 86_400
+
+_NAMES: Final[dict[str, str]] = {
+    "new_participants": "new participants",
+    "bytes": "bytes",
+    "rows": "rows",
+}
+
+
+def duration(seconds: int) -> str:
+    """Return a window as people say it.
+
+    >>> [duration(seconds) for seconds in (300, 3_600, 86_400, 604_800)]
+    ['5 min', '1 h', '1 day', '7 days']
+    """
+    if seconds < _HOUR:
+        return f"{seconds // _MINUTE} min"
+    if seconds < _DAY:
+        return f"{seconds // _HOUR} h"
+    days = seconds // _DAY
+    return "1 day" if days == 1 else f"{days} days"
+
+
+def percent(ratio: float) -> str:
+    """Return a share as people read it: two figures, never a false 0 or 100.
+
+    >>> [percent(ratio) for ratio in (0.0, 0.0004, 0.38, 0.999, 1.0)]
+    ['0 %', '0.04 %', '38 %', '99.9 %', '100 %']
+    """
+    value = 100.0 * ratio
+    if value >= 99.95 or value == 0.0:  # noqa: PLR2004 - rounding bounds of this one format.
+        return f"{value:.0f} %"
+    if value >= 99.0:  # noqa: PLR2004
+        return f"{value:.1f} %"
+    return f"{value:.2g} %"
+
+
+def _clause(detail: ReasonDetail) -> str:
+    what = _NAMES.get(detail.feature, detail.feature.replace("_", " "))
+    span = duration(detail.window_seconds)
+    word = "limit" if detail.reason is Reason.QUOTA else "expected"
+    return f"took {detail.observed:,.0f} {what} in {span} ({word} {detail.expected:,.0f})"
+
+
+def sentence(
+    institution: str,
+    reasons: tuple[ReasonDetail, ...],
+    coverage: tuple[Coverage, ...],
+    *,
+    top_user: str | None,
+    top_user_share: float,
+) -> str:
+    """Return the explanation: who did what, against what was expected, and what it now holds."""
+    parts = [f"{institution} {_clause(reasons[0])}"]
+    if top_user is not None and top_user_share >= 0.5:  # noqa: PLR2004 - most of it: a majority.
+        parts.append(f"{percent(top_user_share)} of it by user {top_user}")
+    said = ", ".join(parts)
+    if not coverage:
+        return f"{said}."
+    most = max(coverage, key=lambda one: (one.after_ratio - one.before_ratio, one.after_ratio))
+    bound = "at most " if most.kind == "upper_bound" else ""
+    return f"{said}; now holds {bound}{percent(most.after_ratio)} of the {most.dataset} cohort."

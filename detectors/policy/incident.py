@@ -1,0 +1,102 @@
+"""Step 6 of 7: one judgement after another -> incidents. One theft is one alert, not a hundred.
+
+An incident opens as a candidate when the evidence is at all unusual, is raised when its tail
+probability falls below the budget, is updated when it has grown much worse, and closes after
+quiet. The same incident keeps the same alert id throughout.
+
+    candidate --(within budget)--> raised --(grown)--> raised, next revision
+        |                            |
+        +--------(quiet)-------------+--> closed
+"""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct, field
+
+from detectors.verdict import Level, Severity
+
+Change = Literal["create", "update", "close"]
+
+# Severity by harm: the share of the cohort taken in the incident. From a hundredth on, the
+# number of people is that of a whole study; from a fifth on, the cohort as such is gone.
+_SEVERITIES: Final[tuple[tuple[float, Severity], ...]] = (
+    (0.20, "critical"),
+    (0.05, "high"),
+    (0.01, "medium"),
+    (0.0, "low"),
+)
+
+
+class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When to speak, when to speak again, when to act."""
+
+    candidate_surprise: Annotated[
+        float, Meta(gt=0, description="-log10 of the p-value at which an incident is watched")
+    ] = 1.0
+    quiet_days: Annotated[
+        int, Meta(ge=1, le=60, description="days without evidence that end an incident")
+    ] = 3
+    update_growth_ratio: Annotated[
+        float, Meta(gt=1, description="an alert is updated when this much more was taken")
+    ] = 2.0
+    evaluation_growth_ratio: Annotated[
+        float, Meta(gt=1, le=2, description="within a day, judge again at this much more")
+    ] = 1.1
+    suspend_cohort_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="share of the cohort taken that asks for suspension")
+    ] = 0.05
+    suspend_margin: Annotated[
+        float, Meta(ge=0, description="factors of ten below the budget that ask for suspension")
+    ] = 1.0
+    suspension_seconds: Annotated[
+        int, Meta(ge=60, description="how long a suspension lasts unless released")
+    ] = 86_400
+
+
+class Incident(Struct, kw_only=True):
+    """The open incident of one institution; plain numbers, so that it survives a restart."""
+
+    number: int
+    first_day: int
+    last_day: int
+    started_ms: int
+    peak: float
+    revision: int = 0
+    alert_id: str = ""
+    alerted_participants: int = 0
+    severity: Severity = "low"
+    suspended: bool = False
+    held_before: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def raised(self) -> bool:
+        """Tell whether people have been told."""
+        return self.revision > 0
+
+
+def severity_of(taken_ratio: float) -> Severity:
+    """Return the severity of having taken `taken_ratio` of the cohort.
+
+    >>> severity_of(0.07)
+    'high'
+    """
+    return next(severity for least, severity in _SEVERITIES if taken_ratio >= least)
+
+
+def change_of(
+    incident: Incident, *, within_budget: bool, taken_participants: int, config: PolicyConfig
+) -> Change | None:
+    """Return whether to raise or update the incident now."""
+    if not incident.raised:
+        return "create" if within_budget else None
+    grown = config.update_growth_ratio * incident.alerted_participants
+    return "update" if taken_participants >= grown else None
+
+
+def level_of(*, margin: float, taken_ratio: float, config: PolicyConfig) -> Level:
+    """Return the rung: confidence (`margin` below the budget, in factors of ten) x harm."""
+    if margin < 0.0:
+        return Level.WATCH
+    if margin >= config.suspend_margin and taken_ratio >= config.suspend_cohort_ratio:
+        return Level.SUSPEND
+    return Level.ALERT

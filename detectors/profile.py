@@ -1,0 +1,156 @@
+"""All that is known of one institution: plain state, and the machines that work on it."""
+
+from msgspec import Struct, field
+
+from detectors.calibration.budget import budget_rate
+from detectors.config import CoreConfig, config_hash
+from detectors.detector import Detector
+from detectors.features.baseline import LEARNT_WINDOWS, Baseline, BaselineState
+from detectors.features.dedupe import Dedupe, DedupeState
+from detectors.features.ledger import Ledger, LedgerState
+from detectors.features.windows import Windows, WindowsState
+from detectors.models.excess import Excess
+from detectors.models.quota import Quota
+from detectors.models.volume import Volume, VolumeState
+from detectors.policy.incident import Incident
+from detectors.reference import Reference, prior_reference
+from detectors.register import Institution
+from detectors.registry import DETECTORS
+from detectors.verdict import Run
+
+
+class OpenRun(Struct, kw_only=True):
+    """A run that may still go on."""
+
+    first_day: int
+    last_day: int
+    peak: float
+
+
+class DayState(Struct, kw_only=True):
+    """The open day: maxima, who took how much, and what the judge last looked at."""
+
+    day: int = -1
+    maxima: list[int] = field(default_factory=lambda: [0] * len(LEARNT_WINDOWS))
+    judged: list[int] = field(default_factory=lambda: [0] * len(LEARNT_WINDOWS))
+    judged_bytes: int = 0
+    hour: int = -1
+    hour_bytes: int = 0
+    users: dict[str, int] = field(default_factory=dict)
+    projects: dict[str, int] = field(default_factory=dict)
+    samples: list[tuple[int, str]] = field(default_factory=list)
+    held_before: dict[str, int] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+
+
+class ProfileState(Struct, kw_only=True):
+    """What survives a restart, the holdings apart."""
+
+    institution: str
+    frontier_ms: int = 0
+    first_day: int = -1
+    events_count: int = 0
+    repeats_count: int = 0
+    counted_events: int = 0
+    incidents_count: int = 0
+    chain: bytes = b""
+    windows: WindowsState = field(default_factory=WindowsState)
+    baseline: BaselineState = field(default_factory=BaselineState)
+    volume: VolumeState = field(default_factory=VolumeState)
+    today: DayState = field(default_factory=DayState)
+    open_runs: dict[str, OpenRun] = field(default_factory=dict)
+    incident: Incident | None = None
+
+
+class Profile:
+    """One institution's judge: state and machines. Built by `open_profile` or from a snapshot."""
+
+    __slots__ = (
+        "baseline",
+        "budget_rate",
+        "config",
+        "config_hash",
+        "dedupe",
+        "detectors",
+        "entry",
+        "ledger",
+        "reference",
+        "shadow",
+        "state",
+        "volume",
+        "weights",
+        "windows",
+    )
+
+    def __init__(  # noqa: PLR0913 - the parts of a snapshot, each by name.
+        self,
+        *,
+        state: ProfileState,
+        dedupe: DedupeState,
+        ledger: LedgerState,
+        config: CoreConfig,
+        entry: Institution,
+        reference: Reference,
+    ) -> None:
+        """Wire the machines to their state."""
+        self.state = state
+        self.config = config
+        self.config_hash = config_hash(config)
+        self.entry = entry
+        self.reference = reference
+        self.budget_rate = budget_rate(config.budget)
+        self.dedupe = Dedupe(config.dedupe, dedupe)
+        self.ledger = Ledger(
+            ledger,
+            entry,
+            datasets_max=config.cohort.datasets_max,
+            cohort_size=config.cohort.size,
+        )
+        self.windows = Windows(state.windows)
+        self.baseline = Baseline(config.baseline, state.baseline)
+        self.volume = Volume(config.detectors.volume, state.volume)
+        self.detectors, self.shadow = _detectors(config, self.volume)
+        self.weights = _weights(config)
+
+
+def _detectors(config: CoreConfig, volume: Volume) -> tuple[tuple[Detector, ...], frozenset[str]]:
+    """Return the detectors that score, and the names of those in shadow."""
+    settings = config.detectors
+    table: tuple[tuple[str, str, Detector], ...] = (
+        ("excess", settings.excess.mode, Excess(settings.excess)),
+        ("volume", settings.volume.mode, volume),
+        ("quota", settings.quota.mode, Quota(settings.quota)),
+    )
+    scoring = tuple(detector for _, mode, detector in table if mode != "off")
+    return scoring, frozenset(name for name, mode, _ in table if mode == "shadow")
+
+
+def _weights(config: CoreConfig) -> dict[str, float]:
+    """Return each channel's share of the budget: a detector's weight, split evenly."""
+    settings = config.detectors
+    weights = {"excess": settings.excess.weight, "volume": settings.volume.weight}
+    modes = {"excess": settings.excess.mode, "volume": settings.volume.mode}
+    return {
+        channel: weight / len(DETECTORS[name].channels)
+        for name, weight in weights.items()
+        if modes[name] == "on"
+        for channel in DETECTORS[name].channels
+    }
+
+
+def open_profile(
+    institution: str,
+    *,
+    config: CoreConfig,
+    entry: Institution | None = None,
+    reference: Reference | None = None,
+) -> Profile:
+    """Return the profile of an institution never seen before."""
+    return Profile(
+        state=ProfileState(institution=institution),
+        dedupe=DedupeState(),
+        ledger=LedgerState(),
+        config=config,
+        entry=entry or Institution(id=institution),
+        reference=reference or prior_reference(config.reference),
+    )

@@ -1,0 +1,145 @@
+"""Step 5 of 7: daily summaries of all institutions -> what one judge needs to know of the others.
+
+Built once an event-time day, from the days that ended at least `lag_days` before, to hold from
+that day on. The builder is pure: the same summaries give the same reference, byte for byte.
+"""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from detectors.calibration.tail import Tail, fit
+from detectors.features.baseline import LEARNT_WINDOWS, upper_quantile
+from detectors.verdict import DailySummary, Run
+
+# The pseudo-channel of whole incidents: it is what the budget is kept on.
+INCIDENT_CHANNEL: Final = "incident"
+
+
+class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the peers are pooled."""
+
+    lag_days: Annotated[
+        int, Meta(ge=1, le=30, description="a day counts once it ended this long ago")
+    ] = 2
+    history_days: Annotated[int, Meta(ge=7, le=730, description="days of runs that count")] = 84
+    peer_quantile: Annotated[
+        float, Meta(gt=0.5, lt=1, description="of the peers' own upper quantiles")
+    ] = 0.9
+    prior_institution_days: Annotated[
+        float, Meta(gt=0, description="what the built-in tails weigh, in institution-days")
+    ] = 700.0
+    usual_prior: Annotated[
+        tuple[float, float, float, float],
+        Meta(description="usual new participants in 1 h, 1 d, 7 d, 30 d before peers are known"),
+    ] = (500.0, 1_000.0, 2_500.0, 6_000.0)
+
+
+class Reference(Struct, frozen=True, kw_only=True):
+    """What holds from `day` on. `version` names it in every verdict that used it."""
+
+    version: str
+    day: int
+    usual: dict[str, tuple[float, ...]]
+    tails: dict[str, Tail]
+
+
+# Before any peer is known. Fitted on calibration worlds; see docs/quality.md.
+PRIOR_TAILS: Final[dict[str, Tail]] = {
+    "excess/1h": Tail(intercept=1.0, slope=0.60),
+    "excess/1d": Tail(intercept=1.0, slope=0.60),
+    "excess/7d": Tail(intercept=0.8, slope=0.55),
+    "excess/30d": Tail(intercept=0.6, slope=0.50),
+    "volume/1h": Tail(intercept=1.0, slope=0.60),
+    INCIDENT_CHANNEL: Tail(intercept=0.0, slope=1.0),
+}
+DEFAULT_TAIL: Final = Tail(intercept=0.0, slope=1.0)
+
+
+def prior_reference(config: ReferenceConfig) -> Reference:
+    """Return the reference that holds before any day has been summarised."""
+    return Reference(
+        version="prior", day=0, usual={"": config.usual_prior}, tails=dict(PRIOR_TAILS)
+    )
+
+
+def usual_of(reference: Reference, group: str) -> tuple[float, ...]:
+    """Return the peers' usual of `group`, or of everybody for an unknown group."""
+    return reference.usual.get(group) or reference.usual[""]
+
+
+class ReferenceBuilder:
+    """Collects summaries and builds the reference of a day.
+
+    >>> builder = ReferenceBuilder(ReferenceConfig())
+    >>> builder.build(20_000).version
+    'prior'
+    """
+
+    __slots__ = ("_days", "_runs", "_usual", "config")
+
+    def __init__(self, config: ReferenceConfig) -> None:
+        """Start with nobody."""
+        self.config = config
+        self._days: dict[int, int] = {}
+        self._runs: dict[tuple[str, str, int], tuple[int, float]] = {}
+        self._usual: dict[str, tuple[int, str, tuple[float, ...]]] = {}
+
+    def add(self, summary: DailySummary) -> None:
+        """Fold one institution's closed days; a repeat changes nothing but the day count."""
+        first = summary.day - summary.days_count + 1
+        for day in range(first, summary.day + 1):
+            self._days[day] = self._days.get(day, 0) + 1
+        self._usual[summary.institution] = (summary.day, summary.group, summary.usual)
+        for channel, run in summary.runs.items():
+            self._fold(summary.institution, channel, run, day=summary.day)
+
+    def _fold(self, institution: str, channel: str, run: Run, *, day: int) -> None:
+        key = (institution, channel, run.first_day)
+        _, peak = self._runs.get(key, (day, 0.0))
+        self._runs[key] = (day, max(peak, run.peak))
+
+    def build(self, day: int) -> Reference:
+        """Return the reference that holds from `day` on, and forget what is too old for it."""
+        last = day - self.config.lag_days
+        first = last - self.config.history_days + 1
+        self._days = {key: count for key, count in self._days.items() if key >= first}
+        self._runs = {key: run for key, run in self._runs.items() if run[0] >= first}
+        institution_days = sum(count for key, count in self._days.items() if key <= last)
+        prior = prior_reference(self.config)
+        if not institution_days:
+            return prior
+        exceedances: dict[str, list[float]] = {}
+        for (_, channel, first_day), (_, peak) in self._runs.items():
+            if first_day <= last:
+                exceedances.setdefault(channel, []).append(peak)
+        tails = dict(PRIOR_TAILS)
+        for channel, scores in exceedances.items():
+            tails[channel] = fit(
+                scores,
+                institution_days=institution_days,
+                prior=PRIOR_TAILS.get(channel, DEFAULT_TAIL),
+                prior_days=self.config.prior_institution_days,
+            )
+        return Reference(
+            version=f"day-{day}", day=day, usual=self._pooled(institution_days), tails=tails
+        )
+
+    def _pooled(self, institution_days: int) -> dict[str, tuple[float, ...]]:
+        groups: dict[str, list[tuple[float, ...]]] = {}
+        for _, group, usual in self._usual.values():
+            groups.setdefault(group, []).append(usual)
+            groups.setdefault("", []).append(usual)
+        weight = institution_days / (institution_days + self.config.prior_institution_days)
+        return {
+            group: tuple(
+                weight
+                * upper_quantile(
+                    sorted(int(usual[place]) for usual in members),
+                    quantile=self.config.peer_quantile,
+                )
+                + (1.0 - weight) * self.config.usual_prior[place]
+                for place in range(len(LEARNT_WINDOWS))
+            )
+            for group, members in sorted(groups.items())
+        }

@@ -1,0 +1,27 @@
+"""The table of detectors: name, settings, weight of its channels, card. Adding one is one line."""
+
+from typing import Final
+
+from msgspec import Struct
+
+from detectors.models.excess import ExcessConfig
+from detectors.models.quota import QuotaConfig
+from detectors.models.volume import VolumeConfig
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One detector as the system knows it."""
+
+    config: type[Struct]
+    channels: tuple[str, ...]
+    card: str
+
+
+DETECTORS: Final[dict[str, Entry]] = {
+    "excess": Entry(
+        config=ExcessConfig,
+        channels=("excess/1h", "excess/1d", "excess/7d", "excess/30d"),
+        card="docs/detectors/excess.md",
+    ),
+    "volume": Entry(config=VolumeConfig, channels=("volume/1h",), card="docs/detectors/volume.md"),
+    "quota": Entry(config=QuotaConfig, channels=(), card="docs/detectors/quota.md"),
+}
