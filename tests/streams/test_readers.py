@@ -1,0 +1,104 @@
+"""Readers: files as lines in blocks, packed or not, bounded whatever the file holds."""
+
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.errors import SinkError
+from streams import readers
+from streams.readers import FileSource
+
+LINES_MAX = 64
+
+
+def lines_of(path: Path, *, line_bytes_max: int = LINES_MAX) -> list[bytes]:
+    """Return every line that the reader gives."""
+    with FileSource(str(path)) as source:
+        return [line for block in source.blocks(line_bytes_max=line_bytes_max) for line in block]
+
+
+def test_lines_come_in_order_without_their_ends_and_without_empty_ones(tmp_path: Path) -> None:
+    """The last line needs no end."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"one\n\n  \ntwo\nthree")
+    assert lines_of(path) == [b"one", b"two", b"three"]
+
+
+def test_a_packed_file_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+    """Its name may say anything."""
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(gzip.compress(b"one\ntwo\n"))
+    assert lines_of(path) == [b"one", b"two"]
+
+
+def test_an_empty_file_has_no_lines(tmp_path: Path) -> None:
+    """Nothing is no failure."""
+    path = tmp_path / "empty"
+    path.touch()
+    assert lines_of(path) == []
+
+
+def test_a_line_beyond_the_limit_is_cut_just_beyond_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The codec sees that it is too large; the rest is skipped, over many blocks."""
+    monkeypatch.setattr(readers, "_BLOCK_BYTES", 16)
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"a" * 10_000 + b"\nshort\n" + b"b" * 1_000)
+    assert lines_of(path) == [b"a" * 65, b"short", b"b" * 65]
+
+
+@given(
+    lines=st.lists(st.binary(max_size=100).filter(lambda line: b"\n" not in line)),
+    block_bytes=st.integers(min_value=1, max_value=40),
+)
+def test_blocks_split_as_one_pass_would(lines: list[bytes], block_bytes: int) -> None:
+    """Where a block ends has no effect."""
+
+    class InMemory(FileSource):
+        __slots__ = ()
+
+        def __init__(self, content: bytes) -> None:
+            self._stream = io.BufferedReader(io.BytesIO(content))
+
+        def _read(self) -> bytes:
+            return self._stream.read(block_bytes)
+
+    expected = [line[: LINES_MAX + 1] for line in lines if line and not line.isspace()]
+    source = InMemory(b"\n".join(lines))
+    found = [line for block in source.blocks(line_bytes_max=LINES_MAX) for line in block]
+    assert found == expected
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The sentence says which file and why."""
+    with pytest.raises(SinkError, match="nowhere: cannot be opened: No such file"):
+        FileSource(str(tmp_path / "nowhere"))
+
+
+def test_a_folder_is_no_input(tmp_path: Path) -> None:
+    """A path that is not a file fails with a sentence, not a traceback."""
+    with pytest.raises(SinkError, match="cannot be opened"):
+        FileSource(str(tmp_path))
+
+
+def test_a_torn_packed_file_is_a_failure_and_not_its_end(tmp_path: Path) -> None:
+    """Half a file must not pass for the whole."""
+    path = tmp_path / "torn.gz"
+    path.write_bytes(gzip.compress(b"one\n" * 10_000)[:-20])
+    with pytest.raises(SinkError, match="cannot be read to its end"):
+        lines_of(path)
+
+
+def test_progress_counts_bytes_as_they_lie_in_the_file(tmp_path: Path) -> None:
+    """A progress bar over a packed file ends at its size."""
+    path = tmp_path / "events.jsonl.gz"
+    path.write_bytes(gzip.compress(b"one\n" * 10_000))
+    with FileSource(str(path)) as source:
+        for _ in source.blocks(line_bytes_max=LINES_MAX):
+            pass
+        assert source.read_bytes == source.size_bytes == path.stat().st_size
