@@ -40,6 +40,7 @@ class DayState(Struct, kw_only=True):
     projects: dict[str, int] = field(default_factory=dict)
     samples: list[tuple[int, str]] = field(default_factory=list)
     held_before: dict[str, int] = field(default_factory=dict)
+    counted_before: dict[str, int] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
 
 

@@ -86,13 +86,16 @@ class Baseline:
     def frozen(self, today: int) -> tuple[int, tuple[float, ...]]:
         """Return (days of history, own quantile per learnt window) as of the freeze."""
         if today != self._cached_day:
-            self._cached = self._compute(today)
+            self._cached = self._compute(today, newest=today - self.config.freeze_days)
             self._cached_day = today
         return self._cached
 
-    def _compute(self, today: int) -> tuple[int, tuple[float, ...]]:
-        newest = today - self.config.freeze_days
-        oldest = newest - self.config.history_days
+    def known(self, today: int) -> tuple[int, tuple[float, ...]]:
+        """Return the same over all days, the unfrozen too: what this institution tells its peers."""
+        return self._compute(today, newest=today + 1)
+
+    def _compute(self, today: int, *, newest: int) -> tuple[int, tuple[float, ...]]:
+        oldest = today - self.config.freeze_days - self.config.history_days
         days = [maxima for day, maxima in self.state.maxima.items() if oldest < day < newest]
         quantiles = tuple(
             upper_quantile([maxima[at] for maxima in days], quantile=self.config.quantile)

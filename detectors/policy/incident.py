@@ -67,6 +67,7 @@ class Incident(Struct, kw_only=True):
     severity: Severity = "low"
     suspended: bool = False
     held_before: dict[str, int] = field(default_factory=dict)
+    counted_before: dict[str, int] = field(default_factory=dict)
 
     @property
     def raised(self) -> bool:

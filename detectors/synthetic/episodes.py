@@ -131,9 +131,9 @@ def exports(draft: Draft, plan: Institution, rng: np.random.Generator) -> list[E
 
 
 def release_day(
-    draft: Draft, plans: tuple[Institution, ...], rng: np.random.Generator
+    draft: Draft, plans: tuple[Institution, ...], *, number: int, rng: np.random.Generator
 ) -> tuple[Table, list[Span]]:
-    """Return one release: within three days most institutions fetch a new dataset for their pools."""
+    """Return one release: most institutions fetch a new dataset for their own participants."""
     config = draft.config
     first_day = int(rng.integers(config.warmup_days, config.days - 4))
     fields = draw_fields(rng, draft)
@@ -144,6 +144,7 @@ def release_day(
         day = first_day + float(rng.exponential(0.8))
         table = full_read(plan, number=0, day=day, days=0.3, rng=rng)
         table["fields"] = fields
+        table["dataset"] = config.datasets + number
         tables.append(table)
         spans.append(_span(plan, "release_day", day, day + 1.3))
     return joined(tables), spans

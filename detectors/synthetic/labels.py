@@ -14,6 +14,7 @@ class Theft(Struct, frozen=True, kw_only=True):
     started_ms: int
     ended_ms: int
     haul_ratio: float
+    reasons: tuple[str, ...]
     taken_at_ms: tuple[int, ...]
     taken_ratio: tuple[float, ...]
 

@@ -1,0 +1,95 @@
+"""Step 3 of 7: event time passes -> hours and days close; the baseline learns what is trusted."""
+
+from typing import Final
+
+from detectors.features.windows import DAY_MS, Measure, Window
+from detectors.models.volume import HOUR_MS
+from detectors.policy.decide import close
+from detectors.policy.evaluate import group_of
+from detectors.profile import DayState, Profile
+from detectors.verdict import DailySummary, Effect
+
+# After this much silence nothing of the old windows is left; older gaps are not walked day by day.
+_GAP_DAYS_MAX: Final = 31
+
+
+def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
+    """Close what ended before `at_ms` and return the effects."""
+    state = profile.state
+    today = state.today
+    hour = at_ms // HOUR_MS
+    if hour > today.hour:
+        if today.hour_bytes and not _suspicious(profile, today.day):
+            profile.volume.learn(today.hour * HOUR_MS, today.hour_bytes)
+        today.hour, today.hour_bytes, today.judged_bytes = hour, 0, 0
+    day = at_ms // DAY_MS
+    effects: tuple[Effect, ...] = ()
+    if day > today.day:
+        if today.day < 0:
+            state.first_day = day
+            _open_day(profile, day)
+        else:
+            effects = _close_days(profile, day, at_ms=at_ms)
+    state.frontier_ms = max(state.frontier_ms, at_ms)
+    profile.windows.advance(at_ms)
+    return effects
+
+
+def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]:
+    state = profile.state
+    closed = state.today.day
+    trusted = not _suspicious(profile, closed)
+    if trusted:
+        profile.baseline.learn(closed, state.today.maxima)
+        _learn_silence(profile, first=max(closed + 1, day - _GAP_DAYS_MAX), last=day - 1)
+    summary = _summary(profile, day=day - 1, days_count=day - closed, trusted=trusted)
+    quiet_before = day - profile.config.policy.quiet_days
+    for channel in [name for name, run in state.open_runs.items() if run.last_day < quiet_before]:
+        del state.open_runs[channel]
+    effects: tuple[Effect, ...] = (summary,)
+    if state.incident is not None and state.incident.last_day < quiet_before:
+        effects += close(profile, at_ms=at_ms)
+    _open_day(profile, day)
+    return effects
+
+
+def _suspicious(profile: Profile, day: int) -> bool:
+    incident = profile.state.incident
+    return incident is not None and incident.raised and incident.first_day <= day
+
+
+def _learn_silence(profile: Profile, *, first: int, last: int) -> None:
+    """Learn the silent days between two events: nothing was taken, but sums reach back."""
+    for silent in range(first, last + 1):
+        profile.windows.advance(silent * DAY_MS)
+        sums = (Window.WEEK, Window.MONTH)
+        reaching = [profile.windows.total(window, Measure.NEW) for window in sums]
+        profile.baseline.learn(silent, [0, 0, *reaching])
+
+
+def _summary(profile: Profile, *, day: int, days_count: int, trusted: bool) -> DailySummary:
+    state = profile.state
+    _, usual = profile.baseline.known(day)
+    return DailySummary(
+        institution=state.institution,
+        group=group_of(profile),
+        day=day,
+        days_count=days_count,
+        age_days=day - state.first_day,
+        usual=usual,
+        runs=state.today.runs,
+        held_participants=profile.ledger.state.held_participants,
+        trusted=trusted,
+    )
+
+
+def _open_day(profile: Profile, day: int) -> None:
+    old = profile.state.today
+    fresh = DayState(day=day, hour=old.hour, hour_bytes=old.hour_bytes)
+    for name, holding in profile.ledger.state.holdings.items():
+        fresh.held_before[name] = holding.held_participants
+        fresh.counted_before[name] = holding.counted_participants
+    if profile.state.incident is not None:
+        # Who took what is asked of the whole incident, not of its last day.
+        fresh.users, fresh.projects, fresh.samples = old.users, old.projects, old.samples
+    profile.state.today = fresh

@@ -1,0 +1,148 @@
+"""Steps 3 to 6 of 7 in one screen: an event of one institution -> effects.
+
+Pure and deterministic: event time only, no clock, no I/O, no randomness. The same events,
+config, register and references give the same effects byte for byte, whatever the batching.
+"""
+
+from bisect import insort
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from detectors.closing import advance
+from detectors.event import AccessEvent, FieldCount, time_ms
+from detectors.features.baseline import LEARNT_WINDOWS
+from detectors.features.ledger import NOBODY, Taken
+from detectors.features.windows import HOURS_PER_DAY, Measure, zeros
+from detectors.models.volume import HOUR_MS, hour_of_week
+from detectors.policy.decide import decide
+from detectors.policy.evaluate import evaluate
+from detectors.profile import Profile, open_profile
+from detectors.reference import Reference
+from detectors.verdict import Effect, Verdict
+
+__all__ = ["Profile", "adopt_reference", "judge", "open_profile"]
+
+_NAMES_MAX: Final = 64
+_SAMPLES_MAX: Final = 5
+_BYTES_FLOOR: Final = 1_000_000
+_BYTES_GROWTH: Final = 2
+_NIGHT_ENDS_HOUR: Final = 6
+_NIGHT_BEGINS_HOUR: Final = 20
+_SATURDAY: Final = 5
+_ENCODER: Final = msgspec.msgpack.Encoder()
+
+
+def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
+    """Apply one event and return what should happen; mostly nothing.
+
+    >>> from detectors.config import CoreConfig
+    >>> from detectors.event import Participants
+    >>> profile = open_profile("north", config=CoreConfig())
+    >>> everybody = Participants(ranges=[(0, 499_999)])
+    >>> event = AccessEvent(id="1", time=0, institution="north", dataset="imaging",
+    ...     participants=everybody)
+    >>> judge(profile, event)[0].alert.coverage[0].after_ratio
+    1.0
+    """
+    state = profile.state
+    if not profile.dedupe.admit(event.id):
+        state.repeats_count += 1
+        return ()
+    at_ms = time_ms(event)
+    effects = advance(profile, at_ms) if at_ms // HOUR_MS > state.today.hour else ()
+    state.events_count += 1
+    succeeded = event.outcome == "success"
+    taken = profile.ledger.take(event, at_ms=at_ms) if succeeded else NOBODY
+    if not taken.named:
+        state.counted_events += 1
+    profile.windows.add(at_ms, _amounts(event, taken, at_ms=at_ms))
+    if at_ms // HOUR_MS == state.today.hour and succeeded:
+        state.today.hour_bytes += event.bytes
+    if taken.new:
+        _remember(profile, event, taken.new)
+    if _is_due(profile, taken.new):
+        # Late events are judged at the institution's own time, which never turns back.
+        now_ms = max(state.frontier_ms, at_ms)
+        state.frontier_ms = now_ms
+        verdict = evaluate(profile, now_ms)
+        _chain(profile, verdict)
+        effects += decide(profile, verdict, at_ms=now_ms, event_id=event.id)
+    return effects
+
+
+def adopt_reference(profile: Profile, reference: Reference) -> None:
+    """Judge against `reference` from now on."""
+    profile.reference = reference
+
+
+def _amounts(event: AccessEvent, taken: Taken, *, at_ms: int) -> list[int]:
+    amounts = zeros()
+    amounts[Measure.REQUESTS] = 1
+    if event.outcome == "denied":
+        amounts[Measure.DENIED] = 1
+    if event.outcome == "success":
+        amounts[Measure.BYTES] = event.bytes
+        amounts[Measure.ROWS] = event.rows
+        amounts[Measure.READ] = taken.read
+        amounts[Measure.NEW] = taken.new
+        amounts[Measure.CELLS] = taken.read * _fields_count(event)
+        if taken.new and _is_off_hours(at_ms):
+            amounts[Measure.OFF_HOURS] = taken.new
+    return amounts
+
+
+def _fields_count(event: AccessEvent) -> int:
+    if event.fields is None:
+        return 1
+    return event.fields.count if isinstance(event.fields, FieldCount) else len(event.fields)
+
+
+def _is_off_hours(at_ms: int) -> bool:
+    day, hour = divmod(hour_of_week(at_ms), HOURS_PER_DAY)
+    return day >= _SATURDAY or hour < _NIGHT_ENDS_HOUR or hour >= _NIGHT_BEGINS_HOUR
+
+
+def _remember(profile: Profile, event: AccessEvent, new: int) -> None:
+    """Keep the day's maxima, who took how much, and the largest requests as samples."""
+    today = profile.state.today
+    windows = profile.windows
+    maxima = today.maxima
+    for place, window in enumerate(LEARNT_WINDOWS):
+        total = windows.total(window, Measure.NEW)
+        maxima[place] = max(maxima[place], total)
+    if event.user is not None:
+        _count(today.users, event.user, new)
+    if event.project is not None:
+        _count(today.projects, event.project, new)
+    samples = today.samples
+    if len(samples) < _SAMPLES_MAX or -new < samples[-1][0]:
+        insort(samples, (-new, event.id))
+        del samples[_SAMPLES_MAX:]
+
+
+def _count(shares: dict[str, int], name: str, new: int) -> None:
+    shares[name] = shares.get(name, 0) + new
+    if len(shares) > _NAMES_MAX:
+        del shares[min(shares, key=lambda key: (shares[key], key))]
+
+
+def _is_due(profile: Profile, new: int) -> bool:
+    """Tell whether enough was taken since the last judgement to judge again."""
+    today = profile.state.today
+    if new:
+        policy = profile.config.policy
+        floor = profile.config.detectors.excess.floor_cohort_ratio * profile.config.cohort.size
+        for place, window in enumerate(LEARNT_WINDOWS):
+            total = profile.windows.total(window, Measure.NEW)
+            if total >= floor and total > today.judged[place] * policy.evaluation_growth_ratio:
+                return True
+    return today.hour_bytes > max(_BYTES_FLOOR, _BYTES_GROWTH * today.judged_bytes)
+
+
+def _chain(profile: Profile, verdict: Verdict) -> None:
+    """Fold the verdict into the chain: two histories with one chain judged the same."""
+    digest = blake2b(profile.state.chain, digest_size=16)
+    digest.update(_ENCODER.encode(verdict))
+    profile.state.chain = digest.digest()

@@ -1,0 +1,212 @@
+"""Step 6 of 7: verdict -> effects. Opens, raises, updates and closes the institution's incident."""
+
+from hashlib import blake2b
+from math import log10
+from typing import Final
+
+from detectors.calibration.combine import P_VALUE_MIN
+from detectors.features.ledger import LedgerState
+from detectors.features.windows import DAY_MS
+from detectors.policy.explain import sentence
+from detectors.policy.incident import Incident, change_of, level_of, severity_of
+from detectors.profile import Profile
+from detectors.verdict import (
+    Alert,
+    AlertChange,
+    Coverage,
+    Effect,
+    Level,
+    RaiseAlert,
+    Suspend,
+    Verdict,
+)
+
+_SECOND_MS: Final = 1_000
+_SAMPLES_MAX: Final = 5
+
+
+def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> tuple[Effect, ...]:
+    """Fold a verdict into the incident and return what should happen."""
+    if verdict.level is Level.NOTHING:
+        return ()
+    incident = _opened(profile, verdict, at_ms=at_ms)
+    surprise = -log10(max(verdict.p_value, P_VALUE_MIN))
+    incident.peak = max(incident.peak, surprise)
+    incident.last_day = at_ms // DAY_MS
+    taken = taken_participants(profile.ledger.state, incident)
+    change = change_of(
+        incident,
+        within_budget=verdict.p_value <= profile.budget_rate,
+        taken_participants=taken,
+        config=profile.config.policy,
+    )
+    if change is None:
+        return ()
+    return _spoken(profile, incident, verdict, change, at_ms=at_ms, event_id=event_id)
+
+
+def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
+    """End the incident after quiet; say so if people had been told."""
+    incident = profile.state.incident
+    profile.state.incident = None
+    if incident is None or not incident.raised:
+        return ()
+    incident.revision += 1
+    verdict = Verdict(level=Level.NOTHING, p_value=1.0, reasons=())
+    alert = _alert(profile, incident, verdict, "close", at_ms=at_ms, event_id="")
+    return (RaiseAlert(alert=alert),)
+
+
+def taken_participants(ledger: LedgerState, incident: Incident) -> int:
+    """Return how many more participants are held than when the incident began."""
+    return sum(
+        max(0, holding.held_participants - incident.held_before.get(name, 0))
+        + holding.counted_participants
+        - min(holding.counted_participants, incident.counted_before.get(name, 0))
+        for name, holding in ledger.holdings.items()
+    )
+
+
+def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
+    state = profile.state
+    if state.incident is None:
+        state.incidents_count += 1
+        window_ms = verdict.reasons[0].window_seconds * _SECOND_MS
+        state.incident = Incident(
+            number=state.incidents_count,
+            first_day=at_ms // DAY_MS,
+            last_day=at_ms // DAY_MS,
+            started_ms=max(at_ms - window_ms, state.first_day * DAY_MS),
+            peak=0.0,
+            held_before=dict(state.today.held_before),
+            counted_before=dict(state.today.counted_before),
+        )
+    return state.incident
+
+
+def _spoken(
+    profile: Profile,
+    incident: Incident,
+    verdict: Verdict,
+    change: AlertChange,
+    *,
+    at_ms: int,
+    event_id: str,
+) -> tuple[Effect, ...]:
+    taken = taken_participants(profile.ledger.state, incident)
+    taken_ratio = min(1.0, taken / profile.config.cohort.size)
+    incident.revision += 1
+    incident.alerted_participants = max(1, taken)
+    incident.severity = severity_of(taken_ratio)
+    if not incident.alert_id:
+        incident.alert_id = _name(profile, incident, "alert")
+    margin = log10(profile.budget_rate / max(verdict.p_value, P_VALUE_MIN))
+    level = level_of(margin=margin, taken_ratio=taken_ratio, config=profile.config.policy)
+    level = Level.ALERT if level is Level.WATCH else level
+    spoken = Verdict(level=level, p_value=verdict.p_value, reasons=verdict.reasons)
+    alert = _alert(profile, incident, spoken, change, at_ms=at_ms, event_id=event_id)
+    effects: list[Effect] = [RaiseAlert(alert=alert)]
+    if level is Level.SUSPEND and not incident.suspended:
+        incident.suspended = True
+        effects.append(_suspension(profile, incident, alert))
+    return tuple(effects)
+
+
+def _name(profile: Profile, incident: Incident, kind: str) -> str:
+    """Return an id that every replay of the same events gives again."""
+    text = f"{kind}\n{profile.state.institution}\n{incident.number}\n{incident.started_ms}"
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _alert(
+    profile: Profile,
+    incident: Incident,
+    verdict: Verdict,
+    change: AlertChange,
+    *,
+    at_ms: int,
+    event_id: str,
+) -> Alert:
+    state = profile.state
+    coverage = _coverage(profile, incident)
+    top_user, top_user_share = _top(state.today.users)
+    top_project, _ = _top(state.today.projects)
+    said = (
+        sentence(
+            state.institution,
+            verdict.reasons,
+            coverage,
+            top_user=top_user,
+            top_user_share=top_user_share,
+        )
+        if verdict.reasons
+        else f"{state.institution} has been quiet since; the incident is closed."
+    )
+    return Alert(
+        alert_id=incident.alert_id,
+        change=change,
+        revision=incident.revision,
+        institution=state.institution,
+        at_ms=at_ms,
+        started_ms=incident.started_ms,
+        level=verdict.level,
+        severity=incident.severity,
+        confidence=1.0 - min(1.0, verdict.p_value / profile.budget_rate) / 2.0,
+        p_value=verdict.p_value,
+        sentence=said,
+        reasons=verdict.reasons,
+        coverage=coverage,
+        taken_participants=taken_participants(profile.ledger.state, incident),
+        top_user=top_user,
+        top_user_share=top_user_share,
+        top_project=top_project,
+        sample_event_ids=tuple(name for _, name in state.today.samples[:_SAMPLES_MAX]),
+        trigger_event_id=event_id,
+        config_hash=profile.config_hash,
+        reference_version=profile.reference.version,
+    )
+
+
+def _coverage(profile: Profile, incident: Incident) -> tuple[Coverage, ...]:
+    size = profile.config.cohort.size
+    found = []
+    for name, holding in sorted(profile.ledger.state.holdings.items()):
+        counted = holding.counted_participants
+        held = min(size, holding.held_participants + counted)
+        before = incident.held_before.get(name, 0) + incident.counted_before.get(name, 0)
+        found.append(
+            Coverage(
+                dataset=name,
+                before_ratio=min(1.0, before / size),
+                after_ratio=held / size,
+                held_participants=held,
+                kind="upper_bound" if counted else "exact",
+            )
+        )
+    return tuple(found)
+
+
+def _top(shares: dict[str, int]) -> tuple[str | None, float]:
+    total = sum(shares.values())
+    if not total:
+        return None, 0.0
+    name = min(shares, key=lambda key: (-shares[key], key))
+    return name, shares[name] / total
+
+
+def _suspension(profile: Profile, incident: Incident, alert: Alert) -> Suspend:
+    by_one_user = alert.top_user is not None and alert.top_user_share >= 0.5  # noqa: PLR2004
+    contact = profile.entry.contact or "your data-access committee"
+    return Suspend(
+        suspension_id=_name(profile, incident, "suspension"),
+        alert_id=alert.alert_id,
+        institution=alert.institution,
+        scope="user" if by_one_user else "institution",
+        subject=alert.top_user if by_one_user and alert.top_user else alert.institution,
+        at_ms=alert.at_ms,
+        expires_ms=alert.at_ms + profile.config.policy.suspension_seconds * _SECOND_MS,
+        reason_text=(
+            f"Access is paused because {alert.sentence} If this work is approved, write to "
+            f"{contact}; the pause ends by itself when it expires."
+        ),
+    )

@@ -1,0 +1,127 @@
+"""Steps 4 to 6 of 7: one institution at one moment -> verdict. Score, calibrate, decide."""
+
+from math import log10
+from typing import Final
+
+from detectors.calibration.combine import P_VALUE_MIN, combine
+from detectors.detector import Score
+from detectors.features.baseline import LEARNT_WINDOWS
+from detectors.features.vector import Features
+from detectors.features.windows import DAY_MS, Measure
+from detectors.profile import OpenRun, Profile
+from detectors.reference import DEFAULT_TAIL, INCIDENT_CHANNEL, usual_of
+from detectors.verdict import Level, Reason, ReasonDetail, Run, Verdict
+
+# A rule is not a matter of probability; this value only says "certain" on the common scale.
+RULE_P_VALUE: Final = 1e-9
+
+
+def features_of(profile: Profile, at_ms: int) -> Features:
+    """Return what the detectors may look at now."""
+    state, windows = profile.state, profile.windows
+    history_days, own = profile.baseline.frozen(at_ms // DAY_MS)
+    peers = usual_of(profile.reference, group_of(profile))
+    prior_days = profile.config.baseline.shrinkage_days
+    weight = history_days / (history_days + prior_days)
+    return Features(
+        at_ms=at_ms,
+        windows=windows,
+        new=tuple(windows.total(window, Measure.NEW) for window in LEARNT_WINDOWS),
+        usual=tuple(
+            weight * mine + (1.0 - weight) * theirs
+            for mine, theirs in zip(own, peers, strict=True)
+        ),
+        history_days=history_days,
+        named=not state.counted_events,
+        held_participants=profile.ledger.state.held_participants,
+        cohort_size=profile.config.cohort.size,
+        hour_bytes=state.today.hour_bytes,
+    )
+
+
+def group_of(profile: Profile) -> str:
+    """Return the peer group: who sends only counts is compared with others who do."""
+    mostly_counted = 2 * profile.state.counted_events > profile.state.events_count
+    return f"{profile.entry.group}/counted" if mostly_counted else profile.entry.group
+
+
+def evaluate(profile: Profile, at_ms: int) -> Verdict:
+    """Return the verdict of this moment; note what was strange in the open runs."""
+    features = features_of(profile, at_ms)
+    _mark_judged(profile, features)
+    scores = [score for detector in profile.detectors for score in detector.score(features)]
+    if not scores:
+        return Verdict(level=Level.NOTHING, p_value=1.0, reasons=())
+    tails = profile.reference.tails
+    p_values = {
+        score.channel: RULE_P_VALUE
+        if score.rule
+        else tails.get(score.channel, DEFAULT_TAIL).p_value(score.value)
+        for score in scores
+    }
+    today = at_ms // DAY_MS
+    for score in scores:
+        if not score.rule:
+            note_run(profile, score.channel, score.value, today=today)
+    effective = [score for score in scores if score.detector not in profile.shadow]
+    return _verdict(profile, effective, p_values, today=today)
+
+
+def _verdict(
+    profile: Profile, scores: list[Score], p_values: dict[str, float], *, today: int
+) -> Verdict:
+    rules = [score for score in scores if score.rule]
+    soft = {score.channel: p_values[score.channel] for score in scores if not score.rule}
+    combined, shares = combine(soft, weights=profile.weights)
+    surprise = -log10(max(combined, P_VALUE_MIN))
+    if surprise >= profile.config.policy.candidate_surprise:
+        note_run(profile, INCIDENT_CHANNEL, surprise, today=today)
+    calibrated = profile.reference.tails[INCIDENT_CHANNEL].p_value(surprise)
+    if rules:
+        shares = {channel: 0.0 for channel in shares} | {
+            score.channel: 1.0 / len(rules) for score in rules
+        }
+        calibrated = RULE_P_VALUE
+    reasons = tuple(
+        sorted(
+            (
+                _detail(score, p_value=p_values[score.channel], share=shares[score.channel])
+                for score in scores
+                if score.channel in shares
+            ),
+            key=lambda detail: (-detail.share, detail.detector, detail.window_seconds),
+        )
+    )
+    watched = rules or surprise >= profile.config.policy.candidate_surprise
+    level = Level.WATCH if watched and reasons else Level.NOTHING
+    return Verdict(level=level, p_value=calibrated, reasons=reasons)
+
+
+def _detail(score: Score, *, p_value: float, share: float) -> ReasonDetail:
+    return ReasonDetail(
+        detector=score.detector,
+        reason=Reason(score.reason),
+        feature=score.feature,
+        window_seconds=score.window_seconds,
+        observed=score.observed,
+        expected=score.expected,
+        p_value=max(p_value, P_VALUE_MIN),
+        share=share,
+    )
+
+
+def _mark_judged(profile: Profile, features: Features) -> None:
+    today = profile.state.today
+    today.judged = list(features.new)
+    today.judged_bytes = features.hour_bytes
+
+
+def note_run(profile: Profile, channel: str, value: float, *, today: int) -> None:
+    """Remember that `channel` was strange today, as part of its run."""
+    runs = profile.state.open_runs
+    run = runs.get(channel)
+    if run is None:
+        run = runs[channel] = OpenRun(first_day=today, last_day=today, peak=value)
+    run.last_day = max(run.last_day, today)
+    run.peak = max(run.peak, value)
+    profile.state.today.runs[channel] = Run(first_day=run.first_day, peak=run.peak)

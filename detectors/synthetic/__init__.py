@@ -1,0 +1,18 @@
+"""Seeded worlds: honest institutions, thefts among them, labels, and the register they live under."""
+
+from detectors.synthetic.config import WorldConfig
+from detectors.synthetic.labels import Labels, Span, Theft
+from detectors.synthetic.scenarios import SCENARIOS, Scenario, build_world, plant
+from detectors.synthetic.world import World
+
+__all__ = [
+    "SCENARIOS",
+    "Labels",
+    "Scenario",
+    "Span",
+    "Theft",
+    "World",
+    "WorldConfig",
+    "build_world",
+    "plant",
+]

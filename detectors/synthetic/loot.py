@@ -1,0 +1,154 @@
+"""What every theft is made of: whose data, in which pages, at which times, and how much was gone."""
+
+from typing import Final
+
+import numpy as np
+from msgspec import Struct
+
+from detectors.synthetic.config import DAY_MS, HOUR_MS, WorldConfig
+from detectors.synthetic.institutions import Institution, draw_pool
+from detectors.synthetic.requests import (
+    DOWNLOAD,
+    IDENTITY_POOL,
+    QUERY,
+    Floats,
+    Ints,
+    Table,
+    drawn_bytes,
+    hour_sampler,
+    table_of,
+)
+from detectors.synthetic.world import World
+
+# Far above any honest request's number, so that no id is used twice.
+THEFT_NUMBERS_FROM: Final = 1_000_000_000
+THEFT_NUMBERS_EACH: Final = 10_000_000
+
+
+class Scene(Struct, frozen=True, kw_only=True):
+    """Where a theft takes place: the world, the institutions, the first moment, the dice."""
+
+    world: World
+    members: tuple[Institution, ...]
+    started_ms: int
+    rng: np.random.Generator
+
+    @property
+    def config(self) -> WorldConfig:
+        """Return the world's config."""
+        return self.world.config
+
+    def drawn(self, low: float, high: float) -> float:
+        """Return a parameter drawn evenly from its stated range."""
+        return float(self.rng.uniform(low, high))
+
+    def haul(self, low: float, high: float) -> int:
+        """Return how many participants are taken, as a drawn share of the cohort."""
+        return max(1, int(self.drawn(low, high) * self.config.cohort_participants))
+
+
+class Loot(Struct, kw_only=True):
+    """A theft's requests, and what share of the cohort each of them took away."""
+
+    table: Table
+    gained_ratio: Floats
+    contiguous: bool
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """Whose data a thief takes: a run of ids, or a pool of scattered participants."""
+
+    pool: int
+    offset: int
+    size: int
+
+    @property
+    def contiguous(self) -> bool:
+        """Tell whether the thief walks through ids."""
+        return self.pool == IDENTITY_POOL
+
+
+def draw_source(scene: Scene, size: int, *, walking_share: float) -> Source:
+    """Choose `size` participants: a run of ids with the given probability, or scattered."""
+    total = scene.config.cohort_participants
+    size = min(size, total)
+    if scene.rng.random() < walking_share:
+        offset = int(scene.rng.integers(0, total - size + 1))
+        return Source(pool=IDENTITY_POOL, offset=offset, size=size)
+    pool = draw_pool(scene.rng, scene.world.draft, size=size, clustered=False)
+    return Source(pool=pool, offset=0, size=size)
+
+
+def part(source: Source, number: int, *, of: int) -> Source:
+    """Return part `number` of `of` equal parts.
+
+    >>> part(Source(pool=0, offset=100, size=10), 1, of=3)
+    Source(pool=0, offset=103, size=3)
+    """
+    first, last = source.size * number // of, source.size * (number + 1) // of
+    return Source(pool=source.pool, offset=source.offset + first, size=last - first)
+
+
+def page_size(scene: Scene, size: int) -> int:
+    """Return how many participants one request takes: at most a fiftieth of the haul."""
+    return int(np.clip(scene.rng.lognormal(np.log(500.0), 0.8), 1, max(1, size // 50)))
+
+
+def requests_for(
+    scene: Scene, member: Institution, source: Source, time_ms: Ints, *, user: int = 0
+) -> Loot:
+    """Return requests by `member` that take all of `source`, one page at each of `time_ms`."""
+    edges = np.linspace(0, source.size, len(time_ms) + 1).astype(np.int64)
+    length = np.diff(edges)
+    kept = length > 0
+    project = member.projects[0]
+    table = table_of(
+        np.sort(time_ms)[kept],
+        institution=member.index,
+        user=user,
+        project=project.index,
+        dataset=project.dataset,
+        fields=project.fields,
+        pool=source.pool,
+        offset=source.offset + edges[:-1][kept],
+        length=length[kept],
+        action=DOWNLOAD if scene.rng.random() < 0.5 else QUERY,
+        rows=length[kept],
+        bytes=drawn_bytes(scene.rng, length[kept], sigma=1.0),
+    )
+    gained = length[kept] / scene.config.cohort_participants
+    return Loot(table=table, gained_ratio=gained, contiguous=source.contiguous)
+
+
+def steady_times(scene: Scene, count: int, *, duration_ms: float) -> Ints:
+    """Return `count` moments anywhere within the duration: a script that never sleeps."""
+    into = np.sort(scene.rng.random(count)) * duration_ms
+    return (scene.started_ms + into).astype(np.int64)
+
+
+def working_times(
+    scene: Scene, member: Institution, count: int, *, weights: Floats, nightly: bool = False
+) -> Ints:
+    """Return about `count` moments on days weighted by `weights`, in working hours or at night."""
+    day = scene.rng.choice(len(weights), count, p=weights / weights.sum())
+    peak = member.peak_hour
+    if nightly:
+        hours = (peak + 9.0 + scene.rng.random(count) * 6.0) % 24.0
+    else:
+        ratio = scene.config.peak_trough_ratio
+        hours = hour_sampler(scene.rng, peak_trough_ratio=ratio, peak_hour=peak)(count)
+    # Days are counted from the midnight before; nothing happens before the theft's first moment.
+    midnight_ms = scene.started_ms - scene.started_ms % DAY_MS
+    moments = (midnight_ms + day * DAY_MS + hours * HOUR_MS).astype(np.int64)
+    return np.sort(np.maximum(moments, scene.started_ms))
+
+
+def merged(loots: list[Loot]) -> Loot:
+    """Return several loots as one, in order of time."""
+    table = np.concatenate([loot.table for loot in loots])
+    order = np.argsort(table["time_ms"], kind="stable")
+    return Loot(
+        table=table[order],
+        gained_ratio=np.concatenate([loot.gained_ratio for loot in loots])[order],
+        contiguous=any(loot.contiguous for loot in loots),
+    )

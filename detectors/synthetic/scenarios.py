@@ -1,0 +1,289 @@
+"""Every theft by its permanent id: how it is done, by whom, for how long, and what it must be called.
+
+An id never changes its meaning: another set of ranges is another version (`..._v2`).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Literal
+
+import numpy as np
+from msgspec import Struct
+
+from detectors.synthetic import thefts
+from detectors.synthetic.config import DAY_MS, START_MS, WorldConfig
+from detectors.synthetic.institutions import Institution
+from detectors.synthetic.labels import Theft
+from detectors.synthetic.loot import THEFT_NUMBERS_EACH, THEFT_NUMBERS_FROM, Loot, Scene
+from detectors.synthetic.materialise import user_name
+from detectors.synthetic.requests import HONEST
+from detectors.synthetic.world import World, build_honest_world, with_theft
+
+Thief = Callable[[Scene], Loot]
+Victims = Literal["any", "heavy", "newcomer", "hub"]
+
+HEAVY_SHARE: Final = 0.1
+NEWCOMER_DAYS: Final = 2
+CANARY_EACH: Final = 2_000
+# Calm victims make every theft easy: nobody is chosen who hardly ever reads.
+VICTIM_REQUESTS_MIN: Final = 5
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """One way to steal, under its permanent id."""
+
+    id: str
+    steal: Thief
+    days: int
+    reasons: tuple[str, ...]
+    victims: Victims = "any"
+    members: tuple[int, int] = (1, 1)
+    budgeted: bool = False
+    canaries: bool = False
+
+
+_TAKING: Final = ("excess", "coverage", "quota")
+_SLOWLY: Final = ("excess", "coverage", "quota", "drip")
+
+SCENARIOS: Final = (
+    Scenario(
+        id="smash_and_grab_v1",
+        steal=partial(thefts.grab, hours=(3.0, 9.0)),
+        days=1,
+        reasons=_TAKING,
+    ),
+    Scenario(
+        id="participant_sweep_v1",
+        steal=partial(thefts.walk, days=(4.0, 6.0)),
+        days=6,
+        reasons=(*_TAKING, "sweep"),
+    ),
+    Scenario(
+        id="split_users_v1",
+        steal=partial(thefts.many_users, days=(4.0, 6.0), users=(6, 14)),
+        days=6,
+        reasons=_TAKING,
+    ),
+    Scenario(
+        id="new_institution_v1",
+        steal=partial(thefts.walk, days=(2.0, 4.0)),
+        days=4,
+        reasons=(*_TAKING, "sweep"),
+        victims="newcomer",
+    ),
+    Scenario(
+        id="new_account_v1",
+        steal=partial(thefts.new_user, days=(2.0, 4.0)),
+        days=4,
+        reasons=_TAKING,
+    ),
+    Scenario(
+        id="off_hours_v1",
+        steal=partial(thefts.nights, count=(4, 6)),
+        days=7,
+        reasons=_SLOWLY,
+    ),
+    Scenario(
+        id="field_slicing_v1",
+        steal=partial(thefts.slices, days=(8.0, 12.0), fields_first=False),
+        days=12,
+        reasons=(*_SLOWLY, "slicing"),
+    ),
+    Scenario(
+        id="field_slicing_v2",
+        steal=partial(thefts.slices, days=(8.0, 12.0), fields_first=True),
+        days=12,
+        reasons=(*_SLOWLY, "slicing"),
+    ),
+    Scenario(
+        id="collusion_v1",
+        steal=partial(thefts.together, days=(8.0, 12.0), haul=thefts.HAUL),
+        days=12,
+        reasons=(*_SLOWLY, "collusion"),
+        members=(5, 5),
+    ),
+    Scenario(
+        id="collusion_few_v1",
+        steal=partial(thefts.together, days=(8.0, 12.0), haul=thefts.HAUL),
+        days=12,
+        reasons=(*_SLOWLY, "collusion"),
+        members=(3, 4),
+    ),
+    Scenario(
+        id="low_and_slow_30d_v1",
+        steal=partial(thefts.slowly, days=30),
+        days=31,
+        reasons=_SLOWLY,
+    ),
+    Scenario(
+        id="low_and_slow_56d_v1",
+        steal=partial(thefts.slowly, days=56),
+        days=57,
+        reasons=_SLOWLY,
+    ),
+    Scenario(
+        id="low_and_slow_90d_v1",
+        steal=partial(thefts.slowly, days=90),
+        days=91,
+        reasons=_SLOWLY,
+    ),
+    Scenario(
+        id="ramp_up_v1",
+        steal=partial(thefts.slowly, days=30, growth_ratio=1.1),
+        days=31,
+        reasons=_SLOWLY,
+    ),
+    Scenario(
+        id="heavy_56d_v1",
+        steal=partial(thefts.slowly, days=56),
+        days=57,
+        reasons=_SLOWLY,
+        victims="heavy",
+        budgeted=True,
+    ),
+    Scenario(
+        id="heavy_56d_undeclared_v1",
+        steal=partial(thefts.slowly, days=56),
+        days=57,
+        reasons=_SLOWLY,
+        victims="heavy",
+    ),
+    Scenario(
+        id="hub_cover_v1",
+        steal=partial(thefts.under_cover, days=(20.0, 30.0)),
+        days=31,
+        reasons=_SLOWLY,
+        victims="hub",
+    ),
+    Scenario(
+        id="scope_breach_v1",
+        steal=partial(thefts.out_of_scope, days=(1.0, 3.0)),
+        days=3,
+        reasons=("scope",),
+    ),
+    Scenario(
+        id="canary_touch_v1",
+        steal=partial(thefts.over_canaries, days=(2.0, 6.0)),
+        days=7,
+        reasons=("canary",),
+        canaries=True,
+    ),
+)
+BY_ID: Final = {scenario.id: scenario for scenario in SCENARIOS}
+CORE_IDS: Final = (
+    "smash_and_grab_v1",
+    "participant_sweep_v1",
+    "split_users_v1",
+    "new_institution_v1",
+    "off_hours_v1",
+    "field_slicing_v1",
+    "collusion_v1",
+    "low_and_slow_30d_v1",
+    "ramp_up_v1",
+    "low_and_slow_56d_v1",
+)
+
+
+def build_world(config: WorldConfig, *, thefts: tuple[str, ...] = ()) -> World:
+    """Return a world with the named thefts planted, each in institutions of its own."""
+    world = build_honest_world(config)
+    for scenario_id in thefts:
+        world = plant(world, scenario_id, trial=0)
+    return world
+
+
+def plant(world: World, scenario_id: str, *, trial: int) -> World:
+    """Return the world with one more theft; `trial` varies victims, moments and parameters."""
+    scenario = BY_ID[scenario_id]
+    number = [each.id for each in SCENARIOS].index(scenario_id)
+    rng = np.random.default_rng([world.config.seed, 4, number, trial])
+    started_ms = _start(world.config, scenario, rng)
+    members = _victims(world, scenario, rng, started_ms=started_ms)
+    if scenario.victims == "newcomer":
+        world = _silenced(world, members[0], before_ms=started_ms - NEWCOMER_DAYS * DAY_MS)
+    if scenario.canaries:
+        world = _with_canaries(world)
+    if scenario.budgeted:
+        world = _with_budgets(world, members)
+    scene = Scene(world=world, members=members, started_ms=started_ms, rng=rng)
+    loot = scenario.steal(scene)
+    theft_number = len(world.labels.thefts)
+    table = loot.table
+    first = THEFT_NUMBERS_FROM + theft_number * THEFT_NUMBERS_EACH
+    table["number"] = first + np.arange(len(table))
+    table["theft"] = theft_number
+    return with_theft(world, table, _label(scenario, scene, loot))
+
+
+def _label(scenario: Scenario, scene: Scene, loot: Loot) -> Theft:
+    walked = ("sweep",) if loot.contiguous and "sweep" not in scenario.reasons else ()
+    users = sorted(set(zip(loot.table["institution"].tolist(), loot.table["user"].tolist())))
+    plans = scene.world.plans
+    taken = np.cumsum(loot.gained_ratio)
+    return Theft(
+        scenario=scenario.id,
+        institutions=tuple(member.name for member in scene.members),
+        users=tuple(user_name(plans[institution], user) for institution, user in users),
+        started_ms=int(loot.table["time_ms"].min()),
+        ended_ms=int(loot.table["time_ms"].max()),
+        haul_ratio=float(taken[-1]),
+        taken_at_ms=tuple(loot.table["time_ms"].tolist()),
+        taken_ratio=tuple(taken.tolist()),
+        reasons=(*scenario.reasons, *walked),
+    )
+
+
+def _start(config: WorldConfig, scenario: Scenario, rng: np.random.Generator) -> int:
+    """Return the first moment: after the warm-up where the theft still fits into the world."""
+    latest = config.days - scenario.days - 1.0
+    earliest = min(config.warmup_days + 1.0, max(1.0, latest))
+    return int(START_MS + rng.uniform(earliest, max(earliest, latest)) * DAY_MS)
+
+
+def _victims(
+    world: World, scenario: Scenario, rng: np.random.Generator, *, started_ms: int
+) -> tuple[Institution, ...]:
+    """Choose who steals: institutions that read regularly and were there before, each once."""
+    taken = {name for theft in world.labels.thefts for name in theft.institutions}
+    counts = np.bincount(
+        world.table["institution"][world.table["theft"] == HONEST], minlength=len(world.plans)
+    )
+    start_day = (started_ms - START_MS) // DAY_MS
+    fit = [
+        plan
+        for plan in world.plans
+        if plan.name not in taken
+        and counts[plan.index] >= VICTIM_REQUESTS_MIN
+        and plan.first_day + 7 < start_day
+    ]
+    if scenario.victims == "hub":
+        fit = [plan for plan in fit if plan.kind == "nightly_sync"] or fit
+    if scenario.victims in {"hub", "heavy"} and len(fit) > 1:
+        heavy = sorted(fit, key=lambda plan: -int(counts[plan.index]))
+        fit = heavy[: max(1, int(len(heavy) * HEAVY_SHARE))] if scenario.victims == "heavy" else fit
+    count = min(len(fit), int(rng.integers(scenario.members[0], scenario.members[1] + 1)))
+    return tuple(fit[index] for index in rng.choice(len(fit), count, replace=False).tolist())
+
+
+def _silenced(world: World, plan: Institution, *, before_ms: int) -> World:
+    """Return the world in which `plan` says nothing before `before_ms`: it is new then."""
+    table = world.table
+    early = (table["institution"] == plan.index) & (table["arrival_ms"] < before_ms)
+    return world.changed(table=table[~early])
+
+
+def _with_canaries(world: World) -> World:
+    """Plant canaries among the participants whom no honest institution has in any pool."""
+    total = world.config.cohort_participants
+    used = np.zeros(total, bool)
+    for pool in world.draft.pools:
+        used[pool] = True
+    free = np.flatnonzero(~used)
+    rng = np.random.default_rng([world.config.seed, 5])
+    count = min(len(free), max(3, total // CANARY_EACH))
+    chosen = np.sort(rng.choice(free, count, replace=False)) if count else free
+    return world.changed(canaries=tuple(chosen.tolist()))
+
+
+def _with_budgets(world: World, members: tuple[Institution, ...]) -> World:
+    return world.changed(budgeted=world.budgeted | {member.index for member in members})

@@ -1,0 +1,191 @@
+"""The thefts: one function per way to steal. Each draws its parameters from the ranges it names.
+
+Unless said otherwise a thief takes 12 to 28 % of the cohort (100,000 of 500,000 in the middle).
+"""
+
+from typing import Final
+
+import numpy as np
+
+from detectors.synthetic.config import DAY_MS, HOUR_MS
+from detectors.synthetic.institutions import Institution
+from detectors.synthetic.loot import (
+    Loot,
+    Scene,
+    draw_source,
+    merged,
+    page_size,
+    part,
+    requests_for,
+    steady_times,
+    working_times,
+)
+
+HAUL: Final = (0.12, 0.28)
+FIELDS_PER_SLICE: Final = 2
+SLICES: Final = 20
+UNAPPROVED_DATASET: Final = 4
+
+
+def grab(scene: Scene, *, hours: tuple[float, float]) -> Loot:
+    """Take everything tonight, in one go."""
+    haul = scene.haul(*HAUL)
+    source = draw_source(scene, haul, walking_share=0.5)
+    count = max(2, haul // page_size(scene, haul))
+    times = steady_times(scene, count, duration_ms=scene.drawn(*hours) * HOUR_MS)
+    return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
+
+
+def walk(scene: Scene, *, days: tuple[float, float]) -> Loot:
+    """Walk through the ids in ascending order, day and night."""
+    haul = scene.haul(*HAUL)
+    source = draw_source(scene, haul, walking_share=1.0)
+    count = max(2, haul // page_size(scene, haul))
+    times = steady_times(scene, count, duration_ms=scene.drawn(*days) * DAY_MS)
+    return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
+
+
+def many_users(scene: Scene, *, days: tuple[float, float], users: tuple[int, int]) -> Loot:
+    """Let 6 to 14 users of one institution each take a small part."""
+    member = scene.members[0]
+    count = int(scene.rng.integers(users[0], users[1] + 1))
+    source = draw_source(scene, scene.haul(*HAUL), walking_share=0.3)
+    length = scene.drawn(*days)
+    loots = []
+    for number in range(count):
+        mine = part(source, number, of=count)
+        weights = np.ones(max(1, int(length)))
+        moments = max(2, mine.size // page_size(scene, mine.size))
+        times = working_times(scene, member, moments, weights=weights)
+        loots.append(requests_for(scene, member, mine, times, user=number))
+    return merged(loots)
+
+
+def new_user(scene: Scene, *, days: tuple[float, float]) -> Loot:
+    """Take it by an account that nobody has seen before."""
+    member = scene.members[0]
+    haul = scene.haul(*HAUL)
+    source = draw_source(scene, haul, walking_share=0.3)
+    count = max(2, haul // page_size(scene, haul))
+    times = steady_times(scene, count, duration_ms=scene.drawn(*days) * DAY_MS)
+    return requests_for(scene, member, source, times, user=member.users + 1)
+
+
+def nights(scene: Scene, *, count: tuple[int, int]) -> Loot:
+    """Take half the usual haul, at night only."""
+    member = scene.members[0]
+    haul = scene.haul(0.06, 0.14)
+    source = draw_source(scene, haul, walking_share=0.3)
+    weights = np.ones(int(scene.rng.integers(count[0], count[1] + 1)))
+    moments = max(2, haul // page_size(scene, haul))
+    times = working_times(scene, member, moments, weights=weights, nightly=True)
+    return requests_for(scene, member, source, times, user=_some_user(scene))
+
+
+def slowly(scene: Scene, *, days: int, growth_ratio: float = 1.0) -> Loot:
+    """Take it in working hours over many days, each `growth_ratio` times the day before."""
+    member = scene.members[0]
+    haul = scene.haul(*HAUL)
+    source = draw_source(scene, haul, walking_share=0.3)
+    weights = growth_ratio ** np.arange(days)
+    # Some requests a day, as an analyst would, not one huge one.
+    count = int(days * scene.drawn(3.0, 12.0))
+    times = working_times(scene, member, count, weights=weights)
+    return requests_for(scene, member, source, times, user=_some_user(scene))
+
+
+def together(scene: Scene, *, days: tuple[float, float], haul: tuple[float, float]) -> Loot:
+    """Let every member take its own part, none of them much."""
+    source = draw_source(scene, scene.haul(*haul), walking_share=0.3)
+    length = scene.drawn(*days)
+    loots = []
+    for number, member in enumerate(scene.members):
+        mine = part(source, number, of=len(scene.members))
+        weights = np.ones(max(1, int(length)))
+        moments = max(2, mine.size // page_size(scene, mine.size))
+        times = working_times(scene, member, moments, weights=weights)
+        user = int(scene.rng.integers(member.users))
+        loots.append(requests_for(scene, member, mine, times, user=user))
+    return merged(loots)
+
+
+def slices(scene: Scene, *, days: tuple[float, float], fields_first: bool) -> Loot:
+    """Take all participants a few fields at a time, in about twenty slices.
+
+    Page by page (each page's slices in a row), or field by field (all pages, then once more).
+    What is gone is counted in cells, participants times slices, for neither half is the whole.
+    """
+    member = scene.members[0]
+    haul = scene.haul(*HAUL)
+    source = draw_source(scene, haul, walking_share=0.3)
+    sets = _field_slices(scene, member)
+    page_count = max(2, haul // page_size(scene, haul))
+    duration_ms = scene.drawn(*days) * DAY_MS
+    times = steady_times(scene, page_count * len(sets), duration_ms=duration_ms)
+    page_number = np.arange(len(times))
+    page_number = page_number % page_count if fields_first else page_number // len(sets)
+    slice_number = np.arange(len(times))
+    slice_number = slice_number // page_count if fields_first else slice_number % len(sets)
+    edges = np.linspace(0, source.size, page_count + 1).astype(np.int64)
+    loot = requests_for(scene, member, source, times, user=_some_user(scene))
+    table = np.resize(loot.table, len(times))
+    length = np.diff(edges)[page_number]
+    table["time_ms"] = times
+    table["arrival_ms"] = times
+    table["offset"] = source.offset + edges[page_number]
+    table["length"] = length
+    table["rows"] = length
+    table["fields"] = np.array(sets)[slice_number]
+    table["bytes"] = table["bytes"] // 2
+    gained = length / scene.config.cohort_participants / len(sets)
+    return Loot(table=table, gained_ratio=gained, contiguous=loot.contiguous)
+
+
+def out_of_scope(scene: Scene, *, days: tuple[float, float]) -> Loot:
+    """Read a dataset that was never approved: 0.5 to 5 % of the cohort."""
+    haul = scene.haul(0.005, 0.05)
+    source = draw_source(scene, haul, walking_share=0.3)
+    count = max(2, haul // page_size(scene, haul))
+    times = steady_times(scene, count, duration_ms=scene.drawn(*days) * DAY_MS)
+    loot = requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
+    loot.table["dataset"] = UNAPPROVED_DATASET
+    return loot
+
+
+def over_canaries(scene: Scene, *, days: tuple[float, float]) -> Loot:
+    """Take 1 to 4 % of the cohort, quietly, in a run of ids that holds canaries."""
+    haul = scene.haul(0.01, 0.04)
+    source = draw_source(scene, haul, walking_share=1.0)
+    weights = np.ones(max(1, int(scene.drawn(*days))))
+    count = max(2, haul // 100)
+    times = working_times(scene, scene.members[0], count, weights=weights)
+    return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
+
+
+def under_cover(scene: Scene, *, days: tuple[float, float]) -> Loot:
+    """Ride along with a hub's nightly job: same user, same hours, a little more each night."""
+    member = scene.members[0]
+    mine = scene.world.table[scene.world.table["institution"] == member.index]
+    hours = (mine["time_ms"] % DAY_MS) / HOUR_MS
+    source = draw_source(scene, scene.haul(*HAUL), walking_share=0.3)
+    length = int(scene.drawn(*days))
+    count = length * 10
+    day = scene.rng.integers(0, length, count)
+    midnight_ms = scene.started_ms - scene.started_ms % DAY_MS
+    moments = midnight_ms + day * DAY_MS + scene.rng.choice(hours, count) * HOUR_MS
+    times = np.sort(np.maximum(moments.astype(np.int64), scene.started_ms))
+    return requests_for(scene, member, source, times, user=0)
+
+
+def _some_user(scene: Scene) -> int:
+    return int(scene.rng.integers(scene.members[0].users))
+
+
+def _field_slices(scene: Scene, member: Institution) -> list[int]:
+    """Add the slices of the project's own fields to the world; return their indices."""
+    field_sets = scene.world.draft.field_sets
+    mine = field_sets[member.projects[0].fields]
+    chunk = max(1, min(FIELDS_PER_SLICE, len(mine) // 3))
+    found = [mine[begin : begin + chunk] for begin in range(0, len(mine), chunk)][:SLICES]
+    field_sets.extend(found)
+    return list(range(len(field_sets) - len(found), len(field_sets)))
