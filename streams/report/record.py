@@ -2,10 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from detectors.verdict import Alert, Suspend
+
+# The track of everybody held in any dataset; no real dataset is called so.
+ALL_DATASETS: Final = "all datasets together"
 
 
 class Track(Struct, frozen=True, kw_only=True):
@@ -103,7 +107,7 @@ def main_track(flagged: Flagged) -> Track | None:
 
 
 def saved(flagged: Flagged) -> Saved | None:
-    """Return what the first alert came in time for, summed over the datasets.
+    """Return what the first alert came in time for, whatever the dataset.
 
     The haul runs from the start of the first incident to the end of the record, or over the known
     theft: nothing was really stopped in a replay, so the rest of the taking is on record.
@@ -114,7 +118,9 @@ def saved(flagged: Flagged) -> Saved | None:
     truth = flagged.truth
     start_ms = truth.started_ms if truth else first.started_ms
     before = after = 0
-    for track in flagged.tracks:
+    # Somebody held in two datasets is one person, so the common track counts where there is one.
+    common = [track for track in flagged.tracks if track.dataset == ALL_DATASETS]
+    for track in common or flagged.tracks:
         at_alert = track.held_at(first.at_ms)
         before += max(0, at_alert - track.held_at(start_ms - 1))
         at_end = track.held_at(truth.ended_ms) if truth else track.held_last
