@@ -1,4 +1,4 @@
-"""Seeded worlds: honest institutions, thefts among them, labels, and the register they live under."""
+"""Seeded worlds: honest institutions, thefts among them, labels, and their register."""
 
 from detectors.synthetic.config import WorldConfig
 from detectors.synthetic.labels import Labels, Span, Theft

@@ -89,7 +89,15 @@ def full_reads(
 class Export:
     """One bulk export: its requests, and whether the committee recorded an approval."""
 
-    __slots__ = ("approved", "dataset", "ended_ms", "participants", "project", "started_ms", "table")
+    __slots__ = (
+        "approved",
+        "dataset",
+        "ended_ms",
+        "participants",
+        "project",
+        "started_ms",
+        "table",
+    )
 
     def __init__(self, draft: Draft, plan: Institution, rng: np.random.Generator) -> None:
         """Draw size, hour, pages and approval."""
@@ -157,9 +165,7 @@ def retry_storm(table: Table, plan: Institution, rng: np.random.Generator) -> tu
     repeats = np.repeat(run, rng.integers(1, STORM_REPEATS_MAX, len(run)))
     repeats["arrival_ms"] += rng.integers(1, 30 * MINUTE_MS, len(repeats))
     first, last = int(run["time_ms"].min()), int(repeats["arrival_ms"].max())
-    span = Span(
-        institution=plan.name, kind="retry_storm", started_ms=first, ended_ms=last + 1
-    )
+    span = Span(institution=plan.name, kind="retry_storm", started_ms=first, ended_ms=last + 1)
     return repeats, span
 
 

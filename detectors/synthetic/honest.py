@@ -89,9 +89,9 @@ def _sessions(
     sessions = rng.poisson(mean * rng.gamma(shape, 1.0 / shape, config.days))
     session_day = np.repeat(np.arange(config.days), sessions)
     count = len(session_day)
-    hours = hour_sampler(
-        rng, peak_trough_ratio=config.peak_trough_ratio, peak_hour=plan.peak_hour
-    )(count)
+    hours = hour_sampler(rng, peak_trough_ratio=config.peak_trough_ratio, peak_hour=plan.peak_hour)(
+        count
+    )
     events = rng.geometric(1.0 / config.session_events_mean, count)
     session_project = _session_projects(plan, rng, session_day)
     session_user = rng.zipf(1.7, count) % plan.users

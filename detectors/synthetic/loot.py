@@ -1,4 +1,4 @@
-"""What every theft is made of: whose data, in which pages, at which times, and how much was gone."""
+"""What every theft is made of: whose data, in which pages, when, and how much was gone."""
 
 from typing import Final
 
@@ -112,7 +112,7 @@ def requests_for(
         pool=source.pool,
         offset=source.offset + edges[:-1][kept],
         length=length[kept],
-        action=DOWNLOAD if scene.rng.random() < 0.5 else QUERY,
+        action=DOWNLOAD if scene.rng.integers(2) else QUERY,
         rows=length[kept],
         bytes=drawn_bytes(scene.rng, length[kept], sigma=1.0),
     )

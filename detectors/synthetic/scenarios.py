@@ -1,4 +1,4 @@
-"""Every theft by its permanent id: how it is done, by whom, for how long, and what it must be called.
+"""Every theft by its permanent id: how it is done, by whom, for how long, and its true name.
 
 An id never changes its meaning: another set of ranges is another version (`..._v2`).
 """
@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from detectors.synthetic import thefts
 from detectors.synthetic.config import DAY_MS, START_MS, WorldConfig
-from detectors.synthetic.institutions import Institution
+from detectors.synthetic.institutions import Draft, Institution
 from detectors.synthetic.labels import Theft
 from detectors.synthetic.loot import THEFT_NUMBERS_EACH, THEFT_NUMBERS_FROM, Loot, Scene
 from detectors.synthetic.materialise import user_name
@@ -195,6 +195,10 @@ def build_world(config: WorldConfig, *, thefts: tuple[str, ...] = ()) -> World:
 def plant(world: World, scenario_id: str, *, trial: int) -> World:
     """Return the world with one more theft; `trial` varies victims, moments and parameters."""
     scenario = BY_ID[scenario_id]
+    draft = world.draft
+    # Of its own, for a theft adds pools and fields that the world given must not keep.
+    draft = Draft(config=draft.config, pools=[*draft.pools], field_sets=[*draft.field_sets])
+    world = world.changed(draft=draft)
     number = [each.id for each in SCENARIOS].index(scenario_id)
     rng = np.random.default_rng([world.config.seed, 4, number, trial])
     started_ms = _start(world.config, scenario, rng)
@@ -217,7 +221,7 @@ def plant(world: World, scenario_id: str, *, trial: int) -> World:
 
 def _label(scenario: Scenario, scene: Scene, loot: Loot) -> Theft:
     walked = ("sweep",) if loot.contiguous and "sweep" not in scenario.reasons else ()
-    users = sorted(set(zip(loot.table["institution"].tolist(), loot.table["user"].tolist())))
+    users = np.unique(loot.table[["institution", "user"]]).tolist()
     plans = scene.world.plans
     taken = np.cumsum(loot.gained_ratio)
     return Theft(

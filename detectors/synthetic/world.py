@@ -141,7 +141,9 @@ def build_honest_world(config: WorldConfig) -> World:
     spans: list[Span] = []
     exported: dict[int, list[Export]] = {}
     releases = [
-        release_day(draft, plans, number=number, rng=np.random.default_rng([config.seed, 3, number]))
+        release_day(
+            draft, plans, number=number, rng=np.random.default_rng([config.seed, 3, number])
+        )
         for number in range(config.releases)
     ]
     spans += [span for _, found in releases for span in found]
@@ -153,9 +155,7 @@ def build_honest_world(config: WorldConfig) -> World:
     table = joined(tables)
     # Nobody speaks after the end of the world: a storm's last repeats are cut.
     table = table[table["arrival_ms"] < START_MS + config.days * DAY_MS]
-    labels = Labels(
-        thefts=(), spans=tuple(spans), kinds={plan.name: plan.kind for plan in plans}
-    )
+    labels = Labels(thefts=(), spans=tuple(spans), kinds={plan.name: plan.kind for plan in plans})
     return World(draft=draft, plans=plans, table=table, labels=labels, exports=exported)
 
 
