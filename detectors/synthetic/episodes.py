@@ -25,6 +25,7 @@ START_DAYS_MAX: Final = 14
 RE_READ_DAYS: Final = (3, 15)
 EXPORT_COHORT_MEDIAN_RATIO: Final = 0.08
 EXPORT_COHORT_RATIO_MAX: Final = 0.6
+RELEASE_SHARE: Final = 0.7
 STORM_REPEATS_MAX: Final = 20
 STORM_REQUESTS_MAX: Final = 50
 
@@ -94,7 +95,6 @@ class Export:
         "dataset",
         "ended_ms",
         "participants",
-        "project",
         "started_ms",
         "table",
     )
@@ -105,7 +105,6 @@ class Export:
         drawn = rng.lognormal(np.log(EXPORT_COHORT_MEDIAN_RATIO), 0.7)
         self.participants = int(min(drawn, EXPORT_COHORT_RATIO_MAX) * config.cohort_participants)
         self.approved = bool(rng.random() >= config.exports_unrecorded_share)
-        self.project = plan.projects[0].name
         day = float(rng.uniform(plan.first_day, config.days - 1))
         hours = float(rng.uniform(0.5, 10.0))
         self.started_ms = int(START_MS + day * DAY_MS)
@@ -147,7 +146,7 @@ def release_day(
     fields = draw_fields(rng, draft)
     tables, spans = [], []
     for plan in plans:
-        if plan.first_day > first_day or rng.random() > 0.7:
+        if plan.first_day > first_day or rng.random() > RELEASE_SHARE:
             continue
         day = first_day + float(rng.exponential(0.8))
         table = full_read(plan, number=0, day=day, days=0.3, rng=rng)
@@ -169,7 +168,7 @@ def retry_storm(table: Table, plan: Institution, rng: np.random.Generator) -> tu
     return repeats, span
 
 
-def disturb(table: Table, plan: Institution, config: WorldConfig, rng: np.random.Generator) -> bool:
+def disturb(table: Table, config: WorldConfig, rng: np.random.Generator) -> bool:
     """Make some requests arrive late and some clocks wrong; tell whether this clock is."""
     late = rng.random(len(table)) < config.late_share
     table["arrival_ms"][late] += rng.exponential(1.5 * HOUR_MS, int(late.sum())).astype(np.int64)

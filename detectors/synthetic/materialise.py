@@ -87,14 +87,14 @@ class _Builder:
             institution=plan.name,
             project=plan.projects[project].name,
             user=user_name(plan, user),
-            action=ACTIONS[action],  # type: ignore[arg-type] # a table of the literals
+            action=ACTIONS[action],
             dataset=dataset_name(dataset),
             bytes=taken_bytes,
             rows=rows,
             files=1 if action else 0,
             participants=self._participants(plan.reports, pool, offset, length),
             fields=self.names.field_sets[fields] if fields != NO_FIELDS else None,
-            outcome=OUTCOMES[outcome],  # type: ignore[arg-type] # a table of the literals
+            outcome=OUTCOMES[outcome],
         )
 
     def _participants(

@@ -65,9 +65,8 @@ def joined(tables: list[Table]) -> Table:
 def drawn_bytes(rng: np.random.Generator, length: Ints, *, sigma: float) -> Ints:
     """Return bytes for requests of `length` participants: grows with them, tail as in real logs."""
     size = PARTICIPANT_BYTES * np.sqrt(length + 1.0) * 10.0
-    return np.minimum(size * rng.lognormal(0.0, sigma, len(length)), REQUEST_BYTES_MAX).astype(
-        np.int64
-    )
+    drawn = np.minimum(size * rng.lognormal(0.0, sigma, len(length)), REQUEST_BYTES_MAX)
+    return np.asarray(drawn, np.int64)
 
 
 def pages(total: int, *, page: int) -> tuple[Ints, Ints]:

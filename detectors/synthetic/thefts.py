@@ -87,7 +87,7 @@ def slowly(scene: Scene, *, days: int, growth_ratio: float = 1.0) -> Loot:
     member = scene.members[0]
     haul = scene.haul(*HAUL)
     source = draw_source(scene, haul, walking_share=0.3)
-    weights = growth_ratio ** np.arange(days)
+    weights = np.power(growth_ratio, np.arange(days, dtype=np.float64))
     # Some requests a day, as an analyst would, not one huge one.
     count = int(days * scene.drawn(3.0, 12.0))
     times = working_times(scene, member, count, weights=weights)

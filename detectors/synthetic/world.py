@@ -176,7 +176,7 @@ def _institution(
         repeats, span = retry_storm(table, plan, rng)
         table = joined([table, repeats])
         spans.append(span)
-    if disturb(table, plan, config, rng):
+    if disturb(table, config, rng):
         spans.append(_span(plan, "clock_skew", 0, config.days))
     spans += [_span(plan, kind, first, last) for kind, first, last in episodes]
     if plan.first_day:
