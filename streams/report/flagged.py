@@ -41,7 +41,7 @@ def _sentence(alert: Alert) -> str:
 def _facts(flagged: Flagged) -> str:
     first = flagged.alerts[0]
     kept = saved(flagged)
-    facts = [("from its first event to the alert", span(first.at_ms - first.started_ms))]
+    facts: list[tuple[str, str]] = []
     if flagged.truth:
         facts = [
             ("what it really was", flagged.truth.scenario),
@@ -53,6 +53,8 @@ def _facts(flagged: Flagged) -> str:
             ("taken after it", number(kept.after_participants)),
             ("not yet taken at the alert", percent(kept.ratio)),
         ]
+    if not facts:
+        return ""
     cells = "".join(f"<div><dt>{term}</dt><dd>{escape(fact)}</dd></div>" for term, fact in facts)
     return f'<dl class="facts">{cells}</dl>'
 

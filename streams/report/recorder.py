@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from detectors.profile import Profile
-from detectors.verdict import Alert, Suspend
+from detectors.verdict import Alert, Effect, RaiseAlert, Suspend
 from streams.report.record import ALL_DATASETS, Flagged, Quiet, Track, Truth
 
 # Five minutes show a grab of an hour as a curve; months of it still fit in memory.
@@ -50,30 +50,25 @@ class Recorder:
         self._alerts: dict[str, list[Alert]] = {}
         self._suspensions: dict[str, list[Suspend]] = {}
 
-    def sample(self, profiles: Iterable[Profile]) -> None:
-        """Note what each of `profiles` holds as of its latest event."""
-        for profile in profiles:
-            growths = self._growth.setdefault(profile.state.institution, {})
-            at_ms = profile.state.frontier_ms
-            ledger = profile.ledger.state
-            for dataset, holding in ledger.holdings.items():
-                held = holding.held_participants + holding.counted_participants
-                growth = growths.get(dataset)
-                if growth is None:
-                    growth = growths[dataset] = Growth()
-                growth.note(held, at_ms=at_ms)
-            if len(ledger.holdings) > 1:
-                growths.setdefault(ALL_DATASETS, Growth()).note(
-                    ledger.held_participants, at_ms=at_ms
-                )
+    def sample(self, profile: Profile, *, at_ms: int) -> None:
+        """Note what an institution holds as of `at_ms`."""
+        growths = self._growth.setdefault(profile.state.institution, {})
+        ledger = profile.ledger.state
+        for dataset, holding in ledger.holdings.items():
+            growth = growths.get(dataset)
+            if growth is None:
+                growth = growths[dataset] = Growth()
+            growth.note(holding.held_participants + holding.counted_participants, at_ms=at_ms)
+        if len(ledger.holdings) > 1:
+            growth = growths.setdefault(ALL_DATASETS, Growth())
+            growth.note(ledger.held_participants, at_ms=at_ms)
 
-    def alert(self, alert: Alert) -> None:
-        """Keep an alert."""
-        self._alerts.setdefault(alert.institution, []).append(alert)
-
-    def suspend(self, suspension: Suspend) -> None:
-        """Keep a suspension that would follow."""
-        self._suspensions.setdefault(suspension.institution, []).append(suspension)
+    def note(self, effect: Effect) -> None:
+        """Keep an alert, or a suspension that would follow."""
+        if isinstance(effect, RaiseAlert):
+            self._alerts.setdefault(effect.alert.institution, []).append(effect.alert)
+        elif isinstance(effect, Suspend):
+            self._suspensions.setdefault(effect.institution, []).append(effect)
 
     @property
     def alerted(self) -> dict[str, list[Alert]]:

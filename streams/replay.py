@@ -1,0 +1,151 @@
+"""The worker's core over files or a topic: the same judges, the same references, no broker.
+
+Replay is the oracle of the running worker. It knows two ways to the peer reference: read from a
+topic, the reference is on the record and is adopted where the record has it; read from files, it
+is built here as event time passes, by the same builder.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from detectors.config import CoreConfig
+from detectors.event import AccessEvent, time_ms
+from detectors.pipeline import Profile, adopt_reference, judge, open_profile
+from detectors.reference import Reference, ReferenceBuilder, prior_reference
+from detectors.register import Register
+from detectors.verdict import DailySummary, Effect
+from streams.report.recorder import SAMPLE_STEP_MS, Recorder
+
+_DAY_MS: Final = 86_400_000
+_NEVER_MS: Final = 2**62
+
+
+class Replay:
+    """All institutions of one input, each with its judge.
+
+    >>> replay = Replay(CoreConfig(), register=Register())
+    >>> event = AccessEvent(id="e", time=0, institution="north", dataset="imaging")
+    >>> list(replay.effects([event])), replay.events_count
+    ([], 1)
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_builder",
+        "_day",
+        "_entries",
+        "_fresh",
+        "_next_sample_ms",
+        "_recorder",
+        "_reference",
+        "config",
+        "events_count",
+        "first_ms",
+        "last_ms",
+        "profiles",
+    )
+
+    def __init__(
+        self, config: CoreConfig, *, register: Register, recorder: Recorder | None = None
+    ) -> None:
+        """Begin with no institution; `recorder` watches what they come to hold."""
+        self.config = config
+        self.profiles: dict[str, Profile] = {}
+        self.events_count = 0
+        self.first_ms = _NEVER_MS
+        self.last_ms = 0
+        self._entries = {entry.id: entry for entry in register.institutions}
+        self._builder: ReferenceBuilder | None = ReferenceBuilder(config.reference)
+        self._reference = prior_reference(config.reference)
+        self._day = -1
+        self._ahead: tuple[str, int] | None = None
+        self._recorder = recorder
+        self._fresh: dict[str, int] = {}
+        self._next_sample_ms = 0 if recorder is not None else _NEVER_MS
+
+    def effects(self, events: Iterable[AccessEvent | Reference]) -> Iterator[Effect]:
+        """Judge `events` in order and yield what should happen, the daily summaries apart.
+
+        A `Reference` among them holds from there on, and from then on none is built here.
+        """
+        profiles, fresh = self.profiles, self._fresh
+        next_ms = 0
+        for event in events:
+            if isinstance(event, Reference):
+                self._builder = None
+                self._adopt(event)
+                continue
+            institution = event.institution
+            at_ms = time_ms(event)
+            if at_ms >= next_ms:
+                next_ms = self._attend(institution, at_ms=at_ms)
+            profile = profiles.get(institution) or self._open(institution, at_ms=at_ms)
+            happened = judge(profile, event)
+            self.events_count += 1
+            fresh[institution] = at_ms
+            if happened:
+                yield from self._settled(profile, happened, at_ms=at_ms)
+        self._sample()
+
+    def _open(self, institution: str, *, at_ms: int) -> Profile:
+        self.first_ms = min(self.first_ms, at_ms)
+        profile = open_profile(
+            institution,
+            config=self.config,
+            entry=self._entries.get(institution),
+            reference=self._reference,
+        )
+        self.profiles[institution] = profile
+        return profile
+
+    def _settled(
+        self, profile: Profile, effects: tuple[Effect, ...], *, at_ms: int
+    ) -> Iterator[Effect]:
+        for effect in effects:
+            if isinstance(effect, DailySummary):
+                if self._builder is not None:
+                    self._builder.add(effect)
+                continue
+            if self._recorder is not None:
+                self._recorder.sample(profile, at_ms=at_ms)
+                self._recorder.note(effect)
+            yield effect
+
+    def _attend(self, institution: str, *, at_ms: int) -> int:
+        """Do what event time asks for, and return when it asks again."""
+        if at_ms >= self._next_sample_ms:
+            self._sample()
+            step_end_ms = at_ms - at_ms % SAMPLE_STEP_MS + SAMPLE_STEP_MS
+            ahead_ms = self._next_sample_ms + _DAY_MS if self._next_sample_ms else step_end_ms
+            # One event from a far future must not end the sampling.
+            self._next_sample_ms = min(step_end_ms, ahead_ms)
+        day = at_ms // _DAY_MS
+        if self._builder is not None and day > self._day:
+            self._pass(institution, day)
+        next_day_ms = (self._day + 1) * _DAY_MS if self._builder is not None else _NEVER_MS
+        return min(self._next_sample_ms, next_day_ms)
+
+    def _pass(self, institution: str, day: int) -> None:
+        """Begin a day once two institutions have reached it: one clock may be wrong."""
+        if self._ahead is None or self._ahead[0] == institution:
+            self._ahead = (institution, day)
+            return
+        self._day = min(day, self._ahead[1])
+        self._ahead = None
+        if self._builder is not None:
+            self._adopt(self._builder.build(self._day))
+
+    def _adopt(self, reference: Reference) -> None:
+        self._reference = reference
+        for profile in self.profiles.values():
+            adopt_reference(profile, reference)
+
+    def _sample(self) -> None:
+        """Let the recorder see those that have moved since it last looked."""
+        if not self._fresh:
+            return
+        self.last_ms = max(self.last_ms, *self._fresh.values())
+        if self._recorder is not None:
+            for institution, at_ms in self._fresh.items():
+                self._recorder.sample(self.profiles[institution], at_ms=at_ms)
+        self._fresh.clear()
