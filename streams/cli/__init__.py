@@ -5,8 +5,11 @@ import sys
 import click
 
 from detectors.errors import ConfigError, HeadgateError
+from streams.cli import broker
 
-COMMANDS: dict[str, click.Command] = {}
+COMMANDS: dict[str, click.Command] = {
+    "broker": broker.command,
+}
 
 
 @click.group(
