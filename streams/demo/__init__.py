@@ -1,0 +1,1 @@
+"""The demo: the whole of Headgate on one machine, with a world that steals on purpose."""
