@@ -1,0 +1,132 @@
+"""Headgate as a user gets it: the core over a world's events, and the alerts it raised.
+
+The honest world is judged whole, with the peer reference built day by day as replay builds it.
+A theft is then judged on its institutions alone, against the references recorded from the honest
+world: a judge is a function of its own events and the references, so nothing else could differ.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+from msgspec import Struct, structs
+
+from benchmarks.quality.alarms import Alarms
+from detectors.config import CoreConfig
+from detectors.event import AccessEvent, time_ms
+from detectors.pipeline import adopt_reference, judge, open_profile
+from detectors.profile import Profile
+from detectors.reference import Reference, ReferenceBuilder, prior_reference
+from detectors.register import Register
+from detectors.synthetic.config import DAY_MS
+from detectors.synthetic.world import World
+from detectors.verdict import Alert, DailySummary, RaiseAlert
+
+
+class Judged(Struct, frozen=True, kw_only=True):
+    """What came out of one run: alerts in order, and the references day by day."""
+
+    alerts: tuple[Alert, ...]
+    references: dict[int, Reference]
+
+
+def core_config(world: World, *, budget: float) -> CoreConfig:
+    """Return the shipped defaults with the world's cohort and the one knob."""
+    config = CoreConfig()
+    cohort = structs.replace(
+        config.cohort,
+        size=world.config.cohort_participants,
+        participant_ids="hashed" if world.config.hashed_ids else "positions",
+    )
+    knob = structs.replace(
+        config.budget, false_alert_days_per_week_per_100_institutions=budget
+    )
+    return structs.replace(config, cohort=cohort, budget=knob)
+
+
+def judge_all(events: Iterable[AccessEvent], *, config: CoreConfig, register: Register) -> Judged:
+    """Judge every institution, building the reference at each new day of event time."""
+    builder = ReferenceBuilder(config.reference)
+    references: dict[int, Reference] = {}
+    run = _Run(config, register, prior_reference(config.reference))
+    day = -1
+    for event in events:
+        event_day = time_ms(event) // DAY_MS
+        if event_day > day:
+            day = event_day
+            references[day] = builder.build(day)
+            run.adopt(references[day])
+        for summary in run.judge(event):
+            builder.add(summary)
+    return Judged(alerts=tuple(run.alerts), references=references)
+
+
+def judge_some(
+    events: Iterable[AccessEvent],
+    *,
+    config: CoreConfig,
+    register: Register,
+    references: dict[int, Reference],
+) -> Judged:
+    """Judge some institutions against references recorded before."""
+    run = _Run(config, register, prior_reference(config.reference))
+    day = -1
+    for event in events:
+        event_day = time_ms(event) // DAY_MS
+        if event_day > day:
+            day = event_day
+            if day in references:
+                run.adopt(references[day])
+        run.judge(event)
+    return Judged(alerts=tuple(run.alerts), references=references)
+
+
+def alarms_of(alerts: Iterable[Alert]) -> list[Alarms]:
+    """Return raised and updated alerts as alarms, by institution; a close is no alarm."""
+    spoken: dict[str, list[Alert]] = {}
+    for alert in alerts:
+        if alert.change != "close":
+            spoken.setdefault(alert.institution, []).append(alert)
+    return [
+        Alarms(
+            institution=institution,
+            at_ms=np.array([alert.at_ms for alert in mine], np.int64),
+            score=np.ones(len(mine)),
+            reasons=tuple(str(alert.reasons[0].reason) for alert in mine),
+        )
+        for institution, mine in spoken.items()
+    ]
+
+
+class _Run:
+    """The judges of one run and what they said."""
+
+    __slots__ = ("alerts", "config", "entries", "profiles", "reference")
+
+    def __init__(self, config: CoreConfig, register: Register, reference: Reference) -> None:
+        self.config = config
+        self.entries = {entry.id: entry for entry in register.institutions}
+        self.reference = reference
+        self.profiles: dict[str, Profile] = {}
+        self.alerts: list[Alert] = []
+
+    def adopt(self, reference: Reference) -> None:
+        self.reference = reference
+        for profile in self.profiles.values():
+            adopt_reference(profile, reference)
+
+    def judge(self, event: AccessEvent) -> list[DailySummary]:
+        profile = self.profiles.get(event.institution)
+        if profile is None:
+            profile = self.profiles[event.institution] = open_profile(
+                event.institution,
+                config=self.config,
+                entry=self.entries.get(event.institution),
+                reference=self.reference,
+            )
+        summaries = []
+        for effect in judge(profile, event):
+            if isinstance(effect, DailySummary):
+                summaries.append(effect)
+            elif isinstance(effect, RaiseAlert):
+                self.alerts.append(effect.alert)
+        return summaries
