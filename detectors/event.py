@@ -4,7 +4,7 @@ The one declaration of the canonical event: type, validator, JSON schema and doc
 The codec decodes straight into it, so a field added here is a field on the wire.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, NewType
 
 from msgspec import Meta, Struct
@@ -14,6 +14,7 @@ InstitutionId = NewType("InstitutionId", str)
 
 # Integers beyond 2**53 do not survive every JSON producer; nothing real is that large.
 COUNT_MAX: Final = 2**53
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Name128 = Annotated[str, Meta(min_length=1, max_length=128)]
 Name256 = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -76,8 +77,8 @@ def time_ms(event: AccessEvent) -> int:
     1700000000123
     """
     at = event.time
-    # Integer arithmetic: a float of seconds would lose the millisecond on some dates.
     if isinstance(at, int):
         return at
-    whole = int(at.replace(microsecond=0).timestamp())
-    return whole * 1000 + at.microsecond // 1000
+    # Integer arithmetic: a float of seconds would lose the millisecond on some dates.
+    since = at - _EPOCH
+    return since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
