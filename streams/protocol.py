@@ -41,7 +41,7 @@ class Core(Protocol[ProfileT]):
     def dump(self, profile: ProfileT, *, known: frozenset[str]) -> Dump:
         """Return the profile as bytes; the parts in `known` are durable already."""
 
-    def load(self, main: bytes, parts: Mapping[str, bytes]) -> ProfileT:
+    def load(self, main: bytes, parts: Mapping[str, bytes], *, institution: str) -> ProfileT:
         """Return the profile that was dumped; `parts` may hold more than it names."""
 
 
@@ -211,7 +211,8 @@ class PartitionKeeper(Generic[ProfileT]):
             return _Live(self._core.open(institution), -1)
         held = self.store.parts.get(institution, {})
         parts = {name: part.payload for name, part in held.items()}
-        return _Live(self._core.load(saved.payload, parts), saved.offset)
+        profile = self._core.load(saved.payload, parts, institution=institution)
+        return _Live(profile, saved.offset)
 
 
 class Keeper(Generic[ProfileT]):

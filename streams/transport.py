@@ -131,11 +131,14 @@ class Consumer(driver.Consumer):
             await self._seek_back()
             return
         for tp, message in self._messages(found):
-            if not self.flow_active or self.app.consumer_generation_id != generation:
+            if self._has_moved_on(generation):
                 return
-            if tp in (active or ()) or tp in self._buffered_partitions:
+            if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, message
+
+    def _has_moved_on(self, generation: int) -> bool:
+        return not self.flow_active or self.app.consumer_generation_id != generation
 
     async def _seek_back(self) -> None:
         try:

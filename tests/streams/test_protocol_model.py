@@ -65,8 +65,9 @@ class ToyCore:
         new_parts = {name: raw for name, raw in parts.items() if name not in known}
         return Dump(main, frozenset(parts), new_parts)
 
-    def load(self, main: bytes, parts: Mapping[str, bytes]) -> Toy:
+    def load(self, main: bytes, parts: Mapping[str, bytes], *, institution: str) -> Toy:
         """Return the profile, or refuse where its part is missing."""
+        del institution
         count, chain = json.loads(main)
         name = f"held@{count // 3}"
         if count >= 3 and name not in parts:

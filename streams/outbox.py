@@ -1,0 +1,122 @@
+"""Step 7 of 7: records -> Kafka, in order, each with a future that says when it is durable.
+
+The judge is synchronous and may not wait: it posts, and the next checkpoint awaits what was
+posted. One idempotent producer sends everything, so that a retry doubles nothing and nothing
+overtakes.
+"""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+from msgspec import Struct
+
+Durable = asyncio.Future[None]
+
+# The largest input, returned whole as a dead letter, and the headers around it.
+REQUEST_BYTES_MAX: Final = 32 * 2**20
+_LINGER_MS: Final = 2
+
+
+class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
+    """One record on its way out; the partitioner of Kafka's own clients where none is given."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Outbox:
+    """Posts records in order; `start` and `stop` it with the worker."""
+
+    __slots__ = ("_arrived", "_bootstrap", "_posted", "_producer", "_pump", "_timeout_seconds")
+
+    def __init__(self, *, bootstrap: str, timeout_seconds: float) -> None:
+        """Keep the address; nothing is opened before `start`."""
+        self._bootstrap = bootstrap
+        self._timeout_seconds = timeout_seconds
+        self._posted: deque[tuple[Outgoing, Durable]] = deque()
+        self._arrived = asyncio.Event()
+        self._producer: AIOKafkaProducer | None = None
+        self._pump: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Connect."""
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=_LINGER_MS,
+            # As every Kafka client: by murmur2 of the key, so that all agree on the partition.
+            partitioner=DefaultPartitioner(),
+            max_request_size=REQUEST_BYTES_MAX,
+            request_timeout_ms=int(self._timeout_seconds * 1000),
+        )
+        await self._producer.start()
+        self._pump = asyncio.create_task(self._send_all(self._producer))
+
+    async def stop(self) -> None:
+        """Send what was posted, and disconnect."""
+        if self._pump is not None:
+            self._pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pump
+        if self._producer is not None:
+            await self._producer.stop()
+
+    def post(self, record: Outgoing) -> Durable:
+        """Send `record` after all before it; the future is done once it is durable."""
+        durable: Durable = asyncio.get_running_loop().create_future()
+        self._posted.append((record, durable))
+        self._arrived.set()
+        return durable
+
+    async def durable(self, futures: Sequence[Durable]) -> None:
+        """Return when all of these are durable; raise what went wrong, or `TimeoutError`."""
+        if futures:
+            async with asyncio.timeout(self._timeout_seconds):
+                await asyncio.gather(*futures)
+
+    @property
+    def waiting_count(self) -> int:
+        """How many records have not been handed to the producer yet."""
+        return len(self._posted)
+
+    async def _send_all(self, producer: AIOKafkaProducer) -> None:
+        while True:
+            while self._posted:
+                record, durable = self._posted.popleft()
+                await self._send(producer, record, durable)
+            self._arrived.clear()
+            await self._arrived.wait()
+
+    async def _send(self, producer: AIOKafkaProducer, record: Outgoing, durable: Durable) -> None:
+        try:
+            sent = await producer.send(
+                record.topic,
+                key=record.key,
+                value=record.value,
+                partition=record.partition,
+                headers=list(record.headers),
+            )
+        except Exception as error:  # noqa: BLE001 - whoever awaits it decides what it means.
+            durable.set_exception(error)
+        else:
+            sent.add_done_callback(lambda done: _settle(done, durable))
+
+
+def _settle(sent: "asyncio.Future[object]", durable: Durable) -> None:
+    if durable.done():
+        return
+    if sent.cancelled():
+        durable.cancel()
+    elif error := sent.exception():
+        durable.set_exception(error)
+    else:
+        durable.set_result(None)
