@@ -29,6 +29,8 @@ STOP_SECONDS_MAX = 10.0
 # At its end the training run writes the archive, with a second Java of its own.
 TRAINING_STOP_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.05
+# After a crash the node waits so long for its former self: 9 s by default.
+SESSION_MS = 3_000
 # Above the 20 MB that a hostile producer may send, so that it is refused by us, and counted.
 RECORD_BYTES_MAX = 32 * 1024 * 1024
 # Ends the broker when the pipe on standard input closes, that is when its owner has ended,
@@ -54,6 +56,8 @@ transaction.state.log.num.partitions=1
 transaction.state.log.min.isr=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+broker.session.timeout.ms={session_ms}
+broker.heartbeat.interval.ms=500
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 message.max.bytes={record_bytes_max}
@@ -199,6 +203,7 @@ class LocalBroker:
                 controller_port=self._controller_port,
                 data=home / "data",
                 record_bytes_max=RECORD_BYTES_MAX,
+                session_ms=SESSION_MS,
             )
         )
 

@@ -12,6 +12,7 @@ from detectors.errors import HeadgateError
 from streams.topics import Topic, wanted_topics
 
 ADMIN_TIMEOUT_MS = 20_000
+CONNECT_TIMEOUT_MS = 5_000
 # What decides whether a record stays; a difference here loses data.
 BINDING_SETTINGS = ("cleanup.policy",)
 
@@ -41,7 +42,7 @@ def ensure_topics(
     """
     topics = wanted_topics(adapters)
     try:
-        with closing(_admin(bootstrap)) as admin:
+        with closing(open_admin(bootstrap)) as admin:
             found = found_topics(admin, topics, prefix=prefix)
             refuse_misfits(found, topics, prefix=prefix, partitions=partitions)
             missing = {
@@ -115,8 +116,13 @@ def refuse_misfits(
         raise TopicsError("; ".join(problems))
 
 
-def _admin(bootstrap: str) -> KafkaAdminClient:
-    return KafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=ADMIN_TIMEOUT_MS)
+def open_admin(bootstrap: str) -> KafkaAdminClient:
+    """Return an admin client, or fail within seconds when nobody answers."""
+    return KafkaAdminClient(
+        bootstrap_servers=bootstrap,
+        bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
+        request_timeout_ms=ADMIN_TIMEOUT_MS,
+    )
 
 
 def _create(admin: KafkaAdminClient, missing: dict[str, dict[str, object]]) -> bool:
