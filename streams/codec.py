@@ -156,7 +156,7 @@ def check(event: AccessEvent, *, at_ms: int, limits: DecodeLimits) -> Rejected |
 
 
 def _parsed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
-    problem = _nesting_problem(raw, limits.nesting_max)
+    problem = nesting_problem(raw, limits.nesting_max)
     if problem is not None:
         return problem
     try:
@@ -171,7 +171,7 @@ def _parsed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
 
 def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
     """Return the event of a message with headers: inside a CloudEvent, or the plain one."""
-    problem = _nesting_problem(raw, limits.nesting_max)
+    problem = nesting_problem(raw, limits.nesting_max)
     if problem is not None:
         return problem
     payload = payload_of(raw, headers)
@@ -186,16 +186,25 @@ def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent |
     return event
 
 
-def _invalid(raw: bytes, sentence: str) -> Rejected:
+def reason_of(sentence: str) -> RejectReason:
+    """Return the reason that a validator's sentence stands for.
+
+    >>> reason_of("Expected `int` >= 0 - at `$.bytes`").value
+    'out_of_range'
+    """
     found = (reason for part, reason in _SENTENCES if part in sentence)
-    reason = next(found, RejectReason.WRONG_TYPE)
+    return next(found, RejectReason.WRONG_TYPE)
+
+
+def _invalid(raw: bytes, sentence: str) -> Rejected:
+    reason = reason_of(sentence)
     if reason is RejectReason.MISSING_KEY and b'"specversion"' in raw:
         detail = "a structured CloudEvent without the content-type header that announces it"
         return rejected(RejectReason.CLOUDEVENTS_INVALID, detail)
     return rejected(reason, sentence)
 
 
-def _nesting_problem(raw: bytes, nesting_max: int) -> Rejected | None:
+def nesting_problem(raw: bytes, nesting_max: int) -> Rejected | None:
     """Tell whether brackets nest too deeply, without recursion: leaves are removed level by level.
 
     The decoder's own guard depends on how deep its caller stands, and would not be deterministic.
