@@ -1,0 +1,28 @@
+# Each command makes .venv first, once: on a machine with Python 3.11 to 3.13, make, and nothing else.
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
+
+.PHONY: help demo test check bench
+help:  ## say what there is
+	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
+
+demo: .venv/.ready  ## the whole thing on this machine: Kafka, a worker, three thefts, alerts
+	@.venv/bin/headgate demo
+
+test: .venv/.ready  ## all tests, real Kafka included
+	@.venv/bin/pytest
+
+check: .venv/.ready  ## lint, format, types and layering
+	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
+
+bench: .venv/.ready  ## speed and quality, as tables
+	@.venv/bin/python -m benchmarks.speed && .venv/bin/python -m benchmarks.quality --short
+
+.venv/.ready: pyproject.toml .ci/constraints.txt
+	@test -n "$(PYTHON)" || { echo "Headgate needs Python 3.11, 3.12 or 3.13 with venv; put one on PATH or say make PYTHON=/path/to/python"; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@echo "Installing what pyproject.toml names ..."
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint .ci/constraints.txt --editable '.[local-broker]' --group dev
+	@.venv/bin/headgate broker --fetch
+	@touch $@
