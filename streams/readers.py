@@ -39,7 +39,7 @@ class FileSource:
         return self._raw.tell() if self.size_bytes is not None else 0
 
     def blocks(self, *, line_bytes_max: int) -> Iterator[list[bytes]]:
-        """Yield the lines without their ends, in blocks; empty lines are left out."""
+        """Yield the lines without their ends, in blocks."""
         tail = b""
         skipping = False
         while block := self._read():
@@ -49,17 +49,11 @@ class FileSource:
             if lines:
                 whole = [tail, *lines[:-1]]
                 tail, skipping = lines[-1], False
-                yield _cleaned(whole, line_bytes_max)
+                yield _cut(whole, line_bytes_max)
             if len(tail) > line_bytes_max:
                 tail, skipping = tail[: line_bytes_max + 1], True
         if tail:
-            yield _cleaned([tail], line_bytes_max)
-
-    def text(self) -> io.TextIOBase:
-        """Return the stream as text; what is not UTF-8 is kept, marked, for the reject."""
-        return io.TextIOWrapper(
-            self._stream, encoding="utf-8", errors="backslashreplace", newline=""
-        )
+            yield _cut([tail], line_bytes_max)
 
     def _read(self) -> bytes:
         try:
@@ -98,9 +92,5 @@ def _opened(name: str) -> tuple[io.BufferedReader, int | None]:
         raise SinkError(message, recoverable=False) from error
 
 
-def _cleaned(lines: list[bytes], line_bytes_max: int) -> list[bytes]:
-    return [
-        line if len(line) <= line_bytes_max else line[: line_bytes_max + 1]
-        for line in lines
-        if line and not line.isspace()
-    ]
+def _cut(lines: list[bytes], line_bytes_max: int) -> list[bytes]:
+    return [line if len(line) <= line_bytes_max else line[: line_bytes_max + 1] for line in lines]

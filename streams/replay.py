@@ -6,7 +6,7 @@ is built here as event time passes, by the same builder.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Literal
 
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, time_ms
@@ -18,6 +18,9 @@ from streams.report.recorder import SAMPLE_STEP_MS, Recorder
 
 _DAY_MS: Final = 86_400_000
 _NEVER_MS: Final = 2**62
+
+# Built here as event time passes, or taken from the record where they stand among the events.
+References = Literal["built", "recorded"]
 
 
 class Replay:
@@ -46,7 +49,12 @@ class Replay:
     )
 
     def __init__(
-        self, config: CoreConfig, *, register: Register, recorder: Recorder | None = None
+        self,
+        config: CoreConfig,
+        *,
+        register: Register,
+        recorder: Recorder | None = None,
+        references: References = "built",
     ) -> None:
         """Begin with no institution; `recorder` watches what they come to hold."""
         self.config = config
@@ -55,7 +63,8 @@ class Replay:
         self.first_ms = _NEVER_MS
         self.last_ms = 0
         self._entries = {entry.id: entry for entry in register.institutions}
-        self._builder: ReferenceBuilder | None = ReferenceBuilder(config.reference)
+        built = references == "built"
+        self._builder = ReferenceBuilder(config.reference) if built else None
         self._reference = prior_reference(config.reference)
         self._day = -1
         self._ahead: tuple[str, int] | None = None
@@ -66,13 +75,12 @@ class Replay:
     def effects(self, events: Iterable[AccessEvent | Reference]) -> Iterator[Effect]:
         """Judge `events` in order and yield what should happen, the daily summaries apart.
 
-        A `Reference` among them holds from there on, and from then on none is built here.
+        A `Reference` among them, as a topic records it, holds from there on.
         """
         profiles, fresh = self.profiles, self._fresh
         next_ms = 0
         for event in events:
             if isinstance(event, Reference):
-                self._builder = None
                 self._adopt(event)
                 continue
             institution = event.institution

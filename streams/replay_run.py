@@ -1,0 +1,174 @@
+"""One replay over all its inputs: which judges an input meets, and what came of it all."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+
+from detectors.config import CoreConfig, config_hash
+from detectors.event import AccessEvent
+from detectors.pipeline import Profile
+from detectors.reference import Reference
+from detectors.register import Register
+from detectors.verdict import Effect
+from streams.adapters.mapping import Mapping
+from streams.codec import DecodeLimits, decode
+from streams.control import REFERENCE, control_kind, decode_reference
+from streams.inputs import (
+    TOPIC_PREFIX,
+    Reached,
+    Rejects,
+    csv_events,
+    file_events,
+    partition_events,
+)
+from streams.progress import Steps
+from streams.readers import FileSource
+from streams.rejects import Rejected
+from streams.replay import References, Replay
+from streams.report.record import Report, Truth
+from streams.report.recorder import Recorder
+from streams.topic_reader import TopicReader, TopicRecord
+
+_TITLE: Final = "Headgate report"
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """How inputs become events: limits, the mapping of foreign formats, where Kafka is."""
+
+    limits: DecodeLimits
+    mapping: Mapping | None
+    bootstrap: str
+    raw_topic: str | None
+
+
+class ReplayRun:
+    """Replays inputs one after the other and remembers what a summary and a report need."""
+
+    __slots__ = (
+        "_files",
+        "_reading",
+        "_register",
+        "_replays",
+        "config",
+        "recorder",
+        "rejects",
+    )
+
+    def __init__(
+        self, config: CoreConfig, *, register: Register, reading: Reading, rejects: Rejects
+    ) -> None:
+        """Prepare; nothing is opened yet."""
+        self.config = config
+        self.recorder = Recorder()
+        self.rejects = rejects
+        self._reading = reading
+        self._register = register
+        self._replays: list[Replay] = []
+        # All files, and all partitions of a raw topic, tell of one world: they share its judges.
+        self._files = self._replay("built")
+
+    def effects(self, names: Sequence[str], *, progress: Steps) -> Iterator[Effect]:
+        """Judge every input in the order given and yield what should happen."""
+        for index, name in enumerate(names):
+            reached = partial(self._reached, progress, index)
+            if name.startswith(TOPIC_PREFIX):
+                yield from self._topic_effects(name.removeprefix(TOPIC_PREFIX), reached)
+            else:
+                with FileSource(name) as source:
+                    yield from self._files.effects(self._file_events(source, reached))
+
+    def _file_events(self, source: FileSource, reached: Reached) -> Iterator[AccessEvent]:
+        limits, mapping = self._reading.limits, self._reading.mapping
+        most = limits.event_bytes_max
+        if mapping is not None and mapping.config.format == "csv":
+            return csv_events(
+                source, mapping, line_bytes_max=most, rejects=self.rejects, reached=reached
+            )
+        read = mapping.row if mapping is not None else partial(decode, limits=limits)
+        return file_events(
+            source, read=read, line_bytes_max=most, rejects=self.rejects, reached=reached
+        )
+
+    def _topic_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
+        read = self._topic_read(topic)
+        with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+            for partition in reader.partitions:
+                # A partition of canonical events is a world of its own, with its own references.
+                shared = topic == self._reading.raw_topic
+                replay = self._files if shared else self._replay("recorded")
+                events = partition_events(
+                    reader, partition, read=read, rejects=self.rejects, reached=reached
+                )
+                yield from replay.effects(events)
+
+    def _topic_read(
+        self, topic: str
+    ) -> Callable[[TopicRecord], AccessEvent | Reference | Rejected]:
+        mapping = self._reading.mapping
+        if mapping is not None and topic == self._reading.raw_topic:
+            row = mapping.row
+            return lambda record: row(record.value)
+        return partial(_canonical, limits=self._reading.limits)
+
+    def _replay(self, references: References) -> Replay:
+        replay = Replay(
+            self.config,
+            register=self._register,
+            recorder=self.recorder,
+            references=references,
+        )
+        self._replays.append(replay)
+        return replay
+
+    def _reached(self, progress: Steps, index: int, share: float) -> None:
+        progress.reach(events_count=self.events_count, done=index + share)
+
+    @property
+    def events_count(self) -> int:
+        """Return how many events have been judged."""
+        return sum(replay.events_count for replay in self._replays)
+
+    @property
+    def profiles(self) -> list[Profile]:
+        """Return all profiles, those of the first input first."""
+        return [profile for replay in self._replays for profile in replay.profiles.values()]
+
+    def report(
+        self,
+        *,
+        sources: Sequence[str],
+        truths: dict[str, Truth] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Report:
+        """Return the report of everything judged so far."""
+        told = [replay for replay in self._replays if replay.profiles]
+        size = self.config.cohort.size
+        profiles = self.profiles
+        return Report(
+            title=_TITLE,
+            sources=tuple(sources),
+            first_ms=min((replay.first_ms for replay in told), default=0),
+            last_ms=max((replay.last_ms for replay in told), default=0),
+            events_count=self.events_count,
+            rejects=dict(self.rejects.counts),
+            institutions_count=len(profiles),
+            flagged=self.recorder.flagged(cohort_size=size, truths=truths or {}),
+            quiet=self.recorder.quiet(profiles, cohort_size=size),
+            config_hash=config_hash(self.config),
+            notes=notes,
+        )
+
+
+def _canonical(record: TopicRecord, *, limits: DecodeLimits) -> AccessEvent | Reference | Rejected:
+    """Return what one record of the topic of access events says, as the worker reads it."""
+    if record.headers and control_kind(record.headers) == REFERENCE:
+        return decode_reference(record.value)
+    return decode(
+        record.value,
+        limits=limits,
+        key=record.key,
+        headers=record.headers,
+        kafka_time_ms=record.time_ms,
+    )
