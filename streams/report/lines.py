@@ -1,0 +1,139 @@
+"""Alerts and totals as lines on a terminal, or as one JSON object for a program."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from msgspec import Struct
+
+from detectors.verdict import Alert, Effect, RaiseAlert, Suspend
+from streams.report.record import Flagged, Report, main_track, saved
+from streams.report.wording import moment, number, percent, plural, span
+
+STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_WORD_WIDTH: Final = 8
+
+
+class Line(Struct, frozen=True, kw_only=True):
+    """One line and how it looks where colours can be shown."""
+
+    text: str
+    style: str = ""
+
+
+def effect_line(effect: Effect) -> Line | None:
+    """Return an effect as one readable line; None for what is no news to a person."""
+    if isinstance(effect, RaiseAlert):
+        return _alert_line(effect.alert)
+    if isinstance(effect, Suspend):
+        return Line(
+            text=f"{moment(effect.at_ms)}  {'dry run':<{_WORD_WIDTH}}  would suspend "
+            f"{effect.scope} {effect.subject} of {effect.institution} "
+            f"until {moment(effect.expires_ms)}",
+            style="magenta",
+        )
+    return None
+
+
+def _alert_line(alert: Alert) -> Line:
+    word = "closed" if alert.change == "close" else alert.severity
+    update = "update: " if alert.change == "update" else ""
+    return Line(
+        text=f"{moment(alert.at_ms)}  {word:<{_WORD_WIDTH}}  {update}{alert.sentence}",
+        style="dim" if alert.change == "close" else STYLES[alert.severity],
+    )
+
+
+class FlaggedTotal(Struct, frozen=True, kw_only=True):
+    """What came of one flagged institution."""
+
+    institution: str
+    alert_ids: tuple[str, ...]
+    first_alert_ms: int
+    severity: str
+    sentence: str
+    dataset: str | None
+    held_participants: int | None
+    coverage_ratio: float | None
+    not_yet_taken_ratio: float | None
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """What came of a whole replay."""
+
+    events_count: int
+    rejects: dict[str, int]
+    institutions_count: int
+    flagged: tuple[FlaggedTotal, ...]
+    first_ms: int
+    last_ms: int
+    config_hash: str
+    elapsed_seconds: float
+    events_per_second: float
+
+
+def totals_of(report: Report, *, elapsed_seconds: float) -> Totals:
+    """Return the totals of a report."""
+    return Totals(
+        events_count=report.events_count,
+        rejects=report.rejects,
+        institutions_count=report.institutions_count,
+        flagged=tuple(_flagged_total(flagged) for flagged in report.flagged),
+        first_ms=report.first_ms,
+        last_ms=report.last_ms,
+        config_hash=report.config_hash,
+        elapsed_seconds=round(elapsed_seconds, 3),
+        events_per_second=round(report.events_count / max(elapsed_seconds, 1e-9), 1),
+    )
+
+
+def _flagged_total(flagged: Flagged) -> FlaggedTotal:
+    track, kept = main_track(flagged), saved(flagged)
+    worst = max(flagged.alerts, key=lambda alert: tuple(STYLES)[::-1].index(alert.severity))
+    return FlaggedTotal(
+        institution=flagged.institution,
+        alert_ids=tuple(dict.fromkeys(alert.alert_id for alert in flagged.alerts)),
+        first_alert_ms=flagged.alerts[0].at_ms,
+        severity=worst.severity,
+        sentence=worst.sentence,
+        dataset=track.dataset if track else None,
+        held_participants=track.held_last if track else None,
+        coverage_ratio=track.ratio(track.held_last) if track else None,
+        not_yet_taken_ratio=kept.ratio if kept else None,
+    )
+
+
+def total_lines(totals: Totals) -> Iterator[Line]:
+    """Yield the totals as lines."""
+    institutions = plural(totals.institutions_count, "institution")
+    yield Line(
+        text=f"{plural(totals.events_count, 'event')} of {institutions} in "
+        f"{totals.elapsed_seconds:.1f} s ({number(round(totals.events_per_second))}/s)"
+    )
+    if totals.events_count:
+        covered = span(totals.last_ms - totals.first_ms)
+        yield Line(
+            text=f"event time: {moment(totals.first_ms)} to {moment(totals.last_ms)} ({covered})"
+        )
+    reasons = ", ".join(
+        f"{reason} {count:,}"
+        for reason, count in sorted(totals.rejects.items(), key=lambda item: (-item[1], item[0]))
+    )
+    rejected_count = sum(totals.rejects.values())
+    yield Line(text=f"rejected: {rejected_count:,}" + (f" ({reasons})" if reasons else ""))
+    yield Line(text=f"flagged: {len(totals.flagged):,} of {institutions}", style="bold")
+    for flagged in totals.flagged:
+        yield _flagged_line(flagged)
+
+
+def _flagged_line(flagged: FlaggedTotal) -> Line:
+    held = "coverage unknown"
+    if flagged.coverage_ratio is not None and flagged.held_participants is not None:
+        held = (
+            f"holds {percent(flagged.coverage_ratio)} of {flagged.dataset} "
+            f"({flagged.held_participants:,} participants)"
+        )
+    return Line(
+        text=f"  {flagged.severity:<{_WORD_WIDTH}}  {flagged.institution}: "
+        f"first alert {moment(flagged.first_alert_ms)}; {held}",
+        style=STYLES[flagged.severity],
+    )
