@@ -6,6 +6,8 @@ from msgspec import Meta, Struct
 
 COLUMN_NAME_MAX: Final = 256
 
+Separator = Annotated[str, Meta(min_length=1)]
+
 
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where one key's value comes from, and how it is translated."""
@@ -76,9 +78,9 @@ class MappingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Literal["refuse", "utc"], Meta(description="what a time without an offset means")
     ] = "refuse"
     participant_separator: Annotated[
-        str | None, Meta(min_length=1, description="where a column holds several")
+        Separator | None, Meta(description="where a column holds several")
     ] = None
     field_separator: Annotated[
-        str | None, Meta(min_length=1, description="where a column holds several")
+        Separator | None, Meta(description="where a column holds several")
     ] = None
     event: EventMapping

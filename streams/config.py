@@ -1,0 +1,202 @@
+"""The configuration: one TOML file and a few environment variables -> Settings.
+
+The file holds what is tuned and reviewed; the environment holds only what differs between
+machines or must not be written down: addresses and secrets. Unknown keys are refused.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping as Environment
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from detectors.config import CoreConfig, DetectorsConfig
+from detectors.errors import ConfigError
+from detectors.models.quota import QuotaConfig
+from streams.adapters.config import MappingConfig
+from streams.adapters.mapping import Mapping
+from streams.checkpoint import CheckpointConfig
+from streams.codec import DecodeConfig, DecodeLimits, decode_limits
+from streams.config_errors import config_error
+from streams.metrics_server import MetricsConfig
+
+BOOTSTRAP_VARIABLE: Final = "HEADGATE_KAFKA_BOOTSTRAP"
+METRICS_ADDRESS_VARIABLE: Final = "HEADGATE_METRICS_ADDRESS"
+STATE_KEY_VARIABLE: Final = "HEADGATE_STATE_KEY"
+VARIABLES: Final[dict[str, str]] = {
+    BOOTSTRAP_VARIABLE: "overrides `kafka.bootstrap`",
+    METRICS_ADDRESS_VARIABLE: "overrides `metrics.address`",
+    STATE_KEY_VARIABLE: "the secret that signs saved states: `current` or `current,previous`",
+}
+MASK: Final = "***"
+
+
+class KafkaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where Kafka is, and how our topics lie on it."""
+
+    bootstrap: Annotated[str, Meta(min_length=1, description="addresses, separated by commas")] = (
+        "127.0.0.1:9092"
+    )
+    topic_prefix: Annotated[
+        str,
+        Meta(
+            pattern="^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$",
+            description="begins the name of every topic and of the consumer group",
+        ),
+    ] = "headgate"
+    partitions: Annotated[
+        int, Meta(ge=1, le=1_024, description="of the topics split by institution; never changed")
+    ] = 4
+    replication_factor: Annotated[
+        int, Meta(ge=-1, le=15, description="-1: the broker's own default")
+    ] = -1
+    session_timeout_seconds: Annotated[
+        float, Meta(ge=6, le=300, description="silence after which a worker is replaced")
+    ] = 30.0
+
+
+class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When a worker gives up."""
+
+    dead_letter_ratio_max: Annotated[
+        float, Meta(gt=0, le=1, description="share of events on which the core itself may fail")
+    ] = 0.01
+
+
+class SuspensionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether suspensions are meant."""
+
+    mode: Annotated[
+        Literal["dry_run", "on"], Meta(description="dry_run: recorded, nobody is stopped")
+    ] = "dry_run"
+
+
+_Limit = Annotated[int, Meta(ge=1)] | None
+
+
+class QuotaSection(QuotaConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The quotas, with their bound on the number: msgspec takes none on an optional."""
+
+    new_participants_hour_max: _Limit = None
+    new_participants_day_max: _Limit = None
+    new_participants_month_max: _Limit = None
+    bytes_day_max: _Limit = None
+    rows_day_max: _Limit = None
+
+
+class DetectorsSection(DetectorsConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All detectors, as the file declares them."""
+
+    quota: QuotaSection = field(default_factory=QuotaSection)
+
+
+class ConfigFile(CoreConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file: the core's sections and the shell's, side by side."""
+
+    # Inherits for the sake of the file alone: people write [detectors.excess], whoever reads it.
+    detectors: DetectorsSection = field(default_factory=DetectorsSection)
+    kafka: KafkaConfig = field(default_factory=KafkaConfig)
+    decode: DecodeConfig = field(default_factory=DecodeConfig)
+    mapping: MappingConfig | None = None
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    worker: WorkerConfig = field(default_factory=WorkerConfig)
+    suspension: SuspensionConfig = field(default_factory=SuspensionConfig)
+    metrics: MetricsConfig = field(default_factory=MetricsConfig)
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """All that a command needs to know."""
+
+    core: CoreConfig
+    kafka: KafkaConfig
+    decode: DecodeConfig
+    mapping: MappingConfig | None
+    checkpoint: CheckpointConfig
+    worker: WorkerConfig
+    suspension: SuspensionConfig
+    metrics: MetricsConfig
+    state_key: Annotated[str | None, Meta(description="a secret: never shown")]
+
+    @property
+    def limits(self) -> DecodeLimits:
+        """Return what an event may be at most."""
+        return decode_limits(self.decode, self.core.cohort)
+
+    @property
+    def adapters(self) -> tuple[str, ...]:
+        """Return the names of the foreign formats, each of which has a raw topic."""
+        return () if self.mapping is None else (self.mapping.name,)
+
+    def row_mapping(self) -> Mapping | None:
+        """Return the mapping, compiled; None where only canonical events come in."""
+        return None if self.mapping is None else Mapping(self.mapping, limits=self.limits)
+
+
+def load_settings(
+    path: Path | None = None, *, environment: Environment[str, str] | None = None
+) -> Settings:
+    """Return the settings of a file (or the defaults), the environment applied.
+
+    `environment` is the process's own unless given. Raises `ConfigError` with the key's path.
+    """
+    file = ConfigFile() if path is None else parse_config(_read(path), name=str(path))
+    settings = _settings(file, os.environ if environment is None else environment)
+    # Compiled once here, so that a mapping that cannot work is refused before anything starts.
+    settings.row_mapping()
+    return settings
+
+
+def parse_config(text: str, *, name: str) -> ConfigFile:
+    """Return the file's content, checked to the last key."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(name, f"expected TOML: {error}") from error
+    try:
+        return msgspec.convert(document, ConfigFile)
+    except msgspec.ValidationError as error:
+        raise config_error(str(error), document, ConfigFile) from error
+
+
+def shown(settings: Settings) -> dict[str, object]:
+    """Return the effective settings as the file would say them, secrets masked."""
+    core = msgspec.to_builtins(settings.core)
+    shell = {
+        name: msgspec.to_builtins(getattr(settings, name))
+        for name in ConfigFile.__struct_fields__
+        if name not in core
+    }
+    secrets = {"state_key": None if settings.state_key is None else MASK}
+    return {**core, **shell, "environment": secrets}
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(str(path), "expected UTF-8") from error
+
+
+def _settings(file: ConfigFile, environment: Environment[str, str]) -> Settings:
+    core = CoreConfig(**{name: getattr(file, name) for name in CoreConfig.__struct_fields__})
+    kafka, metrics = file.kafka, file.metrics
+    if bootstrap := environment.get(BOOTSTRAP_VARIABLE):
+        kafka = msgspec.structs.replace(kafka, bootstrap=bootstrap)
+    if address := environment.get(METRICS_ADDRESS_VARIABLE):
+        metrics = msgspec.structs.replace(metrics, address=address)
+    return Settings(
+        core=core,
+        kafka=kafka,
+        decode=file.decode,
+        mapping=file.mapping,
+        checkpoint=file.checkpoint,
+        worker=file.worker,
+        suspension=file.suspension,
+        metrics=metrics,
+        state_key=environment.get(STATE_KEY_VARIABLE) or None,
+    )

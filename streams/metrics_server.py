@@ -1,0 +1,50 @@
+"""Step 7 of 7: the metrics -> an endpoint that Prometheus scrapes."""
+
+from threading import Thread
+from typing import Annotated, Final
+from wsgiref.simple_server import WSGIServer
+
+from msgspec import Meta, Struct
+from prometheus_client import CollectorRegistry, start_http_server
+
+from detectors.errors import ConfigError
+
+
+class MetricsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the metrics are served, and how many institutions have a label."""
+
+    address: Annotated[
+        str, Meta(min_length=1, description="to listen on; loopback unless told otherwise")
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535, description="0: a free one, which is logged")] = 9464
+    institutions_labelled_max: Annotated[
+        int, Meta(ge=0, le=10_000, description="later ones share the label `other`")
+    ] = 500
+
+
+class Server:
+    """The endpoint, while it runs."""
+
+    __slots__ = ("_server", "_thread", "address")
+
+    def __init__(self, server: WSGIServer, thread: Thread) -> None:
+        """Keep what `close` ends."""
+        self._server = server
+        self._thread = thread
+        host, port = server.server_address[:2]
+        self.address: Final = f"{host!s}:{port}"
+
+    def close(self) -> None:
+        """Stop serving and wait until it has stopped."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def serve(registry: CollectorRegistry, *, address: str, port: int) -> Server:
+    """Serve `registry` at `/metrics`; port 0 is a free one, told by the server's address."""
+    try:
+        return Server(*start_http_server(port, addr=address, registry=registry))
+    except OSError as error:
+        problem = f"expected a free port, but {address}:{port}: {error.strerror or error}"
+        raise ConfigError(path="metrics.port", problem=problem) from error
