@@ -14,7 +14,7 @@ from detectors.closing import advance
 from detectors.event import AccessEvent, FieldCount, time_ms
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.ledger import NOBODY, Taken
-from detectors.features.windows import HOURS_PER_DAY, Measure, zeros
+from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Measure, zeros
 from detectors.models.volume import HOUR_MS, hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate
@@ -59,7 +59,7 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
         state.counted_events += 1
     profile.windows.add(at_ms, _amounts(event, taken, at_ms=at_ms))
     if at_ms // HOUR_MS == state.today.hour and succeeded:
-        state.today.hour_bytes += event.bytes
+        state.today.hour_bytes = min(AMOUNT_MAX, state.today.hour_bytes + event.bytes)
     if taken.new:
         _remember(profile, event, taken.new)
     if _is_due(profile, taken.new):

@@ -18,6 +18,8 @@ from msgspec import Meta, Struct
 EXCEEDANCES_MIN: Final = 8
 # Scales below this would turn tiny score differences into certainty.
 _SCALE_MIN: Final = 0.05
+# Floats end near 1e-308; a probability is never zero.
+_EXPONENT_MIN: Final = -300.0
 
 
 class Tail(Struct, frozen=True, kw_only=True):
@@ -32,7 +34,9 @@ class Tail(Struct, frozen=True, kw_only=True):
 
     def p_value(self, score: float) -> float:
         """Return the chance that an honest institution's day begins something this strange."""
-        return min(1.0, 10.0 ** (self.intercept - self.slope * score))
+        # Clamped before the power: a steep tail far off would overflow, or say impossible.
+        exponent = self.intercept - self.slope * score
+        return float(10.0 ** max(_EXPONENT_MIN, min(0.0, exponent)))
 
     def score_at(self, p_value: float) -> float:
         """Return the score whose tail probability is `p_value`."""

@@ -5,7 +5,8 @@
     1 d     |.... 23 hours ....|##|   the open hour and the 23 before
     7 d, 30 d                         today and the 6 or 29 days before, UTC
 
-All amounts are integers, so adding and later subtracting a bucket is exact.
+All amounts are integers, so adding and later subtracting a bucket is exact. Each bucket stops at
+`AMOUNT_MAX`, so that a month of absurd events still fits the 64-bit integers of a saved state.
 """
 
 from enum import IntEnum
@@ -18,6 +19,8 @@ BUCKETS_PER_HOUR: Final = 12
 BUCKETS_PER_DAY: Final = 288
 HOURS_PER_DAY: Final = 24
 DAY_MS: Final = 86_400_000
+# 30 days and the open bucket, each at this bound, add up to less than 2**63.
+AMOUNT_MAX: Final = 2**58
 
 
 class Window(IntEnum):
@@ -72,6 +75,25 @@ def _add(into: list[int], amounts: list[int]) -> None:
     for index, amount in enumerate(amounts):
         if amount:
             into[index] += amount
+
+
+def _fill(bucket: list[int], amounts: list[int]) -> None:
+    """Add to the open bucket up to its bound."""
+    for index, amount in enumerate(amounts):
+        if amount:
+            filled = bucket[index] + amount
+            # Not min(): every event comes this way, and the call would be half of the cost.
+            bucket[index] = filled if filled < AMOUNT_MAX else AMOUNT_MAX  # noqa: FURB136
+
+
+def _deposit(bucket: list[int], amounts: list[int], *sums: list[int]) -> None:
+    """Add to a closed bucket up to its bound, and to the sums over it what it really grew by."""
+    for index, amount in enumerate(amounts):
+        if amount:
+            grown = min(amount, AMOUNT_MAX - bucket[index])
+            bucket[index] += grown
+            for total in sums:
+                total[index] += grown
 
 
 def _subtract(from_: list[int], amounts: list[int]) -> None:
@@ -133,7 +155,7 @@ class Windows:
         oldest_day = state.bucket // BUCKETS_PER_DAY - MONTH_DAYS + 1
         if bucket == state.bucket or bucket // BUCKETS_PER_DAY < oldest_day:
             # Older than every window: it counts now, for no taking may go unseen.
-            _add(state.open, amounts)
+            _fill(state.open, amounts)
         else:
             self._store(bucket, amounts)
 
@@ -142,15 +164,13 @@ class Windows:
         now = state.bucket
         hour, day = bucket // BUCKETS_PER_HOUR, bucket // BUCKETS_PER_DAY
         if bucket > now - BUCKETS_PER_HOUR:
-            _add(state.buckets.setdefault(bucket, zeros()), amounts)
-            _add(self.sums[Window.HOUR], amounts)
+            _deposit(state.buckets.setdefault(bucket, zeros()), amounts, self.sums[Window.HOUR])
         if hour > now // BUCKETS_PER_HOUR - HOURS_PER_DAY:
-            _add(state.hours.setdefault(hour, zeros()), amounts)
-            _add(self.sums[Window.DAY], amounts)
-        _add(state.days.setdefault(day, zeros()), amounts)
-        _add(self.sums[Window.MONTH], amounts)
+            _deposit(state.hours.setdefault(hour, zeros()), amounts, self.sums[Window.DAY])
+        reaching = [self.sums[Window.MONTH]]
         if day > now // BUCKETS_PER_DAY - WEEK_DAYS:
-            _add(self.sums[Window.WEEK], amounts)
+            reaching.append(self.sums[Window.WEEK])
+        _deposit(state.days.setdefault(day, zeros()), amounts, *reaching)
 
     def _evict(self, bucket: int) -> None:
         """Drop what falls out of each window when `bucket` becomes the open one."""

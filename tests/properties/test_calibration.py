@@ -1,0 +1,123 @@
+from math import isclose
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from detectors.calibration.budget import BudgetConfig, budget_rate
+from detectors.calibration.combine import P_VALUE_MIN, combine
+from detectors.calibration.tail import EXCEEDANCES_MIN, Tail, fit
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+SCORES = st.floats(0.0, 1e18)
+SLOPES = st.floats(1e-6, 1e6)
+INTERCEPTS = st.floats(-1e6, 1e6)
+TAILS = st.builds(Tail, intercept=INTERCEPTS, slope=SLOPES)
+P_VALUES = st.floats(0.0, 1.0, exclude_min=True)
+CHANNELS = st.sampled_from(["a", "b", "c", "d"])
+WEIGHTS = st.dictionaries(CHANNELS, st.floats(0.01, 100.0), min_size=1)
+
+
+@given(tail=TAILS, score=SCORES)
+def test_a_tail_gives_a_probability_for_every_score(tail: Tail, score: float) -> None:
+    """Never zero, never above one, never an overflow, however steep the tail or far the score."""
+    assert 0.0 < tail.p_value(score) <= 1.0
+
+
+@given(tail=TAILS, lower=SCORES, higher=SCORES)
+def test_a_stranger_score_is_never_more_probable(tail: Tail, lower: float, higher: float) -> None:
+    """Higher is stranger, always."""
+    assume(lower <= higher)
+    assert tail.p_value(higher) <= tail.p_value(lower)
+
+
+@given(
+    tail=st.builds(Tail, intercept=st.floats(-5.0, 5.0), slope=st.floats(0.05, 20.0)),
+    p_value=st.floats(1e-12, 1.0),
+)
+def test_the_score_of_a_probability_has_that_probability(tail: Tail, p_value: float) -> None:
+    """`score_at` and `p_value` are each other's inverse."""
+    assert isclose(tail.p_value(tail.score_at(p_value)), p_value, rel_tol=1e-6)
+
+
+@given(
+    exceedances=st.lists(st.floats(0.0, 1e9), max_size=60),
+    institution_days=st.integers(0, 10**7),
+    prior=st.builds(Tail, intercept=st.floats(-5.0, 5.0), slope=st.floats(0.05, 20.0)),
+    prior_days=st.floats(0.1, 1e5),
+    score=SCORES,
+)
+def test_a_fitted_tail_is_a_tail_whatever_it_was_fitted_to(
+    exceedances: list[float],
+    institution_days: int,
+    prior: Tail,
+    prior_days: float,
+    score: float,
+) -> None:
+    """Equal scores, huge scores, too few scores: the slope is positive, the p-value valid."""
+    tail = fit(exceedances, institution_days=institution_days, prior=prior, prior_days=prior_days)
+    assert tail.slope > 0.0
+    assert 0.0 < tail.p_value(score) <= 1.0
+    if len(exceedances) < EXCEEDANCES_MIN:
+        assert tail == prior
+
+
+@given(exceedances=st.lists(st.floats(0.0, 100.0), max_size=40), data=st.data())
+def test_the_order_of_exceedances_is_irrelevant(
+    exceedances: list[float], data: st.DataObject
+) -> None:
+    """A tail is a function of what happened, not of when it was heard of."""
+    prior = Tail(intercept=0.0, slope=1.0)
+    again = data.draw(st.permutations(exceedances))
+    fitted = [
+        fit(scores, institution_days=500, prior=prior, prior_days=100.0)
+        for scores in (exceedances, again)
+    ]
+    assert fitted[1] == fitted[0]
+
+
+@given(p_values=st.dictionaries(CHANNELS, P_VALUES), weights=WEIGHTS)
+def test_combined_p_values_are_probabilities_and_shares_sum_to_one(
+    p_values: dict[str, float], weights: dict[str, float]
+) -> None:
+    """The shares are those of the channels that spoke, and nothing is more than certain."""
+    p_value, shares = combine(p_values, weights=weights)
+    assert 0.0 < p_value <= 1.0
+    assert all(0.0 <= share <= 1.0 for share in shares.values())
+    if set(p_values) & set(weights):
+        assert set(shares) == set(p_values)
+        assert isclose(sum(shares.values()), 1.0)
+    else:
+        assert (p_value, shares) == (1.0, {})
+
+
+@given(
+    p_values=st.dictionaries(CHANNELS, P_VALUES, min_size=1),
+    weights=WEIGHTS,
+    factor=st.floats(0.0, 1.0, exclude_min=True),
+    data=st.data(),
+)
+def test_stronger_evidence_on_one_channel_never_weakens_the_whole(
+    p_values: dict[str, float], weights: dict[str, float], factor: float, data: st.DataObject
+) -> None:
+    """The combination is monotone in each p-value."""
+    channel = data.draw(st.sampled_from(sorted(p_values)))
+    stronger = p_values | {channel: max(P_VALUE_MIN, factor * p_values[channel])}
+    assume(stronger[channel] <= p_values[channel])
+    before, _ = combine(p_values, weights=weights)
+    after, _ = combine(stronger, weights=weights)
+    assert after <= before * (1.0 + 1e-12)
+
+
+@given(weight=st.floats(0.01, 100.0), p_value=st.floats(1e-11, 1.0), scale=st.floats(0.1, 10.0))
+def test_only_the_ratio_of_weights_matters(weight: float, p_value: float, scale: float) -> None:
+    """Weights are shares of the budget: doubling all of them changes nothing."""
+    one, _ = combine({"a": p_value}, weights={"a": weight, "b": 1.0})
+    other, _ = combine({"a": p_value}, weights={"a": scale * weight, "b": scale})
+    assert isclose(one, other, rel_tol=1e-9)
+
+
+@given(knob=st.floats(1e-6, 700.0))
+def test_the_budget_is_a_rate_of_at_most_one_alert_a_day(knob: float) -> None:
+    """700 a week per 100 institutions is every institution on every day."""
+    rate = budget_rate(BudgetConfig(false_alert_days_per_week_per_100_institutions=knob))
+    assert 0.0 < rate <= 1.0

@@ -1,0 +1,142 @@
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.features.windows import (
+    AMOUNT_MAX,
+    BUCKET_MS,
+    BUCKETS_PER_DAY,
+    BUCKETS_PER_HOUR,
+    DAY_MS,
+    HOURS_PER_DAY,
+    MEASURES_COUNT,
+    MONTH_DAYS,
+    WEEK_DAYS,
+    Measure,
+    Window,
+    Windows,
+    WindowsState,
+)
+
+Taking = tuple[int, list[int]]
+
+# Steps in both directions: within a bucket, an hour, a day, a month, and over gaps of years.
+STEPS_MS = st.one_of(
+    st.integers(-BUCKET_MS, BUCKET_MS),
+    st.integers(-DAY_MS, DAY_MS),
+    st.integers(-40 * DAY_MS, 40 * DAY_MS),
+    st.sampled_from(
+        [0, BUCKET_MS, 12 * BUCKET_MS, DAY_MS, 7 * DAY_MS, 30 * DAY_MS, 9_000 * DAY_MS]
+    ),
+)
+AMOUNTS = st.lists(
+    st.one_of(st.integers(0, 3), st.just(2**53)), min_size=MEASURES_COUNT, max_size=MEASURES_COUNT
+)
+
+
+@st.composite
+def takings(draw: st.DrawFn, *, amounts: st.SearchStrategy[list[int]] = AMOUNTS) -> list[Taking]:
+    """Return amounts at times that mostly go on, sometimes go back, sometimes leap."""
+    at_ms = draw(st.integers(0, 100 * DAY_MS))
+    found = []
+    for step_ms in draw(st.lists(STEPS_MS, max_size=25)):
+        at_ms = max(0, at_ms + step_ms)
+        found.append((at_ms, draw(amounts)))
+    return found
+
+
+def recomputed(history: list[Taking], window: Window, measure: Measure) -> int:
+    """Return the same total from the whole history, by the definition of the windows."""
+    now = -1
+    placed = []
+    for at_ms, amounts in history:
+        bucket = at_ms // BUCKET_MS
+        now = max(now, bucket)
+        day, today = bucket // BUCKETS_PER_DAY, now // BUCKETS_PER_DAY
+        placed.append((bucket if day > today - MONTH_DAYS else now, amounts[measure]))
+    per, length = {
+        Window.MINUTES_5: (1, 1),
+        Window.HOUR: (1, BUCKETS_PER_HOUR),
+        Window.DAY: (BUCKETS_PER_HOUR, HOURS_PER_DAY),
+        Window.WEEK: (BUCKETS_PER_DAY, WEEK_DAYS),
+        Window.MONTH: (BUCKETS_PER_DAY, MONTH_DAYS),
+    }[window]
+    return sum(amount for bucket, amount in placed if bucket // per > now // per - length)
+
+
+def totals(windows: Windows) -> list[list[int]]:
+    """Return every total of every window."""
+    return [[windows.total(window, measure) for measure in Measure] for window in Window]
+
+
+def restored(windows: Windows) -> Windows:
+    """Return the windows as a restart would: from their bytes."""
+    raw = msgspec.msgpack.encode(windows.state)
+    return Windows(msgspec.msgpack.decode(raw, type=WindowsState))
+
+
+@given(history=takings())
+def test_incremental_sums_equal_a_naive_recomputation(history: list[Taking]) -> None:
+    """Whatever the order and the gaps of event time, each total is what its definition says."""
+    windows = Windows(WindowsState())
+    for count, (at_ms, amounts) in enumerate(history, start=1):
+        windows.add(at_ms, amounts)
+        expected = [
+            [recomputed(history[:count], window, measure) for measure in Measure]
+            for window in Window
+        ]
+        assert totals(windows) == expected
+
+
+@given(history=takings(), cut=st.integers(0, 25))
+def test_restored_windows_go_on_as_if_nothing_had_happened(history: list[Taking], cut: int) -> None:
+    """A restart at any place changes neither a total nor a byte of the state."""
+    lasting, restarted = Windows(WindowsState()), Windows(WindowsState())
+    for count, (at_ms, amounts) in enumerate(history):
+        if count == cut:
+            restarted = restored(restarted)
+        lasting.add(at_ms, amounts)
+        restarted.add(at_ms, amounts)
+        assert totals(restarted) == totals(lasting)
+    assert msgspec.msgpack.encode(restarted.state) == msgspec.msgpack.encode(lasting.state)
+
+
+@given(history=takings(amounts=st.just([2**70] * MEASURES_COUNT)))
+def test_absurd_amounts_stop_at_the_bound_and_still_fit_a_saved_state(
+    history: list[Taking],
+) -> None:
+    """No amount is too large to be kept: buckets are full at their bound, and sums stay exact."""
+    windows = Windows(WindowsState())
+    for at_ms, amounts in history:
+        windows.add(at_ms, amounts)
+        assert totals(restored(windows)) == totals(windows)
+        assert all(0 <= total < 2**63 for row in totals(windows) for total in row)
+        assert max(windows.state.open) <= AMOUNT_MAX
+
+
+@given(history=takings())
+def test_windows_keep_no_more_buckets_than_they_need(history: list[Taking]) -> None:
+    """The state is bounded: eleven 5-minute buckets, 24 hours and 30 days."""
+    windows = Windows(WindowsState())
+    for at_ms, amounts in history:
+        windows.add(at_ms, amounts)
+        state = windows.state
+        assert len(state.buckets) < BUCKETS_PER_HOUR
+        assert len(state.hours) <= HOURS_PER_DAY
+        assert len(state.days) <= MONTH_DAYS
+
+
+@given(history=takings(amounts=st.lists(st.integers(0, 3), min_size=9, max_size=9)), data=st.data())
+def test_the_order_of_late_events_is_irrelevant(history: list[Taking], data: st.DataObject) -> None:
+    """Once time has come to the latest event, the order of those before it changes nothing."""
+    if not history:
+        return
+    last = max(history, key=lambda taking: taking[0])
+    kept = [taking for taking in history if taking[0] > last[0] - 29 * DAY_MS]
+    totals_seen = []
+    for order in (kept, data.draw(st.permutations(kept))):
+        windows = Windows(WindowsState())
+        for at_ms, amounts in order:
+            windows.add(at_ms, amounts)
+        totals_seen.append(totals(windows))
+    assert totals_seen[1] == totals_seen[0]
