@@ -5,7 +5,15 @@ from typing import Final
 
 from detectors.verdict import Alert, ReasonDetail
 from streams.report.chart import Mark, coverage_chart, frame_of
-from streams.report.record import Flagged, Report, Track, main_track, saved
+from streams.report.record import (
+    Flagged,
+    Report,
+    Track,
+    haul_span,
+    lead_alert,
+    main_track,
+    saved,
+)
 from streams.report.tables import table
 from streams.report.wording import moment, number, percent, plural, probability, span
 
@@ -21,11 +29,12 @@ _MARKS_APART_RATIO: Final = 0.01
 def flagged_section(flagged: Flagged, *, report: Report, number_on_page: int) -> str:
     """Return the section of one institution."""
     name = escape(flagged.institution)
+    lead = lead_alert(flagged)
     return (
         f'<section id="flagged-{number_on_page}"><h2>{name}</h2>'
-        f"{_sentence(flagged.alerts[0])}{_facts(flagged)}"
+        f"{_sentence(lead)}{_facts(flagged)}"
         f"{_figures(flagged, report=report, number_on_page=number_on_page)}"
-        f"{_reasons(flagged.alerts[0])}{_evidence(flagged.alerts[0])}"
+        f"{_reasons(lead)}{_evidence(lead)}"
         f"{_suspensions(flagged)}{_history(flagged)}</section>"
     )
 
@@ -39,13 +48,15 @@ def _sentence(alert: Alert) -> str:
 
 
 def _facts(flagged: Flagged) -> str:
-    first = flagged.alerts[0]
     kept = saved(flagged)
     facts: list[tuple[str, str]] = []
     if flagged.truth:
         facts = [
             ("what it really was", flagged.truth.scenario),
-            ("from the theft's start to the alert", span(first.at_ms - flagged.truth.started_ms)),
+            (
+                "from the theft's start to the alert",
+                span(lead_alert(flagged).at_ms - flagged.truth.started_ms),
+            ),
         ]
     if kept:
         facts += [
@@ -77,11 +88,9 @@ def _figures(flagged: Flagged, *, report: Report, number_on_page: int) -> str:
 
 
 def _near(flagged: Flagged, whole: tuple[int, int]) -> tuple[int, int] | None:
-    """Return the span around the first incident, or None where the whole shows it well enough."""
-    first = flagged.alerts[0]
-    last_ms = max(alert.at_ms for alert in flagged.alerts if alert.alert_id == first.alert_id)
-    start_ms = max(flagged.truth.started_ms if flagged.truth else first.started_ms, whole[0])
-    end_ms = flagged.truth.ended_ms if flagged.truth else last_ms
+    """Return the span around the lead incident, or None where the whole shows it well enough."""
+    start_ms, end_ms = haul_span(flagged)
+    start_ms = max(start_ms, whole[0])
     margin_ms = max(_ZOOM_MS_MIN, int((end_ms - start_ms) * _ZOOM_MARGIN_RATIO))
     near = (max(whole[0], start_ms - margin_ms), min(whole[1], end_ms + margin_ms))
     if near[1] - near[0] > _ZOOM_OF_WHOLE_MAX * (whole[1] - whole[0]):
@@ -110,11 +119,15 @@ def _figure(
 
 
 def _marks(flagged: Flagged, bounds: tuple[int, int]) -> list[Mark]:
-    first = flagged.alerts[0]
-    marks = [Mark(at_ms=first.at_ms, label="first alert", kind="alert")]
+    lead = lead_alert(flagged)
+    others = dict.fromkeys(
+        alert.at_ms for alert in flagged.alerts if alert.revision == 1 and alert is not lead
+    )
+    marks = [Mark(at_ms=at_ms, label="", kind="other") for at_ms in others]
+    marks.append(Mark(at_ms=lead.at_ms, label="alert", kind="alert"))
     truth = flagged.truth
     # Over the whole record the two lines would be one.
-    if truth and first.at_ms - truth.started_ms > _MARKS_APART_RATIO * (bounds[1] - bounds[0]):
+    if truth and lead.at_ms - truth.started_ms > _MARKS_APART_RATIO * (bounds[1] - bounds[0]):
         marks.insert(0, Mark(at_ms=truth.started_ms, label="theft begins", kind="start"))
     return marks
 
@@ -143,7 +156,7 @@ def _reasons(alert: Alert) -> str:
         "#by chance",
         "#share of evidence",
     )
-    return "<h3>Why</h3>" + table(heads, rows, caption="The reasons of the first alert in numbers.")
+    return "<h3>Why</h3>" + table(heads, rows, caption="The reasons of the alert in numbers.")
 
 
 def _times(detail: ReasonDetail) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from detectors.verdict import Alert, Effect, RaiseAlert, Suspend
-from streams.report.record import Flagged, Report, main_track, saved
+from streams.report.record import Flagged, Report, lead_alert, main_track, saved
 from streams.report.wording import moment, number, percent, plural, span
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
@@ -48,7 +48,7 @@ class FlaggedTotal(Struct, frozen=True, kw_only=True):
 
     institution: str
     alert_ids: tuple[str, ...]
-    first_alert_ms: int
+    alert_ms: int
     severity: str
     sentence: str
     dataset: str | None
@@ -92,7 +92,7 @@ def _flagged_total(flagged: Flagged) -> FlaggedTotal:
     return FlaggedTotal(
         institution=flagged.institution,
         alert_ids=tuple(dict.fromkeys(alert.alert_id for alert in flagged.alerts)),
-        first_alert_ms=flagged.alerts[0].at_ms,
+        alert_ms=lead_alert(flagged).at_ms,
         severity=worst.severity,
         sentence=worst.sentence,
         dataset=track.dataset if track else None,
@@ -134,6 +134,6 @@ def _flagged_line(flagged: FlaggedTotal) -> Line:
         )
     return Line(
         text=f"  {flagged.severity:<{_WORD_WIDTH}}  {flagged.institution}: "
-        f"first alert {moment(flagged.first_alert_ms)}; {held}",
+        f"alert {moment(flagged.alert_ms)}; {held}",
         style=STYLES[flagged.severity],
     )

@@ -4,10 +4,18 @@ from html import escape
 from typing import Final
 
 from streams.report.flagged import flagged_section
-from streams.report.record import Flagged, Quiet, Report, main_track, saved
+from streams.report.record import (
+    Flagged,
+    Quiet,
+    Report,
+    haul_span,
+    lead_alert,
+    main_track,
+    saved,
+)
 from streams.report.style import STYLE
 from streams.report.tables import table
-from streams.report.wording import moment, number, percent, plural, span
+from streams.report.wording import instant, moment, number, percent, plural, span
 
 _QUIET_SHOWN_MAX: Final = 20
 
@@ -67,36 +75,38 @@ def _overview(report: Report) -> str:
         + table(
             (
                 "institution",
-                "first alert (event time)",
+                "alert (UTC)",
                 "severity",
                 "first reason",
                 "#held before",
                 "#held at the end",
-                "#not yet taken at the alert",
+                "#not yet taken",
             ),
             (
                 _overview_row(flagged, index)
                 for index, flagged in enumerate(report.flagged, start=1)
             ),
             caption="Flagged institutions, in the order of their first alerts. Held: share of the "
-            "cohort, of the dataset that the alert is about.",
+            "cohort, of the dataset that the alert is about. Not yet taken: share of the whole "
+            "taking that came after the alert.",
         )
         + "</section>"
     )
 
 
 def _overview_row(flagged: Flagged, index: int) -> tuple[str, ...]:
-    first = flagged.alerts[0]
+    lead = lead_alert(flagged)
     worst = max(flagged.alerts, key=lambda alert: _SEVERITIES.index(alert.severity)).severity
     track = main_track(flagged)
-    before = percent(track.ratio(track.held_at(first.started_ms - 1))) if track else "unknown"
+    start_ms, _ = haul_span(flagged)
+    before = percent(track.ratio(track.held_at(start_ms - 1))) if track else "unknown"
     at_end = percent(track.ratio(track.held_last)) if track else "unknown"
     kept = saved(flagged)
     return (
         f'<a href="#flagged-{index}">{escape(flagged.institution)}</a>',
-        moment(first.at_ms),
+        instant(lead.at_ms).strftime("%Y-%m-%d %H:%M"),
         f'<span class="badge {worst}">{worst}</span>',
-        escape(first.reasons[0].reason.value if first.reasons else "rule"),
+        escape(lead.reasons[0].reason.value if lead.reasons else "rule"),
         before,
         at_end,
         f'<span class="good">{percent(kept.ratio)}</span>' if kept else "unknown",

@@ -92,9 +92,27 @@ class Saved(Struct, frozen=True, kw_only=True):
         return self.after_participants / haul if haul else 0.0
 
 
+def lead_alert(flagged: Flagged) -> Alert:
+    """Return the first alert of the incident that matters most.
+
+    That is the one that took most; where the truth is known, the first that the theft gave.
+    """
+    firsts: dict[str, Alert] = {}
+    taken: dict[str, int] = {}
+    for alert in flagged.alerts:
+        firsts.setdefault(alert.alert_id, alert)
+        taken[alert.alert_id] = max(taken.get(alert.alert_id, 0), alert.taken_participants)
+    truth = flagged.truth
+    if truth is not None:
+        for alert in flagged.alerts:
+            if alert.at_ms >= truth.started_ms and alert.change != "close":
+                return alert
+    return firsts[max(taken, key=lambda alert_id: taken[alert_id])]
+
+
 def main_track(flagged: Flagged) -> Track | None:
-    """Return the track of the dataset that the first alert is about, else the fullest one."""
-    named = {coverage.dataset: coverage for coverage in flagged.alerts[0].coverage}
+    """Return the track of the dataset that the lead alert is about, else the fullest one."""
+    named = {coverage.dataset: coverage for coverage in lead_alert(flagged).coverage}
     tracks = [track for track in flagged.tracks if track.dataset in named] or flagged.tracks
     if not tracks:
         return None
@@ -107,22 +125,38 @@ def main_track(flagged: Flagged) -> Track | None:
 
 
 def saved(flagged: Flagged) -> Saved | None:
-    """Return what the first alert came in time for, whatever the dataset.
+    """Return what the lead alert came in time for, whatever the dataset.
 
-    The haul runs from the start of the first incident to the end of the record, or over the known
-    theft: nothing was really stopped in a replay, so the rest of the taking is on record.
+    The haul runs from the start of the incident to its end, or over the known theft: nothing was
+    really stopped in a replay, so the rest of the taking is on record.
     """
     if not flagged.tracks:
         return None
-    first = flagged.alerts[0]
-    truth = flagged.truth
-    start_ms = truth.started_ms if truth else first.started_ms
-    before = after = 0
+    lead = lead_alert(flagged)
+    start_ms, end_ms = haul_span(flagged)
     # Somebody held in two datasets is one person, so the common track counts where there is one.
     common = [track for track in flagged.tracks if track.dataset == ALL_DATASETS]
+    before = after = 0
     for track in common or flagged.tracks:
-        at_alert = track.held_at(first.at_ms)
+        at_alert = track.held_at(lead.at_ms)
         before += max(0, at_alert - track.held_at(start_ms - 1))
-        at_end = track.held_at(truth.ended_ms) if truth else track.held_last
-        after += max(0, at_end - at_alert)
-    return Saved(before_participants=before, after_participants=after, from_truth=truth is not None)
+        after += max(0, track.held_at(end_ms) - at_alert)
+    return Saved(
+        before_participants=before,
+        after_participants=after,
+        from_truth=flagged.truth is not None,
+    )
+
+
+def haul_span(flagged: Flagged) -> tuple[int, int]:
+    """Return when the taking that the lead alert is about began and ended."""
+    if flagged.truth is not None:
+        return flagged.truth.started_ms, flagged.truth.ended_ms
+    lead = lead_alert(flagged)
+    closed = [
+        alert.at_ms
+        for alert in flagged.alerts
+        if alert.alert_id == lead.alert_id and alert.change == "close"
+    ]
+    last_ms = max((track.times_ms[-1] for track in flagged.tracks), default=lead.at_ms)
+    return lead.started_ms, min([last_ms, *closed])

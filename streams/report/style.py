@@ -45,6 +45,7 @@ svg text{font:12px system-ui,sans-serif;fill:var(--soft)}
 .line-1{stroke-dasharray:6 3}.line-2{stroke-dasharray:2 3}.line-3{stroke-dasharray:8 3 2 3}
 .saved{fill:var(--green);fill-opacity:.25;stroke:none}
 .mark line{stroke:var(--grey);stroke-width:1.25;stroke-dasharray:3 3}.mark path{fill:var(--grey)}
+.mark-other line{stroke:var(--alert);stroke-width:1}.mark-other path{fill:var(--alert)}
 .mark-alert line{stroke:var(--alert);stroke-width:2;stroke-dasharray:none}
 .mark-alert path{fill:var(--alert)}.mark-alert text{fill:var(--alert);font-weight:600}
 .bar{fill:var(--alert)}.bar-rest{fill:var(--rule)}

@@ -10,7 +10,16 @@ import pytest
 from detectors.verdict import Alert, Coverage, Level, Reason, ReasonDetail, Suspend
 from streams.report.chart import Mark, coverage_chart, frame_of
 from streams.report.page import render
-from streams.report.record import Flagged, Quiet, Report, Track, Truth, main_track, saved
+from streams.report.record import (
+    Flagged,
+    Quiet,
+    Report,
+    Track,
+    Truth,
+    lead_alert,
+    main_track,
+    saved,
+)
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -264,3 +273,22 @@ def test_a_mark_outside_the_frame_is_not_drawn() -> None:
     frame = frame_of([], first_ms=0, last_ms=DAY_MS)
     marks = [Mark(at_ms=2 * DAY_MS, label="later", kind="alert")]
     assert "later" not in coverage_chart([], frame=frame, marks=marks, chart_id="c", title="t")
+
+
+def test_the_page_is_about_the_incident_that_took_most() -> None:
+    """A small alert weeks before must not stand for the theft."""
+    small = msgspec.structs.replace(
+        an_alert(at_ms=START_MS + DAY_MS), alert_id="a-small", taken_participants=500
+    )
+    flagged = msgspec.structs.replace(a_flagged(), alerts=(small, an_alert()))
+    assert lead_alert(flagged).alert_id == an_alert().alert_id
+
+
+def test_what_comes_after_an_incident_has_closed_is_not_counted_as_saved() -> None:
+    """The institution may go on working honestly; that was never at stake."""
+    closing = msgspec.structs.replace(
+        an_alert(at_ms=THEFT_MS + 3 * HOUR_MS), change="close", revision=2
+    )
+    kept = saved(msgspec.structs.replace(a_flagged(), alerts=(an_alert(), closing)))
+    assert kept is not None
+    assert kept.after_participants == 150_000 - 8_333
