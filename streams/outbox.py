@@ -83,10 +83,12 @@ class Outbox:
             async with asyncio.timeout(self._timeout_seconds):
                 await asyncio.gather(*futures)
 
-    @property
-    def waiting_count(self) -> int:
-        """How many records have not been handed to the producer yet."""
-        return len(self._posted)
+    async def below(self, count: int) -> None:
+        """Return once at most `count` records wait for the producer: back-pressure."""
+        if len(self._posted) > count:
+            # In order, so all before it are with the producer once this one is durable.
+            last = self._posted[-count - 1][1]
+            await asyncio.wait([last])
 
     async def _send_all(self, producer: AIOKafkaProducer) -> None:
         while True:

@@ -12,7 +12,7 @@ No Kafka, no Faust, no clock: the worker and the model test drive the same objec
   soon as a main record that no longer names it is durable.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
@@ -114,9 +114,13 @@ class PartitionKeeper(Generic[ProfileT]):
         return None if self._chain is None else self._chain.position
 
     @property
-    def live_count(self) -> int:
-        """How many profiles are in use."""
-        return len(self._live)
+    def institutions_count(self) -> int:
+        """How many institutions are judged here."""
+        return len(self.store.mains.keys() | self._live.keys())
+
+    def profiles(self) -> Iterator[tuple[str, ProfileT]]:
+        """Iterate over the profiles in use, each with its institution."""
+        return ((institution, live.profile) for institution, live in self._live.items())
 
     def admit(self, span: Span) -> int:
         """Return the offset from which the batch's records are new, or raise `HoleError`."""

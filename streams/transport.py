@@ -108,6 +108,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         states = {tp: assignment.state_value(tp) for tp in assignment.tps if tp.topic in batched}
         return {tp: state.position for tp, state in states.items() if state.has_valid_position}
 
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Seek to the committed offsets, zero included: aiokafka stays where it is for a zero."""
+        found: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
+        return found
+
+    async def _seek_to_committed(self) -> Mapping[Any, int | None]:
+        consumer = self._ensure_consumer()
+        committed: Mapping[Any, int | None] = await consumer.seek_to_committed()
+        for tp, offset in committed.items():
+            if offset == 0:
+                consumer.seek(tp, 0)
+        return committed
+
     @property
     def _batched_topics(self) -> frozenset[str]:
         app: _Batching = self.app  # type: ignore[assignment]

@@ -1,0 +1,87 @@
+"""`headgate worker`: judge what comes in, until told to stop."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import click
+from prometheus_client import CollectorRegistry
+
+from detectors.config import config_hash
+from detectors.register import Register
+from streams.app import build_worker
+from streams.config import Settings, load_settings
+from streams.effects import KafkaSinks
+from streams.logs import set_up_logs
+from streams.metrics import Metrics
+from streams.metrics_server import serve
+from streams.register import load_register
+from streams.run import run
+from streams.topic_admin import ensure_topics
+from streams.watch import MetricsWatcher
+
+logger = logging.getLogger("headgate.worker")
+
+
+@click.command(name="worker", epilog="Example: headgate worker --config headgate.toml")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The configuration; without it, its defaults.",
+)
+@click.option(
+    "--register",
+    "register_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The register of projects, caps and exemptions.",
+)
+@click.option("--no-create-topics", is_flag=True, help="Do not create what is missing; only check.")
+@click.option("--verbose", is_flag=True, help="Log what Faust and the Kafka client do.")
+def command(
+    *, config_path: Path | None, register_path: Path | None, no_create_topics: bool, verbose: bool
+) -> None:
+    """Judge access events from Kafka and raise alerts, until SIGTERM or Ctrl-C."""
+    settings = load_settings(config_path)
+    register = load_register(register_path)
+    set_up_logs(verbose=verbose)
+    if settings.state_key is None:
+        logger.warning("HEADGATE_STATE_KEY is not set: states are signed by the development key.")
+    if not no_create_topics:
+        _create_topics(settings)
+    registry = CollectorRegistry()
+    metrics = Metrics(
+        registry, institutions_labelled_max=settings.metrics.institutions_labelled_max
+    )
+    metrics.configured(
+        config_hash=config_hash(settings.core),
+        budget=settings.core.budget.false_alert_days_per_week_per_100_institutions,
+    )
+    server = serve(registry, address=settings.metrics.address, port=settings.metrics.port)
+    logger.info("Metrics are at http://%s/metrics.", server.address)
+    asyncio.run(_work(settings, register, metrics))
+    server.close()
+    logger.info("Ended; everything judged is saved.")
+
+
+async def _work(settings: Settings, register: Register, metrics: Metrics) -> None:
+    # Built inside the loop: the outbox and the checkpointer hold events of it.
+    worker = build_worker(
+        settings,
+        register=register,
+        sinks=KafkaSinks(settings.kafka.topic_prefix),
+        watcher=MetricsWatcher(metrics, mode=settings.suspension.mode),
+    )
+    await run(worker)
+
+
+def _create_topics(settings: Settings) -> None:
+    made = ensure_topics(
+        settings.kafka.bootstrap,
+        prefix=settings.kafka.topic_prefix,
+        partitions=settings.kafka.partitions,
+        adapters=settings.adapters,
+        replication_factor=settings.kafka.replication_factor,
+    )
+    if made:
+        logger.info("Created %d topics: %s.", len(made), ", ".join(made))

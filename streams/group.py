@@ -1,0 +1,67 @@
+"""One input topic of the consumer group, as Faust holds it: what is ours, what is committed."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+import faust
+from faust.types import TP
+
+
+class Group(Protocol):
+    """What the steward asks of the group."""
+
+    def assigned(self) -> set[int]:
+        """Return the partitions that are ours."""
+
+    async def committed(self) -> Mapping[int, int | None]:
+        """Return what is committed of each of our partitions; None for nothing yet."""
+
+    async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """Return the first offset that each partition still holds."""
+
+    async def commit(self, offsets: Mapping[int, int]) -> bool:
+        """Commit; False if the partitions are no longer ours, which the broker checks."""
+
+    def hold(self) -> None:
+        """Deliver nothing until Faust has sought to the committed offsets."""
+
+
+class FaustGroup:
+    """The group through Faust's consumer, of which two private names are used."""
+
+    __slots__ = ("_app", "topic")
+
+    def __init__(self, app: faust.App, topic: str) -> None:
+        """Look at one topic of the app's consumer."""
+        self._app = app
+        self.topic = topic
+
+    def assigned(self) -> set[int]:
+        """Return the partitions that are ours."""
+        return {tp.partition for tp in self._app.consumer.assignment() if tp.topic == self.topic}
+
+    async def committed(self) -> Mapping[int, int | None]:
+        """Return what is committed of each; it seeks there too, which Faust is about to do."""
+        found = await self._app.consumer.seek_to_committed()  # type: ignore[attr-defined]
+        return {tp.partition: offset for tp, offset in found.items() if tp.topic == self.topic}
+
+    async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """Return the first offset that each partition still holds."""
+        wanted = [TP(self.topic, partition) for partition in partitions]
+        found = await self._app.consumer.earliest_offsets(*wanted)
+        return {tp.partition: offset for tp, offset in found.items()}
+
+    async def commit(self, offsets: Mapping[int, int]) -> bool:
+        """Commit our own offsets, past Faust's bookkeeping of acknowledgements."""
+        by_tp = {TP(self.topic, partition): offset for partition, offset in offsets.items()}
+        done: bool = await self._app.consumer._commit_offsets(by_tp)  # type: ignore[attr-defined] # noqa: SLF001
+        return done
+
+    def ends(self) -> Mapping[int, int]:
+        """Return where each partition ended when it was last fetched."""
+        found = self._app.monitor.tp_end_offsets
+        return {tp.partition: end for tp, end in found.items() if tp.topic == self.topic and end}
+
+    def hold(self) -> None:
+        """Stop the flow: what Faust fetches before it has sought would be dropped by it."""
+        self._app.consumer.stop_flow()

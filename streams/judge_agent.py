@@ -1,0 +1,225 @@
+"""Steps 1 to 7 of 7: a batch of one partition -> judged events, with their effects on the way.
+
+Strictly synchronous: between the change of a state and the note of its offset nothing else may
+run, or a checkpoint in between would save one without the other. Nothing can leave the loop: what
+cannot be read goes to dead letters, and so does what the core fails on.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+from detectors.errors import CoreError
+from detectors.event import AccessEvent
+from detectors.pipeline import Profile, adopt_reference, judge
+from detectors.reference import Reference
+from detectors.verdict import Effect
+from streams.codec import DecodeLimits, decode
+from streams.control import REFERENCE, control_kind, decode_reference, saved_reference
+from streams.outbox import Durable, Outgoing
+from streams.protocol import Keeper, PartitionKeeper
+from streams.rejects import Rejected, RejectReason, rejected
+from streams.transport import Batch, Record
+
+logger = logging.getLogger("headgate.judge")
+
+# Below this many events a share of failures says nothing.
+_JUDGED_COUNT_MIN: Final = 200
+
+
+class Place(Struct, frozen=True, kw_only=True, gc=False):
+    """Where on Kafka a record lies, and when Kafka received it."""
+
+    topic: str
+    partition: int
+    offset: int
+    kafka_time_ms: int
+
+
+class Sinks(Protocol):
+    """What effects and refusals become on Kafka."""
+
+    def effect(self, effect: Effect, place: Place) -> Sequence[Outgoing]:
+        """Return the records that carry out an effect."""
+
+    def refusal(self, refused: Rejected, record: Record, place: Place) -> Outgoing:
+        """Return the dead letter of a record."""
+
+
+class Watcher(Protocol):
+    """Who counts what the judges do."""
+
+    def judged(self, place: Place, *, events_count: int) -> None:
+        """Count the events of a batch."""
+
+    def refused(self, refused: Rejected, durable: Durable) -> None:
+        """Count a refusal; `durable` is done once the broker has its dead letter."""
+
+    def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
+        """Count an effect; `durable` is done once the broker has it."""
+
+
+class Poster(Protocol):
+    """Where outgoing records are posted."""
+
+    def post(self, record: Outgoing) -> Durable:
+        """Send in order; the future is done once the record is durable."""
+
+
+class JudgeAgent:
+    """The judges of this worker's partitions."""
+
+    __slots__ = (
+        "_dead_letter_ratio_max",
+        "_failed_count",
+        "_judged_count",
+        "_keeper",
+        "_limits",
+        "_poster",
+        "_prior",
+        "_references",
+        "_sinks",
+        "_topic",
+        "_watcher",
+    )
+
+    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+        self,
+        keeper: Keeper[Profile],
+        *,
+        topic: str,
+        limits: DecodeLimits,
+        prior: Reference,
+        sinks: Sinks,
+        poster: Poster,
+        watcher: Watcher,
+        dead_letter_ratio_max: float,
+    ) -> None:
+        """Keep what judging needs."""
+        self._keeper = keeper
+        self._topic = topic
+        self._limits = limits
+        self._prior = prior
+        self._sinks = sinks
+        self._poster = poster
+        self._watcher = watcher
+        self._dead_letter_ratio_max = dead_letter_ratio_max
+        self._references: dict[bytes, Reference] = {b"": prior}
+        self._judged_count = 0
+        self._failed_count = 0
+
+    def handle(self, partition: int, batch: Batch) -> int:
+        """Judge what is new in `batch` and return how many events that was.
+
+        Raises:
+            HoleError: records were passed over.
+            StateError: a saved state cannot be read.
+            CoreError: the core fails on too many events.
+        """
+        keeper = self._keeper.partition(partition)
+        new_from = keeper.admit(batch.span)
+        reference = self._reference(keeper.context)
+        judged_count = 0
+        for record in batch.records:
+            if record.offset < new_from:
+                continue
+            if record.headers and control_kind(record.headers) is not None:
+                reference = self._obey(keeper, record, reference)
+                continue
+            judged_count += self._take(keeper, record, reference)
+        keeper.advance(batch.span.end)
+        self._count(partition, batch, judged_count)
+        return judged_count
+
+    def _take(self, keeper: PartitionKeeper[Profile], record: Record, reference: Reference) -> int:
+        event = decode(
+            record.value,
+            key=record.key,
+            headers=record.headers,
+            kafka_time_ms=record.timestamp,
+            limits=self._limits,
+        )
+        if isinstance(event, Rejected):
+            self._refuse(event, record, keeper.partition)
+            return 0
+        profile = keeper.profile(event.institution, record.offset)
+        if profile is None:
+            return 0
+        if profile.reference is not reference:
+            adopt_reference(profile, reference)
+        effects = self._judge(profile, event, record, keeper.partition)
+        keeper.applied(event.institution, record.offset)
+        if effects:
+            self._send(effects, self._place(keeper.partition, record))
+        return 1
+
+    def _judge(
+        self, profile: Profile, event: AccessEvent, record: Record, partition: int
+    ) -> tuple[Effect, ...]:
+        try:
+            return judge(profile, event)
+        except Exception as error:
+            # A bug of the core. It fails in the same way at every replay, so the state that it
+            # leaves is as well defined as any; the event is kept, and too many end the worker.
+            logger.exception("The core failed on event %s.", event.id)
+            self._refuse(rejected(RejectReason.CORE_FAILED, repr(error)), record, partition)
+            self._failed_count += 1
+            return ()
+
+    def _send(self, effects: tuple[Effect, ...], place: Place) -> None:
+        for effect in effects:
+            for outgoing in self._sinks.effect(effect, place):
+                durable = self._poster.post(outgoing)
+                self._keeper.sent(durable)
+                self._watcher.happened(effect, place, durable)
+
+    def _refuse(self, refused: Rejected, record: Record, partition: int) -> None:
+        letter = self._sinks.refusal(refused, record, self._place(partition, record))
+        durable = self._poster.post(letter)
+        self._keeper.sent(durable)
+        self._watcher.refused(refused, durable)
+
+    def _obey(
+        self, keeper: PartitionKeeper[Profile], record: Record, reference: Reference
+    ) -> Reference:
+        kind = control_kind(record.headers)
+        if kind != REFERENCE:
+            detail = f"no control record of kind {kind!r} is known"
+            self._refuse(rejected(RejectReason.UNKNOWN_VALUE, detail), record, keeper.partition)
+            return reference
+        adopted = decode_reference(record.value)
+        if isinstance(adopted, Rejected):
+            self._refuse(adopted, record, keeper.partition)
+            return reference
+        keeper.context = record.value or b""
+        return self._reference(keeper.context)
+
+    def _reference(self, context: bytes) -> Reference:
+        found = self._references.get(context)
+        if found is None:
+            # The partitions of a worker adopt one after the other; more than a few are old ones.
+            if len(self._references) > 2 * len(self._keeper.partitions) + 2:
+                self._references = {b"": self._prior}
+            found = saved_reference(context) or self._prior
+            self._references[context] = found
+        return found
+
+    def _place(self, partition: int, record: Record) -> Place:
+        return Place(
+            topic=self._topic,
+            partition=partition,
+            offset=record.offset,
+            kafka_time_ms=record.timestamp,
+        )
+
+    def _count(self, partition: int, batch: Batch, judged_count: int) -> None:
+        self._judged_count += judged_count
+        if batch.records:
+            place = self._place(partition, batch.records[-1])
+            self._watcher.judged(place, events_count=judged_count)
+        failed = self._failed_count
+        if failed > self._dead_letter_ratio_max * max(self._judged_count, _JUDGED_COUNT_MIN):
+            message = f"the core failed on {failed} of {self._judged_count} events"
+            raise CoreError(message)

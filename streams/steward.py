@@ -1,0 +1,160 @@
+"""Rebalances, recovery, the checkpoint's beat and the end: the life of one worker's keeper.
+
+A rebalance is a restart: what is not saved is dropped, and judged again by whoever owns it. A
+worker that cannot be sure of itself ends, with an exit code and a sentence that say why.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final, Generic
+
+from detectors.errors import CoreError, HeadgateError, StateError
+from streams.chain import HoleError
+from streams.checkpoint import Checkpointer, CheckpointError, Done
+from streams.failstop import ExitCode, fail_stop
+from streams.group import Group
+from streams.keys import BARRIER_KEY
+from streams.lease import Lease, LeaseLostError
+from streams.outbox import Outbox
+from streams.protocol import Keeper, ProfileT, Write
+from streams.recovered import Saved
+from streams.state_topic import StateTopic
+
+logger = logging.getLogger("headgate.worker")
+
+_CODES: Final[Mapping[type[HeadgateError], ExitCode]] = {
+    HoleError: ExitCode.HOLE,
+    StateError: ExitCode.STATE_REFUSED,
+    LeaseLostError: ExitCode.LEASE_LOST,
+    CheckpointError: ExitCode.CHECKPOINT_FAILED,
+    CoreError: ExitCode.TOO_MANY_DEAD_LETTERS,
+}
+
+
+def stop_for(error: Exception) -> None:
+    """End the process for a failure after which nobody may go on."""
+    if isinstance(error, HeadgateError):
+        fail_stop(_CODES.get(type(error), ExitCode.BUG), f"{error}.")
+    logger.error("An error that should not exist.", exc_info=error)
+    fail_stop(ExitCode.BUG, repr(error))
+
+
+class Steward(Generic[ProfileT]):
+    """Looks after one keeper: what Faust's signals mean to it, and when it is saved."""
+
+    __slots__ = (
+        "_checkpointer",
+        "_group",
+        "_keeper",
+        "_lease",
+        "_on_done",
+        "_outbox",
+        "_stamping",
+        "_state",
+        "_stop",
+    )
+
+    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+        self,
+        keeper: Keeper[ProfileT],
+        *,
+        group: Group,
+        checkpointer: Checkpointer[ProfileT],
+        lease: Lease,
+        outbox: Outbox,
+        state: StateTopic,
+        on_done: Callable[[Done], None],
+        stop: Callable[[Exception], None] = stop_for,
+    ) -> None:
+        """Keep what is looked after."""
+        self._keeper = keeper
+        self._group = group
+        self._checkpointer = checkpointer
+        self._lease = lease
+        self._outbox = outbox
+        self._state = state
+        self._on_done = on_done
+        self._stop = stop
+        self._stamping: asyncio.Task[None] | None = None
+
+    async def opened(self) -> None:
+        """Connect, and begin to stamp the lease, before any partition is ours."""
+        await self._outbox.start()
+        self._stamping = asyncio.create_task(self._keep_lease(), name="lease")
+
+    async def closed(self) -> None:
+        """Disconnect, after the last checkpoint."""
+        if self._stamping is not None:
+            self._stamping.cancel()
+        await self._outbox.stop()
+
+    def recovered(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Take in one record of the state topic; Faust would swallow an error of ours here."""
+        try:
+            saved = self._state.saved(partition, key, value)
+            self._keeper.partition(partition).store.apply(key, saved)
+        except Exception as error:  # noqa: BLE001 - every failure ends the process.
+            self._stop(error)
+
+    def revoked(self) -> None:
+        """Drop what is not saved, and write nothing: another may own it already."""
+        self._keeper.drop()
+
+    async def recovery_complete(self) -> None:
+        """Prepare the partitions that are ours now, before the first batch of any arrives."""
+        self._group.hold()
+        try:
+            self._keeper.drop()
+            self._keeper.retain(self._group.assigned())
+            await self._begin_new()
+        except Exception as error:  # noqa: BLE001 - every failure ends the process.
+            self._stop(error)
+
+    async def keep_saving(self) -> None:
+        """Carry out checkpoints for as long as the worker lives."""
+        while True:
+            await self._checkpointer.wait_until_due()
+            await self.save()
+
+    async def save(self) -> None:
+        """Carry out one checkpoint."""
+        try:
+            done = await self._checkpointer.carry_out()
+        except Exception as error:  # noqa: BLE001 - every failure ends the process.
+            self._stop(error)
+        else:
+            if done is not None:
+                self._on_done(done)
+
+    async def _keep_lease(self) -> None:
+        try:
+            await self._lease.keep()
+        except LeaseLostError as error:
+            self._stop(error)
+
+    async def _begin_new(self) -> None:
+        """Give each partition that nobody ever judged a barrier, and then a commit, to begin at.
+
+        From then on a commit without a barrier can only mean that the state topic was lost.
+        """
+        stores = {p: self._keeper.partition(p).store for p in self._group.assigned()}
+        without_barrier = [p for p, store in stores.items() if store.barrier is None]
+        if not without_barrier:
+            return
+        committed = await self._group.committed()
+        lost = [p for p in without_barrier if committed.get(p) is not None]
+        if lost:
+            message = (
+                f"partitions {lost} have committed offsets, but the state topic "
+                f"{self._state.topic} holds nothing of them: it was deleted or is another one. "
+                "Restore it, or reset the group's offsets to judge everything anew"
+            )
+            raise StateError(message)
+        beginnings = await self._group.beginnings(without_barrier)
+        writes = [Write(p, BARRIER_KEY, Saved(at, b"")) for p, at in sorted(beginnings.items())]
+        self._lease.check()
+        await self._outbox.durable([self._outbox.post(self._state.record(w)) for w in writes])
+        self._keeper.saved(writes)
+        await self._group.commit(beginnings)
+        logger.info("Judging begins on partitions %s.", sorted(beginnings))
