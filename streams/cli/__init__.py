@@ -5,10 +5,14 @@ import sys
 import click
 
 from detectors.errors import ConfigError, HeadgateError
-from streams.cli import broker
+from streams.cli import broker, config, doctor, simulate, worker
 
 COMMANDS: dict[str, click.Command] = {
     "broker": broker.command,
+    "config": config.command,
+    "doctor": doctor.command,
+    "simulate": simulate.command,
+    "worker": worker.command,
 }
 
 
