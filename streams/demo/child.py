@@ -1,0 +1,91 @@
+"""A process of the demo's own, which ends with the demo, however that ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from detectors.errors import HeadgateError
+
+_STOP_SECONDS_MAX: Final = 12.0
+_LINES_TOLD: Final = 5
+# Ends the child when the pipe on standard input closes, that is when the demo has ended.
+_WATCHDOG: Final = 'read -r line; kill -9 "$1" 2>/dev/null'
+_HEADGATE: Final = "from streams.cli import main; main()"
+
+
+class ChildError(HeadgateError):
+    """A process of the demo ended by itself; the sentence says with what."""
+
+
+class Child:
+    """`headgate <arguments>` as a process, as a context manager."""
+
+    __slots__ = ("_arguments", "_log_path", "_process", "_watchdog")
+
+    def __init__(self, arguments: Sequence[str], *, log_path: Path) -> None:
+        """Start nothing yet."""
+        self._arguments = tuple(arguments)
+        self._log_path = log_path
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watchdog: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Return the process id while it runs."""
+        return self._process.pid if self._process else None
+
+    def check(self) -> None:
+        """Raise `ChildError` if it has ended by itself."""
+        code = self._process.poll() if self._process else None
+        if code is not None:
+            lines = self._log_path.read_text(errors="replace").splitlines()[-_LINES_TOLD:]
+            told = "\n".join(lines)
+            message = f"headgate {self._arguments[0]} ended with code {code}: {told}"
+            raise ChildError(message)
+
+    def stop(self) -> None:
+        """End it: politely, so that it saves and leaves its group, then not."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(_STOP_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        if self._watchdog is not None:
+            self._watchdog.kill()
+            self._watchdog.communicate()
+        self._process = self._watchdog = None
+
+    def __enter__(self) -> Self:
+        """Start it in a session of its own: Ctrl-C must reach the demo alone."""
+        with self._log_path.open("wb") as log:
+            self._process = subprocess.Popen(  # noqa: S603 - ours
+                [sys.executable, "-c", _HEADGATE, *self._arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            )
+        self._watchdog = subprocess.Popen(  # noqa: S603 - ours
+            ["/bin/sh", "-c", _WATCHDOG, "headgate-watchdog", str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

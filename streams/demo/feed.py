@@ -1,0 +1,67 @@
+"""The world's events on their way to Kafka: two months as fast as they are judged, then live."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from detectors.event import time_ms
+from streams.clock import monotonic_seconds
+from streams.demo.script import Script
+from streams.simulator import EventProducer
+
+# The worker is never this far behind, so that the screen shows history as it happens.
+_AHEAD_EVENTS_MAX: Final = 5_000
+_LOOK_EVERY_EVENTS: Final = 250
+_LOOK_SECONDS: Final = 0.05
+_STEP_SECONDS: Final = 0.05
+
+
+class Feed:
+    """Sends a script; its attributes say how far it has come."""
+
+    __slots__ = ("_live_seconds", "_script", "event_ms", "phase", "sent_count")
+
+    def __init__(self, script: Script, *, live_seconds: float) -> None:
+        """Stand at the beginning."""
+        self._script = script
+        self._live_seconds = live_seconds
+        self.phase = "history"
+        self.sent_count = 0
+        self.event_ms = 0
+
+    async def run(self, producer: EventProducer, *, judged_count: Callable[[], int]) -> None:
+        """Send everything; `judged_count` tells how far the worker has come."""
+        script = self._script
+        live_ms = max(1, script.ends_ms - script.live_from_ms)
+        live_began = 0.0
+        for event in script.world.events():
+            at_ms = time_ms(event)
+            if at_ms >= script.live_from_ms and self.phase == "history":
+                await self._drained(producer, judged_count, ahead_events_max=0)
+                self.phase = "live"
+                live_began = monotonic_seconds()
+            if self.phase == "live":
+                due = live_began + self._live_seconds * (at_ms - script.live_from_ms) / live_ms
+                await self._until(due)
+            elif self.sent_count % _LOOK_EVERY_EVENTS == 0:
+                await self._drained(producer, judged_count, ahead_events_max=_AHEAD_EVENTS_MAX)
+            await producer.send(event)
+            self.sent_count += 1
+            self.event_ms = max(self.event_ms, at_ms)
+        await self._drained(producer, judged_count, ahead_events_max=0)
+        self.phase = "done"
+
+    async def _until(self, due_seconds: float) -> None:
+        left_seconds = due_seconds - monotonic_seconds()
+        if left_seconds > _STEP_SECONDS:
+            await asyncio.sleep(left_seconds)
+
+    async def _drained(
+        self, producer: EventProducer, judged_count: Callable[[], int], *, ahead_events_max: int
+    ) -> None:
+        """Wait until the worker is at most so many events behind."""
+        if self.sent_count - judged_count() <= ahead_events_max:
+            return
+        await producer.flush()
+        while self.sent_count - judged_count() > ahead_events_max:
+            await asyncio.sleep(_LOOK_SECONDS)
