@@ -12,8 +12,8 @@ class AlertDays:
     >>> days = AlertDays()
     >>> days.rate(100, at_ms=0)
     0.0
-    >>> days.note("oxford", at_ms=86_400_000)
-    ... days.note("oxford", at_ms=90_000_000)
+    >>> for at_ms in (86_400_000, 90_000_000):
+    ...     days.note("oxford", at_ms=at_ms)
     >>> days.rate(100, at_ms=6 * 86_400_000)
     1.0
     """

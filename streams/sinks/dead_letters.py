@@ -1,0 +1,51 @@
+"""Step 7 of 7: a refused record -> a dead letter. Its bytes untouched; why and whence in headers.
+
+So it can be sent again as it was once its producer, or our mapping, has been mended.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from streams.rejects import Rejected
+from streams.sinks.outgoing import Headers, OutgoingRecord
+from streams.topics import DEAD_LETTERS
+
+REASON_HEADER: Final = "headgate-reason"
+DETAIL_HEADER: Final = "headgate-detail"
+TOPIC_HEADER: Final = "headgate-topic"
+PARTITION_HEADER: Final = "headgate-partition"
+OFFSET_HEADER: Final = "headgate-offset"
+OURS: Final = frozenset(
+    {REASON_HEADER, DETAIL_HEADER, TOPIC_HEADER, PARTITION_HEADER, OFFSET_HEADER}
+)
+
+
+class Origin(Struct, frozen=True, kw_only=True):
+    """The record as it came, and where it lies."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+def record(refused: Rejected, origin: Origin, *, topic_prefix: str) -> OutgoingRecord:
+    """Return the dead letter of `origin`."""
+    ours: Headers = (
+        (REASON_HEADER, refused.reason.value.encode()),
+        (DETAIL_HEADER, refused.detail.encode("utf-8", "replace")),
+        (TOPIC_HEADER, origin.topic.encode()),
+        (PARTITION_HEADER, b"%d" % origin.partition),
+        (OFFSET_HEADER, b"%d" % origin.offset),
+    )
+    # A dead letter that was sent again and refused again says the latest refusal only.
+    theirs = tuple((name, value) for name, value in origin.headers if name not in OURS)
+    return OutgoingRecord(
+        topic=DEAD_LETTERS.full_name(topic_prefix),
+        key=origin.key,
+        value=origin.value,
+        headers=(*theirs, *ours),
+    )
