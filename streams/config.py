@@ -78,7 +78,9 @@ _Limit = Annotated[int, Meta(ge=1)] | None
 
 
 class QuotaSection(QuotaConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The quotas, with their bound on the number: msgspec takes none on an optional."""
+    """Limits that no history can raise; an absent one does not limit."""
+
+    # Declared again because msgspec binds the number, not the optional number.
 
     new_participants_hour_max: _Limit = None
     new_participants_day_max: _Limit = None
