@@ -1,0 +1,113 @@
+"""`headgate replay`: recorded events through the worker's core, without a broker for files."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import msgspec
+
+from detectors.verdict import Effect, RaiseAlert
+from streams.config import Settings, load_settings
+from streams.inputs import Rejects
+from streams.progress import Steps, steps
+from streams.register import load_register
+from streams.replay_run import Reading, ReplayRun
+from streams.report.lines import Totals, effect_line, total_lines, totals_of
+from streams.report.page import render
+from streams.sinks.alerts import finding
+from streams.topics import raw_topic
+
+_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+_new = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+@click.command(
+    name="replay",
+    epilog="Example: headgate replay events.jsonl.gz --report report.html",
+)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option("--config", "config_path", type=_existing, help="Settings (TOML).")
+@click.option("--register", "register_path", type=_existing, help="What is approved (TOML, JSON).")
+@click.option(
+    "--alerts", "alerts_path", type=_new, help="Write alerts here: one OCSF finding a line."
+)
+@click.option("--report", "report_path", type=_new, help="Write an HTML report here.")
+@click.option(
+    "--dead-letters", "dead_letters_path", type=_new, help="Write rejected events here (NDJSON)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+def command(  # noqa: PLR0913 - one parameter an option
+    inputs: tuple[str, ...],
+    *,
+    config_path: Path | None,
+    register_path: Path | None,
+    alerts_path: Path | None,
+    report_path: Path | None,
+    dead_letters_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Judge the events of each INPUT in the order given and print the alerts.
+
+    INPUT is a file of canonical events, one JSON object a line, plain or gz; or a file in the
+    format that the config's mapping declares; or `-` for standard input; or `kafka:TOPIC`, from
+    the topic's beginning to its present end.
+    """
+    settings = load_settings(config_path)
+    register = load_register(register_path)
+    began = time.perf_counter()
+    with ExitStack() as files:
+        rejects = Rejects(_opened(files, dead_letters_path))
+        run = ReplayRun(
+            settings.core, register=register, reading=_reading(settings), rejects=rejects
+        )
+        alerts = _opened(files, alerts_path)
+        progress = files.enter_context(steps("replay", total=len(inputs)))
+        for effect in _written(run.effects(inputs, progress=progress), alerts):
+            if not as_json:
+                _say(progress, effect)
+    report = run.report(sources=[Path(name).name for name in inputs])
+    if report_path is not None:
+        report_path.write_text(render(report))
+    _tell(totals_of(report, elapsed_seconds=time.perf_counter() - began), as_json=as_json)
+    if report_path is not None and not as_json:
+        click.echo(f"report: {report_path}")
+
+
+def _reading(settings: Settings) -> Reading:
+    mapping = settings.row_mapping()
+    raw = raw_topic(mapping.config.name) if mapping else None
+    return Reading(
+        limits=settings.limits,
+        mapping=mapping,
+        bootstrap=settings.kafka.bootstrap,
+        raw_topic=raw.full_name(settings.kafka.topic_prefix) if raw else None,
+    )
+
+
+def _opened(files: ExitStack, path: Path | None) -> BinaryIO | None:
+    return files.enter_context(path.open("wb")) if path is not None else None
+
+
+def _written(effects: Iterator[Effect], file: BinaryIO | None) -> Iterator[Effect]:
+    for effect in effects:
+        if file is not None and isinstance(effect, RaiseAlert):
+            file.write(finding(effect.alert) + b"\n")
+        yield effect
+
+
+def _say(progress: Steps, effect: Effect) -> None:
+    line = effect_line(effect)
+    if line is not None:
+        progress.say(line.text, style=line.style)
+
+
+def _tell(totals: Totals, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode(totals))
+        return
+    click.echo("")
+    for line in total_lines(totals):
+        click.echo(line.text)

@@ -1,0 +1,124 @@
+"""What the worker says, read from its topics as any consumer would: alerts and suspensions."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from msgspec import Struct
+
+from streams.report.lines import STYLES, Line
+from streams.report.wording import moment
+from streams.topics import ALERTS, SUSPENSIONS
+
+_POLL_MS: Final = 200
+_WORD_WIDTH: Final = 8
+
+
+class _Info(Struct, frozen=True):
+    uid: str
+
+
+class _Resource(Struct, frozen=True):
+    uid: str
+
+
+class _Finding(Struct, frozen=True):
+    """As much of an OCSF finding as the screen shows."""
+
+    activity_name: Literal["Create", "Update", "Close"]
+    severity: str
+    time: int
+    message: str
+    finding_info: _Info
+    resources: tuple[_Resource, ...]
+
+
+class _Suspension(Struct, frozen=True):
+    """As much of a suspension's request as the screen shows."""
+
+    dry_run: bool
+    institution: str
+    scope: str
+    subject: str
+    at_ms: int
+    expires_ms: int
+
+
+class _Alerted(Struct, frozen=True):
+    id: str
+    data: _Finding
+
+
+class _Asked(Struct, frozen=True):
+    id: str
+    data: _Suspension
+
+
+class Listener:
+    """Hears alerts and suspensions and says each in one line; a repeat is heard once."""
+
+    __slots__ = ("_say", "_topic_prefix", "alerts", "severities", "suspended")
+
+    def __init__(self, topic_prefix: str, *, say: Callable[[Line], None]) -> None:
+        """Have heard nothing."""
+        self._topic_prefix = topic_prefix
+        self._say = say
+        self.alerts: dict[str, bytes] = {}
+        self.severities: dict[str, str] = {}
+        self.suspended: dict[str, str] = {}
+
+    async def run(self, bootstrap: str) -> None:
+        """Listen until cancelled."""
+        hear: Mapping[str, Callable[[bytes], None]] = {
+            ALERTS.full_name(self._topic_prefix): self.hear_alert,
+            SUSPENSIONS.full_name(self._topic_prefix): self.hear_suspension,
+        }
+        consumer = AIOKafkaConsumer(
+            *hear, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest"
+        )
+        await consumer.start()
+        try:
+            while True:
+                found: Mapping[object, list[ConsumerRecord]]
+                found = await consumer.getmany(timeout_ms=_POLL_MS)
+                for records in found.values():
+                    for record in records:
+                        hear[record.topic](record.value)
+                await asyncio.sleep(0)
+        finally:
+            await consumer.stop()
+
+    def hear_alert(self, value: bytes) -> None:
+        """Say an alert."""
+        alert = msgspec.json.decode(value, type=_Alerted)
+        if alert.id in self.alerts:
+            return
+        self.alerts[alert.id] = value
+        finding = alert.data
+        institution = finding.resources[0].uid
+        severity = finding.severity.lower()
+        closed = finding.activity_name == "Close"
+        if closed:
+            self.severities.pop(institution, None)
+        else:
+            self.severities[institution] = severity
+        word = "closed" if closed else severity
+        update = "update: " if finding.activity_name == "Update" else ""
+        text = f"{moment(finding.time)}  {word:<{_WORD_WIDTH}}  {update}{finding.message}"
+        self._say(Line(text=text, style="dim" if closed else STYLES[severity]))
+
+    def hear_suspension(self, value: bytes) -> None:
+        """Say a suspension."""
+        asked = msgspec.json.decode(value, type=_Asked)
+        if asked.id in self.suspended:
+            return
+        what = asked.data
+        self.suspended[asked.id] = what.institution
+        word, would = ("dry run", "would suspend") if what.dry_run else ("suspend", "suspends")
+        text = (
+            f"{moment(what.at_ms)}  {word:<{_WORD_WIDTH}}  {would} {what.scope} {what.subject} "
+            f"of {what.institution} until {moment(what.expires_ms)}"
+        )
+        self._say(Line(text=text, style="magenta"))
