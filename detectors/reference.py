@@ -23,6 +23,9 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         int, Meta(ge=1, le=30, description="a day counts once it ended this long ago")
     ] = 2
     history_days: Annotated[int, Meta(ge=7, le=730, description="days of runs that count")] = 84
+    settling_days: Annotated[
+        int, Meta(ge=0, le=365, description="first days of an institution, kept out of the tails")
+    ] = 21
     peer_quantile: Annotated[
         float, Meta(gt=0.5, lt=1, description="of the peers' own upper quantiles")
     ] = 0.9
@@ -86,18 +89,23 @@ class ReferenceBuilder:
         self._usual: dict[str, tuple[int, str, tuple[float, ...]]] = {}
 
     def add(self, summary: DailySummary) -> None:
-        """Fold one institution's closed days; a repeat changes nothing but the day count."""
-        first = summary.day - summary.days_count + 1
-        for day in range(first, summary.day + 1):
+        """Fold one institution's closed days; a repeat, sent again after a crash, changes nothing."""
+        # Everything is new to a ledger that has just begun: such days say nothing of later ones.
+        settled = summary.day - summary.age_days + self.config.settling_days
+        before = summary.day - summary.days_count
+        counted, _, _ = self._usual.get(summary.institution, (before, "", ()))
+        for day in range(max(settled, before + 1, counted + 1), summary.day + 1):
             self._days[day] = self._days.get(day, 0) + 1
-        self._usual[summary.institution] = (summary.day, summary.group, summary.usual)
+        if summary.day >= counted:
+            self._usual[summary.institution] = (summary.day, summary.group, summary.usual)
         for channel, run in summary.runs.items():
-            self._fold(summary.institution, channel, run, day=summary.day)
+            if run.first_day >= settled:
+                self._fold(summary.institution, channel, run, day=summary.day)
 
     def _fold(self, institution: str, channel: str, run: Run, *, day: int) -> None:
         key = (institution, channel, run.first_day)
-        _, peak = self._runs.get(key, (day, 0.0))
-        self._runs[key] = (day, max(peak, run.peak))
+        latest, peak = self._runs.get(key, (day, 0.0))
+        self._runs[key] = (max(latest, day), max(peak, run.peak))
 
     def build(self, day: int) -> Reference:
         """Return the reference that holds from `day` on, and forget what is too old for it."""

@@ -1,0 +1,153 @@
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.reference import (
+    INCIDENT_CHANNEL,
+    ReferenceBuilder,
+    ReferenceConfig,
+    prior_reference,
+    usual_of,
+)
+from detectors.verdict import DailySummary, Run
+
+CONFIG = ReferenceConfig(settling_days=0, prior_institution_days=10.0)
+FIRST_DAY = 20_000
+CHANNELS = st.sampled_from(["excess/1h", "excess/30d", "volume/1h", "unheard/1d", INCIDENT_CHANNEL])
+
+
+@st.composite
+def summaries_of(draw: st.DrawFn, institution: str) -> list[DailySummary]:
+    """Return one institution's summaries in order: each day once, runs that go on or begin."""
+    group = draw(st.sampled_from(["default", "large"]))
+    found = []
+    day = FIRST_DAY - 1
+    for days_count in draw(st.lists(st.integers(1, 9), max_size=8)):
+        day += days_count
+        runs = draw(st.dictionaries(CHANNELS, st.tuples(st.integers(0, 3), st.floats(0.0, 50.0))))
+        found.append(
+            DailySummary(
+                institution=institution,
+                group=group,
+                day=day,
+                days_count=days_count,
+                age_days=day - FIRST_DAY,
+                usual=tuple(draw(st.lists(st.floats(0.0, 1e6), min_size=4, max_size=4))),
+                runs={
+                    channel: Run(first_day=max(FIRST_DAY, day - back), peak=peak)
+                    for channel, (back, peak) in runs.items()
+                },
+                held_participants=0,
+                trusted=True,
+            )
+        )
+    return found
+
+
+@st.composite
+def interleavings(draw: st.DrawFn) -> tuple[list[DailySummary], list[DailySummary]]:
+    """Return all summaries in two orders, each institution's own order kept in both."""
+    names = ["a", "b", "c"]
+    own = {name: draw(summaries_of(name)) for name in names}
+    turns = [name for name in names for _ in own[name]]
+    orders = []
+    for turn in (turns, draw(st.permutations(turns))):
+        waiting = {name: iter(summaries) for name, summaries in own.items()}
+        orders.append([next(waiting[name]) for name in turn])
+    return orders[0], orders[1]
+
+
+def built(summaries: list[DailySummary], *, day: int) -> bytes:
+    """Return the bytes of the reference of `day`."""
+    builder = ReferenceBuilder(CONFIG)
+    for summary in summaries:
+        builder.add(summary)
+    return msgspec.msgpack.encode(builder.build(day), order="sorted")
+
+
+@given(orders=interleavings(), ahead=st.integers(0, 120))
+def test_the_order_of_institutions_is_irrelevant(
+    orders: tuple[list[DailySummary], list[DailySummary]], ahead: int
+) -> None:
+    """However partitions interleave, the same summaries give the same reference byte for byte."""
+    one, other = orders
+    assert built(other, day=FIRST_DAY + ahead) == built(one, day=FIRST_DAY + ahead)
+
+
+@given(orders=interleavings(), ahead=st.integers(0, 120), data=st.data())
+def test_a_repeated_summary_changes_nothing(
+    orders: tuple[list[DailySummary], list[DailySummary]], ahead: int, data: st.DataObject
+) -> None:
+    """A crash may send summaries again, at once or much later: each day counts once."""
+    once, _ = orders
+    repeating = []
+    for place, summary in enumerate(once):
+        repeating.append(summary)
+        if data.draw(st.booleans()):
+            repeating.append(once[data.draw(st.integers(0, place))])
+    assert built(repeating, day=FIRST_DAY + ahead) == built(once, day=FIRST_DAY + ahead)
+
+
+@given(summaries=summaries_of("a"), days=st.lists(st.integers(0, 120), max_size=5))
+def test_building_often_or_once_gives_the_same(
+    summaries: list[DailySummary], days: list[int]
+) -> None:
+    """Forgetting what is too old never takes what a later day still needs."""
+    often = ReferenceBuilder(CONFIG)
+    for summary in summaries:
+        often.add(summary)
+    for day in sorted(days):
+        raw = msgspec.msgpack.encode(often.build(FIRST_DAY + day), order="sorted")
+        assert raw == built(summaries, day=FIRST_DAY + day)
+
+
+@given(summaries=summaries_of("a"), ahead=st.integers(0, 120))
+def test_every_reference_answers_every_question(summaries: list[DailySummary], ahead: int) -> None:
+    """Known groups and unknown ones have a usual; every tail gives a probability."""
+    builder = ReferenceBuilder(CONFIG)
+    for summary in summaries:
+        builder.add(summary)
+    reference = builder.build(FIRST_DAY + ahead)
+    for group in ("default", "large", "unheard of", ""):
+        assert len(usual_of(reference, group)) == 4
+        assert min(usual_of(reference, group)) >= 0.0
+    assert INCIDENT_CHANNEL in reference.tails
+    assert all(0.0 < tail.p_value(3.0) <= 1.0 for tail in reference.tails.values())
+
+
+def test_without_summaries_the_prior_holds() -> None:
+    """Before any day is known, the built-in reference is the answer, and says so."""
+    assert ReferenceBuilder(CONFIG).build(FIRST_DAY) == prior_reference(CONFIG)
+
+
+@given(summaries=summaries_of("a"))
+def test_a_day_counts_only_once_it_has_ended_long_enough_ago(
+    summaries: list[DailySummary],
+) -> None:
+    """Runs of the last `lag_days` do not yet move a tail: not every worker may have them."""
+    builder = ReferenceBuilder(CONFIG)
+    for summary in summaries:
+        builder.add(summary)
+    assert builder.build(FIRST_DAY + CONFIG.lag_days - 1) == prior_reference(CONFIG)
+
+
+@given(count=st.integers(1, 40))
+def test_what_is_too_old_is_forgotten(count: int) -> None:
+    """Days and runs behind the history leave the builder: its size is bounded."""
+    builder = ReferenceBuilder(CONFIG)
+    for day in range(FIRST_DAY, FIRST_DAY + count):
+        builder.add(
+            DailySummary(
+                institution="a",
+                group="default",
+                day=day,
+                days_count=1,
+                age_days=day - FIRST_DAY,
+                usual=(1.0, 2.0, 3.0, 4.0),
+                runs={"excess/1h": Run(first_day=day, peak=1.0)},
+                held_participants=0,
+                trusted=True,
+            )
+        )
+    builder.build(FIRST_DAY + count + CONFIG.history_days + CONFIG.lag_days)
+    assert (builder._days, builder._runs) == ({}, {})
