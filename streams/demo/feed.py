@@ -63,5 +63,5 @@ class Feed:
         if self.sent_count - judged_count() <= ahead_events_max:
             return
         await producer.flush()
-        while self.sent_count - judged_count() > ahead_events_max:
+        while self.sent_count - judged_count() > ahead_events_max:  # noqa: ASYNC110 - metrics are polled
             await asyncio.sleep(_LOOK_SECONDS)
