@@ -12,18 +12,18 @@ from msgspec import Meta, Struct
 from detectors.event import InstitutionId
 
 Instant = Annotated[datetime, Meta(tz=True)]
+# The bound lies inside the union: msgspec refuses one on `int | None`.
+Bound = Annotated[int, Meta(ge=0)]
 
 
 class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An approved project: what it may read, how much of the cohort, and until when."""
 
     id: Annotated[str, Meta(min_length=1, max_length=128)]
-    datasets: Annotated[
-        tuple[str, ...], Meta(description="approved datasets; empty: any")
-    ] = ()
+    datasets: Annotated[tuple[str, ...], Meta(description="approved datasets; empty: any")] = ()
     fields: Annotated[tuple[str, ...], Meta(description="approved fields; empty: any")] = ()
     participants_max: Annotated[
-        int | None, Meta(ge=0, description="how many distinct participants it may hold")
+        Bound | None, Meta(description="how many distinct participants it may hold")
     ] = None
     valid_from: Instant | None = None
     valid_to: Instant | None = None
@@ -36,7 +36,7 @@ class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     valid_from: Instant
     valid_to: Instant
     participants_max: Annotated[
-        int | None, Meta(ge=0, description="new participants it covers; absent: all of them")
+        Bound | None, Meta(description="new participants it covers; absent: all of them")
     ] = None
     dataset: Annotated[str | None, Meta(description="only this dataset; absent: any")] = None
     project: Annotated[str | None, Meta(description="only this project; absent: any")] = None
@@ -51,7 +51,7 @@ class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     jurisdiction: str | None = None
     contact: str | None = None
     participants_max: Annotated[
-        int | None, Meta(ge=0, description="how many distinct participants it may hold")
+        Bound | None, Meta(description="how many distinct participants it may hold")
     ] = None
     projects: tuple[Project, ...] = ()
     exemptions: tuple[Exemption, ...] = ()

@@ -16,7 +16,8 @@ from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS, Measure, Window
 from detectors.verdict import Reason
 
-Limit = Annotated[int | None, Meta(ge=1)]
+# The bound lies inside the union: msgspec refuses one on `int | None`.
+Limit = Annotated[int, Meta(ge=1)] | None
 
 
 class QuotaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -35,10 +36,20 @@ class Quota:
 
     >>> from detectors.features.windows import Windows, WindowsState, zeros
     >>> windows = Windows(WindowsState())
-    >>> amounts = zeros(); amounts[Measure.NEW] = 300
+    >>> amounts = zeros()
+    >>> amounts[Measure.NEW] = 300
     >>> windows.add(0, amounts)
-    >>> features = Features(at_ms=0, windows=windows, new=(300,) * 4, usual=(0.0,) * 4,
-    ...     history_days=0, named=True, held_participants=300, cohort_size=1_000, hour_bytes=0)
+    >>> features = Features(
+    ...     at_ms=0,
+    ...     windows=windows,
+    ...     new=(300,) * 4,
+    ...     usual=(0.0,) * 4,
+    ...     history_days=0,
+    ...     named=True,
+    ...     held_participants=300,
+    ...     cohort_size=1_000,
+    ...     hour_bytes=0,
+    ... )
     >>> [score.value for score in Quota(QuotaConfig(new_participants_day_max=200)).score(features)]
     [1.5]
     """
