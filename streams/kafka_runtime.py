@@ -21,6 +21,7 @@ KAFKA_VERSION = "4.1.2"
 # Scala 2.13 is the only build that Kafka 4 comes in; slf4j-simple logs to standard error.
 COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
 MANIFEST_NAME = "jars.json"
+FETCH_ATTEMPTS_MAX = 3
 # One small node: a serial collector and the quick compiler alone start fastest and leave the
 # cores to the worker.
 JAVA_OPTIONS = (
@@ -95,10 +96,8 @@ def fetch_runtime(
     _java()  # Say that the extra is missing before anything is fetched.
     home = _kafka_home(cache)
     home.parent.mkdir(parents=True, exist_ok=True)
-    # Fetched aside and renamed when whole: an interrupted fetch leaves nothing half done.
-    aside = Path(tempfile.mkdtemp(prefix=f"{home.name}-", dir=home.parent))
+    aside = _fetched_aside(home, resolve=resolve or _resolve_from_maven)
     try:
-        _fetch_into(aside, resolve=resolve or _resolve_from_maven)
         if home.exists():
             shutil.rmtree(home)
         aside.rename(home)
@@ -113,6 +112,25 @@ def fetch_runtime(
         problem = f"Kafka's jars in {home} are not whole; remove the directory and try again"
         raise BrokerError(problem)
     return runtime
+
+
+def _fetched_aside(home: Path, *, resolve: Callable[[Path], list[Path]]) -> Path:
+    """Return a new directory beside `home` with every jar in it.
+
+    An interrupted fetch leaves nothing half done: what is whole is renamed, the rest is removed,
+    and each attempt begins anew, because the resolver would take half a jar for a jar.
+    """
+    for attempts_left in reversed(range(FETCH_ATTEMPTS_MAX)):
+        aside = Path(tempfile.mkdtemp(prefix=f"{home.name}-", dir=home.parent))
+        try:
+            _fetch_into(aside, resolve=resolve)
+        except BaseException as error:
+            shutil.rmtree(aside, ignore_errors=True)
+            if not isinstance(error, BrokerError) or not attempts_left:
+                raise
+        else:
+            return aside
+    raise AssertionError
 
 
 def _fetch_into(directory: Path, *, resolve: Callable[[Path], list[Path]]) -> None:

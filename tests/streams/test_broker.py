@@ -85,6 +85,20 @@ def test_a_fetch_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_fetch_that_fails_once_is_tried_again(tmp_path: Path) -> None:
+    """Forty-six downloads on a poor line are not given up for one."""
+    attempts: list[Path] = []
+
+    def flaky(directory: Path) -> list[Path]:
+        attempts.append(directory)
+        return no_network(directory) if len(attempts) == 1 else pretend_jar(directory)
+
+    runtime = fetch_runtime(tmp_path, resolve=flaky)
+    assert [jar.read_bytes() for jar in runtime.jars] == [b"jar"]
+    assert len(attempts) == 2
+    assert not attempts[0].exists()
+
+
 def test_a_damaged_jar_is_fetched_again(tmp_path: Path) -> None:
     """A jar of another size than the manifest says is not trusted."""
     runtime = fetch_runtime(tmp_path, resolve=pretend_jar)
