@@ -70,7 +70,11 @@ def outcome(alarms: Iterable[Alarms], theft: Theft, *, threshold: float) -> Outc
             reason = each.reasons[hits[0]] if each.reasons else ""
     if first_ms is None:
         return Outcome(
-            found=False, delay_hours=np.inf, gone_ratio=theft.haul_ratio, reason="", reason_true=False
+            found=False,
+            delay_hours=np.inf,
+            gone_ratio=theft.haul_ratio,
+            reason="",
+            reason_true=False,
         )
     return Outcome(
         found=True,

@@ -33,9 +33,11 @@ TEST_SEEDS_FROM: Final = 2_000
 @click.option("--calibration-seeds", default=6, show_default=True, help="Seeds for thresholds.")
 @click.option("--trials", default=3, show_default=True, help="Thefts per seed and scenario.")
 @click.option("--budgets", default="1,5,20", show_default=True, help="Knob values.")
-@click.option("--world", default="plain", show_default=True, help="plain hard cold counts few hashed")
+@click.option(
+    "--world", default="plain", show_default=True, help="plain hard cold counts few hashed"
+)
 @click.option("--scenarios", default="core", show_default=True, help="core, all, or ids.")
-@click.option("--only-headgate", is_flag=True, help="Leave the baselines out.")
+@click.option("--baselines", default="all", show_default=True, help="all, none, or names;...")
 @click.option("--jobs", default=2, show_default=True, help="Processes.")
 def main(  # noqa: PLR0913 - one parameter per option
     seeds: int,
@@ -44,23 +46,23 @@ def main(  # noqa: PLR0913 - one parameter per option
     budgets: str,
     world: str,
     scenarios: str,
-    only_headgate: bool,  # noqa: FBT001 - a click flag
+    baselines: str,
     jobs: int,
 ) -> None:
     """Measure recall, delay, leak, reasons and false alarms of Headgate and its peers.
 
-    Example: python -m benchmarks.quality --seeds 2 --budgets 5 --only-headgate
+    Example: python -m benchmarks.quality --seeds 2 --budgets 5 --baselines none
     """
     plan = Plan(
         world=getattr(worlds, world),
         scenarios=_scenarios(scenarios),
         trials=trials,
         budgets=tuple(float(each) for each in budgets.split(",")),
-        baselines=() if only_headgate else (*BASELINES, EXCESS, PERFECT),
+        baselines=_baselines(baselines),
     )
     with get_context("spawn").Pool(jobs) as pool:
         calibration = Calibration(scales=None, thresholds={})
-        if not only_headgate:
+        if plan.baselines:
             first = range(CALIBRATION_SEEDS_FROM, CALIBRATION_SEEDS_FROM + calibration_seeds)
             work = pool.imap(partial(calibration_peaks, plan), first)
             calibration = calibrate(plan, list(_shown(work, "Calibrating", calibration_seeds)))
@@ -68,6 +70,12 @@ def main(  # noqa: PLR0913 - one parameter per option
         work = pool.imap(partial(run_seed, plan, calibration), test)
         results = list(_shown(work, "Testing", seeds))
     show(results)
+
+
+def _baselines(wanted: str) -> tuple[str, ...]:
+    if wanted == "none":
+        return ()
+    return (*BASELINES, EXCESS, PERFECT) if wanted == "all" else tuple(wanted.split(";"))
 
 
 def _scenarios(wanted: str) -> tuple[str, ...]:

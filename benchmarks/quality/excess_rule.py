@@ -25,11 +25,15 @@ class Peers(Struct, frozen=True, kw_only=True):
 def peers_of(everybody: list[Hours]) -> Peers:
     """Return the 90 % quantile of the institutions' own upper quantiles, for each day."""
     own = np.stack([_own_quantiles(each)[0] for each in everybody])
-    return Peers(usual=np.nanquantile(own, 0.9, axis=0))
+    # Before the 30 days are over nobody has a past: nothing is usual, and nothing is scored then.
+    known = ~np.isnan(own).all(axis=(0, 2))
+    usual = np.zeros(own.shape[1:])
+    usual[known] = np.nanquantile(own[:, known], 0.9, axis=0)
+    return Peers(usual=usual)
 
 
 def window_scores(hours: Hours, peers: Peers) -> Floats:
-    """Return one score per window and hour; 0 is usual, higher is stranger."""
+    """Return one score per window and hour; below 0 is usual, higher is stranger."""
     own, known_days = _own_quantiles(hours)
     weight = (known_days / (known_days + PRIOR_DAYS))[:, None]
     own = np.where(np.isnan(own), 0.0, own)
@@ -38,10 +42,9 @@ def window_scores(hours: Hours, peers: Peers) -> Floats:
     for place, window in enumerate(WINDOW_HOURS):
         taken = rolling(hours.new, window)
         allowed = ALLOWED_RATIO * np.maximum(1.0, usual[:, place])
-        over = taken > allowed
-        ratio = np.where(over, taken / allowed, 1.0)
+        # Below the allowance only the ratio speaks, so that every budget has its threshold.
+        ratio = np.maximum(taken, 1.0) / allowed
         scores[place] = np.log10(np.maximum(taken - allowed, 1.0)) + 2.0 * np.log10(ratio)
-        scores[place][~over] = 0.0
     return scores
 
 

@@ -37,9 +37,7 @@ def core_config(world: World, *, budget: float) -> CoreConfig:
         size=world.config.cohort_participants,
         participant_ids="hashed" if world.config.hashed_ids else "positions",
     )
-    knob = structs.replace(
-        config.budget, false_alert_days_per_week_per_100_institutions=budget
-    )
+    knob = structs.replace(config.budget, false_alert_days_per_week_per_100_institutions=budget)
     return structs.replace(config, cohort=cohort, budget=knob)
 
 

@@ -28,6 +28,7 @@ HEADGATE = "Headgate"
 PERFECT = "perfect"
 WEEK_DAYS = 7
 EQUALISED_QUANTILE = 0.99
+SCALE_MIN = 0.1
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -63,7 +64,10 @@ def calibration_peaks(plan: Plan, seed: int) -> tuple[dict[str, Floats], Floats,
     windows = [window_scores(hours, peers) for hours in everybody]
     by_window = [
         day_peaks(
-            (alarms_at(hours, scores[place]) for hours, scores in zip(everybody, windows, strict=True)),
+            (
+                alarms_at(hours, scores[place])
+                for hours, scores in zip(everybody, windows, strict=True)
+            ),
             since_ms=since_ms,
         )
         for place in range(len(WINDOW_HOURS))
@@ -71,13 +75,11 @@ def calibration_peaks(plan: Plan, seed: int) -> tuple[dict[str, Floats], Floats,
     return peaks, np.stack(by_window), institution_weeks(world)
 
 
-def calibrate(
-    plan: Plan, found: list[tuple[dict[str, Floats], Floats, float]]
-) -> Calibration:
+def calibrate(plan: Plan, found: list[tuple[dict[str, Floats], Floats, float]]) -> Calibration:
     """Fix the thresholds so that the calibration seeds would have had the budgets' false alarms."""
     weeks = sum(each for _, _, each in found)
     windows = np.concatenate([each for _, each, _ in found], axis=1)
-    scales = np.maximum(np.quantile(windows, EQUALISED_QUANTILE, axis=1), 1e-9)
+    scales = np.maximum(np.quantile(windows, EQUALISED_QUANTILE, axis=1), SCALE_MIN)
     pooled = {
         name: np.concatenate([peaks[name] for peaks, _, _ in found])
         for name in plan.baselines
@@ -100,7 +102,9 @@ def run_seed(plan: Plan, calibration: Calibration, seed: int) -> WorldResult:
         seed=seed, institution_weeks=institution_weeks(world), false_days={}, kinds={}, trials=[]
     )
     for (name, budget), alarms in detectors.background().items():
-        days = alert_days(alarms, threshold=detectors.threshold(name, budget), since_ms=since(world))
+        days = alert_days(
+            alarms, threshold=detectors.threshold(name, budget), since_ms=since(world)
+        )
         result.false_days[name, budget] = len(days)
         result.kinds[name, budget] = Counter(
             honest_kind(world.labels, institution, at_ms)
@@ -148,9 +152,10 @@ class _Detectors:
             everybody = [hours_of(self.world, each) for each in self.world.plans]
             self.peers = peers_of(everybody)
         found.update(self._baselines(everybody))
+        events = list(self.world.events())
         for budget in self.plan.budgets:
             self.judged[budget] = judge_all(
-                self.world.events(),
+                events,
                 config=core_config(self.world, budget=budget),
                 register=self.world.register,
             )
@@ -159,9 +164,7 @@ class _Detectors:
                 found[PERFECT, budget] = []
         return found
 
-    def with_theft(
-        self, planted: World, theft: Theft
-    ) -> dict[tuple[str, float], list[Alarms]]:
+    def with_theft(self, planted: World, theft: Theft) -> dict[tuple[str, float], list[Alarms]]:
         names = set(theft.institutions)
         plans = [each for each in planted.plans if each.name in names]
         found = self._baselines(self._hours(planted, plans))

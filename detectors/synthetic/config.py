@@ -29,7 +29,7 @@ class WorldConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     events_per_day_median: float = 8.0
     events_per_day_sigma: float = 1.6
-    events_per_day_max: float = 2_000.0
+    events_per_day_max: float = 800.0
     session_events_mean: float = 10.0
     session_shape: Annotated[float, Meta(description="gamma shape of a day's sessions")] = 0.8
     peak_trough_ratio: float = 4.5

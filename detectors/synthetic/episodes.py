@@ -20,7 +20,8 @@ from detectors.synthetic.requests import (
     table_of,
 )
 
-OPENING_DAYS: Final = 40
+# Half of the institutions load what they need at once, the others over their first weeks.
+OPENING_DAYS: Final = (1.0, 28.0)
 START_DAYS_MAX: Final = 14
 RE_READ_DAYS: Final = (3, 15)
 EXPORT_COHORT_MEDIAN_RATIO: Final = 0.08
@@ -66,6 +67,7 @@ def full_reads(
     """
     tables: list[Table] = []
     spans: list[Span] = []
+    opening_days = OPENING_DAYS[int(rng.integers(2))]
     for number, project in enumerate(plan.projects):
         from_start = project.start_day > plan.first_day
         days = float(rng.uniform(0.2, START_DAYS_MAX))
@@ -75,7 +77,8 @@ def full_reads(
         elif plan.cold:
             day, kind = float(rng.uniform(plan.first_day, config.days - 1)), "cold_re_read"
         else:
-            day, kind = plan.first_day + float(rng.uniform(0.0, OPENING_DAYS)), "opening_read"
+            day, kind = plan.first_day + float(rng.uniform(0.0, opening_days)), "opening_read"
+            days = min(days, opening_days)
         day = min(day, config.days - days - 0.1)
         tables.append(full_read(plan, number=number, day=day, days=days, rng=rng))
         spans.append(_span(plan, kind, day, day + days + 1.0))
