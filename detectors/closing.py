@@ -7,10 +7,12 @@ from detectors.models.volume import HOUR_MS
 from detectors.policy.decide import close
 from detectors.policy.evaluate import group_of
 from detectors.profile import DayState, Profile
-from detectors.verdict import DailySummary, Effect
+from detectors.verdict import DailySummary, Effect, NewHoldings
 
 # After this much silence nothing of the old windows is left; older gaps are not walked day by day.
 _GAP_DAYS_MAX: Final = 31
+# Smaller days say nothing to the judge of several institutions: 100 of 500,000.
+PUBLISHED_COHORT_RATIO: Final = 0.0002
 
 
 def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
@@ -47,10 +49,24 @@ def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]
     for channel in [name for name, run in state.open_runs.items() if run.last_day < quiet_before]:
         del state.open_runs[channel]
     effects: tuple[Effect, ...] = (summary,)
+    fresh = len(profile.ledger.state.today)
+    if fresh >= PUBLISHED_COHORT_RATIO * profile.config.cohort.size:
+        effects += (new_holdings(profile, at_ms=state.frontier_ms),)
+    profile.ledger.state.today.clear()
     if state.incident is not None and state.incident.last_day < quiet_before:
         effects += close(profile, at_ms=at_ms)
     _open_day(profile, day)
     return effects
+
+
+def new_holdings(profile: Profile, *, at_ms: int) -> NewHoldings:
+    """Return who was taken new on the open day, so far."""
+    return NewHoldings(
+        institution=profile.state.institution,
+        day=profile.state.today.day,
+        at_ms=at_ms,
+        participants=profile.ledger.state.today.serialize(),
+    )
 
 
 def _suspicious(profile: Profile, day: int) -> bool:

@@ -9,8 +9,12 @@ from msgspec import Meta, Struct, field
 from detectors.calibration.budget import BudgetConfig
 from detectors.features.baseline import BaselineConfig
 from detectors.features.dedupe import DedupeConfig
+from detectors.models.canary import CanaryConfig
+from detectors.models.coverage import CoverageConfig
 from detectors.models.excess import ExcessConfig
 from detectors.models.quota import QuotaConfig
+from detectors.models.scope import ScopeConfig
+from detectors.models.sweep import SweepConfig
 from detectors.models.volume import VolumeConfig
 from detectors.policy.incident import PolicyConfig
 from detectors.reference import ReferenceConfig
@@ -19,9 +23,7 @@ from detectors.reference import ReferenceConfig
 class CohortConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose data it is."""
 
-    size: Annotated[
-        int, Meta(ge=1, le=2**40, description="participants in the cohort")
-    ] = 500_000
+    size: Annotated[int, Meta(ge=1, le=2**40, description="participants in the cohort")] = 500_000
     participant_ids: Annotated[
         Literal["positions", "hashed"],
         Meta(description="positions 0 to size-1, or 64-bit hashes of string ids"),
@@ -35,8 +37,12 @@ class DetectorsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """All detectors."""
 
     excess: ExcessConfig = field(default_factory=ExcessConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
     volume: VolumeConfig = field(default_factory=VolumeConfig)
     quota: QuotaConfig = field(default_factory=QuotaConfig)
+    coverage: CoverageConfig = field(default_factory=CoverageConfig)
+    scope: ScopeConfig = field(default_factory=ScopeConfig)
+    canary: CanaryConfig = field(default_factory=CanaryConfig)
 
 
 class CoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

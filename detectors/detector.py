@@ -7,12 +7,26 @@ what is trusted. Higher is stranger, always. Scores stay on their channel; only 
 from typing import Literal, Protocol
 
 from msgspec import Struct
+from pyroaring import BitMap64
 
+from detectors.event import AccessEvent
 from detectors.features.vector import Features
 from detectors.verdict import Reason
 
-
 Mode = Literal["off", "shadow", "on"]
+
+
+class Breachable(Struct, frozen=True, kw_only=True):
+    """One successful event as a rule sees it: who was new, and what its project now holds."""
+
+    event: AccessEvent
+    at_ms: int
+    ids: BitMap64 | None
+    new: int
+    exempted: int
+    held_participants: int
+    project_participants: int
+    project_grew: bool
 
 
 class Score(Struct, frozen=True, kw_only=True):
@@ -27,6 +41,14 @@ class Score(Struct, frozen=True, kw_only=True):
     observed: float
     expected: float
     rule: bool = False
+
+
+class EventRule(Protocol):
+    """A rule that looks at one event against the register; it needs no history and no odds."""
+
+    def check(self, breachable: Breachable) -> Score | None:
+        """Return what the event breaks, or nothing. Change no state."""
+        ...
 
 
 class Detector(Protocol):

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from detectors.closing import advance
+from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings
+from detectors.detector import Breachable, Score
 from detectors.event import AccessEvent, FieldCount, time_ms
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.ledger import NOBODY, Taken
@@ -31,6 +32,7 @@ _BYTES_GROWTH: Final = 2
 _NIGHT_ENDS_HOUR: Final = 6
 _NIGHT_BEGINS_HOUR: Final = 20
 _SATURDAY: Final = 5
+_PUBLISHED_GROWTH: Final = 2
 _ENCODER: Final = msgspec.msgpack.Encoder()
 
 
@@ -41,8 +43,9 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     >>> from detectors.event import Participants
     >>> profile = open_profile("north", config=CoreConfig())
     >>> everybody = Participants(ranges=[(0, 499_999)])
-    >>> event = AccessEvent(id="1", time=0, institution="north", dataset="imaging",
-    ...     participants=everybody)
+    >>> event = AccessEvent(
+    ...     id="1", time=0, institution="north", dataset="imaging", participants=everybody
+    ... )
     >>> judge(profile, event)[0].alert.coverage[0].after_ratio
     1.0
     """
@@ -57,19 +60,27 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     taken = profile.ledger.take(event, at_ms=at_ms) if succeeded else NOBODY
     if not taken.named:
         state.counted_events += 1
-    profile.windows.add(at_ms, _amounts(event, taken, at_ms=at_ms))
+    amounts = _amounts(event, taken, at_ms=at_ms)
+    if taken.new and taken.ids is not None:
+        amounts[Measure.WALKED] = _walked(profile, event.user, taken)
+    profile.windows.add(at_ms, amounts)
     if at_ms // HOUR_MS == state.today.hour and succeeded:
         state.today.hour_bytes = min(AMOUNT_MAX, state.today.hour_bytes + event.bytes)
     if taken.new:
         _remember(profile, event, taken.new)
-    if _is_due(profile, taken.new):
+    breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules and succeeded else ()
+    if (
+        breaches
+        or _is_due(profile, taken.new)
+        or (profile.quota.limited and profile.quota.crossed(profile.windows, amounts))
+    ):
         # Late events are judged at the institution's own time, which never turns back.
         now_ms = max(state.frontier_ms, at_ms)
         state.frontier_ms = now_ms
-        verdict = evaluate(profile, now_ms)
+        verdict = evaluate(profile, now_ms, breaches=breaches)
         _chain(profile, verdict)
         effects += decide(profile, verdict, at_ms=now_ms, event_id=event.id)
-    return effects
+    return effects + _published(profile, at_ms) if taken.new else effects
 
 
 def adopt_reference(profile: Profile, reference: Reference) -> None:
@@ -91,6 +102,47 @@ def _amounts(event: AccessEvent, taken: Taken, *, at_ms: int) -> list[int]:
         if taken.new and _is_off_hours(at_ms):
             amounts[Measure.OFF_HOURS] = taken.new
     return amounts
+
+
+def _walked(profile: Profile, user: str | None, taken: Taken) -> int:
+    """Return the new participants if this request begins beyond the user's last one."""
+    if taken.ids is None or not taken.read:
+        return 0
+    walks = profile.state.today.walks
+    name = user or ""
+    last = walks.pop(name, None)
+    walks[name] = taken.ids.max()
+    if len(walks) > _NAMES_MAX:
+        del walks[next(iter(walks))]
+    return taken.new if last is not None and taken.ids.min() > last else 0
+
+
+def _breaches(
+    profile: Profile, event: AccessEvent, taken: Taken, *, at_ms: int
+) -> tuple[Score, ...]:
+    """Return what the event breaks in the register."""
+    breachable = Breachable(
+        event=event,
+        at_ms=at_ms,
+        ids=taken.ids,
+        new=taken.new,
+        exempted=taken.exempted,
+        held_participants=profile.ledger.state.held_participants,
+        project_participants=profile.ledger.project_participants(event.project),
+        project_grew=taken.project_new > taken.exempted,
+    )
+    found = (rule.check(breachable) for rule in profile.rules)
+    return tuple(score for score in found if score is not None)
+
+
+def _published(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
+    """Tell the judge of several institutions whenever the day's new people have doubled."""
+    today, taken = profile.state.today, profile.ledger.state.today
+    least = PUBLISHED_COHORT_RATIO * profile.config.cohort.size
+    if len(taken) < max(least, _PUBLISHED_GROWTH * today.published_participants):
+        return ()
+    today.published_participants = len(taken)
+    return (new_holdings(profile, at_ms=at_ms),)
 
 
 def _fields_count(event: AccessEvent) -> int:

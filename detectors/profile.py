@@ -4,13 +4,17 @@ from msgspec import Struct, field
 
 from detectors.calibration.budget import budget_rate
 from detectors.config import CoreConfig, config_hash
-from detectors.detector import Detector
+from detectors.detector import Detector, EventRule
 from detectors.features.baseline import LEARNT_WINDOWS, Baseline, BaselineState
 from detectors.features.dedupe import Dedupe, DedupeState
 from detectors.features.ledger import Ledger, LedgerState
 from detectors.features.windows import Windows, WindowsState
+from detectors.models.canary import Canary
+from detectors.models.coverage import Coverage
 from detectors.models.excess import Excess
 from detectors.models.quota import Quota
+from detectors.models.scope import Scope
+from detectors.models.sweep import Sweep
 from detectors.models.volume import Volume, VolumeState
 from detectors.policy.incident import Incident
 from detectors.reference import Reference, prior_reference
@@ -36,6 +40,8 @@ class DayState(Struct, kw_only=True):
     judged_bytes: int = 0
     hour: int = -1
     hour_bytes: int = 0
+    published_participants: int = 0
+    walks: dict[str, int] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
     projects: dict[str, int] = field(default_factory=dict)
     samples: list[tuple[int, str]] = field(default_factory=list)
@@ -75,7 +81,9 @@ class Profile:
         "detectors",
         "entry",
         "ledger",
+        "quota",
         "reference",
+        "rules",
         "shadow",
         "state",
         "volume",
@@ -83,7 +91,7 @@ class Profile:
         "windows",
     )
 
-    def __init__(  # noqa: PLR0913 - the parts of a snapshot, each by name.
+    def __init__(
         self,
         *,
         state: ProfileState,
@@ -110,32 +118,51 @@ class Profile:
         self.windows = Windows(state.windows)
         self.baseline = Baseline(config.baseline, state.baseline)
         self.volume = Volume(config.detectors.volume, state.volume)
-        self.detectors, self.shadow = _detectors(config, self.volume)
+        self.quota = Quota(config.detectors.quota)
+        self.detectors = _detectors(config, volume=self.volume, quota=self.quota)
+        self.rules = _rules(config, entry)
+        self.shadow = frozenset(name for name, mode in _modes(config).items() if mode == "shadow")
         self.weights = _weights(config)
 
 
-def _detectors(config: CoreConfig, volume: Volume) -> tuple[tuple[Detector, ...], frozenset[str]]:
-    """Return the detectors that score, and the names of those in shadow."""
-    settings = config.detectors
-    table: tuple[tuple[str, str, Detector], ...] = (
-        ("excess", settings.excess.mode, Excess(settings.excess)),
-        ("volume", settings.volume.mode, volume),
-        ("quota", settings.quota.mode, Quota(settings.quota)),
+def _modes(config: CoreConfig) -> dict[str, str]:
+    return {name: getattr(config.detectors, name).mode for name in DETECTORS}
+
+
+def _detectors(config: CoreConfig, *, volume: Volume, quota: Quota) -> tuple[Detector, ...]:
+    """Return the detectors that score an institution's windows."""
+    settings, modes = config.detectors, _modes(config)
+    table: tuple[tuple[str, Detector], ...] = (
+        ("excess", Excess(settings.excess)),
+        ("sweep", Sweep(settings.sweep)),
+        ("volume", volume),
+        ("quota", quota),
     )
-    scoring = tuple(detector for _, mode, detector in table if mode != "off")
-    return scoring, frozenset(name for name, mode, _ in table if mode == "shadow")
+    return tuple(detector for name, detector in table if modes[name] != "off")
+
+
+def _rules(config: CoreConfig, entry: Institution) -> tuple[EventRule, ...]:
+    """Return the rules that have something to check for this institution."""
+    modes = _modes(config)
+    capped = entry.participants_max is not None or any(
+        project.participants_max is not None for project in entry.projects
+    )
+    table: tuple[tuple[str, bool, EventRule], ...] = (
+        ("coverage", capped, Coverage(entry)),
+        ("scope", bool(entry.projects), Scope(entry)),
+        ("canary", bool(config.detectors.canary.participants), Canary(config.detectors.canary)),
+    )
+    return tuple(rule for name, needed, rule in table if needed and modes[name] != "off")
 
 
 def _weights(config: CoreConfig) -> dict[str, float]:
     """Return each channel's share of the budget: a detector's weight, split evenly."""
-    settings = config.detectors
-    weights = {"excess": settings.excess.weight, "volume": settings.volume.weight}
-    modes = {"excess": settings.excess.mode, "volume": settings.volume.mode}
+    modes = _modes(config)
     return {
-        channel: weight / len(DETECTORS[name].channels)
-        for name, weight in weights.items()
+        channel: getattr(config.detectors, name).weight / len(entry.channels)
+        for name, entry in DETECTORS.items()
         if modes[name] == "on"
-        for channel in DETECTORS[name].channels
+        for channel in entry.channels
     }
 
 

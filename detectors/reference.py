@@ -22,7 +22,7 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     lag_days: Annotated[
         int, Meta(ge=1, le=30, description="a day counts once it ended this long ago")
     ] = 2
-    history_days: Annotated[int, Meta(ge=7, le=730, description="days of runs that count")] = 84
+    history_days: Annotated[int, Meta(ge=7, le=730, description="days of runs that count")] = 42
     settling_days: Annotated[
         int, Meta(ge=0, le=365, description="first days of an institution, kept out of the tails")
     ] = 21
@@ -31,7 +31,7 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = 0.9
     prior_institution_days: Annotated[
         float, Meta(gt=0, description="what the built-in tails weigh, in institution-days")
-    ] = 700.0
+    ] = 200.0
     usual_prior: Annotated[
         tuple[float, float, float, float],
         Meta(description="usual new participants in 1 h, 1 d, 7 d, 30 d before peers are known"),
@@ -49,12 +49,13 @@ class Reference(Struct, frozen=True, kw_only=True):
 
 # Before any peer is known. Fitted on calibration worlds; see docs/quality.md.
 PRIOR_TAILS: Final[dict[str, Tail]] = {
-    "excess/1h": Tail(intercept=1.0, slope=0.60),
-    "excess/1d": Tail(intercept=1.0, slope=0.60),
-    "excess/7d": Tail(intercept=0.8, slope=0.55),
-    "excess/30d": Tail(intercept=0.6, slope=0.50),
-    "volume/1h": Tail(intercept=1.0, slope=0.60),
-    INCIDENT_CHANNEL: Tail(intercept=0.0, slope=1.0),
+    "excess/1h": Tail(intercept=-0.1, slope=0.38),
+    "excess/1d": Tail(intercept=0.3, slope=0.37),
+    "excess/7d": Tail(intercept=0.0, slope=0.33),
+    "excess/30d": Tail(intercept=1.1, slope=0.40),
+    "sweep/1d": Tail(intercept=0.0, slope=0.35),
+    "volume/1h": Tail(intercept=0.2, slope=0.79),
+    INCIDENT_CHANNEL: Tail(intercept=-0.6, slope=0.75),
 }
 DEFAULT_TAIL: Final = Tail(intercept=0.0, slope=1.0)
 
@@ -89,7 +90,7 @@ class ReferenceBuilder:
         self._usual: dict[str, tuple[int, str, tuple[float, ...]]] = {}
 
     def add(self, summary: DailySummary) -> None:
-        """Fold one institution's closed days; a repeat, sent again after a crash, changes nothing."""
+        """Fold one institution's closed days; a repeat, as after a crash, changes nothing."""
         # Everything is new to a ledger that has just begun: such days say nothing of later ones.
         settled = summary.day - summary.age_days + self.config.settling_days
         before = summary.day - summary.days_count

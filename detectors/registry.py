@@ -4,9 +4,14 @@ from typing import Final
 
 from msgspec import Struct
 
+from detectors.models.canary import CanaryConfig
+from detectors.models.coverage import CoverageConfig
 from detectors.models.excess import ExcessConfig
 from detectors.models.quota import QuotaConfig
+from detectors.models.scope import ScopeConfig
+from detectors.models.sweep import SweepConfig
 from detectors.models.volume import VolumeConfig
+
 
 class Entry(Struct, frozen=True, kw_only=True):
     """One detector as the system knows it."""
@@ -22,6 +27,10 @@ DETECTORS: Final[dict[str, Entry]] = {
         channels=("excess/1h", "excess/1d", "excess/7d", "excess/30d"),
         card="docs/detectors/excess.md",
     ),
+    "sweep": Entry(config=SweepConfig, channels=("sweep/1d",), card="docs/detectors/sweep.md"),
     "volume": Entry(config=VolumeConfig, channels=("volume/1h",), card="docs/detectors/volume.md"),
     "quota": Entry(config=QuotaConfig, channels=(), card="docs/detectors/quota.md"),
+    "coverage": Entry(config=CoverageConfig, channels=(), card="docs/detectors/coverage.md"),
+    "scope": Entry(config=ScopeConfig, channels=(), card="docs/detectors/scope.md"),
+    "canary": Entry(config=CanaryConfig, channels=(), card="docs/detectors/canary.md"),
 }

@@ -21,6 +21,8 @@ from detectors.reference import Reference, prior_reference
 from detectors.register import Institution
 
 SCHEMA: Final = 1
+_DATASET: Final = "dataset"
+_PROJECT: Final = "project"
 
 
 class Snapshot(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,8 @@ class _Saved(Struct, frozen=True, kw_only=True):
     profile: ProfileState
     dedupe: DedupeState
     holdings: dict[str, _SavedHolding]
+    projects: dict[str, _SavedHolding]
+    today: bytes
     held_participants: int
     exempted: dict[str, int]
 
@@ -54,9 +58,9 @@ _DECODER: Final = msgspec.msgpack.Decoder(_Saved)
 _SCHEMA_DECODER: Final = msgspec.msgpack.Decoder(_Schema)
 
 
-def part_name(dataset: str, holding_version: int) -> str:
-    """Return the name under which a base holding is kept."""
-    return f"{dataset}@{holding_version}"
+def part_name(kind: str, name: str, version: int) -> str:
+    """Return the name under which a base holding is kept; `kind` is dataset or project."""
+    return f"{kind}/{name}@{version}"
 
 
 def dump(profile: Profile, *, known: frozenset[str] = frozenset()) -> Snapshot:
@@ -66,32 +70,41 @@ def dump(profile: Profile, *, known: frozenset[str] = frozenset()) -> Snapshot:
         schema=SCHEMA,
         profile=profile.state,
         dedupe=profile.dedupe.state,
-        holdings={
-            name: _SavedHolding(
-                recent=holding.recent.serialize(),
-                base_version=holding.base_version,
-                counted_participants=holding.counted_participants,
-            )
-            for name, holding in ledger.holdings.items()
-        },
+        holdings=_saved(ledger.holdings),
+        projects=_saved(ledger.projects),
+        today=ledger.today.serialize(),
         held_participants=ledger.held_participants,
         exempted=ledger.exempted,
     )
     parts = {}
-    for name, holding in ledger.holdings.items():
-        part = part_name(name, holding.base_version)
-        if holding.base_version and part not in known:
-            parts[part] = holding.base.serialize()
+    for kind, holdings in ((_DATASET, ledger.holdings), (_PROJECT, ledger.projects)):
+        for name, holding in holdings.items():
+            part = part_name(kind, name, holding.base_version)
+            if holding.base_version and part not in known:
+                parts[part] = holding.base.serialize()
     return Snapshot(main=_ENCODER.encode(saved), parts=parts)
 
 
 def part_names(main: bytes) -> frozenset[str]:
     """Return the parts that `main` needs."""
+    saved = _decoded(main)
     return frozenset(
-        part_name(name, holding.base_version)
-        for name, holding in _decoded(main).holdings.items()
+        part_name(kind, name, holding.base_version)
+        for kind, holdings in ((_DATASET, saved.holdings), (_PROJECT, saved.projects))
+        for name, holding in holdings.items()
         if holding.base_version
     )
+
+
+def _saved(holdings: Mapping[str, Holding]) -> dict[str, _SavedHolding]:
+    return {
+        name: _SavedHolding(
+            recent=holding.recent.serialize(),
+            base_version=holding.base_version,
+            counted_participants=holding.counted_participants,
+        )
+        for name, holding in holdings.items()
+    }
 
 
 def load(
@@ -108,14 +121,13 @@ def load(
         StateError: the bytes are not a snapshot of this schema, or a part is missing.
     """
     saved = _decoded(main)
-    ledger = LedgerState(held_participants=saved.held_participants, exempted=saved.exempted)
-    for name, holding in saved.holdings.items():
-        ledger.holdings[name] = Holding(
-            base=_base(name, holding.base_version, parts),
-            recent=_bitmap(holding.recent, name=name),
-            base_version=holding.base_version,
-            counted_participants=holding.counted_participants,
-        )
+    ledger = LedgerState(
+        holdings=_loaded(_DATASET, saved.holdings, parts),
+        projects=_loaded(_PROJECT, saved.projects, parts),
+        today=_bitmap(saved.today, name="today"),
+        held_participants=saved.held_participants,
+        exempted=saved.exempted,
+    )
     return Profile(
         state=saved.profile,
         dedupe=saved.dedupe,
@@ -130,18 +142,34 @@ def _decoded(main: bytes) -> _Saved:
     try:
         found = _SCHEMA_DECODER.decode(main).schema
         if found != SCHEMA:
-            raise StateError(f"the state has schema {found}; this version reads {SCHEMA}")
+            msg = f"the state has schema {found}; this version reads {SCHEMA}"
+            raise StateError(msg)
         return _DECODER.decode(main)
     except msgspec.MsgspecError as error:
-        raise StateError(f"the state is damaged: {error}") from error
+        msg = f"the state is damaged: {error}"
+        raise StateError(msg) from error
 
 
-def _base(name: str, version: int, parts: Mapping[str, bytes]) -> BitMap64:
+def _loaded(
+    kind: str, saved: Mapping[str, _SavedHolding], parts: Mapping[str, bytes]
+) -> dict[str, Holding]:
+    return {
+        name: Holding(
+            base=_base(part_name(kind, name, holding.base_version), holding.base_version, parts),
+            recent=_bitmap(holding.recent, name=name),
+            base_version=holding.base_version,
+            counted_participants=holding.counted_participants,
+        )
+        for name, holding in saved.items()
+    }
+
+
+def _base(part: str, version: int, parts: Mapping[str, bytes]) -> BitMap64:
     if not version:
         return BitMap64()
-    part = part_name(name, version)
     if part not in parts:
-        raise StateError(f"the state needs part {part!r}, which is missing")
+        msg = f"the state needs part {part!r}, which is missing"
+        raise StateError(msg)
     return _bitmap(parts[part], name=part)
 
 
@@ -149,4 +177,5 @@ def _bitmap(raw: bytes, *, name: str) -> BitMap64:
     try:
         return BitMap64.deserialize(raw)
     except ValueError as error:
-        raise StateError(f"the holdings of {name!r} are damaged") from error
+        msg = f"the holdings of {name!r} are damaged"
+        raise StateError(msg) from error

@@ -135,14 +135,22 @@ class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
     day: Annotated[int, Meta(description="the last closed day, days since the epoch, UTC")]
     days_count: Annotated[int, Meta(ge=1, description="days closed at once; silent ones count")]
     age_days: int
-    usual: Annotated[
-        tuple[float, ...], Meta(description="own upper quantile per learnt window")
-    ]
-    runs: Annotated[
-        dict[str, Run], Meta(description="by channel: what was strange on these days")
-    ]
+    usual: Annotated[tuple[float, ...], Meta(description="own upper quantile per learnt window")]
+    runs: Annotated[dict[str, Run], Meta(description="by channel: what was strange on these days")]
     held_participants: int
     trusted: Annotated[bool, Meta(description="False while under suspicion")]
 
 
-Effect = RaiseAlert | Suspend | DailySummary
+class NewHoldings(Struct, frozen=True, kw_only=True, tag=True):
+    """Who one institution took new on one day, for the judge of several institutions.
+
+    Said again when the day's set has grown; the later one of a day holds the earlier.
+    """
+
+    institution: str
+    day: int
+    at_ms: int
+    participants: Annotated[bytes, Meta(description="portable 64-bit Roaring bitmap")]
+
+
+Effect = RaiseAlert | Suspend | DailySummary | NewHoldings

@@ -1,15 +1,18 @@
 """Step 7 of 7: effects and refusals -> records: alerts, suspensions, summaries, dead letters."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from detectors.verdict import DailySummary, Effect, RaiseAlert
+from detectors.verdict import DailySummary, Effect, NewHoldings, RaiseAlert
 from streams.judge_agent import Place
 from streams.outbox import Outgoing
 from streams.rejects import Rejected
-from streams.topics import ALERTS, DEAD_LETTERS, SUMMARIES, SUSPENSIONS
+from streams.sinks import alerts, dead_letters, suspensions
+from streams.sinks.dead_letters import Origin
+from streams.sinks.outgoing import OutgoingRecord
+from streams.topics import HOLDINGS, SUMMARIES
 from streams.transport import Record
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
@@ -18,38 +21,53 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 class KafkaSinks:
     """Every effect as a record on the topic of its kind."""
 
-    __slots__ = ("_alerts", "_dead_letters", "_summaries", "_suspensions")
+    __slots__ = ("_mode", "_prefix")
 
-    def __init__(self, topic_prefix: str) -> None:
-        """Take the topics from the table."""
-        self._alerts = ALERTS.full_name(topic_prefix)
-        self._dead_letters = DEAD_LETTERS.full_name(topic_prefix)
-        self._summaries = SUMMARIES.full_name(topic_prefix)
-        self._suspensions = SUSPENSIONS.full_name(topic_prefix)
+    def __init__(self, topic_prefix: str, *, mode: Literal["dry_run", "on"]) -> None:
+        """Take the topics' prefix, and whether suspensions are meant."""
+        self._prefix = topic_prefix
+        self._mode = mode
 
     def effect(self, effect: Effect, place: Place) -> Sequence[Outgoing]:
-        """Return the records that carry out an effect."""
+        """Return the records that carry out an effect.
+
+        An alert goes to the partition of its event: one reader of both sees cause and effect.
+        """
         if isinstance(effect, RaiseAlert):
-            key, topic = effect.alert.institution, self._alerts
-            value = _encode(effect.alert)
-            return [Outgoing(topic=topic, key=key.encode(), value=value, partition=place.partition)]
-        topic = self._summaries if isinstance(effect, DailySummary) else self._suspensions
-        return [Outgoing(topic=topic, key=effect.institution.encode(), value=_encode(effect))]
+            made = alerts.record(effect, topic_prefix=self._prefix)
+            return (_outgoing(made, partition=place.partition),)
+        if isinstance(effect, DailySummary):
+            return (self._summary(effect),)
+        if isinstance(effect, NewHoldings):
+            return (self._holdings(effect),)
+        return (_outgoing(suspensions.record(effect, mode=self._mode, topic_prefix=self._prefix)),)
 
     def refusal(self, refused: Rejected, record: Record, place: Place) -> Outgoing:
-        """Return the dead letter of a record: its own bytes, and the reason in the headers."""
-        headers = (
-            *record.headers,
-            ("headgate-reason", refused.reason.value.encode()),
-            ("headgate-detail", refused.detail.encode()),
-            ("headgate-topic", place.topic.encode()),
-            ("headgate-partition", b"%d" % place.partition),
-            ("headgate-offset", b"%d" % place.offset),
-        )
-        return Outgoing(
-            topic=self._dead_letters,
+        """Return the dead letter of a record."""
+        origin = Origin(
+            topic=place.topic,
+            partition=place.partition,
+            offset=place.offset,
             key=record.key,
             value=record.value,
-            partition=place.partition,
-            headers=headers,
+            headers=record.headers,
         )
+        made = dead_letters.record(refused, origin, topic_prefix=self._prefix)
+        return _outgoing(made, partition=place.partition)
+
+    def _summary(self, effect: DailySummary) -> Outgoing:
+        topic = SUMMARIES.full_name(self._prefix)
+        return Outgoing(topic=topic, key=effect.institution.encode(), value=_encode(effect))
+
+    def _holdings(self, effect: NewHoldings) -> Outgoing:
+        # A day's later record holds its earlier ones, which compaction may therefore drop.
+        key = f"{effect.day}/{effect.institution}".encode()
+        return Outgoing(topic=HOLDINGS.full_name(self._prefix), key=key, value=_encode(effect))
+
+
+def _outgoing(made: OutgoingRecord, *, partition: int | None = None) -> Outgoing:
+    # aiokafka refuses a header without a value; Kafka itself takes it as empty.
+    headers = tuple((name, value or b"") for name, value in made.headers)
+    return Outgoing(
+        topic=made.topic, key=made.key, value=made.value, partition=partition, headers=headers
+    )

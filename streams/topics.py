@@ -101,8 +101,8 @@ REGISTER = Topic(
 )
 HOLDINGS = Topic(
     name="holdings",
-    key="dataset/institution",
-    content="who holds which participants, as bitmaps, for the judge of collusion",
+    key="day/institution",
+    content="who was taken new on a day, as bitmaps, for the judge of collusion",
     per_institution=False,
     cleanup="compact",
     record_bytes_max=8 * MIB,

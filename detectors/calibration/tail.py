@@ -1,4 +1,4 @@
-"""Step 5 of 7: score -> tail probability. How often do honest institutions reach this score?
+"""Step 5 of 7: score -> tail probability: how often honest institutions reach this score.
 
 Rank p-values cannot go below one over the number of days seen, and a budget of one alert in a
 hundred institution-weeks needs smaller ones. So the tail is a model: exponential beyond the
@@ -43,9 +43,7 @@ class Tail(Struct, frozen=True, kw_only=True):
         return (self.intercept - log10(p_value)) / self.slope
 
 
-def fit(
-    exceedances: list[float], *, institution_days: int, prior: Tail, prior_days: float
-) -> Tail:
+def fit(exceedances: list[float], *, institution_days: int, prior: Tail, prior_days: float) -> Tail:
     """Fit the tail of `exceedances`, one per run, shrunk to `prior` as if worth `prior_days`.
 
     >>> prior = Tail(intercept=0.0, slope=1.0)

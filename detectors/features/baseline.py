@@ -91,7 +91,7 @@ class Baseline:
         return self._cached
 
     def known(self, today: int) -> tuple[int, tuple[float, ...]]:
-        """Return the same over all days, the unfrozen too: what this institution tells its peers."""
+        """Return the same over all days, the unfrozen too: what the peers are told."""
         return self._compute(today, newest=today + 1)
 
     def _compute(self, today: int, *, newest: int) -> tuple[int, tuple[float, ...]]:

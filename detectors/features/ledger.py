@@ -18,9 +18,11 @@ OTHER_DATASETS: Final = "\N{HORIZONTAL ELLIPSIS}other"
 
 
 class LedgerState(Struct, kw_only=True):
-    """Holdings per dataset and the use of each exemption."""
+    """Holdings per dataset and per capped project, today's new, and each exemption's use."""
 
     holdings: dict[str, Holding] = field(default_factory=dict)
+    projects: dict[str, Holding] = field(default_factory=dict)
+    today: BitMap64 = field(default_factory=BitMap64)
     held_participants: int = 0
     exempted: dict[str, int] = field(default_factory=dict)
 
@@ -33,6 +35,7 @@ class Taken(Struct, frozen=True, kw_only=True):
     exempted: int
     named: bool
     ids: BitMap64 | None
+    project_new: int = 0
 
 
 NOBODY: Final = Taken(read=0, new=0, exempted=0, named=True, ids=None)
@@ -43,13 +46,14 @@ class Ledger:
 
     >>> from detectors.event import Participants
     >>> ledger = Ledger(LedgerState(), Institution(id="i"), datasets_max=4, cohort_size=100)
-    >>> event = AccessEvent(id="e", time=0, institution="i", dataset="d",
-    ...     participants=Participants(ranges=[(0, 9)]))
+    >>> event = AccessEvent(
+    ...     id="e", time=0, institution="i", dataset="d", participants=Participants(ranges=[(0, 9)])
+    ... )
     >>> ledger.take(event, at_ms=0).new, ledger.take(event, at_ms=1).new
     (10, 0)
     """
 
-    __slots__ = ("cohort_size", "datasets_max", "entry", "state")
+    __slots__ = ("_capped", "cohort_size", "datasets_max", "entry", "state")
 
     def __init__(
         self, state: LedgerState, entry: Institution, *, datasets_max: int, cohort_size: int
@@ -59,6 +63,14 @@ class Ledger:
         self.entry = entry
         self.datasets_max = datasets_max
         self.cohort_size = cohort_size
+        self._capped = frozenset(
+            project.id for project in entry.projects if project.participants_max is not None
+        )
+
+    def project_participants(self, project: str | None) -> int:
+        """Return how many participants a capped project holds, counts included."""
+        holding = self.state.projects.get(project or "")
+        return holding.held_participants + holding.counted_participants if holding else 0
 
     def take(self, event: AccessEvent, *, at_ms: int) -> Taken:
         """Book what a successful event took and return it."""
@@ -71,9 +83,24 @@ class Ledger:
         if new_ids and len(self.state.holdings) > 1:
             new_ids = self._held_nowhere_else(new_ids, dataset=dataset)
         new = len(new_ids)
-        self.state.held_participants += new
+        if new:
+            self.state.held_participants += new
+            self.state.today |= new_ids
         exempted = self._exempt(event, new, at_ms=at_ms) if new else 0
-        return Taken(read=read, new=new - exempted, exempted=exempted, named=True, ids=ids)
+        project_new = self._take_for_project(event.project, ids) if self._capped else 0
+        return Taken(
+            read=read,
+            new=new - exempted,
+            exempted=exempted,
+            named=True,
+            ids=ids,
+            project_new=project_new,
+        )
+
+    def _take_for_project(self, project: str | None, ids: BitMap64) -> int:
+        if project is None or project not in self._capped:
+            return 0
+        return len(take(self.state.projects.setdefault(project, empty_holding()), ids))
 
     def _take_counted(self, event: AccessEvent, *, at_ms: int) -> Taken:
         """Book a count: an upper bound, since nobody knows whose data it was."""
@@ -82,9 +109,7 @@ class Ledger:
         if not read:
             return NOBODY
         holding = self.state.holdings[self._dataset(event.dataset)]
-        holding.counted_participants = min(
-            self.cohort_size, holding.counted_participants + read
-        )
+        holding.counted_participants = min(self.cohort_size, holding.counted_participants + read)
         exempted = self._exempt(event, read, at_ms=at_ms)
         return Taken(read=read, new=read - exempted, exempted=exempted, named=False, ids=None)
 

@@ -7,7 +7,8 @@ Misses a theft hidden inside a heavy institution's own pace; a declared budget s
 Source: the measurements behind docs/quality.md; shrinkage of a quantile to the group as in
 B. Efron and C. Morris (1975), "Data Analysis Using Stein's Estimator and its Generalizations",
 Journal of the American Statistical Association 70, 311-319.
-The score has no unit: log10 of the participants beyond the bar plus twice log10 of the ratio.
+The score has no unit: twice log10 of the participants beyond the bar plus log10 of the ratio.
+Harm counts twice, for a small institution's first project multiplies its usual by hundreds.
 """
 
 from math import log10
@@ -41,11 +42,19 @@ class Excess:
     """New participants in 1 h, 1 d, 7 d and 30 d against the usual of the same window.
 
     >>> from detectors.features.windows import Windows, WindowsState
-    >>> features = Features(at_ms=0, windows=Windows(WindowsState()), new=(9_000, 9_000, 9_000,
-    ...     9_000), usual=(400.0, 1_000.0, 4_000.0, 9_000.0), history_days=84, named=True,
-    ...     held_participants=0, cohort_size=500_000, hour_bytes=0)
+    >>> features = Features(
+    ...     at_ms=0,
+    ...     windows=Windows(WindowsState()),
+    ...     new=(9_000, 9_000, 9_000, 9_000),
+    ...     usual=(400.0, 1_000.0, 4_000.0, 9_000.0),
+    ...     history_days=84,
+    ...     named=True,
+    ...     held_participants=0,
+    ...     cohort_size=500_000,
+    ...     hour_bytes=0,
+    ... )
     >>> [(score.channel, round(score.value, 2)) for score in Excess(ExcessConfig()).score(features)]
-    [('excess/1h', 6.02), ('excess/1d', 5.15), ('excess/7d', 3.1)]
+    [('excess/1h', 8.88), ('excess/1d', 8.34), ('excess/7d', 6.05)]
     """
 
     __slots__ = ("config",)
@@ -63,7 +72,7 @@ class Excess:
             bar = self.config.multiple * max(usual, floor / 2)
             if observed <= bar or observed < floor:
                 continue
-            value = max(0.0, log10(observed - bar) + 2.0 * log10(observed / bar))
+            value = max(0.0, 2.0 * log10(observed - bar) + log10(observed / bar))
             found.append(
                 Score(
                     channel=f"excess/{WINDOW_NAMES[window]}",

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from detectors.detector import Mode, Score
 from detectors.features.vector import Features
-from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS, Measure, Window
+from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS, Measure, Window, Windows
 from detectors.verdict import Reason
 
 # The bound lies inside the union: msgspec refuses one on `int | None`.
@@ -54,7 +54,7 @@ class Quota:
     [1.5]
     """
 
-    __slots__ = ("_limits", "config")
+    __slots__ = ("_limits", "config", "limited")
 
     def __init__(self, config: QuotaConfig) -> None:
         """List the limits that are set."""
@@ -70,6 +70,15 @@ class Quota:
             (window, measure, feature, limit)
             for window, measure, feature, limit in declared
             if limit is not None
+        )
+        self.limited = bool(self._limits)
+
+    def crossed(self, windows: Windows, amounts: list[int]) -> bool:
+        """Tell whether `amounts`, just added to `windows`, carried a limit over."""
+        return any(
+            total > limit >= total - amounts[measure]
+            for window, measure, _, limit in self._limits
+            if (total := windows.total(window, measure))
         )
 
     def score(self, features: Features) -> tuple[Score, ...]:

@@ -28,8 +28,7 @@ def features_of(profile: Profile, at_ms: int) -> Features:
         windows=windows,
         new=tuple(windows.total(window, Measure.NEW) for window in LEARNT_WINDOWS),
         usual=tuple(
-            weight * mine + (1.0 - weight) * theirs
-            for mine, theirs in zip(own, peers, strict=True)
+            weight * mine + (1.0 - weight) * theirs for mine, theirs in zip(own, peers, strict=True)
         ),
         history_days=history_days,
         named=not state.counted_events,
@@ -45,11 +44,12 @@ def group_of(profile: Profile) -> str:
     return f"{profile.entry.group}/counted" if mostly_counted else profile.entry.group
 
 
-def evaluate(profile: Profile, at_ms: int) -> Verdict:
+def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) -> Verdict:
     """Return the verdict of this moment; note what was strange in the open runs."""
     features = features_of(profile, at_ms)
     _mark_judged(profile, features)
     scores = [score for detector in profile.detectors for score in detector.score(features)]
+    scores += breaches
     if not scores:
         return Verdict(level=Level.NOTHING, p_value=1.0, reasons=())
     tails = profile.reference.tails
@@ -78,7 +78,7 @@ def _verdict(
         note_run(profile, INCIDENT_CHANNEL, surprise, today=today)
     calibrated = profile.reference.tails[INCIDENT_CHANNEL].p_value(surprise)
     if rules:
-        shares = {channel: 0.0 for channel in shares} | {
+        shares = dict.fromkeys(shares, 0.0) | {
             score.channel: 1.0 / len(rules) for score in rules
         }
         calibrated = RULE_P_VALUE

@@ -10,6 +10,7 @@ _DAY: Final = 86_400
 
 _NAMES: Final[dict[str, str]] = {
     "new_participants": "new participants",
+    "walked_participants": "participants in ascending order",
     "bytes": "bytes",
     "rows": "rows",
 }
@@ -43,7 +44,24 @@ def percent(ratio: float) -> str:
     return f"{value:.2g} %"
 
 
+_BREACHES: Final[dict[str, str]] = {
+    "dataset_not_approved": "read a dataset outside its project's approval",
+    "field_not_approved": "read fields outside its project's approval",
+    "before_approval": "read before its project's approval began",
+    "after_approval": "read after its project's approval ended",
+}
+_HELD: Final[dict[str, str]] = {
+    "project_participants": "holds {:,.0f} participants for one project (approved {:,.0f})",
+    "institution_participants": "holds {:,.0f} participants (approved {:,.0f})",
+    "canaries": "read {:,.0f} canary records that nobody has reason to read",
+}
+
+
 def _clause(detail: ReasonDetail) -> str:
+    if detail.feature in _BREACHES:
+        return _BREACHES[detail.feature]
+    if detail.feature in _HELD:
+        return _HELD[detail.feature].format(detail.observed, detail.expected)
     what = _NAMES.get(detail.feature, detail.feature.replace("_", " "))
     span = duration(detail.window_seconds)
     word = "limit" if detail.reason is Reason.QUOTA else "expected"

@@ -32,7 +32,7 @@ class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     candidate_surprise: Annotated[
         float, Meta(gt=0, description="-log10 of the p-value at which an incident is watched")
-    ] = 1.0
+    ] = 0.5
     quiet_days: Annotated[
         int, Meta(ge=1, le=60, description="days without evidence that end an incident")
     ] = 3

@@ -1,0 +1,72 @@
+"""Step 4 of 7: event -> score. Canary: a record that nobody has reason to read.
+
+Catches any reading that does not know which participants are real, from its first page on.
+Misses a thief who knows the canaries, or who takes only people found through the catalogue.
+
+Source: honeytokens, as in L. Spitzner (2003), "Honeytokens: The Other Honeypot".
+A rule: its score is the number of canaries touched, and it bypasses calibration.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from pyroaring import BitMap64
+
+from detectors.detector import Breachable, Mode, Score
+from detectors.event import ParticipantId
+from detectors.features.windows import WINDOW_SECONDS, Window
+from detectors.verdict import Reason
+
+
+class CanaryConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which participants are canaries."""
+
+    mode: Mode = "on"
+    participants: Annotated[
+        tuple[ParticipantId, ...], Meta(description="ids that belong to nobody real")
+    ] = ()
+
+
+class Canary:
+    """Canaries among the participants read.
+
+    >>> from detectors.event import AccessEvent
+    >>> event = AccessEvent(id="e", time=0, institution="i", dataset="d")
+    >>> breachable = Breachable(
+    ...     event=event,
+    ...     at_ms=0,
+    ...     ids=BitMap64([6, 7, 8]),
+    ...     new=3,
+    ...     exempted=0,
+    ...     held_participants=3,
+    ...     project_participants=0,
+    ...     project_grew=False,
+    ... )
+    >>> Canary(CanaryConfig(participants=(7,))).check(breachable).value
+    1.0
+    """
+
+    __slots__ = ("_canaries",)
+
+    def __init__(self, config: CanaryConfig) -> None:
+        """Turn the ids into a set."""
+        self._canaries = BitMap64(config.participants)
+
+    def check(self, breachable: Breachable) -> Score | None:
+        """Return a score where a canary was read outside any exemption."""
+        if breachable.ids is None or breachable.exempted:
+            return None
+        touched = breachable.ids.intersection_cardinality(self._canaries)
+        if not touched:
+            return None
+        return Score(
+            channel="canary",
+            detector="canary",
+            reason=Reason.CANARY,
+            feature="canaries",
+            window_seconds=WINDOW_SECONDS[Window.MINUTES_5],
+            value=float(touched),
+            observed=float(touched),
+            expected=0.0,
+            rule=True,
+        )

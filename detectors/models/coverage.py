@@ -1,0 +1,81 @@
+"""Step 4 of 7: event -> score. Coverage: more of the cohort than was ever approved.
+
+Catches a theft of any slowness, inside an institution of any weight, once the people held pass
+what the register grants to the project or the institution: the one rule patience cannot beat.
+Misses whatever has no declared budget; a count-only producer is judged by its upper bound.
+
+Source: data-access agreements grant a project its participants; see docs/detectors/coverage.md.
+A rule: its score is the ratio of the people held to the people granted; calibration is bypassed.
+"""
+
+from msgspec import Struct
+
+from detectors.detector import Breachable, Mode, Score
+from detectors.features.windows import WINDOW_SECONDS, Window
+from detectors.register import Institution
+from detectors.verdict import Reason
+
+
+class CoverageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may tune; the budgets themselves stand in the register."""
+
+    mode: Mode = "on"
+
+
+class Coverage:
+    """People held against people granted.
+
+    >>> from detectors.event import AccessEvent
+    >>> from detectors.register import Project
+    >>> entry = Institution(id="i", projects=(Project(id="p", participants_max=100),))
+    >>> event = AccessEvent(id="e", time=0, institution="i", dataset="d", project="p")
+    >>> breachable = Breachable(
+    ...     event=event,
+    ...     at_ms=0,
+    ...     ids=None,
+    ...     new=9,
+    ...     exempted=0,
+    ...     held_participants=150,
+    ...     project_participants=150,
+    ...     project_grew=True,
+    ... )
+    >>> Coverage(entry).check(breachable).value
+    1.5
+    """
+
+    __slots__ = ("_institution_max", "_projects_max")
+
+    def __init__(self, entry: Institution) -> None:
+        """Look up the budgets."""
+        self._institution_max = entry.participants_max
+        self._projects_max = {
+            project.id: project.participants_max
+            for project in entry.projects
+            if project.participants_max is not None
+        }
+
+    def check(self, breachable: Breachable) -> Score | None:
+        """Return a score where somebody new was taken beyond a budget."""
+        limit = self._projects_max.get(breachable.event.project or "")
+        held = breachable.project_participants
+        if limit is not None and breachable.project_grew and held > limit:
+            return _score("project_participants", held, limit)
+        limit = self._institution_max
+        held = breachable.held_participants
+        if limit is not None and breachable.new and held > limit:
+            return _score("institution_participants", held, limit)
+        return None
+
+
+def _score(feature: str, held: int, limit: int) -> Score:
+    return Score(
+        channel=f"coverage/{feature}",
+        detector="coverage",
+        reason=Reason.COVERAGE,
+        feature=feature,
+        window_seconds=WINDOW_SECONDS[Window.MONTH],
+        value=held / max(1, limit),
+        observed=float(held),
+        expected=float(limit),
+        rule=True,
+    )

@@ -1,0 +1,83 @@
+"""Step 4 of 7: event -> score. Scope: datasets, fields or dates that were never approved.
+
+Catches a known project that reads what its approval does not name, or reads after its end.
+Misses a project the register does not know: starting unrecorded work is sloppy, not theft, and
+the amounts it takes are judged like any other.
+
+Source: controlled-access grants name datasets and end dates (GA4GH Passport v1 visas).
+A rule: its score is 1, and it bypasses calibration.
+"""
+
+from msgspec import Struct
+
+from detectors.detector import Breachable, Mode, Score
+from detectors.features.windows import WINDOW_SECONDS, Window
+from detectors.register import Institution, Project, instant_ms
+from detectors.verdict import Reason
+
+
+class ScopeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may tune; the approvals themselves stand in the register."""
+
+    mode: Mode = "on"
+
+
+class Scope:
+    """What was read against what was approved.
+
+    >>> from detectors.event import AccessEvent
+    >>> entry = Institution(id="i", projects=(Project(id="p", datasets=("imaging",)),))
+    >>> event = AccessEvent(id="e", time=0, institution="i", dataset="genomes", project="p")
+    >>> breachable = Breachable(
+    ...     event=event,
+    ...     at_ms=0,
+    ...     ids=None,
+    ...     new=0,
+    ...     exempted=0,
+    ...     held_participants=0,
+    ...     project_participants=0,
+    ...     project_grew=False,
+    ... )
+    >>> Scope(entry).check(breachable).feature
+    'dataset_not_approved'
+    """
+
+    __slots__ = ("_projects",)
+
+    def __init__(self, entry: Institution) -> None:
+        """Look up the projects."""
+        self._projects = {project.id: project for project in entry.projects}
+
+    def check(self, breachable: Breachable) -> Score | None:
+        """Return a score where a known project left its scope outside any exemption."""
+        project = self._projects.get(breachable.event.project or "")
+        if project is None or breachable.exempted:
+            return None
+        feature = _breach(project, breachable)
+        if feature is None:
+            return None
+        return Score(
+            channel=f"scope/{feature}",
+            detector="scope",
+            reason=Reason.SCOPE,
+            feature=feature,
+            window_seconds=WINDOW_SECONDS[Window.MINUTES_5],
+            value=1.0,
+            observed=1.0,
+            expected=0.0,
+            rule=True,
+        )
+
+
+def _breach(project: Project, breachable: Breachable) -> str | None:
+    event = breachable.event
+    if project.datasets and event.dataset not in project.datasets:
+        return "dataset_not_approved"
+    named = event.fields if isinstance(event.fields, list) else []
+    if project.fields and any(field not in project.fields for field in named):
+        return "field_not_approved"
+    if project.valid_from is not None and breachable.at_ms < instant_ms(project.valid_from):
+        return "before_approval"
+    if project.valid_to is not None and breachable.at_ms >= instant_ms(project.valid_to):
+        return "after_approval"
+    return None

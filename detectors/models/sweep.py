@@ -1,0 +1,84 @@
+"""Step 4 of 7: features -> score. Sweep: walking through the ids, page after page.
+
+Catches collection that goes up through the participants in order, whatever its page size.
+Misses a thief who shuffles the ids, or lets many users each walk a short way.
+
+Source: enumeration as a sign of scraping (OWASP Automated Threat OAT-011); the measure is ours:
+new participants of requests that begin beyond where the same user's last one ended.
+The score has no unit: twice log10 of the walked participants beyond the floor, in a day.
+"""
+
+from math import log10
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from detectors.detector import Mode, Score
+from detectors.features.vector import Features
+from detectors.features.windows import WINDOW_SECONDS, Measure, Window
+from detectors.verdict import Reason
+
+
+class SweepConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may tune."""
+
+    mode: Mode = "on"
+    weight: Annotated[
+        float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
+    ] = 0.25
+    walked_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="share of the day's new participants that was walked")
+    ] = 0.8
+    floor_cohort_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="share of the cohort too small to matter")
+    ] = 0.002
+
+
+class Sweep:
+    """New participants taken in ascending order, in a day.
+
+    >>> from detectors.features.windows import Windows, WindowsState, zeros
+    >>> windows = Windows(WindowsState())
+    >>> amounts = zeros()
+    >>> amounts[Measure.NEW] = amounts[Measure.WALKED] = 11_000
+    >>> windows.add(0, amounts)
+    >>> features = Features(
+    ...     at_ms=0,
+    ...     windows=windows,
+    ...     new=(11_000,) * 4,
+    ...     usual=(0.0,) * 4,
+    ...     history_days=0,
+    ...     named=True,
+    ...     held_participants=11_000,
+    ...     cohort_size=500_000,
+    ...     hour_bytes=0,
+    ... )
+    >>> [score.value for score in Sweep(SweepConfig()).score(features)]
+    [8.0]
+    """
+
+    __slots__ = ("config",)
+
+    def __init__(self, config: SweepConfig) -> None:
+        """Keep the knobs."""
+        self.config = config
+
+    def score(self, features: Features) -> tuple[Score, ...]:
+        """Return a score where most of the day's new participants were walked."""
+        walked = features.windows.total(Window.DAY, Measure.WALKED)
+        floor = self.config.floor_cohort_ratio * features.cohort_size
+        new = features.windows.total(Window.DAY, Measure.NEW)
+        if walked <= floor or walked < self.config.walked_ratio * new:
+            return ()
+        return (
+            Score(
+                channel="sweep/1d",
+                detector="sweep",
+                reason=Reason.SWEEP,
+                feature="walked_participants",
+                window_seconds=WINDOW_SECONDS[Window.DAY],
+                value=max(0.0, 2.0 * log10(walked - floor)),
+                observed=float(walked),
+                expected=floor,
+            ),
+        )
