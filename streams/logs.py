@@ -4,7 +4,7 @@ import logging
 import time
 from typing import Final
 
-FORMAT: Final = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s %(message)s"
+FORMAT: Final = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s pid=%(process)d %(message)s"
 _TIME_FORMAT: Final = "%Y-%m-%dT%H:%M:%S"
 # They tell how they work; here it matters only when they don't.
 _QUIET: Final = ("faust", "mode", "aiokafka", "asyncio", "kafka", "streams")

@@ -69,7 +69,7 @@ async def _work(settings: Settings, register: Register, metrics: Metrics) -> Non
     worker = build_worker(
         settings,
         register=register,
-        sinks=KafkaSinks(settings.kafka.topic_prefix),
+        sinks=KafkaSinks(settings.kafka.topic_prefix, mode=settings.suspension.mode),
         watcher=MetricsWatcher(metrics, mode=settings.suspension.mode),
     )
     await run(worker)
