@@ -1,0 +1,64 @@
+"""Step 1 of 7: what an event may be at most, as an operator sets it and as `decode` compares."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from detectors.config import CohortConfig
+
+_Instant = Annotated[datetime, Meta(tz=True)]
+
+
+class DecodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an event may be at most; what is more is refused, not cut."""
+
+    event_bytes_max: Annotated[int, Meta(ge=1_024, le=64 * 2**20, description="of one message")] = (
+        1_048_576
+    )
+    participants_listed_max: Annotated[
+        int, Meta(ge=1, description="ids, or ranges, of one event")
+    ] = 100_000
+    fields_listed_max: Annotated[int, Meta(ge=1, description="fields of one event")] = 20_000
+    nesting_max: Annotated[
+        int, Meta(ge=4, le=200, description="objects and arrays within one another")
+    ] = 32
+    future_seconds_max: Annotated[
+        int, Meta(ge=0, description="how far an event may be ahead of Kafka's time")
+    ] = 3_600
+    earliest: Annotated[_Instant, Meta(description="no event is older")] = datetime(
+        2000, 1, 1, tzinfo=UTC
+    )
+    latest: Annotated[
+        _Instant, Meta(description="no event is younger, even without Kafka's time")
+    ] = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+class DecodeLimits(Struct, frozen=True, kw_only=True):
+    """The same, with the cohort, in the units of the comparison."""
+
+    event_bytes_max: int
+    participants_listed_max: int
+    fields_listed_max: int
+    nesting_max: int
+    future_ms_max: int
+    earliest_ms: int
+    latest_ms: int
+    cohort_size: int
+    hashed: bool
+
+
+def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
+    """Return what `decode` compares with."""
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    return DecodeLimits(
+        event_bytes_max=config.event_bytes_max,
+        participants_listed_max=config.participants_listed_max,
+        fields_listed_max=config.fields_listed_max,
+        nesting_max=config.nesting_max,
+        future_ms_max=config.future_seconds_max * 1_000,
+        earliest_ms=int((config.earliest - epoch).total_seconds()) * 1_000,
+        latest_ms=int((config.latest - epoch).total_seconds()) * 1_000,
+        cohort_size=cohort.size,
+        hashed=cohort.participant_ids == "hashed",
+    )

@@ -1,0 +1,180 @@
+"""Step 1: CloudEvents on Kafka, in the mode that their headers announce and in no other."""
+
+import base64
+
+import msgspec
+import pytest
+
+from detectors.config import CohortConfig
+from detectors.event import AccessEvent, time_ms
+from streams.cloudevents import Headers
+from streams.codec import DecodeConfig, decode, decode_limits
+from streams.rejects import Rejected, RejectReason
+
+LIMITS = decode_limits(DecodeConfig(), CohortConfig())
+NOON_MS = 1_775_044_800_000
+STRUCTURED: Headers = (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
+BINARY: Headers = (
+    ("content-type", b"application/json"),
+    ("ce_specversion", b"1.0"),
+    ("ce_id", b"ce-1"),
+    ("ce_source", b"/platform"),
+    ("ce_type", b"access"),
+    ("ce_time", b"2026-04-01T12:00:00Z"),
+    ("ce_partitionkey", b"northgate"),
+)
+DATA = {"id": "e-1", "time": NOON_MS, "institution": "northgate", "dataset": "imaging"}
+ENVELOPE = {
+    "specversion": "1.0",
+    "id": "ce-1",
+    "source": "/platform",
+    "type": "access",
+    "time": "2026-04-01T12:00:00Z",
+    "partitionkey": "northgate",
+    "data": DATA,
+}
+PLAIN = AccessEvent(id="e-1", time=NOON_MS, institution="northgate", dataset="imaging")
+
+
+def packed(document: object) -> bytes:
+    """Return JSON."""
+    return msgspec.json.encode(document)
+
+
+def without(name: str, headers: Headers = BINARY) -> Headers:
+    """Return the headers without one of them."""
+    return tuple(header for header in headers if header[0] != name)
+
+
+def changed(name: str, value: bytes, headers: Headers = BINARY) -> Headers:
+    """Return the headers with one of them changed."""
+    return (*without(name, headers), (name, value))
+
+
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (packed(ENVELOPE), STRUCTURED),
+        (packed(ENVELOPE), (("Content-Type", b"Application/CloudEvents+JSON"),)),
+        (
+            packed(
+                {name: value for name, value in ENVELOPE.items() if name != "data"}
+                | {"data_base64": base64.b64encode(packed(DATA)).decode()}
+            ),
+            STRUCTURED,
+        ),
+        (packed(DATA), BINARY),
+        (packed(DATA), without("content-type")),
+        (packed(DATA), changed("content-type", b"application/vnd.access+json; charset=utf-8")),
+        (packed(DATA), (("traceparent", b"\xff"), ("nothing", None))),
+        (packed(DATA), (("content-type", b"application/json"),)),
+    ],
+    ids=[
+        "structured",
+        "structured, in another case",
+        "structured, data in base64",
+        "binary",
+        "binary, of no declared type",
+        "binary, of a JSON type",
+        "plain, with headers of others",
+        "plain, with its content type",
+    ],
+)
+def test_the_same_event_comes_out_of_every_mode(raw: bytes, headers: Headers) -> None:
+    """What the envelope adds has no effect on an event that says it itself."""
+    assert decode(raw, limits=LIMITS, headers=headers) == PLAIN
+
+
+@pytest.mark.parametrize("mode", ["structured", "binary"])
+def test_an_event_without_id_and_time_has_those_of_its_envelope(mode: str) -> None:
+    """CloudEvents carries both, and producers rely on it."""
+    data = {"institution": "northgate", "dataset": "imaging"}
+    structured = mode == "structured"
+    raw = packed(ENVELOPE | {"data": data} if structured else data)
+    event = decode(raw, limits=LIMITS, headers=STRUCTURED if structured else BINARY)
+    assert isinstance(event, AccessEvent)
+    assert (event.id, time_ms(event)) == ("ce-1", NOON_MS)
+
+
+@pytest.mark.parametrize(
+    ("raw", "headers"),
+    [
+        (packed(DATA), STRUCTURED),
+        (packed([ENVELOPE]), (("content-type", b"application/cloudevents-batch+json"),)),
+        (packed(ENVELOPE), (("content-type", b"application/cloudevents+avro"),)),
+        (b"\xff", STRUCTURED),
+        (packed(ENVELOPE | {"specversion": "0.3"}), STRUCTURED),
+        (packed(ENVELOPE | {"id": ""}), STRUCTURED),
+        (packed(ENVELOPE | {"data": None}), STRUCTURED),
+        (packed({name: value for name, value in ENVELOPE.items() if name != "data"}), STRUCTURED),
+        (packed(ENVELOPE), ()),
+        (packed(ENVELOPE), BINARY),
+        (packed(DATA), without("ce_id")),
+        (packed(DATA), without("ce_specversion")),
+        (packed(DATA), changed("ce_source", b"")),
+        (packed(DATA), changed("ce_specversion", b"2.0")),
+        (packed(DATA), changed("ce_id", b"\xff\xfe")),
+        (packed(DATA), changed("content-type", b"text/xml")),
+    ],
+    ids=[
+        "announced as structured, but plain",
+        "a batch",
+        "another format",
+        "noise",
+        "an old version",
+        "an empty id",
+        "null as data",
+        "no data",
+        "structured, but not announced",
+        "structured, but announced as binary",
+        "binary without an id",
+        "binary without a version",
+        "binary with an empty source",
+        "binary of a version to come",
+        "a header that is not UTF-8",
+        "data that is not JSON",
+    ],
+)
+def test_the_wrong_mode_is_refused_by_name(raw: bytes, headers: Headers) -> None:
+    """Never guessed at."""
+    refused = decode(raw, limits=LIMITS, headers=headers)
+    assert isinstance(refused, Rejected)
+    assert refused.reason == RejectReason.CLOUDEVENTS_INVALID
+
+
+@pytest.mark.parametrize("value", [None, b""])
+def test_a_cloudevent_without_a_value_is_a_tombstone(value: bytes | None) -> None:
+    """In binary mode a CloudEvent without data is just that."""
+    refused = decode(value, limits=LIMITS, headers=BINARY)
+    assert isinstance(refused, Rejected)
+    assert refused.reason == RejectReason.EMPTY_VALUE
+
+
+@pytest.mark.parametrize("mode", ["structured", "binary"])
+def test_what_is_wrong_inside_is_named_as_in_a_plain_event(mode: str) -> None:
+    """The envelope hides nothing."""
+    data = DATA | {"bytes": -1}
+    structured = mode == "structured"
+    raw = packed(ENVELOPE | {"data": data} if structured else data)
+    refused = decode(raw, limits=LIMITS, headers=STRUCTURED if structured else BINARY)
+    assert isinstance(refused, Rejected)
+    assert refused.reason == RejectReason.OUT_OF_RANGE
+
+
+def test_depth_is_bounded_in_the_envelope_too() -> None:
+    """Also in its extensions, which nobody reads."""
+    deep = packed(ENVELOPE)[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    for headers in (STRUCTURED, BINARY):
+        refused = decode(deep, limits=LIMITS, headers=headers)
+        assert isinstance(refused, Rejected)
+        assert refused.reason == RejectReason.NESTING_TOO_DEEP
+
+
+def test_depth_is_bounded_in_data_that_came_in_base64() -> None:
+    """Which hides its brackets."""
+    deep = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    envelope = {name: value for name, value in ENVELOPE.items() if name != "data"}
+    raw = packed(envelope | {"data_base64": base64.b64encode(deep).decode()})
+    refused = decode(raw, limits=LIMITS, headers=STRUCTURED)
+    assert isinstance(refused, Rejected)
+    assert refused.reason == RejectReason.NESTING_TOO_DEEP
