@@ -1,1 +1,1 @@
-"""How well thefts are found, at how many false alarms, beside the usual ways. See docs/quality.md."""
+"""How well thefts are found, at how many false alarms. The protocol is in docs/quality.md."""

@@ -34,13 +34,15 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def alert_days(
     alarms: Iterable[Alarms], *, threshold: float, since_ms: int
-) -> dict[tuple[str, int], int]:
-    """Return the alert-days, institution and day, each with the moment of its first alarm."""
-    found: dict[tuple[str, int], int] = {}
+) -> dict[tuple[str, int], tuple[int, str]]:
+    """Return the alert-days, institution and day, each with its first alarm's moment and reason."""
+    found: dict[tuple[str, int], tuple[int, str]] = {}
     for each in alarms:
-        over = (each.score > threshold) & (each.at_ms >= since_ms)
-        for at_ms in each.at_ms[over].tolist():
-            found.setdefault((each.institution, at_ms // DAY_MS), at_ms)
+        over = np.flatnonzero((each.score > threshold) & (each.at_ms >= since_ms))
+        for place in over.tolist():
+            at_ms = int(each.at_ms[place])
+            reason = each.reasons[place] if each.reasons else ""
+            found.setdefault((each.institution, at_ms // DAY_MS), (at_ms, reason))
     return found
 
 

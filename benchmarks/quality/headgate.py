@@ -18,6 +18,7 @@ from detectors.profile import Profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
 from detectors.synthetic.config import DAY_MS
+from detectors.synthetic.materialise import hashed
 from detectors.synthetic.world import World
 from detectors.verdict import Alert, DailySummary, RaiseAlert
 
@@ -30,7 +31,7 @@ class Judged(Struct, frozen=True, kw_only=True):
 
 
 def core_config(world: World, *, budget: float) -> CoreConfig:
-    """Return the shipped defaults with the world's cohort and the one knob."""
+    """Return the defaults with the knob, and what an operator knows: cohort and canaries."""
     config = CoreConfig()
     cohort = structs.replace(
         config.cohort,
@@ -38,7 +39,10 @@ def core_config(world: World, *, budget: float) -> CoreConfig:
         participant_ids="hashed" if world.config.hashed_ids else "positions",
     )
     knob = structs.replace(config.budget, false_alert_days_per_week_per_100_institutions=budget)
-    return structs.replace(config, cohort=cohort, budget=knob)
+    ids = (hashed(each) if world.config.hashed_ids else each for each in world.canaries)
+    canary = structs.replace(config.detectors.canary, participants=tuple(ids))
+    detectors = structs.replace(config.detectors, canary=canary)
+    return structs.replace(config, cohort=cohort, budget=knob, detectors=detectors)
 
 
 def judge_all(events: Iterable[AccessEvent], *, config: CoreConfig, register: Register) -> Judged:

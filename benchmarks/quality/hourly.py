@@ -37,9 +37,9 @@ def hours_of(world: World, plan: Institution) -> Hours:
         institution=plan.name,
         first_hour=int(hour.min()) if len(hour) else count,
         requests=np.bincount(hour, minlength=count).astype(np.float64),
-        taken_bytes=np.bincount(hour, table["bytes"], count),
-        read=np.bincount(hour, table["length"], count),
-        new=np.bincount(hour, _new_participants(world, plan, table), count),
+        taken_bytes=_summed(hour, table["bytes"], count),
+        read=_summed(hour, table["length"], count),
+        new=_summed(hour, _new_participants(world, plan, table), count),
         user_day_bytes=_user_day_bytes(table, hour, count),
     )
 
@@ -87,11 +87,15 @@ def _new_participants(world: World, plan: Institution, table: Table) -> Floats:
     return new
 
 
+def _summed(hour: np.ndarray, values: np.ndarray, count: int) -> Floats:
+    return np.bincount(hour, values, count).astype(np.float64)
+
+
 def _user_day_bytes(table: Table, hour: np.ndarray, count: int) -> Floats:
     """Return, per hour, the most bytes any one user took in the 24 hours up to it."""
     highest = np.zeros(count)
     for user in np.unique(table["user"]).tolist():
         mine = table["user"] == user
-        own = rolling(np.bincount(hour[mine], table["bytes"][mine], count), HOURS_PER_DAY)
+        own = rolling(_summed(hour[mine], table["bytes"][mine], count), HOURS_PER_DAY)
         highest = np.maximum(highest, own)
     return highest

@@ -32,11 +32,12 @@ SCALE_MIN = 0.1
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """What to run: worlds, seeds, thefts, budgets and detectors."""
+    """What to run: worlds, thefts, Headgate's knobs, and the baselines with their budgets."""
 
     world: Callable[[int], WorldConfig]
     scenarios: tuple[str, ...]
     trials: int
+    knobs: tuple[float, ...]
     budgets: tuple[float, ...]
     baselines: tuple[str, ...]
 
@@ -107,8 +108,8 @@ def run_seed(plan: Plan, calibration: Calibration, seed: int) -> WorldResult:
         )
         result.false_days[name, budget] = len(days)
         result.kinds[name, budget] = Counter(
-            honest_kind(world.labels, institution, at_ms)
-            for (institution, _), at_ms in days.items()
+            f"{honest_kind(world.labels, institution, at_ms)}/{reason}"
+            for (institution, _), (at_ms, reason) in days.items()
         )
     for scenario in plan.scenarios:
         for trial in range(plan.trials):
@@ -153,7 +154,7 @@ class _Detectors:
             self.peers = peers_of(everybody)
         found.update(self._baselines(everybody))
         events = list(self.world.events())
-        for budget in self.plan.budgets:
+        for budget in self.plan.knobs:
             self.judged[budget] = judge_all(
                 events,
                 config=core_config(self.world, budget=budget),
@@ -169,7 +170,7 @@ class _Detectors:
         plans = [each for each in planted.plans if each.name in names]
         found = self._baselines(self._hours(planted, plans))
         events = list(planted.events(names))
-        for budget in self.plan.budgets:
+        for budget in self.plan.knobs:
             judged = judge_some(
                 events,
                 config=core_config(planted, budget=budget),
