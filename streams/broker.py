@@ -21,6 +21,7 @@ from typing import Self
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from streams.broker_properties import server_properties
 from streams.kafka_runtime import BrokerError, KafkaRuntime, fetch_runtime
 from streams.ports import ADDRESS, free_ports, is_free
 
@@ -29,44 +30,9 @@ STOP_SECONDS_MAX = 10.0
 # At its end the training run writes the archive, with a second Java of its own.
 TRAINING_STOP_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.05
-# After a crash the node waits so long for its former self: 9 s by default.
-SESSION_MS = 3_000
-# Above the 20 MB that a hostile producer may send, so that it is refused by us, and counted.
-RECORD_BYTES_MAX = 32 * 1024 * 1024
 # Ends the broker when the pipe on standard input closes, that is when its owner has ended,
 # even by kill -9; then removes the data, if they were temporary.
 WATCHDOG = 'read -r line; kill -9 "$1" 2>/dev/null; [ -z "$2" ] || rm -rf -- "$2"'
-
-PROPERTIES = """\
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{address}:{controller_port}
-controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://{address}:{port},CONTROLLER://{address}:{controller_port}
-advertised.listeners=PLAINTEXT://{address}:{port}
-inter.broker.listener.name=PLAINTEXT
-log.dirs={data}
-auto.create.topics.enable=false
-num.partitions=1
-default.replication.factor=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.num.partitions=1
-transaction.state.log.min.isr=1
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-broker.session.timeout.ms={session_ms}
-broker.heartbeat.interval.ms=500
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-message.max.bytes={record_bytes_max}
-replica.fetch.max.bytes={record_bytes_max}
-log.cleaner.dedupe.buffer.size=8388608
-log.cleaner.threads=1
-num.network.threads=2
-num.io.threads=4
-"""
 
 
 class LocalBroker:
@@ -197,13 +163,8 @@ class LocalBroker:
 
     def _write_properties(self, home: Path) -> None:
         _properties(home).write_text(
-            PROPERTIES.format(
-                address=ADDRESS,
-                port=self.port,
-                controller_port=self._controller_port,
-                data=home / "data",
-                record_bytes_max=RECORD_BYTES_MAX,
-                session_ms=SESSION_MS,
+            server_properties(
+                port=self.port, controller_port=self._controller_port, data=home / "data"
             )
         )
 
@@ -265,10 +226,11 @@ class LocalBroker:
             time.sleep(POLL_SECONDS)
 
     def _answers(self) -> bool:
-        """Whether the broker serves requests: an open port alone is not enough."""
+        """Whether the broker serves requests and groups: an open port alone is not enough."""
         try:
             socket.create_connection((ADDRESS, self.port), 1.0).close()
             with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
+                admin.list_group_offsets(["headgate-broker"])
                 return bool(admin.describe_cluster()["brokers"])
         except (OSError, KafkaError):
             return False
@@ -278,7 +240,7 @@ class LocalBroker:
         if log_path is None or not log_path.exists():
             return "it wrote no log"
         lines = log_path.read_text(errors="replace").splitlines()[-count:]
-        return f"its log {log_path} ends with\n" + "\n".join(lines)
+        return "\n".join([f"its log {log_path} ends with", *lines])
 
 
 def train_archive(runtime: KafkaRuntime) -> None:
