@@ -1,8 +1,8 @@
 """Step 1 of 7: hostile bytes -> a bitmap that is safe to open, or what is wrong with it.
 
-The library behind the bitmaps checks that it stays inside the buffer, but trusts what it finds
-there: unsorted values or a false cardinality would corrupt every union afterwards. So the whole
-structure is checked first, in bounded time, by the published portable format:
+The library behind the bitmaps is native code, and what it checks differs from version to version;
+unsorted values or a false cardinality would corrupt every union afterwards. So the whole structure
+is checked first, in bounded time, by the published portable format, before the library sees it:
 
     cookie | which containers are runs | (key, cardinality - 1)* | offsets | containers
 
@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pyroaring import BitMap
 
 _COOKIE_NO_RUNS: Final = 12_346
 _COOKIE_RUNS: Final = 12_347
@@ -37,8 +38,9 @@ class BitmapProblem(StrEnum):
     COOKIE_UNKNOWN = "the bitmap begins with no cookie of the format"
     CONTAINERS_TOO_MANY = "the bitmap claims more containers than 32 bits have"
     VALUES_DISORDERED = "the values of the bitmap are out of order"
-    RUNS_INVALID = "the runs of the bitmap overlap, or leave their container"
+    RUNS_INVALID = "the runs of the bitmap overlap, touch, or leave their container"
     CARDINALITY_FALSE = "a container of the bitmap holds another number than it says"
+    UNSOUND = "the bitmap is not as the library would have written it"
     BEYOND_COHORT = "the bitmap holds participants beyond the cohort"
 
 
@@ -83,6 +85,10 @@ def bitmap_problem(raw: bytes, *, end: int) -> BitmapProblem | None:
     """
     try:
         largest = _largest(_Cursor(raw), end=end)
+        # Safe to open by now; what the library itself objects to must not reach the core.
+        BitMap.deserialize(raw)
+    except ValueError:
+        return BitmapProblem.UNSOUND
     except _MalformedError as error:
         return error.problem
     return BitmapProblem.BEYOND_COHORT if largest >= end else None
@@ -143,7 +149,7 @@ def _run_container(cursor: _Cursor, cardinality: int) -> int:
     count = int(cursor.read(1, "<u2")[0])
     runs = cursor.read(2 * count, "<u2").reshape(count, 2)
     first, last = runs[:, 0], runs[:, 0] + runs[:, 1]
-    if not count or last[-1] >= _CONTAINER_SPAN or (first[1:] <= last[:-1]).any():
+    if not count or last[-1] >= _CONTAINER_SPAN or (first[1:] <= last[:-1] + 1).any():
         raise _MalformedError(BitmapProblem.RUNS_INVALID)
     if int((runs[:, 1] + 1).sum()) != cardinality:
         raise _MalformedError(BitmapProblem.CARDINALITY_FALSE)
