@@ -79,7 +79,8 @@ def full_reads(
         else:
             day, kind = plan.first_day + float(rng.uniform(0.0, opening_days)), "opening_read"
             days = min(days, opening_days)
-        day = min(day, config.days - days - 0.1)
+        # A read that begins on the last day is cut short: no work begins before its approval.
+        days = min(days, config.days - day - 0.01)
         tables.append(full_read(plan, number=number, day=day, days=days, rng=rng))
         spans.append(_span(plan, kind, day, day + days + 1.0))
         if plan.kind == "re_analysis":

@@ -15,6 +15,9 @@ Pool = NDArray[np.uint32]
 FIELDS_TOTAL: Final = 400
 FIELDS_PER_SET: Final = (3, 40)
 RUN_PARTICIPANTS: Final = 200
+# One record in so many may be made a canary: no honest pool holds it.
+CANARY_EACH: Final = 1_000
+CANARY_AT: Final = 500
 WORKING_COHORT_RATIO_MAX: Final = 0.6
 HUB_COHORT_RATIO: Final = (0.08, 0.5)
 PIPELINE_EVENTS_PER_DAY_MIN: Final = 12.0
@@ -60,7 +63,16 @@ class Draft(Struct, kw_only=True):
 
 
 def draw_pool(rng: np.random.Generator, draft: Draft, *, size: int, clustered: bool) -> int:
-    """Add a pool of `size` participants, scattered or in runs of ids; return its index."""
+    """Add an honest pool of `size` participants, scattered or in runs of ids; return its index."""
+    members = draw_members(rng, draft, size=size, clustered=clustered)
+    # Its neighbour in a canary's stead, so that the pool keeps its size.
+    members[members % CANARY_EACH == CANARY_AT] += 1
+    draft.pools.append(members)
+    return len(draft.pools) - 1
+
+
+def draw_members(rng: np.random.Generator, draft: Draft, *, size: int, clustered: bool) -> Pool:
+    """Return `size` participants of the cohort, canaries included."""
     total = draft.config.cohort_participants
     size = max(1, min(size, total))
     if clustered:
@@ -68,8 +80,7 @@ def draw_pool(rng: np.random.Generator, draft: Draft, *, size: int, clustered: b
         members = (runs[:, None] * RUN_PARTICIPANTS + np.arange(RUN_PARTICIPANTS)).ravel()[:size]
     else:
         members = rng.choice(total, size, replace=False)
-    draft.pools.append(members.astype(np.uint32))
-    return len(draft.pools) - 1
+    return members.astype(np.uint32)
 
 
 def draw_fields(rng: np.random.Generator, draft: Draft, *, count: int | None = None) -> int:

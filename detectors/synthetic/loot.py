@@ -6,7 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from detectors.synthetic.config import DAY_MS, HOUR_MS, WorldConfig
-from detectors.synthetic.institutions import Institution, draw_pool
+from detectors.synthetic.institutions import Institution, draw_members
 from detectors.synthetic.requests import (
     DOWNLOAD,
     IDENTITY_POOL,
@@ -75,8 +75,9 @@ def draw_source(scene: Scene, size: int, *, walking_share: float) -> Source:
     if scene.rng.random() < walking_share:
         offset = int(scene.rng.integers(0, total - size + 1))
         return Source(pool=IDENTITY_POOL, offset=offset, size=size)
-    pool = draw_pool(scene.rng, scene.world.draft, size=size, clustered=False)
-    return Source(pool=pool, offset=0, size=size)
+    pools = scene.world.draft.pools
+    pools.append(draw_members(scene.rng, scene.world.draft, size=size, clustered=False))
+    return Source(pool=len(pools) - 1, offset=0, size=size)
 
 
 def part(source: Source, number: int, *, of: int) -> Source:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from detectors.synthetic import thefts
 from detectors.synthetic.config import DAY_MS, START_MS, WorldConfig
-from detectors.synthetic.institutions import Draft, Institution
+from detectors.synthetic.institutions import CANARY_AT, CANARY_EACH, Draft, Institution
 from detectors.synthetic.labels import Theft
 from detectors.synthetic.loot import THEFT_NUMBERS_EACH, THEFT_NUMBERS_FROM, Loot, Scene
 from detectors.synthetic.materialise import user_name
@@ -24,7 +24,6 @@ Victims = Literal["any", "heavy", "newcomer", "hub"]
 
 HEAVY_SHARE: Final = 0.1
 NEWCOMER_DAYS: Final = 2
-CANARY_EACH: Final = 2_000
 # Calm victims make every theft easy: nobody is chosen who hardly ever reads.
 VICTIM_REQUESTS_MIN: Final = 5
 
@@ -277,16 +276,8 @@ def _silenced(world: World, plan: Institution, *, before_ms: int) -> World:
 
 
 def _with_canaries(world: World) -> World:
-    """Plant canaries among the participants whom no honest institution has in any pool."""
-    total = world.config.cohort_participants
-    used = np.zeros(total, bool)
-    for pool in world.draft.pools:
-        used[pool] = True
-    free = np.flatnonzero(~used)
-    rng = np.random.default_rng([world.config.seed, 5])
-    count = min(len(free), max(3, total // CANARY_EACH))
-    chosen = np.sort(rng.choice(free, count, replace=False)) if count else free
-    return world.changed(canaries=tuple(chosen.tolist()))
+    chosen = range(CANARY_AT, world.config.cohort_participants, CANARY_EACH)
+    return world.changed(canaries=tuple(chosen))
 
 
 def _with_budgets(world: World, members: tuple[Institution, ...]) -> World:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from detectors.synthetic.config import DAY_MS, HOUR_MS
-from detectors.synthetic.institutions import Institution
+from detectors.synthetic.institutions import CANARY_EACH, Institution
 from detectors.synthetic.loot import (
     Loot,
     Scene,
@@ -153,8 +153,8 @@ def out_of_scope(scene: Scene, *, days: tuple[float, float]) -> Loot:
 
 
 def over_canaries(scene: Scene, *, days: tuple[float, float]) -> Loot:
-    """Take 1 to 4 % of the cohort, quietly, in a run of ids that holds canaries."""
-    haul = scene.haul(0.01, 0.04)
+    """Take 1 to 4 % of the cohort, quietly, in a run of ids long enough to hold a canary."""
+    haul = max(CANARY_EACH, scene.haul(0.01, 0.04))
     source = draw_source(scene, haul, walking_share=1.0)
     weights = np.ones(max(1, int(scene.drawn(*days))))
     count = max(2, haul // 100)

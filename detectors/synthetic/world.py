@@ -112,7 +112,8 @@ class World:
                     id=project.name,
                     datasets=(dataset_name(project.dataset), *releases),
                     participants_max=self._budget(plan, project.pool) if capped else None,
-                    valid_from=_instant(START_MS + project.start_day * DAY_MS),
+                    # Approved the day before, so that no clock skew makes work unapproved.
+                    valid_from=_instant(START_MS + (project.start_day - 1) * DAY_MS),
                 )
             )
         return approvals.Institution(
