@@ -1,33 +1,33 @@
 """The worker, wired from top to bottom: topics, agents, sinks, metrics. No logic."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, cast
+from functools import partial
+from typing import Final, Protocol
 
-from faust.streams import Stream
-from faust.types import StreamT
 from msgspec import Struct
 
 from detectors.pipeline import Profile
 from detectors.reference import prior_reference
 from detectors.register import Register
+from streams.agents import Follower, add_agent, add_signals, add_state_table, judging
 from streams.checkpoint import Checkpointer, Done
 from streams.config import Settings
 from streams.envelope import keys_from_text
-from streams.faust_app import GroupConfig, HeadgateApp, StateTable, faust_app
+from streams.faust_app import GroupConfig, HeadgateApp, faust_app
 from streams.group import FaustGroup
 from streams.judge_agent import JudgeAgent, Sinks, Watcher
+from streams.last_record import last_record
 from streams.lease import Lease
 from streams.outbox import Outbox
 from streams.profiles import ProfileCore
 from streams.protocol import Keeper
+from streams.reference_agent import ReferenceAgent
+from streams.rekey_agent import RekeyAgent
 from streams.state_topic import StateTopic
-from streams.steward import Steward, stop_for
-from streams.topics import ACCESS_EVENTS, STATE
-from streams.transport import Batch
+from streams.steward import Steward
+from streams.topics import ACCESS_EVENTS, REFERENCE, STATE, SUMMARIES, raw_topic
 
 RECOVERY_SECONDS_MAX: Final = 300.0
-# More posted than this, and the judge waits for the producer before its next batch.
-_POSTED_COUNT_MAX: Final = 10_000
 
 
 def group_name(topic_prefix: str) -> str:
@@ -53,36 +53,64 @@ class Worker(Struct, frozen=True, kw_only=True):
     outbox: Outbox
 
 
+class _Wires(Struct, frozen=True, kw_only=True):
+    """What every part of the worker is connected to."""
+
+    settings: Settings
+    sinks: Sinks
+    watcher: WorkerWatcher
+    app: HeadgateApp
+    outbox: Outbox
+
+    @property
+    def prefix(self) -> str:
+        """How every topic's name begins."""
+        return self.settings.kafka.topic_prefix
+
+    @property
+    def events_topic(self) -> str:
+        """The topic of canonical events."""
+        return ACCESS_EVENTS.full_name(self.prefix)
+
+
 def build_worker(
-    settings: Settings,
-    *,
-    register: Register,
-    sinks: Sinks,
-    watcher: WorkerWatcher,
+    settings: Settings, *, register: Register, sinks: Sinks, watcher: WorkerWatcher
 ) -> Worker:
     """Connect the parts; nothing is opened before the app starts."""
     prefix = settings.kafka.topic_prefix
-    events_topic = ACCESS_EVENTS.full_name(prefix)
-    outbox = Outbox(
-        bootstrap=settings.kafka.bootstrap, timeout_seconds=settings.checkpoint.timeout_seconds
-    )
+    raw_topics = [raw_topic(name).full_name(prefix) for name in settings.adapters]
     app = faust_app(
         group_name(prefix),
         bootstrap=settings.kafka.bootstrap,
         config=GroupConfig(session_seconds=settings.kafka.session_timeout_seconds),
-        batched_topics=[events_topic],
+        batched_topics=[ACCESS_EVENTS.full_name(prefix), SUMMARIES.full_name(prefix), *raw_topics],
         partitions=settings.kafka.partitions,
     )
+    outbox = Outbox(
+        bootstrap=settings.kafka.bootstrap, timeout_seconds=settings.checkpoint.timeout_seconds
+    )
+    wires = _Wires(settings=settings, sinks=sinks, watcher=watcher, app=app, outbox=outbox)
     keeper: Keeper[Profile] = Keeper(ProfileCore(settings.core, register=register))
+    steward = _add_judges(wires, keeper)
+    followers: list[Follower] = [_add_rekeying(wires, topic) for topic in raw_topics]
+    followers.append(_add_reference(wires))
+    add_signals(app, steward, followers)
+    return Worker(app=app, keeper=keeper, outbox=outbox)
+
+
+def _add_judges(wires: _Wires, keeper: Keeper[Profile]) -> Steward[Profile]:
+    settings = wires.settings
     lease = Lease(session_seconds=settings.kafka.session_timeout_seconds)
     state = StateTopic(
-        STATE.full_name(prefix), app=group_name(prefix), keys=keys_from_text(settings.state_key)
+        STATE.full_name(wires.prefix),
+        app=group_name(wires.prefix),
+        keys=keys_from_text(settings.state_key),
     )
-    group = FaustGroup(app, events_topic)
+    group = FaustGroup(wires.app, wires.events_topic)
     checkpointer = Checkpointer(
         keeper,
         state=state,
-        outbox=outbox,
+        outbox=wires.outbox,
         lease=lease,
         commit=group.commit,
         config=settings.checkpoint,
@@ -92,24 +120,59 @@ def build_worker(
         group=group,
         checkpointer=checkpointer,
         lease=lease,
-        outbox=outbox,
+        outbox=wires.outbox,
         state=state,
-        on_done=_looking(watcher, keeper, group),
+        on_done=_looking(wires.watcher, keeper, group),
     )
     agent = JudgeAgent(
         keeper,
-        topic=events_topic,
+        topic=wires.events_topic,
         limits=settings.limits,
         prior=prior_reference(settings.core.reference),
-        sinks=sinks,
-        poster=outbox,
-        watcher=watcher,
+        sinks=wires.sinks,
+        poster=wires.outbox,
+        watcher=wires.watcher,
         dead_letter_ratio_max=settings.worker.dead_letter_ratio_max,
     )
-    _add_state_table(app, state.topic, steward, partitions=settings.kafka.partitions)
-    _add_signals(app, steward)
-    _add_judge(app, events_topic, agent, checkpointer=checkpointer, outbox=outbox)
-    return Worker(app=app, keeper=keeper, outbox=outbox)
+    add_state_table(wires.app, state.topic, steward, partitions=settings.kafka.partitions)
+    handle = judging(agent, checkpointer=checkpointer, outbox=wires.outbox)
+    add_agent(wires.app, wires.events_topic, name="judge", handle=handle)
+    return steward
+
+
+def _add_rekeying(wires: _Wires, topic: str) -> RekeyAgent:
+    mapping = wires.settings.row_mapping()
+    if mapping is None:
+        message = "a raw topic without a mapping"
+        raise AssertionError(message)
+    agent = RekeyAgent(
+        topic,
+        events_topic=wires.events_topic,
+        read=mapping.row,
+        group=FaustGroup(wires.app, topic),
+        outbox=wires.outbox,
+        sinks=wires.sinks,
+        watcher=wires.watcher,
+    )
+    add_agent(wires.app, topic, name=f"rekey {topic}", handle=agent.handle)
+    return agent
+
+
+def _add_reference(wires: _Wires) -> ReferenceAgent:
+    settings = wires.settings
+    summaries = SUMMARIES.full_name(wires.prefix)
+    reference_topic = REFERENCE.full_name(wires.prefix)
+    agent = ReferenceAgent(
+        settings.core.reference,
+        events_topic=wires.events_topic,
+        partitions=settings.kafka.partitions,
+        reference_topic=reference_topic,
+        group=FaustGroup(wires.app, summaries),
+        outbox=wires.outbox,
+        recorded=partial(last_record, reference_topic, bootstrap=settings.kafka.bootstrap),
+    )
+    add_agent(wires.app, summaries, name="reference", handle=agent.handle)
+    return agent
 
 
 def _looking(
@@ -120,63 +183,3 @@ def _looking(
         watcher.looked(group.ends(), keeper)
 
     return look
-
-
-def _add_state_table(
-    app: HeadgateApp, topic: str, steward: Steward[Profile], *, partitions: int
-) -> None:
-    changelog = app.topic(topic, key_type=bytes, value_type=bytes, partitions=partitions)
-    table = StateTable(
-        app,
-        name="state",
-        key_type=bytes,
-        value_type=bytes,
-        partitions=partitions,
-        changelog_topic=changelog,
-    )
-    table.recovered = steward.recovered
-    app.tables.add(table)
-
-
-def _add_signals(app: HeadgateApp, steward: Steward[Profile]) -> None:
-    async def on_revoked(*_: object, **__: object) -> None:
-        steward.revoked()
-
-    async def on_recovered(*_: object, **__: object) -> None:
-        await steward.recovery_complete()
-
-    async def on_end(*_: object, **__: object) -> None:
-        await steward.save()
-
-    # Strong references: Faust's signals hold their receivers weakly unless told otherwise.
-    app.on_partitions_revoked.connect(on_revoked, weak=False)
-    app.on_rebalance_complete.connect(on_recovered, weak=False)
-    app.on_before_shutdown.connect(on_end, weak=False)
-    app.opened = steward.opened
-    app.closed = steward.closed
-    app.task(steward.keep_saving)
-
-
-def _add_judge(
-    app: HeadgateApp,
-    topic: str,
-    agent: JudgeAgent,
-    *,
-    checkpointer: Checkpointer[Profile],
-    outbox: Outbox,
-) -> None:
-    async def judge_access_events(stream: StreamT[Batch]) -> None:
-        # Never acknowledged: Faust's commit would pass over what is not saved.
-        async for event in cast("Stream[Batch]", stream).noack().events():
-            if app.should_stop or app.rebalancing:
-                continue
-            try:
-                judged_count = agent.handle(event.message.partition, event.value)
-            except Exception as error:  # noqa: BLE001 - every failure ends the process.
-                stop_for(error)
-            else:
-                checkpointer.note(judged_count)
-                await outbox.below(_POSTED_COUNT_MAX)
-
-    channel = app.topic(topic, key_type=bytes, value_type=bytes)
-    app.agent(channel, name="judge")(judge_access_events)

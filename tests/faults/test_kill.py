@@ -32,6 +32,7 @@ from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits
 from streams.control import control_headers, control_kind, decode_reference, encode_reference
 from streams.effects import KafkaSinks
 from streams.envelope import keys_from_text
+from streams.failstop import ExitCode
 from streams.judge_agent import Place
 from streams.outbox import Outgoing
 from streams.recovered import PartitionStore
@@ -290,6 +291,8 @@ def strike(workers: Workers, fault: str, victim: int) -> None:
     process.send_signal(signal.SIGSTOP)
     time.sleep(SESSION_SECONDS + 2.0)
     process.send_signal(signal.SIGCONT)
+    # Whatever it held is another's by now: it must notice, and end by itself.
+    assert process.wait(15) == ExitCode.LEASE_LOST
 
 
 @pytest.mark.kafka
@@ -303,8 +306,8 @@ def test_ten_faults_lose_nothing_and_invent_nothing(
     random_source = random.Random(11)
     with Source(kafka, topic) as source:
         for fault in FAULTS:
-            seen = source.sent_count
-            moment = seen + random_source.randrange(300, 1200)
+            wait_until(workers.are_ready, seconds_max=60, workers=workers)
+            moment = source.sent_count + random_source.randrange(100, 1000)
             wait_until(partial(source.has_sent, moment), seconds_max=60, workers=workers)
             strike(workers, fault, random_source.randrange(2))
             workers.tend()

@@ -1,0 +1,110 @@
+"""Step 2 of 7: foreign records of a raw topic -> canonical events, keyed by institution.
+
+One institution, one partition, one judge. At least once: a batch is committed after all that it
+became is durable. A repeat after a crash carries the same event id, so the judge drops it.
+"""
+
+from collections.abc import Callable
+
+from detectors.event import AccessEvent
+from streams.chain import Chain
+from streams.codec import encode
+from streams.group import Group
+from streams.judge_agent import Place, Sinks, Watcher
+from streams.outbox import Durable, Outbox, Outgoing
+from streams.rejects import Rejected
+from streams.transport import Batch, Record
+
+Read = Callable[[bytes | None], AccessEvent | Rejected]
+
+
+class RekeyAgent:
+    """Re-keys one raw topic."""
+
+    __slots__ = (
+        "_chains",
+        "_events_topic",
+        "_group",
+        "_outbox",
+        "_read",
+        "_sinks",
+        "_watcher",
+        "topic",
+    )
+
+    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+        self,
+        topic: str,
+        *,
+        events_topic: str,
+        read: Read,
+        group: Group,
+        outbox: Outbox,
+        sinks: Sinks,
+        watcher: Watcher,
+    ) -> None:
+        """Keep what re-keying needs."""
+        self.topic = topic
+        self._events_topic = events_topic
+        self._read = read
+        self._group = group
+        self._outbox = outbox
+        self._sinks = sinks
+        self._watcher = watcher
+        self._chains: dict[int, Chain] = {}
+
+    def revoked(self) -> None:
+        """Forget where we stood: another may have gone on from there."""
+        self._chains.clear()
+
+    async def recovery_complete(self) -> None:
+        """Stand where the group has committed, or where the topic begins."""
+        self._chains.clear()
+        assigned = self._group.assigned()
+        if not assigned:
+            return
+        committed = await self._group.committed()
+        beginnings = await self._group.beginnings(assigned)
+        for partition in assigned:
+            found = committed.get(partition)
+            begin = beginnings.get(partition, 0)
+            # Retention may have removed what was committed; nothing of ours is lost by that.
+            start = begin if found is None else max(found, begin)
+            self._chains[partition] = Chain(f"{self.topic}[{partition}]", start)
+
+    async def handle(self, partition: int, batch: Batch) -> None:
+        """Re-key a batch, and commit it once all of it is durable.
+
+        Raises:
+            HoleError: records were passed over.
+        """
+        chain = self._chains.get(partition)
+        if chain is None:
+            return
+        new_from = chain.admit(batch.span)
+        chain.advance(batch.span.end)
+        sent = [
+            self._send(record, partition) for record in batch.records if record.offset >= new_from
+        ]
+        await self._outbox.durable(sent)
+        # After a rebalance another chain stands there: what we sent will be sent again.
+        if self._chains.get(partition) is chain:
+            await self._group.commit({partition: chain.position})
+
+    def _send(self, record: Record, partition: int) -> Durable:
+        event = self._read(record.value)
+        if isinstance(event, Rejected):
+            return self._refuse(event, record, partition)
+        key = event.institution.encode()
+        return self._outbox.post(Outgoing(topic=self._events_topic, key=key, value=encode(event)))
+
+    def _refuse(self, refused: Rejected, record: Record, partition: int) -> Durable:
+        place = Place(
+            topic=self.topic,
+            partition=partition,
+            offset=record.offset,
+            kafka_time_ms=record.timestamp,
+        )
+        durable = self._outbox.post(self._sinks.refusal(refused, record, place))
+        self._watcher.refused(refused, durable)
+        return durable
