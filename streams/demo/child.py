@@ -13,8 +13,9 @@ from detectors.errors import HeadgateError
 
 _STOP_SECONDS_MAX: Final = 12.0
 _LINES_TOLD: Final = 5
-# Ends the child when the pipe on standard input closes, that is when the demo has ended.
-_WATCHDOG: Final = 'read -r line; kill -9 "$1" 2>/dev/null'
+# Ends the child when the pipe on standard input closes, that is when the demo has ended, even by
+# kill -9; then removes the directory that its log lies in.
+_WATCHDOG: Final = 'read -r line; kill -9 "$1" 2>/dev/null; rm -rf -- "$2"'
 _HEADGATE: Final = "from streams.cli import main; main()"
 
 
@@ -23,7 +24,10 @@ class ChildError(HeadgateError):
 
 
 class Child:
-    """`headgate <arguments>` as a process, as a context manager."""
+    """`headgate <arguments>` as a process, as a context manager.
+
+    The directory of `log_path` is the demo's own: if the demo is killed, it goes too.
+    """
 
     __slots__ = ("_arguments", "_log_path", "_process", "_watchdog")
 
@@ -47,6 +51,10 @@ class Child:
             told = "\n".join(lines)
             message = f"headgate {self._arguments[0]} ended with code {code}: {told}"
             raise ChildError(message)
+
+    def _doomed(self) -> tuple[str, str]:
+        """Return the process and the directory that must not outlive the demo."""
+        return str(self.pid), str(self._log_path.parent)
 
     def stop(self) -> None:
         """End it: politely, so that it saves and leaves its group, then not."""
@@ -74,7 +82,7 @@ class Child:
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )
         self._watchdog = subprocess.Popen(  # noqa: S603 - ours
-            ["/bin/sh", "-c", _WATCHDOG, "headgate-watchdog", str(self._process.pid)],
+            ["/bin/sh", "-c", _WATCHDOG, "headgate-watchdog", *self._doomed()],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -11,7 +11,7 @@ from streams.progress import Plain
 from streams.register import load_register
 from streams.replay_run import Reading, ReplayRun
 from streams.report.page import render
-from streams.report.record import Report, saved
+from streams.report.record import Flagged, Report, saved
 from streams.report.wording import percent, plural, span
 from streams.sinks import alerts
 from streams.topics import ACCESS_EVENTS
@@ -54,38 +54,60 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
 def tell(
     report: Report, found: dict[str, bytes], played: Played, script: Script, *, screen: Screen
 ) -> None:
-    """Say what was shown: each theft, the honest who were flagged, and live against replay."""
-    truths = script.truths()
+    """Say what was shown: each theft, the honest who were alerted, and live against replay."""
     flagged = {each.institution: each for each in report.flagged}
     screen.say("")
-    for institution, truth in truths.items():
-        if institution not in flagged:
-            screen.say(f"MISSED   {truth.scenario} by {institution}", style="bold red")
-            continue
-        told = [
-            alert.at_ms for alert in flagged[institution].alerts if alert.at_ms >= truth.started_ms
-        ]
-        kept = saved(flagged[institution])
-        if not told or kept is None:
-            screen.say(f"MISSED   {truth.scenario} by {institution}", style="bold red")
-            continue
-        screen.say(
-            f"caught   {truth.scenario} by {institution}, {span(told[0] - truth.started_ms)} after "
-            f"it began; {percent(kept.ratio)} of its haul was not yet taken",
-            style="bold green",
-        )
-    honest = sorted(set(flagged) - set(truths))
-    screen.say(
-        f"honest   {plural(len(honest), 'institution')} of "
-        f"{report.institutions_count - len(truths)} flagged at some time in "
-        f"{span(report.last_ms - report.first_ms)}: {', '.join(honest) or 'none'}"
-    )
+    for institution in script.truths():
+        _tell_theft(flagged.get(institution), script, institution, screen=screen)
+    _tell_honest(report, script, screen=screen)
     same = found == played.alerts
     verdict = "the same bytes" if same else "NOT the same bytes"
     screen.say(
         f"replay   of the topic gives {plural(len(found), 'alert statement')}, the worker gave "
         f"{len(played.alerts):,}: {verdict}",
         style="" if same else "bold red",
+    )
+
+
+def _tell_theft(
+    flagged: Flagged | None, script: Script, institution: str, *, screen: Screen
+) -> None:
+    truth = script.truths()[institution]
+    told = (
+        [alert.at_ms for alert in flagged.alerts if alert.at_ms >= truth.started_ms]
+        if flagged
+        else []
+    )
+    kept = saved(flagged) if flagged else None
+    if not told or kept is None:
+        screen.say(f"MISSED   {truth.scenario} by {institution}", style="bold red")
+        return
+    screen.say(
+        f"caught   {truth.scenario} by {institution}, {span(told[0] - truth.started_ms)} after "
+        f"it began; {percent(kept.ratio)} of its haul was not yet taken",
+        style="bold green",
+    )
+
+
+def _tell_honest(report: Report, script: Script, *, screen: Screen) -> None:
+    """Say who was alerted without being a thief, and what they were doing."""
+    thieves = script.truths()
+    live: dict[str, str] = {}
+    before: set[str] = set()
+    for flagged in report.flagged:
+        for alert in flagged.alerts:
+            if flagged.institution in thieves or alert.change == "close":
+                continue
+            if alert.at_ms < script.live_from_ms:
+                before.add(flagged.institution)
+            else:
+                kind = script.true_kind(flagged.institution, alert.at_ms)
+                live.setdefault(flagged.institution, kind)
+    named = ", ".join(f"{institution} ({kind})" for institution, kind in live.items())
+    screen.say(
+        f"honest   {len(live)} of {report.institutions_count - len(thieves)} were alerted in these "
+        f"days{': ' if named else ''}{named}; {len(before)} in the history, most before anything "
+        "was learnt of them"
     )
 
 

@@ -57,13 +57,19 @@ class _Asked(Struct, frozen=True):
 
 
 class Listener:
-    """Hears alerts and suspensions and says each in one line; a repeat is heard once."""
+    """Hears alerts and suspensions and says each in one line; a repeat is heard once.
 
-    __slots__ = ("_say", "_topic_prefix", "alerts", "severities", "suspended")
+    Of incidents before `live_from_ms` only the beginning is said: two months pass in seconds.
+    """
 
-    def __init__(self, topic_prefix: str, *, say: Callable[[Line], None]) -> None:
+    __slots__ = ("_live_from_ms", "_say", "_topic_prefix", "alerts", "severities", "suspended")
+
+    def __init__(
+        self, topic_prefix: str, *, say: Callable[[Line], None], live_from_ms: int = 0
+    ) -> None:
         """Have heard nothing."""
         self._topic_prefix = topic_prefix
+        self._live_from_ms = live_from_ms
         self._say = say
         self.alerts: dict[str, bytes] = {}
         self.severities: dict[str, str] = {}
@@ -104,10 +110,13 @@ class Listener:
             self.severities.pop(institution, None)
         else:
             self.severities[institution] = severity
+        past = finding.time < self._live_from_ms
+        if past and finding.activity_name != "Create":
+            return
         word = "closed" if closed else severity
         update = "update: " if finding.activity_name == "Update" else ""
         text = f"{moment(finding.time)}  {word:<{_WORD_WIDTH}}  {update}{finding.message}"
-        self._say(Line(text=text, style="dim" if closed else STYLES[severity]))
+        self._say(Line(text=text, style="dim" if closed or past else STYLES[severity]))
 
     def hear_suspension(self, value: bytes) -> None:
         """Say a suspension."""
@@ -121,4 +130,5 @@ class Listener:
             f"{moment(what.at_ms)}  {word:<{_WORD_WIDTH}}  {would} {what.scope} {what.subject} "
             f"of {what.institution} until {moment(what.expires_ms)}"
         )
-        self._say(Line(text=text, style="magenta"))
+        past = what.at_ms < self._live_from_ms
+        self._say(Line(text=text, style="dim" if past else "magenta"))

@@ -121,6 +121,7 @@ class _Performance:
         self._listener = Listener(
             stage.settings.kafka.topic_prefix,
             say=lambda line: screen.say(line.text, style=line.style),
+            live_from_ms=script.live_from_ms,
         )
         self._numbers = Numbers(judged_count=0, rejected_count=0, lag_records=0, coverage={})
         self._rate = 0.0

@@ -10,6 +10,7 @@ import click
 from msgspec import Struct
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -144,7 +145,8 @@ def drawn(view: View) -> RenderableType:
     return Group(
         Text(""),
         Text(_figures(view), style="bold"),
-        ProgressBar(total=1.0, completed=view.done_ratio),
+        # A bar ends without a line end of its own.
+        Padding(ProgressBar(total=1.0, completed=view.done_ratio), (0, 0, 1, 0)),
         _institutions(view.rows),
         Text(f"metrics: {view.metrics_address}", style="dim"),
     )

@@ -94,12 +94,14 @@ def left_over(mark: str) -> list[str]:
 def demo(report: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Start a short demo and yield it with the mark that all its processes carry."""
     mark = uuid.uuid4().hex
+    (report.parent / "tmp").mkdir()
     process = subprocess.Popen(
         [*HEADGATE, "demo", *SHORT, "--report", report],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | {MARK: mark, "PYTHONUNBUFFERED": "1"},
+        env=os.environ
+        | {MARK: mark, "PYTHONUNBUFFERED": "1", "TMPDIR": str(report.parent / "tmp")},
     )
     try:
         yield process, mark
@@ -228,6 +230,7 @@ def test_the_demo_ends_by_itself_and_leaves_only_its_report(tmp_path: Path) -> N
         out, _ = process.communicate(timeout=120)
         assert process.returncode == 0, out
         assert left_over(mark) == []
+        assert list((tmp_path / "tmp").iterdir()) == []
     assert "new participants in" in out
     assert "Prometheus: http://127.0.0.1:" in out
     assert "the same bytes" in out
@@ -248,6 +251,7 @@ def test_an_interrupted_demo_leaves_no_process(number: signal.Signals, tmp_path:
         out, _ = process.communicate(timeout=40)
         assert process.returncode == 130, out
         assert left_over(mark) == []
+        assert list((tmp_path / "tmp").iterdir()) == []
     assert "Traceback" not in out
 
 
@@ -259,7 +263,9 @@ def test_a_killed_demo_takes_its_processes_with_it(tmp_path: Path) -> None:
         read_until(process, "a worker is ready")
         process.kill()
         process.wait()
+        home = tmp_path / "tmp"
         deadline = time.monotonic() + 20
-        while left_over(mark) and time.monotonic() < deadline:
+        while (left_over(mark) or any(home.iterdir())) and time.monotonic() < deadline:
             time.sleep(0.1)
         assert left_over(mark) == []
+        assert list(home.iterdir()) == []
