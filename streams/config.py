@@ -20,7 +20,7 @@ from streams.adapters.config import MappingConfig
 from streams.adapters.mapping import Mapping
 from streams.checkpoint import CheckpointConfig
 from streams.codec import DecodeConfig, DecodeLimits, decode_limits
-from streams.config_errors import config_error
+from streams.config_errors import config_error, refuse_infinite
 from streams.metrics_server import MetricsConfig
 
 BOOTSTRAP_VARIABLE: Final = "HEADGATE_KAFKA_BOOTSTRAP"
@@ -157,6 +157,7 @@ def parse_config(text: str, *, name: str) -> ConfigFile:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(name, f"expected TOML: {error}") from error
+    refuse_infinite(document)
     try:
         return msgspec.convert(document, ConfigFile)
     except msgspec.ValidationError as error:

@@ -1,6 +1,7 @@
 """A validator's sentence -> an error that names the key, what was expected and what was found."""
 
 import difflib
+import math
 import re
 from typing import Final, Literal, get_args, get_origin
 
@@ -43,6 +44,18 @@ def config_error(sentence: str, document: dict[str, object], kind: type[Struct])
     if ", got " not in problem:
         problem += _got(document, path)
     return ConfigError(path, _plain(problem))
+
+
+def refuse_infinite(value: object, path: str = "") -> None:
+    """Raise `ConfigError` at the first inf or nan: TOML can write them, no setting means them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(path, f"expected a finite number, got {value}")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            refuse_infinite(inner, _joined(path, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            refuse_infinite(inner, f"{path}[{place}]")
 
 
 def struct_in(annotation: object) -> type[Struct] | None:

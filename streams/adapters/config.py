@@ -70,7 +70,9 @@ class MappingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         tuple[Annotated[str, Meta(max_length=COLUMN_NAME_MAX)], ...],
         Meta(max_length=1_024, description="csv: all columns, in order; a header must equal it"),
     ] = ()
-    delimiter: Annotated[str, Meta(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[
+        str, Meta(pattern=r'^[^"\r\n]$', description="csv: one character between cells")
+    ] = ","
     time_format: Annotated[
         str, Meta(min_length=1, description="iso, seconds, milliseconds, or as in strptime")
     ] = "iso"

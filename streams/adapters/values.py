@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Final, Literal
 
+from detectors.errors import ConfigError
 from streams.adapters.cells import Cell
 from streams.rejects import Rejected, RejectReason, rejected
 
@@ -96,11 +97,7 @@ def _instant_reader(
         return int
     if time_format == "seconds":
         return lambda written: round(float(written) * 1_000)
-    parse: Callable[[str], datetime]
-    if time_format == "iso":
-        parse = datetime.fromisoformat
-    else:
-        parse = lambda written: datetime.strptime(written, time_format)  # noqa: E731, DTZ007 - below.
+    parse = datetime.fromisoformat if time_format == "iso" else _pattern_reader(time_format)
 
     def read(written: str) -> int:
         at = parse(written)
@@ -111,6 +108,17 @@ def _instant_reader(
         return (at - _EPOCH) // _MILLISECOND
 
     return read
+
+
+def _pattern_reader(time_format: str) -> Callable[[str], datetime]:
+    try:
+        datetime.strptime("", time_format)  # noqa: DTZ007 - only its pattern is looked at.
+    except ValueError as error:
+        # That nothing does not match is as it should be; that the pattern is none is not.
+        if "does not match" not in str(error):
+            problem = f"expected iso, seconds, milliseconds or a pattern: {error}"
+            raise ConfigError(path="mapping.time_format", problem=problem) from error
+    return lambda written: datetime.strptime(written, time_format)  # noqa: DTZ007 - see `read`.
 
 
 def names_reader(separator: str | None) -> Callable[[Cell], list[str]]:
