@@ -4,7 +4,7 @@
 rarely. A part's bytes are a function of its name, so a part once written is never rewritten.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
@@ -76,24 +76,23 @@ def dump(profile: Profile, *, known: frozenset[str] = frozenset()) -> Snapshot:
         held_participants=ledger.held_participants,
         exempted=ledger.exempted,
     )
-    parts = {}
-    for kind, holdings in ((_DATASET, ledger.holdings), (_PROJECT, ledger.projects)):
-        for name, holding in holdings.items():
-            part = part_name(kind, name, holding.base_version)
-            if holding.base_version and part not in known:
-                parts[part] = holding.base.serialize()
+    parts = {
+        part: holding.base.serialize() for part, holding in _bases(profile) if part not in known
+    }
     return Snapshot(main=_ENCODER.encode(saved), parts=parts)
 
 
-def part_names(main: bytes) -> frozenset[str]:
-    """Return the parts that `main` needs."""
-    saved = _decoded(main)
-    return frozenset(
-        part_name(kind, name, holding.base_version)
-        for kind, holdings in ((_DATASET, saved.holdings), (_PROJECT, saved.projects))
-        for name, holding in holdings.items()
-        if holding.base_version
-    )
+def part_names(profile: Profile) -> frozenset[str]:
+    """Return the parts that the profile's `main` needs."""
+    return frozenset(part for part, _ in _bases(profile))
+
+
+def _bases(profile: Profile) -> Iterator[tuple[str, Holding]]:
+    ledger = profile.ledger.state
+    for kind, holdings in ((_DATASET, ledger.holdings), (_PROJECT, ledger.projects)):
+        for name, holding in holdings.items():
+            if holding.base_version:
+                yield part_name(kind, name, holding.base_version), holding
 
 
 def _saved(holdings: Mapping[str, Holding]) -> dict[str, _SavedHolding]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from detectors.config import CoreConfig
 from detectors.pipeline import Profile, open_profile
 from detectors.register import Register
-from detectors.snapshot import dump, load, part_name
+from detectors.snapshot import dump, load, part_names
 from streams.protocol import Dump
 
 
@@ -27,13 +27,7 @@ class ProfileCore:
     def dump(self, profile: Profile, *, known: frozenset[str]) -> Dump:
         """Return the profile's bytes without the parts in `known`."""
         snapshot = dump(profile, known=known)
-        holdings = profile.ledger.state.holdings
-        names = frozenset(
-            part_name(dataset, holding.base_version)
-            for dataset, holding in holdings.items()
-            if holding.base_version
-        )
-        return Dump(main=snapshot.main, names=names, new_parts=snapshot.parts)
+        return Dump(main=snapshot.main, names=part_names(profile), new_parts=snapshot.parts)
 
     def load(self, main: bytes, parts: Mapping[str, bytes], *, institution: str) -> Profile:
         """Return the profile that was dumped, under today's register entry."""
