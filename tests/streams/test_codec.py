@@ -3,6 +3,7 @@
 import base64
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -345,3 +346,11 @@ def test_an_event_comes_back_from_its_own_bytes() -> None:
         query_hash="q",
     )
     assert decode(encode(event), limits=LIMITS) == event
+
+
+def test_the_documented_event_is_a_good_one_and_every_key_is_documented() -> None:
+    """As producers copy it from docs/event.md."""
+    page = (Path(__file__).parents[2] / "docs/event.md").read_text()
+    example = page.partition("```json")[2].partition("```")[0]
+    assert isinstance(decode(example.strip().encode(), limits=LIMITS), AccessEvent)
+    assert [key for key in AccessEvent.__struct_fields__ if f"`{key}`" not in page] == []

@@ -1,0 +1,192 @@
+"""Metrics: one table, bounded labels, every series there from the start."""
+
+import http.client
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, generate_latest
+
+from detectors.errors import ConfigError
+from detectors.registry import DETECTORS
+from detectors.verdict import Alert, Coverage, Level, Reason, ReasonDetail
+from streams.alert_days import AlertDays
+from streams.metrics import SPECS, Metrics, Spec
+from streams.metrics_server import serve
+from streams.rejects import RejectReason
+
+DAY_MS = 86_400_000
+
+
+def fresh(*, institutions_labelled_max: int = 3) -> tuple[CollectorRegistry, Metrics]:
+    """Return a registry and the metrics on it."""
+    registry = CollectorRegistry()
+    return registry, Metrics(registry, institutions_labelled_max=institutions_labelled_max)
+
+
+def alert(*, institution: str = "northgate", ratio: float = 0.2, at_ms: int = 0) -> Alert:
+    """Return an alert."""
+    return Alert(
+        alert_id="a",
+        change="create",
+        revision=1,
+        institution=institution,
+        at_ms=at_ms,
+        started_ms=0,
+        level=Level.ALERT,
+        severity="high",
+        confidence=0.9,
+        p_value=0.001,
+        sentence="s",
+        reasons=(
+            ReasonDetail(
+                detector="excess",
+                reason=Reason.EXCESS,
+                feature="new_participants",
+                window_seconds=3_600,
+                observed=9.0,
+                expected=1.0,
+                p_value=0.001,
+                share=1.0,
+            ),
+        ),
+        coverage=(
+            Coverage(
+                dataset="d",
+                before_ratio=0.0,
+                after_ratio=ratio,
+                held_participants=9,
+                kind="exact",
+            ),
+        ),
+        taken_participants=9,
+        top_user=None,
+        top_user_share=0.0,
+        top_project=None,
+        sample_event_ids=(),
+        trigger_event_id="e",
+        config_hash="c",
+        reference_version="r",
+    )
+
+
+def test_the_table_is_what_is_served() -> None:
+    """No metric beside it, none missing."""
+    registry, _ = fresh()
+    served = {
+        family.name + ("_total" if family.type == "counter" else ""): family.type
+        for family in registry.collect()
+    }
+    assert served == {spec.name: spec.kind for spec in SPECS}
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
+def test_every_name_says_its_unit(spec: Spec) -> None:
+    """Base units last, counters end in total, buckets ascend."""
+    assert spec.name.startswith("headgate_")
+    assert spec.name.endswith("_total") == (spec.kind == "counter")
+    assert bool(spec.buckets) == (spec.kind == "histogram")
+    assert all(low < high for low, high in pairwise(spec.buckets))
+    assert spec.meaning.endswith(".")
+
+
+def test_what_can_be_counted_is_there_from_the_start() -> None:
+    """A series that is absent is a fault, never a zero."""
+    registry, _ = fresh()
+    for reason in RejectReason:
+        labels = {"reason": reason.value}
+        assert registry.get_sample_value("headgate_events_rejected_total", labels) == 0.0
+    for detector in DETECTORS:
+        labels = {"detector": detector, "severity": "critical", "change": "create"}
+        assert registry.get_sample_value("headgate_alerts_total", labels) == 0.0
+    assert registry.get_sample_value("headgate_suspensions_total", {"mode": "dry_run"}) == 0.0
+
+
+@given(names=st.lists(st.text(max_size=20), max_size=30))
+def test_the_number_of_institution_labels_is_bounded(names: list[str]) -> None:
+    """However many come, and whatever they are called; the endpoint stays readable."""
+    registry, metrics = fresh(institutions_labelled_max=3)
+    for name in names:
+        metrics.covered(name, ratio=0.5)
+    labels = {
+        sample.labels["institution"]
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "headgate_coverage_ratio"
+    }
+    assert len(labels) <= 4
+    assert generate_latest(registry).decode().startswith("# HELP")
+
+
+def test_those_without_a_label_share_one_that_shows_the_largest() -> None:
+    """A small one must not hide a large one."""
+    registry, metrics = fresh(institutions_labelled_max=1)
+    for name, ratio in (("a", 0.1), ("b", 0.7), ("c", 0.3)):
+        metrics.covered(name, ratio=ratio)
+    value = registry.get_sample_value("headgate_coverage_ratio", {"institution": "other"})
+    assert value == 0.7
+
+
+def test_an_alert_is_counted_by_its_first_reason() -> None:
+    """With severity and change, and what its institution now holds."""
+    registry, metrics = fresh()
+    metrics.alerted(alert())
+    labels = {"detector": "excess", "severity": "high", "change": "create"}
+    assert registry.get_sample_value("headgate_alerts_total", labels) == 1.0
+    held = registry.get_sample_value("headgate_coverage_ratio", {"institution": "northgate"})
+    assert held == 0.2
+
+
+def test_the_realised_rate_stands_beside_the_budget() -> None:
+    """In the same unit: alert-days per week per 100 institutions."""
+    registry, metrics = fresh()
+    metrics.configured(config_hash="c0ffee", budget=5.0)
+    metrics.watched(institutions_count=50, at_ms=0)
+    for day in (1, 1, 2, 6):
+        metrics.alerted(alert(at_ms=day * DAY_MS))
+    metrics.watched(institutions_count=50, at_ms=6 * DAY_MS)
+    assert registry.get_sample_value("headgate_alert_days_budget") == 5.0
+    assert registry.get_sample_value("headgate_alert_days_realised") == 6.0
+    assert registry.get_sample_value("headgate_config_info", {"hash": "c0ffee"}) == 1.0
+
+
+@given(days=st.lists(st.integers(min_value=0, max_value=60), max_size=40))
+def test_only_the_last_four_weeks_are_realised(days: list[int]) -> None:
+    """As a plain count over the same days says."""
+    tracker = AlertDays()
+    tracker.rate(1, at_ms=0)
+    for day in days:
+        tracker.note("northgate", at_ms=day * DAY_MS)
+    recent = {day for day in days if day >= 33}
+    assert tracker.rate(100, at_ms=60 * DAY_MS) == pytest.approx(len(recent) / 4)
+
+
+def test_the_endpoint_serves_what_is_registered_on_loopback() -> None:
+    """On a free port where none is named, and not any longer once it is closed."""
+    registry, metrics = fresh()
+    metrics.events.inc(3)
+    server = serve(registry, address="127.0.0.1", port=0)
+    try:
+        connection = http.client.HTTPConnection(server.address, timeout=10)
+        connection.request("GET", "/metrics")
+        page = connection.getresponse().read().decode()
+        connection.close()
+    finally:
+        server.close()
+    assert "headgate_events_judged_total 3.0" in page
+    closed = http.client.HTTPConnection(server.address, timeout=1)
+    with pytest.raises(ConnectionRefusedError):
+        closed.request("GET", "/metrics")
+
+
+def test_a_taken_port_is_refused_by_the_keys_path() -> None:
+    """So that an operator knows what to change."""
+    registry, _ = fresh()
+    server = serve(registry, address="127.0.0.1", port=0)
+    port = int(server.address.rpartition(":")[2])
+    try:
+        with pytest.raises(ConfigError, match=r"metrics\.port: expected a free port"):
+            serve(registry, address="127.0.0.1", port=port)
+    finally:
+        server.close()
