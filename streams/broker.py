@@ -144,8 +144,10 @@ class LocalBroker:
         self.start()
 
     def pause(self) -> None:
-        """Freeze the broker: connections stay open and nothing answers."""
-        self._running().send_signal(signal.SIGSTOP)
+        """Freeze the broker and return once it is: connections stay open, nothing answers."""
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
 
     def resume(self) -> None:
         """Go on after `pause`."""
