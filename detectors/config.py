@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from detectors.calibration.budget import BudgetConfig
+from detectors.collusion import CollusionConfig
 from detectors.features.baseline import BaselineConfig
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
@@ -43,6 +44,7 @@ class DetectorsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     coverage: CoverageConfig = field(default_factory=CoverageConfig)
     scope: ScopeConfig = field(default_factory=ScopeConfig)
     canary: CanaryConfig = field(default_factory=CanaryConfig)
+    collusion: CollusionConfig = field(default_factory=CollusionConfig)
 
 
 class CoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

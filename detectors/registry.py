@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detectors.collusion import CollusionConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.coverage import CoverageConfig
 from detectors.models.excess import ExcessConfig
@@ -33,4 +34,5 @@ DETECTORS: Final[dict[str, Entry]] = {
     "coverage": Entry(config=CoverageConfig, channels=(), card="docs/detectors/coverage.md"),
     "scope": Entry(config=ScopeConfig, channels=(), card="docs/detectors/scope.md"),
     "canary": Entry(config=CanaryConfig, channels=(), card="docs/detectors/canary.md"),
+    "collusion": Entry(config=CollusionConfig, channels=(), card="docs/detectors/collusion.md"),
 }

@@ -8,12 +8,13 @@ is built here as event time passes, by the same builder.
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from detectors.config import CoreConfig
+from detectors.collusion import CollusionJudge
+from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
-from detectors.verdict import DailySummary, Effect
+from detectors.verdict import DailySummary, Effect, NewHoldings
 from streams.report.recorder import SAMPLE_STEP_MS, Recorder
 
 _DAY_MS: Final = 86_400_000
@@ -35,6 +36,7 @@ class Replay:
     __slots__ = (
         "_ahead",
         "_builder",
+        "_collusion",
         "_day",
         "_entries",
         "_fresh",
@@ -64,6 +66,16 @@ class Replay:
         self.last_ms = 0
         self._entries = {entry.id: entry for entry in register.institutions}
         built = references == "built"
+        shared = built and config.detectors.collusion.mode == "on"
+        self._collusion = (
+            CollusionJudge(
+                config.detectors.collusion,
+                cohort_size=config.cohort.size,
+                config_hash=config_hash(config),
+            )
+            if shared
+            else None
+        )
         self._builder = ReferenceBuilder(config.reference) if built else None
         self._reference = prior_reference(config.reference)
         self._day = -1
@@ -113,6 +125,10 @@ class Replay:
             if isinstance(effect, DailySummary):
                 if self._builder is not None:
                     self._builder.add(effect)
+                continue
+            if isinstance(effect, NewHoldings):
+                if self._collusion is not None:
+                    yield from self._settled(profile, self._collusion.add(effect), at_ms=at_ms)
                 continue
             if self._recorder is not None:
                 self._recorder.sample(profile, at_ms=at_ms)

@@ -1,0 +1,271 @@
+"""Second stage: new holdings of all institutions -> who shares one theft among them.
+
+Catches institutions that each take a part of one list: their new participants fit together
+without overlap, far better than independent work ever does, or lie side by side in the ids.
+Misses colluders who each take a random part with overlaps, or who are months apart.
+
+Source: the measure is ours. Two institutions that take m and n participants of a cohort of N
+independently share about mn/N of them, Poisson; sharing none where dozens are expected is as
+improbable as exp(-mn/N). Work comes in runs of neighbouring ids, so runs are counted, not
+people: a and b runs of mean lengths s and t meet about ab(s+t-1)/N times.
+"""
+
+from hashlib import blake2b
+from itertools import combinations
+from math import exp, lgamma, log
+from typing import Annotated, Final
+
+import numpy as np
+from msgspec import Meta, Struct
+from pyroaring import BitMap64
+
+from detectors.detector import Mode
+from detectors.features.windows import DAY_MS
+from detectors.policy.incident import severity_of
+from detectors.verdict import Alert, Level, NewHoldings, RaiseAlert, Reason, ReasonDetail
+
+_ID_TYPE: Final = np.uint64
+# More terms of the Poisson sum change nothing that a threshold of 1e-6 could see.
+_MEETINGS_MAX: Final = 400
+
+
+class CollusionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may tune."""
+
+    mode: Mode = "on"
+    window_days: Annotated[int, Meta(ge=1, le=90, description="days whose new people count")] = 14
+    floor_cohort_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="share of the cohort below which nobody is looked at")
+    ] = 0.004
+    members_min: Annotated[int, Meta(ge=2, le=50, description="institutions that share")] = 3
+    pair_p_value_max: Annotated[
+        float, Meta(gt=0, lt=1, description="chance of so little overlap between two of them")
+    ] = 1e-4
+    group_p_value_max: Annotated[
+        float, Meta(gt=0, lt=1, description="chance of it among all of them")
+    ] = 1e-12
+
+
+class Ring(Struct, frozen=True, kw_only=True):
+    """Institutions whose new participants fit together."""
+
+    day: int
+    at_ms: int
+    institutions: tuple[str, ...]
+    p_value: float
+    union_participants: int
+    shared_participants: int
+    expected_shared: float
+    taken_participants: tuple[int, ...]
+
+
+class _Recent(Struct, frozen=True, kw_only=True):
+    """What one institution took within the window."""
+
+    institution: str
+    participants: BitMap64
+    count: int
+    runs_count: int
+
+    @property
+    def run_length(self) -> float:
+        return self.count / self.runs_count
+
+
+class CollusionJudge:
+    """Looks for rings among the new holdings of all institutions.
+
+    >>> judge = CollusionJudge(CollusionConfig(), cohort_size=100_000, config_hash="")
+    >>> found = ()
+    >>> for number in range(3):
+    ...     part = BitMap64(range(number, 30_000, 3))
+    ...     found = judge.add(
+    ...         NewHoldings(
+    ...             institution=f"i{number}", day=1, at_ms=86_400_000, participants=part.serialize()
+    ...         )
+    ...     )
+    >>> [effect.alert.institution for effect in found]
+    ['i0', 'i1', 'i2']
+    """
+
+    __slots__ = ("_days", "_named", "cohort_size", "config", "config_hash")
+
+    def __init__(self, config: CollusionConfig, *, cohort_size: int, config_hash: str) -> None:
+        """Start with nobody."""
+        self.config = config
+        self.config_hash = config_hash
+        self.cohort_size = cohort_size
+        self._days: dict[str, dict[int, BitMap64]] = {}
+        self._named: dict[str, int] = {}
+
+    def add(self, holdings: NewHoldings) -> tuple[RaiseAlert, ...]:
+        """Fold one institution's day; raise the ring it now belongs to, once a window."""
+        name, day = holdings.institution, holdings.day
+        days = self._days.setdefault(name, {})
+        days[day] = BitMap64.deserialize(holdings.participants)
+        first = day - self.config.window_days + 1
+        mine = self._recent(name, first=first)
+        if mine is None or self._named.get(name, first - 1) >= first:
+            return ()
+        ring = self._ring_of(mine, first=first, holdings=holdings)
+        if ring is None:
+            return ()
+        for member in ring.institutions:
+            self._named[member] = day
+        return alerts_of(
+            ring,
+            cohort_size=self.cohort_size,
+            config_hash=self.config_hash,
+            window_days=self.config.window_days,
+        )
+
+    def _recent(self, name: str, *, first: int) -> _Recent | None:
+        days = self._days[name]
+        for old in [day for day in days if day < first]:
+            del days[old]
+        participants = BitMap64()
+        for part in days.values():
+            participants |= part
+        count = len(participants)
+        if count < self.config.floor_cohort_ratio * self.cohort_size:
+            return None
+        return _Recent(
+            institution=name,
+            participants=participants,
+            count=count,
+            runs_count=runs_count(participants),
+        )
+
+    def _ring_of(self, mine: _Recent, *, first: int, holdings: NewHoldings) -> Ring | None:
+        """Grow a ring around `mine`: each member must hardly overlap with every other."""
+        recents = (self._recent(name, first=first) for name in sorted(self._days))
+        others = [recent for recent in recents if recent and recent.institution != mine.institution]
+        limit = log(self.config.pair_p_value_max)
+        apart = [
+            (evidence, other)
+            for other in others
+            if (evidence := log_p_of_overlap(mine, other, cohort_size=self.cohort_size)) <= limit
+        ]
+        members = [mine]
+        for _, other in sorted(apart, key=lambda pair: (pair[0], pair[1].institution)):
+            fits = (
+                log_p_of_overlap(member, other, cohort_size=self.cohort_size) <= limit
+                for member in members
+            )
+            if all(fits):
+                members.append(other)
+        if len(members) < self.config.members_min:
+            return None
+        return self._ring(members, holdings)
+
+    def _ring(self, members: list[_Recent], holdings: NewHoldings) -> Ring | None:
+        pairs = list(combinations(members, 2))
+        log_p = sum(
+            log_p_of_overlap(one, other, cohort_size=self.cohort_size) for one, other in pairs
+        )
+        if log_p > log(self.config.group_p_value_max):
+            return None
+        union = BitMap64()
+        for member in members:
+            union |= member.participants
+        members = sorted(members, key=lambda member: member.institution)
+        taken = tuple(member.count for member in members)
+        return Ring(
+            day=holdings.day,
+            at_ms=holdings.at_ms,
+            institutions=tuple(member.institution for member in members),
+            p_value=max(1e-12, exp(max(-700.0, log_p))),
+            union_participants=len(union),
+            shared_participants=sum(taken) - len(union),
+            expected_shared=sum(a.count * b.count / self.cohort_size for a, b in pairs),
+            taken_participants=taken,
+        )
+
+
+def runs_count(participants: BitMap64) -> int:
+    """Return the number of runs of neighbouring ids.
+
+    >>> runs_count(BitMap64([1, 2, 3, 7, 9, 10]))
+    3
+    """
+    ids = np.frombuffer(participants.to_array(), dtype=_ID_TYPE)
+    return int(np.count_nonzero(np.diff(ids) != 1)) + 1 if len(ids) else 0
+
+
+def log_p_of_overlap(one: _Recent, other: _Recent, *, cohort_size: int) -> float:
+    """Return the log of the chance that two independent works overlap as little as these do."""
+    reach = one.run_length + other.run_length - 1.0
+    expected = one.runs_count * other.runs_count * reach / cohort_size
+    shared = one.participants.intersection_cardinality(other.participants)
+    # A meeting of two runs shares about half the shorter one, and at least one participant.
+    per_meeting = max(1.0, min(one.run_length, other.run_length) / 2.0)
+    meetings = int(shared / per_meeting + 0.5)
+    if meetings >= expected or meetings > _MEETINGS_MAX:
+        return 0.0
+    return log_poisson_cdf(meetings, mean=expected)
+
+
+def log_poisson_cdf(count: int, *, mean: float) -> float:
+    """Return log P(X <= count) of a Poisson variable.
+
+    >>> round(log_poisson_cdf(0, mean=30.0), 6)
+    -30.0
+    """
+    terms = [number * log(mean) - mean - lgamma(number + 1) for number in range(count + 1)]
+    largest = max(terms)
+    return min(0.0, largest + log(sum(exp(term - largest) for term in terms)))
+
+
+def alerts_of(
+    ring: Ring, *, cohort_size: int, config_hash: str, window_days: int
+) -> tuple[RaiseAlert, ...]:
+    """Return one alert for each member of the ring; all of them tell the same story."""
+    others = ", ".join(ring.institutions)
+    detail = ReasonDetail(
+        detector="collusion",
+        reason=Reason.COLLUSION,
+        feature="shared_participants",
+        window_seconds=window_days * DAY_MS // 1_000,
+        observed=float(ring.shared_participants),
+        expected=ring.expected_shared,
+        p_value=ring.p_value,
+        share=1.0,
+    )
+    sentence = (
+        f"{others} took {ring.union_participants:,} new participants between them in "
+        f"{window_days} days and share {ring.shared_participants:,} of these (expected "
+        f"{ring.expected_shared:,.0f} if they worked independently): parts of one list."
+    )
+    return tuple(
+        RaiseAlert(
+            alert=Alert(
+                alert_id=_alert_id(ring, institution),
+                change="create",
+                revision=1,
+                institution=institution,
+                at_ms=ring.at_ms,
+                started_ms=max(0, ring.at_ms - window_days * DAY_MS),
+                level=Level.ALERT,
+                severity=severity_of(ring.union_participants / cohort_size),
+                confidence=1.0 - ring.p_value,
+                p_value=ring.p_value,
+                sentence=sentence,
+                reasons=(detail,),
+                coverage=(),
+                taken_participants=taken,
+                top_user=None,
+                top_user_share=0.0,
+                top_project=None,
+                sample_event_ids=(),
+                trigger_event_id="",
+                config_hash=config_hash,
+                reference_version="",
+            )
+        )
+        for institution, taken in zip(ring.institutions, ring.taken_participants, strict=True)
+    )
+
+
+def _alert_id(ring: Ring, institution: str) -> str:
+    text = f"collusion\n{institution}\n{ring.day}\n{ring.institutions}"
+    return blake2b(text.encode(), digest_size=16).hexdigest()
