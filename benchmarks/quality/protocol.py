@@ -16,11 +16,11 @@ from benchmarks.quality.excess_rule import WINDOW_HOURS, Peers, peers_of, window
 from benchmarks.quality.headgate import Judged, alarms_of, core_config, judge_all, judge_some
 from benchmarks.quality.hourly import Hours, hours_of
 from benchmarks.quality.results import Trial, WorldResult
-from detectors.synthetic.config import DAY_MS, HOUR_MS, START_MS, WorldConfig
+from detectors.synthetic.config import DAY_MS, HOUR_MS, START_MS
 from detectors.synthetic.institutions import Institution
 from detectors.synthetic.labels import Labels, Theft
 from detectors.synthetic.requests import Floats
-from detectors.synthetic.scenarios import build_world, plant
+from detectors.synthetic.scenarios import plant
 from detectors.synthetic.world import World
 
 EXCESS = "reference excess rule"
@@ -34,7 +34,7 @@ SCALE_MIN = 0.1
 class Plan(Struct, frozen=True, kw_only=True):
     """What to run: worlds, thefts, Headgate's knobs, and the baselines with their budgets."""
 
-    world: Callable[[int], WorldConfig]
+    build: Callable[[int], World]
     scenarios: tuple[str, ...]
     trials: int
     knobs: tuple[float, ...]
@@ -51,7 +51,7 @@ class Calibration(Struct, frozen=True, kw_only=True):
 
 def calibration_peaks(plan: Plan, seed: int) -> tuple[dict[str, Floats], Floats, float]:
     """Return one seed's peaks by baseline, the excess rule's by window, and institution-weeks."""
-    world = build_world(plan.world(seed))
+    world = plan.build(seed)
     since_ms = since(world)
     everybody = [hours_of(world, each) for each in world.plans]
     peaks = {
@@ -97,7 +97,7 @@ def calibrate(plan: Plan, found: list[tuple[dict[str, Floats], Floats, float]]) 
 
 def run_seed(plan: Plan, calibration: Calibration, seed: int) -> WorldResult:
     """Return everything measured on one test seed."""
-    world = build_world(plan.world(seed))
+    world = plan.build(seed)
     detectors = _Detectors(plan, calibration, world)
     result = WorldResult(
         seed=seed, institution_weeks=institution_weeks(world), false_days={}, kinds={}, trials=[]

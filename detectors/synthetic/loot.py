@@ -17,6 +17,7 @@ from detectors.synthetic.requests import (
     drawn_bytes,
     hour_sampler,
     table_of,
+    usual_scale,
 )
 from detectors.synthetic.world import World
 
@@ -115,10 +116,16 @@ def requests_for(
         length=length[kept],
         action=DOWNLOAD if scene.rng.integers(2) else QUERY,
         rows=length[kept],
-        bytes=drawn_bytes(scene.rng, length[kept], sigma=1.0),
+        bytes=drawn_bytes(scene.rng, length[kept], sigma=1.0, scale=_scale(scene, member)),
     )
     gained = length[kept] / scene.config.cohort_participants
     return Loot(table=table, gained_ratio=gained, contiguous=source.contiguous)
+
+
+def _scale(scene: Scene, member: Institution) -> float:
+    """Return the institution's usual bytes: the thief reads the same records as the others."""
+    table = scene.world.table
+    return usual_scale(table[table["institution"] == member.index])
 
 
 def steady_times(scene: Scene, count: int, *, duration_ms: float) -> Ints:

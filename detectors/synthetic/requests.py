@@ -40,7 +40,8 @@ REQUEST: Final = np.dtype(
     ]
 )
 
-PARTICIPANT_BYTES: Final = 4_000
+# A request of one participant; larger ones grow with the square root, for much of it is shared.
+REQUEST_BYTES: Final = 40_000.0
 REQUEST_BYTES_MAX: Final = 10**13
 COLUMN_DEFAULTS: Final = {"theft": HONEST, "fields": -1}
 
@@ -62,11 +63,21 @@ def joined(tables: list[Table]) -> Table:
     return table[np.argsort(table["arrival_ms"], kind="stable")]
 
 
-def drawn_bytes(rng: np.random.Generator, length: Ints, *, sigma: float) -> Ints:
+def drawn_bytes(
+    rng: np.random.Generator, length: Ints, *, sigma: float, scale: float = REQUEST_BYTES
+) -> Ints:
     """Return bytes for requests of `length` participants: grows with them, tail as in real logs."""
-    size = PARTICIPANT_BYTES * np.sqrt(length + 1.0) * 10.0
+    size = scale * np.sqrt(length + 1.0)
     drawn = np.minimum(size * rng.lognormal(0.0, sigma, len(length)), REQUEST_BYTES_MAX)
     return np.asarray(drawn, np.int64)
+
+
+def usual_scale(table: Table) -> float:
+    """Return the scale of bytes that these requests have in the middle."""
+    kept = table[table["outcome"] == SUCCESS]
+    if not len(kept):
+        return REQUEST_BYTES
+    return float(np.median(kept["bytes"] / np.sqrt(kept["length"] + 1.0)))
 
 
 def pages(total: int, *, page: int) -> tuple[Ints, Ints]:
