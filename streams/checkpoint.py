@@ -66,6 +66,8 @@ class Checkpointer(Generic[ProfileT]):
         "_lease",
         "_lock",
         "_outbox",
+        "_rewrite_due",
+        "_rewritten_seconds",
         "_state",
     )
 
@@ -89,6 +91,8 @@ class Checkpointer(Generic[ProfileT]):
         self._lock = asyncio.Lock()
         self._due = asyncio.Event()
         self._judged_count = 0
+        self._rewrite_due = 0.0
+        self._rewritten_seconds = monotonic_seconds()
 
     def note(self, judged_count: int) -> None:
         """Count what was judged; enough of it makes the next checkpoint due early."""
@@ -116,7 +120,9 @@ class Checkpointer(Generic[ProfileT]):
             started_seconds = monotonic_seconds()
             self._lease.check()
             self._judged_count = 0
-            checkpoint = self._keeper.begin_checkpoint(rewrite_count=self._rewrite_count())
+            checkpoint = self._keeper.begin_checkpoint(
+                rewrite_count=self._rewrite_count(started_seconds)
+            )
             if not checkpoint:
                 return None
             committed = True
@@ -153,10 +159,17 @@ class Checkpointer(Generic[ProfileT]):
             async with asyncio.timeout(self._config.timeout_seconds):
                 await self._commit(checkpoint.commits)
 
-    def _rewrite_count(self) -> int:
-        rounds = self._config.rewrite_hours * _HOUR_SECONDS / self._config.interval_seconds
+    def _rewrite_count(self, now_seconds: float) -> int:
+        """Return how many states of each partition it is time to write again."""
         stores = [keeper.store for keeper in self._keeper.partitions.values()]
-        return math.ceil(max((len(store.mains) for store in stores), default=0) / rounds)
+        states_count = max((len(store.mains) for store in stores), default=0)
+        passed_seconds = now_seconds - self._rewritten_seconds
+        self._rewritten_seconds = now_seconds
+        period_seconds = self._config.rewrite_hours * _HOUR_SECONDS
+        self._rewrite_due += states_count * passed_seconds / period_seconds
+        whole = math.floor(self._rewrite_due)
+        self._rewrite_due -= whole
+        return whole
 
 
 def _done(checkpoint: Checkpoint, seconds: float, *, committed: bool) -> Done:

@@ -1,0 +1,310 @@
+import asyncio
+from collections.abc import Collection, Mapping
+
+import pytest
+
+from detectors.errors import StateError
+from streams.chain import Span
+from streams.checkpoint import CheckpointConfig, Checkpointer, CheckpointError, Done
+from streams.envelope import StateKeys
+from streams.keys import BARRIER_KEY, main_key, part_key
+from streams.lease import Lease, LeaseLostError
+from streams.outbox import Durable, Outbox, Outgoing
+from streams.protocol import Dump, Keeper, Write
+from streams.recovered import Saved
+from streams.state_topic import StateTopic
+from streams.steward import Steward
+
+TOPIC = "t.state"
+STATE = StateTopic(TOPIC, app="t-worker", keys=StateKeys("sixteen characters"))
+
+
+class Counting:
+    """A core whose profile is a list of one number, with one part from the second event on."""
+
+    def open(self, institution: str) -> list[int]:
+        """Return zero."""
+        del institution
+        return [0]
+
+    def dump(self, profile: list[int], *, known: frozenset[str]) -> Dump:
+        """Return the number, and a part named after it."""
+        parts = {f"part@{profile[0]}": b"large"} if profile[0] > 1 else {}
+        new = {name: raw for name, raw in parts.items() if name not in known}
+        return Dump(b"%d" % profile[0], frozenset(parts), new)
+
+    def load(self, main: bytes, parts: Mapping[str, bytes], *, institution: str) -> list[int]:
+        """Return the number."""
+        del parts, institution
+        return [int(main)]
+
+
+class Kafka(Outbox):
+    """An outbox that writes everything down at once, or fails when told to."""
+
+    def __init__(self, written: list[object]) -> None:
+        """Write into `written`."""
+        super().__init__(bootstrap="", timeout_seconds=1.0)
+        self.written = written
+        self.broken = False
+
+    async def start(self) -> None:
+        """Connect to nothing."""
+
+    async def stop(self) -> None:
+        """Disconnect from nothing."""
+
+    def post(self, record: Outgoing) -> Durable:
+        """Write the record's key down."""
+        durable: Durable = asyncio.get_running_loop().create_future()
+        if self.broken:
+            durable.set_exception(OSError("the broker is gone"))
+        else:
+            self.written.append((record.key, record.value is not None))
+            durable.set_result(None)
+        return durable
+
+
+class Group:
+    """A group that owns given partitions."""
+
+    def __init__(self, written: list[object], *, offsets: Mapping[int, int | None]) -> None:
+        """Own the partitions of `offsets`, committed as it says."""
+        self.written, self.offsets = written, offsets
+
+    def assigned(self) -> set[int]:
+        """Return the partitions."""
+        return set(self.offsets)
+
+    async def committed(self) -> Mapping[int, int | None]:
+        """Return what is committed."""
+        return self.offsets
+
+    async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """Return ten for each."""
+        return dict.fromkeys(partitions, 10)
+
+    async def commit(self, offsets: Mapping[int, int]) -> bool:
+        """Write the commit down."""
+        self.written.append(dict(offsets))
+        return True
+
+    def hold(self) -> None:
+        """Write it down."""
+        self.written.append("hold")
+
+
+class World:
+    """Everything around one keeper, and the list of what reached the broker, in order."""
+
+    def __init__(self, *, offsets: Mapping[int, int | None] | None = None) -> None:
+        """Connect the parts."""
+        self.written: list[object] = []
+        self.now = [0.0]
+        self.stopped: list[Exception] = []
+        self.done: list[Done] = []
+        self.keeper: Keeper[list[int]] = Keeper(Counting())
+        self.kafka = Kafka(self.written)
+        self.group = Group(self.written, offsets=offsets or {0: None})
+        lease = Lease(session_seconds=10.0, now=lambda: self.now[0])
+        self.checkpointer = Checkpointer(
+            self.keeper,
+            state=STATE,
+            outbox=self.kafka,
+            lease=lease,
+            commit=self.group.commit,
+            config=CheckpointConfig(events_max=3, interval_seconds=60.0),
+        )
+        self.steward = Steward(
+            self.keeper,
+            group=self.group,
+            checkpointer=self.checkpointer,
+            lease=lease,
+            outbox=self.kafka,
+            state=STATE,
+            on_done=self.done.append,
+            stop=self.stopped.append,
+        )
+
+    async def begin(self) -> None:
+        """Recover an empty state topic."""
+        await self.steward.recovery_complete()
+        self.written.clear()
+
+    def judge(self, offset: int, *, institution: str = "north") -> None:
+        """Judge one event, whose alert is on its way."""
+        keeper = self.keeper.partition(0)
+        keeper.admit(Span(offset, offset + 1))
+        profile = keeper.profile(institution, offset)
+        assert profile is not None
+        profile[0] += 1
+        keeper.applied(institution, offset)
+        keeper.advance(offset + 1)
+        self.keeper.sent(self.kafka.post(Outgoing(topic="alerts", key=b"alert", value=b"")))
+
+
+MAIN, BARRIER = (main_key("north"), True), (BARRIER_KEY, True)
+
+
+def test_a_checkpoint_writes_in_the_order_that_recovery_relies_on() -> None:
+    """Alert, part, main, barrier, commit; and the part of before goes last."""
+
+    async def scenario() -> list[object]:
+        world = World()
+        await world.begin()
+        for offset in (10, 11):
+            world.judge(offset)
+        await world.checkpointer.carry_out()
+        world.judge(12)
+        await world.checkpointer.carry_out()
+        return world.written
+
+    first, second = (part_key("north", f"part@{n}") for n in (2, 3))
+    alert = (b"alert", True)
+    assert asyncio.run(scenario()) == [
+        alert, alert, (first, True), MAIN, BARRIER, {0: 12},
+        alert, (second, True), MAIN, BARRIER, {0: 13}, (first, False),
+    ]  # fmt: skip
+
+
+def test_nothing_new_is_no_checkpoint() -> None:
+    """An idle worker writes nothing."""
+
+    async def scenario() -> Done | None:
+        world = World()
+        await world.begin()
+        return await world.checkpointer.carry_out()
+
+    assert asyncio.run(scenario()) is None
+
+
+def test_a_broker_that_does_not_answer_ends_the_worker_before_the_commit() -> None:
+    """What is not durable is not committed."""
+
+    async def scenario() -> World:
+        world = World()
+        await world.begin()
+        world.judge(10)
+        world.kafka.broken = True
+        await world.steward.save()
+        return world
+
+    world = asyncio.run(scenario())
+    assert [type(error) for error in world.stopped] == [CheckpointError]
+    assert {0: 11} not in world.written
+
+
+def test_a_rebalance_in_between_leaves_commit_and_tombstones_undone() -> None:
+    """Others own the partitions: what is written is harmless, the commit is not ours."""
+
+    async def scenario() -> World:
+        world = World()
+        await world.begin()
+        world.judge(10)
+        post = world.kafka.post
+
+        def post_and_lose(record: Outgoing) -> Durable:
+            world.steward.revoked()
+            return post(record)
+
+        world.kafka.post = post_and_lose  # type: ignore[method-assign]
+        await world.steward.save()
+        return world
+
+    world = asyncio.run(scenario())
+    assert world.written[-1] == MAIN
+    assert [done.committed for done in world.done] == [False]
+
+
+def test_a_worker_that_slept_writes_nothing() -> None:
+    """Half a session without a stamp, and somebody else may own the partitions."""
+
+    async def scenario() -> World:
+        world = World()
+        await world.begin()
+        world.judge(10)
+        world.written.clear()
+        world.now[0] = 5.1
+        await world.steward.save()
+        return world
+
+    world = asyncio.run(scenario())
+    assert [type(error) for error in world.stopped] == [LeaseLostError]
+    assert world.written == []
+
+
+def test_a_partition_never_judged_gets_a_barrier_and_then_a_commit() -> None:
+    """From then on a commit without a barrier means that the state topic was lost."""
+
+    async def scenario() -> list[object]:
+        world = World()
+        await world.steward.recovery_complete()
+        return world.written
+
+    assert asyncio.run(scenario()) == ["hold", BARRIER, {0: 10}]
+
+
+def test_a_commit_without_a_barrier_is_refused() -> None:
+    """A lost state topic is never taken as an empty one."""
+
+    async def scenario() -> list[Exception]:
+        world = World(offsets={0: 500})
+        await world.steward.recovery_complete()
+        return world.stopped
+
+    (error,) = asyncio.run(scenario())
+    assert isinstance(error, StateError)
+    assert "holds nothing of them" in str(error)
+
+
+def test_a_damaged_record_of_the_state_topic_ends_the_worker() -> None:
+    """Faust would log an error of ours in recovery and go on without the record."""
+    world = World()
+    world.steward.recovered(0, main_key("north"), b"not an envelope")
+    assert [type(error) for error in world.stopped] == [StateError]
+
+
+def test_what_was_saved_is_recovered_and_skipped() -> None:
+    """A fresh worker knows the last event that each state contains."""
+    world = World()
+    for write in (
+        Write(0, main_key("north"), Saved(41, b"7")),
+        Write(0, BARRIER_KEY, Saved(40, b"")),
+    ):
+        record = STATE.record(write)
+        world.steward.recovered(0, record.key or b"", record.value)
+    keeper = world.keeper.partition(0)
+    assert keeper.admit(Span(40, 43)) == 40
+    assert keeper.profile("north", 41) is None
+    assert keeper.profile("north", 42) == [7]
+
+
+def test_many_events_make_a_checkpoint_due_early() -> None:
+    """By size as well as by time, so that a replay after a crash stays short."""
+
+    async def scenario() -> None:
+        world = World()
+        world.checkpointer.note(3)
+        async with asyncio.timeout(5):
+            await world.checkpointer.wait_until_due()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("x"), StateError("y")])
+def test_no_failure_of_a_checkpoint_passes(failure: Exception) -> None:
+    """Whatever goes wrong while dumping ends the worker."""
+
+    async def scenario() -> World:
+        world = World()
+        await world.begin()
+        world.judge(10)
+
+        def fail(*_: object, **__: object) -> Dump:
+            raise failure
+
+        world.keeper._core.dump = fail  # type: ignore[method-assign]
+        await world.steward.save()
+        return world
+
+    assert asyncio.run(scenario()).stopped == [failure]
