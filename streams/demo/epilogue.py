@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import msgspec
+
 from detectors.verdict import RaiseAlert
 from streams.demo.play import Played, Stage
 from streams.demo.screen import Screen
@@ -11,7 +13,7 @@ from streams.progress import Plain
 from streams.register import load_register
 from streams.replay_run import Reading, ReplayRun
 from streams.report.page import render
-from streams.report.record import Flagged, Report, saved
+from streams.report.record import Flagged, Report, lead_alert, saved
 from streams.report.wording import percent, plural, span
 from streams.sinks import alerts
 from streams.topics import ACCESS_EVENTS
@@ -48,7 +50,20 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
             + " planted among honest institutions.",
         ),
     )
-    return report, found
+    return _with_kinds(report, script), found
+
+
+def _with_kinds(report: Report, script: Script) -> Report:
+    """Return the report in which the honest are said to be honest, and what they were doing."""
+    flagged = tuple(
+        each
+        if each.truth
+        else msgspec.structs.replace(
+            each, really=script.true_kind(each.institution, lead_alert(each).at_ms)
+        )
+        for each in report.flagged
+    )
+    return msgspec.structs.replace(report, flagged=flagged)
 
 
 def tell(

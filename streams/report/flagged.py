@@ -58,6 +58,8 @@ def _facts(flagged: Flagged) -> str:
                 span(lead_alert(flagged).at_ms - flagged.truth.started_ms),
             ),
         ]
+    elif flagged.really:
+        facts = [("what it really was", f"honest: {flagged.really}")]
     if kept:
         facts += [
             ("taken when the alert came", number(kept.before_participants)),

@@ -45,13 +45,17 @@ class Truth(Struct, frozen=True, kw_only=True):
 
 
 class Flagged(Struct, frozen=True, kw_only=True):
-    """One flagged institution: its alerts in order, what it held, what was asked for."""
+    """One flagged institution: its alerts in order, what it held, what was asked for.
+
+    `truth` is a theft, `really` what an honest one was doing, where a simulated world knows.
+    """
 
     institution: str
     alerts: tuple[Alert, ...]
     tracks: tuple[Track, ...]
     suspensions: tuple[Suspend, ...] = ()
     truth: Truth | None = None
+    really: str | None = None
 
 
 class Quiet(Struct, frozen=True, kw_only=True):

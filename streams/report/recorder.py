@@ -12,6 +12,8 @@ from streams.report.record import ALL_DATASETS, Flagged, Quiet, Track, Truth
 SAMPLE_STEP_MS: Final = 300_000
 _SAMPLES_MAX: Final = 20_000
 _TRACKS_MAX: Final = 5
+# A dataset and the common track, which then says nothing else.
+_ONE_DATASET: Final = 2
 
 
 class Growth:
@@ -54,14 +56,16 @@ class Recorder:
         """Note what an institution holds as of `at_ms`."""
         growths = self._growth.setdefault(profile.state.institution, {})
         ledger = profile.ledger.state
+        counted = 0
         for dataset, holding in ledger.holdings.items():
+            counted += holding.counted_participants
             growth = growths.get(dataset)
             if growth is None:
                 growth = growths[dataset] = Growth()
             growth.note(holding.held_participants + holding.counted_participants, at_ms=at_ms)
-        if len(ledger.holdings) > 1:
-            growth = growths.setdefault(ALL_DATASETS, Growth())
-            growth.note(ledger.held_participants, at_ms=at_ms)
+        # Kept from the start: a second dataset may come at any time.
+        growth = growths.setdefault(ALL_DATASETS, Growth())
+        growth.note(ledger.held_participants + counted, at_ms=at_ms)
 
     def note(self, effect: Effect) -> None:
         """Keep an alert, or a suspension that would follow."""
@@ -76,7 +80,8 @@ class Recorder:
         return self._alerts
 
     def flagged(self, *, cohort_size: int, truths: dict[str, Truth]) -> tuple[Flagged, ...]:
-        """Return the flagged institutions, in the order of their first alerts."""
+        """Return the flagged institutions, known thieves first, in the order of their alerts."""
+        ranked = sorted(self._alerts.items(), key=lambda item: item[0] not in truths)
         return tuple(
             Flagged(
                 institution=institution,
@@ -85,7 +90,7 @@ class Recorder:
                 suspensions=tuple(self._suspensions.get(institution, ())),
                 truth=truths.get(institution),
             )
-            for institution, alerts in self._alerts.items()
+            for institution, alerts in ranked
         )
 
     def quiet(self, profiles: Iterable[Profile], *, cohort_size: int) -> tuple[Quiet, ...]:
@@ -106,7 +111,9 @@ class Recorder:
 
     def _tracks(self, institution: str, *, cohort_size: int) -> tuple[Track, ...]:
         """Return the fullest tracks, the fullest first."""
-        growths = self._growth.get(institution, {})
+        growths = dict(self._growth.get(institution, {}))
+        if len(growths) <= _ONE_DATASET:
+            growths.pop(ALL_DATASETS, None)
         ranked = sorted(growths.items(), key=lambda item: (-item[1].held[-1], item[0]))
         return tuple(
             Track(
