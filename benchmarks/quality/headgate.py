@@ -11,7 +11,8 @@ import numpy as np
 from msgspec import Struct, structs
 
 from benchmarks.quality.alarms import Alarms
-from detectors.config import CoreConfig
+from detectors.collusion import CollusionJudge
+from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import adopt_reference, judge, open_profile
 from detectors.profile import Profile
@@ -20,7 +21,7 @@ from detectors.register import Register
 from detectors.synthetic.config import DAY_MS
 from detectors.synthetic.materialise import hashed
 from detectors.synthetic.world import World
-from detectors.verdict import Alert, DailySummary, RaiseAlert
+from detectors.verdict import Alert, DailySummary, NewHoldings, RaiseAlert
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -102,7 +103,7 @@ def alarms_of(alerts: Iterable[Alert]) -> list[Alarms]:
 class _Run:
     """The judges of one run and what they said."""
 
-    __slots__ = ("alerts", "config", "entries", "profiles", "reference")
+    __slots__ = ("alerts", "collusion", "config", "entries", "profiles", "reference")
 
     def __init__(self, config: CoreConfig, register: Register, reference: Reference) -> None:
         self.config = config
@@ -110,6 +111,11 @@ class _Run:
         self.reference = reference
         self.profiles: dict[str, Profile] = {}
         self.alerts: list[Alert] = []
+        self.collusion = CollusionJudge(
+            config.detectors.collusion,
+            cohort_size=config.cohort.size,
+            config_hash=config_hash(config),
+        )
 
     def adopt(self, reference: Reference) -> None:
         self.reference = reference
@@ -131,4 +137,6 @@ class _Run:
                 summaries.append(effect)
             elif isinstance(effect, RaiseAlert):
                 self.alerts.append(effect.alert)
+            elif isinstance(effect, NewHoldings):
+                self.alerts += [found.alert for found in self.collusion.add(effect)]
         return summaries
