@@ -1,0 +1,234 @@
+import asyncio
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import streams.judge_agent
+from detectors.config import CoreConfig
+from detectors.errors import CoreError
+from detectors.event import AccessEvent, Participants
+from detectors.pipeline import Profile
+from detectors.reference import Reference, prior_reference
+from detectors.register import Register
+from detectors.snapshot import dump
+from detectors.verdict import Effect
+from streams.chain import HoleError, Span
+from streams.codec import DecodeConfig, decode_limits, encode
+from streams.control import control_headers, encode_reference
+from streams.effects import KafkaSinks
+from streams.judge_agent import JudgeAgent, Place
+from streams.outbox import Durable, Outgoing
+from streams.profiles import ProfileCore
+from streams.protocol import Keeper
+from streams.recovered import Saved
+from streams.rejects import Rejected
+from streams.transport import Batch
+
+PRIOR = prior_reference(CoreConfig().reference)
+HOUR_MS = 3_600_000
+
+
+class Kept(NamedTuple):
+    """A record as Kafka gives it."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = b"north"
+    timestamp: int = 1_800_000_000_000
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Desk:
+    """A judge agent whose posted records and counts lie open."""
+
+    def __init__(self) -> None:
+        """Begin at offset 0 of partition 0."""
+        self.posted: list[Outgoing] = []
+        self.refused_as: list[str] = []
+        self.keeper: Keeper[Profile] = Keeper(ProfileCore(CoreConfig(), register=Register()))
+        self.keeper.partition(0).store.barrier = Saved(0, b"")
+        self.agent = JudgeAgent(
+            self.keeper,
+            topic="events",
+            limits=decode_limits(DecodeConfig(), CoreConfig().cohort),
+            prior=PRIOR,
+            sinks=KafkaSinks("t", mode="dry_run"),
+            poster=self,
+            watcher=self,
+            dead_letter_ratio_max=0.01,
+        )
+
+    def post(self, record: Outgoing) -> Durable:
+        """Keep the record."""
+        self.posted.append(record)
+        return asyncio.Future(loop=_LOOP)
+
+    def judged(self, place: Place, *, events_count: int) -> None:
+        """Count nothing."""
+
+    def refused(self, refused: Rejected, durable: Durable) -> None:
+        """Keep the reason."""
+        del durable
+        self.refused_as.append(refused.reason.value)
+
+    def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
+        """Count nothing."""
+
+    def take(self, *records: Kept) -> int:
+        """Judge consecutive records as one batch."""
+        span = Span(records[0].offset, records[-1].offset + 1)
+        return self.agent.handle(0, Batch(records, span))
+
+    def profile(self, institution: str = "north") -> Profile:
+        """Return a live profile."""
+        found = self.keeper.partition(0).profile(institution, 10**9)
+        assert found is not None
+        return found
+
+
+_LOOP = asyncio.new_event_loop()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _closed_loop() -> object:
+    yield
+    _LOOP.close()
+
+
+def event(number: int, *, taken: int = 10, institution: str = "north") -> Kept:
+    """Return the record of one event, an hour after the one before."""
+    made = AccessEvent(
+        id=f"e{number}",
+        time=1_767_600_000_000 + number * HOUR_MS,
+        institution=institution,
+        dataset="imaging",
+        participants=Participants(ranges=[(number * 1_000, number * 1_000 + taken - 1)]),
+    )
+    return Kept(number, encode(made), institution.encode())
+
+
+def reference(offset: int, version: str) -> Kept:
+    """Return a control record."""
+    made: Reference = msgspec.structs.replace(PRIOR, version=version)
+    return Kept(offset, encode_reference(made), b"all", headers=control_headers("reference"))
+
+
+LOG = [
+    *(event(n, institution="north" if n % 2 else "south") for n in range(20)),
+    Kept(20, b"not json"),
+    reference(21, "day-1"),
+    *(event(n, taken=n * 900, institution="north" if n % 3 else "south") for n in range(22, 60)),
+]
+
+
+def whole(desk: Desk) -> tuple[list[Outgoing], list[bytes]]:
+    """Return everything that came of the log."""
+    return desk.posted, [dump(desk.profile(name)).main for name in ("north", "south")]
+
+
+@given(cuts=st.sets(st.integers(1, len(LOG) - 1)))
+@settings(max_examples=25)
+def test_how_the_log_is_cut_into_batches_changes_nothing(cuts: set[int]) -> None:
+    """Outputs and states are the same, byte for byte, whatever the batches."""
+    one, many = Desk(), Desk()
+    one.take(*LOG)
+    bounds = [0, *sorted(cuts), len(LOG)]
+    for first, last in itertools.pairwise(bounds):
+        many.take(*LOG[first:last])
+    assert whole(one) == whole(many)
+
+
+def test_a_grab_is_posted_with_its_offset_noted() -> None:
+    """The alert is on its way, and the state says that the event is in it."""
+    desk = Desk()
+    desk.take(*LOG)
+    topics = {record.topic for record in desk.posted}
+    assert {"t.alerts", "t.dead-letters", "t.summaries"} <= topics
+    assert desk.keeper.partition(0).position == len(LOG)
+
+
+def test_a_replayed_batch_is_skipped() -> None:
+    """What a state contains is not judged again."""
+    desk = Desk()
+    desk.take(*LOG)
+    before = whole(desk)
+    assert desk.take(*LOG) == 0
+    assert whole(desk) == before
+
+
+def test_a_batch_that_begins_too_late_raises() -> None:
+    """A hole is never passed over."""
+    with pytest.raises(HoleError, match="records 0 to 4 of partition 0 were passed over"):
+        Desk().take(event(5))
+
+
+def test_a_refused_record_is_returned_as_it_came() -> None:
+    """The dead letter holds the original bytes and key, and says where they came from."""
+    desk = Desk()
+    desk.take(Kept(0, b"\xff\x00", b"key"))
+    (letter,) = desk.posted
+    assert (letter.key, letter.value, letter.partition) == (b"key", b"\xff\x00", 0)
+    assert ("headgate-offset", b"0") in letter.headers
+    assert desk.refused_as == ["not_json"]
+
+
+def fail(*_: object) -> tuple[Effect, ...]:
+    """Be a core with a bug."""
+    raise ZeroDivisionError
+
+
+def test_a_failure_of_the_core_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop goes on, and nothing is lost."""
+    monkeypatch.setattr(streams.judge_agent, "judge", fail)
+    desk = Desk()
+    desk.take(event(0))
+    assert desk.refused_as == ["core_failed"]
+    assert desk.keeper.partition(0).position == 1
+
+
+def test_a_core_that_fails_on_everything_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond the configured share it is not one event that is wrong."""
+    monkeypatch.setattr(streams.judge_agent, "judge", fail)
+    with pytest.raises(CoreError, match="the core failed on 10 of 10 events"):
+        Desk().take(*(event(n) for n in range(10)))
+
+
+def test_a_reference_holds_from_its_place_in_the_log() -> None:
+    """A judge adopts it with the next event, and the barrier keeps it for a restart."""
+    desk = Desk()
+    desk.take(event(0), reference(1, "day-1"))
+    assert desk.profile().reference.version == "prior"
+    desk.take(event(2))
+    assert desk.profile().reference.version == "day-1"
+    context = desk.keeper.partition(0).context
+    assert msgspec.json.decode(context, type=Reference).version == "day-1"
+
+
+def test_a_restart_goes_on_under_the_reference_of_its_barrier() -> None:
+    """What the log said before the barrier is not read again, but still holds."""
+    desk = Desk()
+    record = reference(0, "day-7")
+    desk.keeper.partition(0).store.barrier = Saved(5, record.value or b"")
+    desk.take(event(5))
+    assert desk.profile().reference.version == "day-7"
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"{}", b"x" * 2_000_000])
+def test_a_broken_control_record_is_refused(value: bytes | None) -> None:
+    """It changes no reference and stops nobody."""
+    desk = Desk()
+    desk.take(Kept(0, value, headers=control_headers("reference")), event(1))
+    assert len(desk.refused_as) == 1
+    assert desk.profile().reference.version == "prior"
+
+
+def test_an_unknown_control_record_is_refused() -> None:
+    """A kind of a later version is kept in dead letters, not guessed."""
+    desk = Desk()
+    desk.take(Kept(0, b"{}", headers=(("headgate-control", b"new"),)))
+    assert desk.refused_as == ["unknown_value"]
