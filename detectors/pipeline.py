@@ -98,6 +98,7 @@ def _amounts(event: AccessEvent, taken: Taken, *, at_ms: int) -> list[int]:
         amounts[Measure.ROWS] = event.rows
         amounts[Measure.READ] = taken.read
         amounts[Measure.NEW] = taken.new
+        amounts[Measure.GAINED] = taken.new + taken.exempted
         amounts[Measure.CELLS] = taken.read * _fields_count(event)
         if taken.new and _is_off_hours(at_ms):
             amounts[Measure.OFF_HOURS] = taken.new

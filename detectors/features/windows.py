@@ -51,6 +51,7 @@ class Measure(IntEnum):
     OFF_HOURS = 6  # new participants taken at night or at the weekend
     WALKED = 7  # new participants that continue an ascending walk through the ids
     CELLS = 8  # participants x fields
+    GAINED = 9  # participants never held before, approved exports included
 
 
 MEASURES_COUNT: Final = len(Measure)

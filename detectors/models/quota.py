@@ -1,6 +1,7 @@
 """Step 4 of 7: features -> score. Quota: absolute limits, the rule nobody can teach.
 
-Catches whatever passes a declared limit, however slowly the institution was taught.
+Catches whatever passes a declared limit, however slowly the institution was taught, and
+whatever was exempted: approved exports count here, for no exemption lifts a hard limit.
 Misses everything below its limits; it knows no institution's habits.
 
 Source: the export limits that operators of research platforms set by hand; see docs/detectors/.
@@ -37,7 +38,7 @@ class Quota:
     >>> from detectors.features.windows import Windows, WindowsState, zeros
     >>> windows = Windows(WindowsState())
     >>> amounts = zeros()
-    >>> amounts[Measure.NEW] = 300
+    >>> amounts[Measure.GAINED] = 300
     >>> windows.add(0, amounts)
     >>> features = Features(
     ...     at_ms=0,
@@ -60,9 +61,9 @@ class Quota:
         """List the limits that are set."""
         self.config = config
         declared: tuple[tuple[Window, Measure, str, int | None], ...] = (
-            (Window.HOUR, Measure.NEW, "new_participants", config.new_participants_hour_max),
-            (Window.DAY, Measure.NEW, "new_participants", config.new_participants_day_max),
-            (Window.MONTH, Measure.NEW, "new_participants", config.new_participants_month_max),
+            (Window.HOUR, Measure.GAINED, "new_participants", config.new_participants_hour_max),
+            (Window.DAY, Measure.GAINED, "new_participants", config.new_participants_day_max),
+            (Window.MONTH, Measure.GAINED, "new_participants", config.new_participants_month_max),
             (Window.DAY, Measure.BYTES, "bytes", config.bytes_day_max),
             (Window.DAY, Measure.ROWS, "rows", config.rows_day_max),
         )

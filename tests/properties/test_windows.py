@@ -126,7 +126,12 @@ def test_windows_keep_no_more_buckets_than_they_need(history: list[Taking]) -> N
         assert len(state.days) <= MONTH_DAYS
 
 
-@given(history=takings(amounts=st.lists(st.integers(0, 3), min_size=9, max_size=9)), data=st.data())
+@given(
+    history=takings(
+        amounts=st.lists(st.integers(0, 3), min_size=MEASURES_COUNT, max_size=MEASURES_COUNT)
+    ),
+    data=st.data(),
+)
 def test_the_order_of_late_events_is_irrelevant(history: list[Taking], data: st.DataObject) -> None:
     """Once time has come to the latest event, the order of those before it changes nothing."""
     if not history:
