@@ -13,9 +13,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from detectors.config import CoreConfig, DetectorsConfig
+from detectors.config import CoreConfig
 from detectors.errors import ConfigError
-from detectors.models.quota import QuotaConfig
 from streams.adapters.config import MappingConfig
 from streams.adapters.mapping import Mapping
 from streams.checkpoint import CheckpointConfig
@@ -74,32 +73,10 @@ class SuspensionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "dry_run"
 
 
-_Limit = Annotated[int, Meta(ge=1)] | None
-
-
-class QuotaSection(QuotaConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits that no history can raise; an absent one does not limit."""
-
-    # Declared again because msgspec binds the number, not the optional number.
-
-    new_participants_hour_max: _Limit = None
-    new_participants_day_max: _Limit = None
-    new_participants_month_max: _Limit = None
-    bytes_day_max: _Limit = None
-    rows_day_max: _Limit = None
-
-
-class DetectorsSection(DetectorsConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All detectors, as the file declares them."""
-
-    quota: QuotaSection = field(default_factory=QuotaSection)
-
-
 class ConfigFile(CoreConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file: the core's sections and the shell's, side by side."""
 
     # Inherits for the sake of the file alone: people write [detectors.excess], whoever reads it.
-    detectors: DetectorsSection = field(default_factory=DetectorsSection)
     kafka: KafkaConfig = field(default_factory=KafkaConfig)
     decode: DecodeConfig = field(default_factory=DecodeConfig)
     mapping: MappingConfig | None = None
