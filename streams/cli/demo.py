@@ -14,7 +14,7 @@ from streams.demo.screen import Screen, open_screen
 from streams.demo.script import DemoConfig, write_script
 
 _INTERRUPTED: Final = 130
-_REPORT: Final = Path("headgate-demo.html")
+_REPORT: Final = Path("reports/demo.html")
 _DEFAULTS: Final = DemoConfig()
 
 
@@ -54,9 +54,11 @@ def command(
     live_seconds: float,
     report_path: Path,
 ) -> None:
-    """Start a real Kafka and a worker, play a simulated world to them, and show what is found.
+    """Play all of Headgate on this machine.
 
-    Nothing is left afterwards but the report. Needs the extra `local-broker`.
+    Starts a real Kafka and a worker, sends them a simulated world in which three institutions
+    steal, and shows what is found. Nothing is left afterwards but the report. Needs the extra
+    `local-broker`.
     """
     config = DemoConfig(
         seed=seed,

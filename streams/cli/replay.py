@@ -49,11 +49,11 @@ def command(  # noqa: PLR0913 - one parameter an option
     dead_letters_path: Path | None,
     as_json: bool,
 ) -> None:
-    """Judge the events of each INPUT in the order given and print the alerts.
+    """Judge recorded events and print the alerts.
 
-    INPUT is a file of canonical events, one JSON object a line, plain or gz; or a file in the
-    format that the config's mapping declares; or `-` for standard input; or `kafka:TOPIC`, from
-    the topic's beginning to its present end.
+    Each INPUT is read in the order given. It is a file of canonical events, one JSON object a
+    line, plain or gz; or a file in the format that the config's mapping declares; or `-` for
+    standard input; or `kafka:TOPIC`, from the topic's beginning to its present end.
     """
     settings = load_settings(config_path)
     register = load_register(register_path)

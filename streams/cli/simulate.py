@@ -86,10 +86,10 @@ def command(  # noqa: PLR0913 - one parameter an option
     labels_path: Path | None,
     config_path: Path | None,
 ) -> None:
-    """Write canonical events of a seeded world in which SCENARIO happens.
+    """Write the events of a seeded world.
 
     The institutions, their habits and their excuses are drawn from stated ranges; the thefts are
-    planted on top. Several scenarios may be named; `honest` plants none.
+    planted on top. Several scenarios may be named, `--list` tells which; `honest` plants none.
     """
     world = build_world(
         WorldConfig(seed=seed, institutions=institutions, days=days),

@@ -127,5 +127,6 @@ def _tell_honest(report: Report, script: Script, *, screen: Screen) -> None:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write the page."""
+    """Write the page, and the directory for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render(report))
