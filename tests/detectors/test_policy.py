@@ -1,0 +1,178 @@
+import pytest
+
+from detectors.calibration.budget import BudgetConfig
+from detectors.config import CoreConfig, DetectorsConfig, config_hash
+from detectors.event import AccessEvent, Participants
+from detectors.models.excess import ExcessConfig
+from detectors.pipeline import Profile, judge, open_profile
+from detectors.policy.explain import duration, percent, sentence
+from detectors.policy.incident import PolicyConfig, level_of, severity_of
+from detectors.register import Institution
+from detectors.verdict import Alert, Coverage, Level, RaiseAlert, Reason, ReasonDetail, Suspend
+
+HOUR_MS = 3_600_000
+START_MS = 1_767_225_600_000
+POLICY = PolicyConfig()
+
+
+def took(number: int, count: int, *, user: str | None = None, hours: int = 0) -> AccessEvent:
+    """Return a taking of `count` people nobody has taken before."""
+    return AccessEvent(
+        id=f"e-{number}",
+        time=START_MS + hours * HOUR_MS + number,
+        institution="north",
+        user=user,
+        project=user and f"project of {user}",
+        dataset="imaging",
+        participants=Participants(ranges=[(50_000 * number, 50_000 * number + count - 1)]),
+    )
+
+
+def north(*, config: CoreConfig | None = None) -> Profile:
+    """Return a profile nobody has seen before."""
+    entry = Institution(id="north", contact="access@platform.example")
+    return open_profile("north", config=config or CoreConfig(), entry=entry)
+
+
+def alerts(profile: Profile, *events: AccessEvent) -> list[Alert]:
+    """Return what people are told of `events`."""
+    effects = [effect for event in events for effect in judge(profile, event)]
+    return [effect.alert for effect in effects if isinstance(effect, RaiseAlert)]
+
+
+def detail(reason: Reason, feature: str, *, window_seconds: int = 86_400) -> ReasonDetail:
+    """Return a reason with round numbers."""
+    return ReasonDetail(
+        detector=reason.value,
+        reason=reason,
+        feature=feature,
+        window_seconds=window_seconds,
+        observed=41_200.0,
+        expected=300.0,
+        p_value=1e-6,
+        share=1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("margin", "taken_ratio", "level"),
+    [
+        pytest.param(-0.1, 1.0, Level.WATCH, id="outside the budget is watched, however much"),
+        pytest.param(0.0, 1.0, Level.ALERT, id="just within the budget is told, not stopped"),
+        pytest.param(9.0, 0.001, Level.ALERT, id="certain but harmless is told, not stopped"),
+        pytest.param(1.0, 0.05, Level.SUSPEND, id="sure and harmful asks for suspension"),
+    ],
+)
+def test_a_level_is_confidence_times_harm(margin: float, taken_ratio: float, level: Level) -> None:
+    """Neither probability nor amount alone suspends anybody."""
+    assert level_of(margin=margin, taken_ratio=taken_ratio, config=POLICY) is level
+
+
+@pytest.mark.parametrize(
+    ("taken_ratio", "severity"),
+    [(0.0, "low"), (0.01, "medium"), (0.05, "high"), (0.2, "critical"), (1.0, "critical")],
+)
+def test_severity_is_harm(taken_ratio: float, severity: str) -> None:
+    """Each bound belongs to the severity above it."""
+    assert severity_of(taken_ratio) == severity
+
+
+def test_one_theft_is_one_alert_updated_when_it_has_doubled() -> None:
+    """The same id throughout; the second taking as large as the first is told, small ones not."""
+    told = alerts(north(), took(0, 40_000), took(1, 50), took(2, 40_000), took(3, 50))
+    assert [(one.change, one.revision) for one in told] == [("create", 1), ("update", 2)]
+    assert len({one.alert_id for one in told}) == 1
+
+
+def test_a_suspension_is_asked_for_once_an_incident() -> None:
+    """However far the theft goes on, it is stopped once, under one id, and names its contact."""
+    profile = north()
+    effects = [one for number in range(5) for one in judge(profile, took(number, 50_000))]
+    (suspension,) = (one for one in effects if isinstance(one, Suspend))
+    assert "access@platform.example" in suspension.reason_text
+    assert suspension.scope == "institution"
+
+
+def test_a_theft_by_one_user_suspends_that_user() -> None:
+    """Where one user took most of it, the others may go on working."""
+    profile = north()
+    events = [took(0, 1_000, user="ben"), took(1, 40_000, user="ada"), took(2, 40_000, user="ada")]
+    effects = [one for event in events for one in judge(profile, event)]
+    (suspension,) = (one for one in effects if isinstance(one, Suspend))
+    assert (suspension.scope, suspension.subject) == ("user", "ada")
+    told = [one.alert for one in effects if isinstance(one, RaiseAlert)]
+    assert (told[-1].top_user, told[-1].top_project) == ("ada", "project of ada")
+    assert "by user ada" in told[-1].sentence
+
+
+def test_samples_are_the_largest_takings() -> None:
+    """At most five event ids, the largest first, for whoever looks into the logs."""
+    events = [took(number, 100 * (number + 1)) for number in range(8)]
+    told = alerts(north(), *events, took(8, 40_000))
+    assert told[-1].sample_event_ids == ("e-8", "e-7", "e-6", "e-5", "e-4")
+    assert told[-1].trigger_event_id == "e-8"
+
+
+def test_a_smaller_budget_never_tells_more() -> None:
+    """The one knob is monotone: whoever wants fewer false alarms hears nothing additional."""
+    events = [took(number, 300 * (number + 1), hours=7 * number) for number in range(9)]
+    counts = []
+    for budget in (700.0, 20.0, 5.0, 1.0, 0.01):
+        knob = BudgetConfig(false_alert_days_per_week_per_100_institutions=budget)
+        counts.append(len(alerts(north(config=CoreConfig(budget=knob)), *events)))
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_every_alert_names_the_config_it_was_judged_by() -> None:
+    """Another config has another name, and the alert carries it."""
+    strict = CoreConfig(detectors=DetectorsConfig(excess=ExcessConfig(multiple=3.0)))
+    (alert,) = alerts(north(config=strict), took(0, 40_000))
+    assert alert.config_hash == config_hash(strict)
+    assert config_hash(strict) != config_hash(CoreConfig())
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        pytest.param(
+            detail(Reason.EXCESS, "new_participants", window_seconds=7_200),
+            "north took 41,200 new participants in 2 h (expected 300)",
+            id="an amount has what was expected",
+        ),
+        pytest.param(
+            detail(Reason.QUOTA, "rows"),
+            "north took 41,200 rows in 1 day (limit 300)",
+            id="a quota has its limit",
+        ),
+        pytest.param(
+            detail(Reason.SCOPE, "dataset_not_approved"),
+            "north read a dataset outside its project's approval",
+            id="a breach of scope says which",
+        ),
+    ],
+)
+def test_a_sentence_says_who_did_what(reason: ReasonDetail, said: str) -> None:
+    """Without coverage the sentence ends there; with it, it says what is now held."""
+    assert sentence("north", (reason,), (), top_user=None, top_user_share=0.0) == f"{said}."
+    held = Coverage(
+        dataset="imaging",
+        before_ratio=0.1,
+        after_ratio=0.38,
+        held_participants=190_000,
+        kind="upper_bound",
+    )
+    whole = sentence("north", (reason,), (held,), top_user="ada", top_user_share=0.92)
+    assert whole == (
+        f"{said}, 92 % of it by user ada; now holds at most 38 % of the imaging cohort."
+    )
+
+
+def test_durations_and_shares_are_said_as_people_say_them() -> None:
+    """Minutes, hours, days; never a false 0 or 100 percent."""
+    assert [duration(seconds) for seconds in (300, 7_200, 86_400, 2_592_000)] == [
+        "5 min",
+        "2 h",
+        "1 day",
+        "30 days",
+    ]
+    assert [percent(ratio) for ratio in (0.00001, 0.9949, 0.9999)] == ["0.001 %", "99.5 %", "100 %"]
