@@ -110,14 +110,16 @@ class CollusionJudge:
         ring = self._ring_of(mine, first=first, holdings=holdings)
         if ring is None:
             return ()
-        for member in ring.institutions:
-            self._named[member] = day
-        return alerts_of(
+        # Who has been named within the window is part of the story, and is not told again.
+        told = {name for name in ring.institutions if self._named.get(name, first - 1) >= first}
+        self._named |= {name: day for name in ring.institutions if name not in told}
+        alerts = alerts_of(
             ring,
             cohort_size=self.cohort_size,
             config_hash=self.config_hash,
             window_days=self.config.window_days,
         )
+        return tuple(effect for effect in alerts if effect.alert.institution not in told)
 
     def _recent(self, name: str, *, first: int) -> _Recent | None:
         days = self._days[name]

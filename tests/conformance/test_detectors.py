@@ -33,7 +33,15 @@ CARD_SECTIONS: Final = (
     "What to do",
 )
 
-every_detector = pytest.mark.parametrize("name", sorted(DETECTORS))
+# Detectors of one institution. Who judges several at once has a suite of its own beside this one.
+FIRST_STAGE: Final = sorted(
+    name
+    for name, entry in DETECTORS.items()
+    if entry.config.__module__.startswith("detectors.models.")
+)
+SECOND_STAGE: Final = ["collusion"]
+
+every_detector = pytest.mark.parametrize("name", FIRST_STAGE)
 every_entry = pytest.mark.parametrize(
     "entry", [pytest.param(entry, id=name) for name, entry in sorted(DETECTORS.items())]
 )
@@ -144,9 +152,10 @@ def test_a_detector_is_configured_under_its_own_name(name: str) -> None:
     assert type(getattr(CoreConfig().detectors, name)) is DETECTORS[name].config
 
 
-def test_no_detector_is_configured_without_being_registered() -> None:
-    """One table says what there is: everything else follows it."""
+def test_no_detector_is_configured_without_being_registered_and_tested() -> None:
+    """One table says what there is: everything else follows it, and no detector has no suite."""
     assert set(DetectorsConfig.__struct_fields__) == set(DETECTORS)
+    assert {*FIRST_STAGE, *SECOND_STAGE} == set(DETECTORS)
 
 
 class WatchedDetector:
@@ -264,7 +273,7 @@ def test_the_state_stays_small_through_torments(name: str) -> None:
 def test_a_detector_says_what_it_catches_what_it_misses_and_where_it_is_from(entry: Entry) -> None:
     """The module's docstring opens with its step, and names catches, misses and source."""
     doc = importlib.import_module(entry.config.__module__).__doc__ or ""
-    assert doc.startswith("Step 4 of 7: ")
+    assert doc.startswith(("Step 4 of 7: ", "Second stage: "))
     assert [word for word in ("Catches", "Misses", "Source") if word not in doc] == []
 
 

@@ -1,0 +1,141 @@
+"""The judge of several institutions at once: held to the same promises as the detectors of one."""
+
+from random import Random
+
+import pytest
+from pyroaring import BitMap64
+
+from detectors.collusion import CollusionConfig, CollusionJudge
+from detectors.verdict import NewHoldings, RaiseAlert
+
+COHORT_SIZE = 500_000
+DAY_MS = 86_400_000
+LIST = range(100_000, 160_000)
+
+
+def judge() -> CollusionJudge:
+    """Return a judge of nobody yet."""
+    return CollusionJudge(CollusionConfig(), cohort_size=COHORT_SIZE, config_hash="c")
+
+
+def took(name: str, participants: BitMap64, *, day: int = 20_454) -> NewHoldings:
+    """Return what one institution took new on one day."""
+    return NewHoldings(
+        institution=name, day=day, at_ms=day * DAY_MS, participants=participants.serialize()
+    )
+
+
+def parts(count: int, *, day: int = 20_454) -> list[NewHoldings]:
+    """Return one list divided among `count` institutions, page by page."""
+    pages = [LIST[at : at + 50] for at in range(0, len(LIST), 50)]
+    Random(7).shuffle(pages)
+    return [
+        took(
+            f"thief-{number}",
+            BitMap64(one for page in pages[number::count] for one in page),
+            day=day,
+        )
+        for number in range(count)
+    ]
+
+
+def honest(seed: int, count: int) -> list[NewHoldings]:
+    """Return institutions that each select their people by chance, alone or in runs."""
+    random = Random(seed)
+    found = []
+    for number in range(count):
+        run = random.choice([1, 1, 20, 500])
+        people = BitMap64()
+        while len(people) < random.randint(2_500, 25_000):
+            first = random.randrange(COHORT_SIZE - run)
+            people.add_range(first, first + run)
+        found.append(took(f"honest-{number}", people))
+    return found
+
+
+def judged(found: CollusionJudge, holdings: list[NewHoldings]) -> list[RaiseAlert]:
+    """Return every alert of `holdings`, in order."""
+    return [effect for one in holdings for effect in found.add(one)]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_a_divided_list_is_told_of_every_part(count: int) -> None:
+    """Each member gets an alert of its own, and all say who the others are."""
+    alerts = [effect.alert for effect in judged(judge(), parts(count))]
+    named = {alert.institution for alert in alerts}
+    assert len(alerts) == len(named)
+    assert len(named) >= 3
+    for alert in alerts:
+        assert 0.0 < alert.p_value <= 1e-12
+        assert [detail.detector for detail in alert.reasons] == ["collusion"]
+        assert alert.institution in alert.sentence
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_independent_work_is_no_ring(seed: int) -> None:
+    """Twenty institutions that select by chance overlap by chance, and nobody is named."""
+    assert judged(judge(), honest(seed, 20)) == []
+
+
+def test_a_ring_is_found_among_the_honest() -> None:
+    """Those who only work at the same time are not drawn into it in numbers."""
+    alerts = judged(judge(), honest(3, 15) + parts(5))
+    named = {effect.alert.institution for effect in alerts}
+    assert len({name for name in named if name.startswith("thief")}) >= 3
+
+
+def test_a_ring_is_named_once() -> None:
+    """What is said again, or has grown a little, is not told again within the window."""
+    found = judge()
+    assert judged(found, parts(3)) != []
+    assert judged(found, parts(3)) == []
+    assert judged(found, parts(3, day=20_455)) == []
+
+
+def test_the_same_input_gives_the_same_alerts() -> None:
+    """The second stage is a function of its input too: ids and bytes repeat in a replay."""
+    holdings = honest(5, 10) + parts(4)
+    assert judged(judge(), holdings) == judged(judge(), holdings)
+
+
+def test_a_day_said_again_replaces_what_was_said_before() -> None:
+    """The later set of a day holds the earlier: repeats and growth change nothing else."""
+    grown = [
+        took(one.institution, BitMap64(BitMap64.deserialize(one.participants)[:500]))
+        for one in parts(3)
+    ]
+    alerts = judged(judge(), grown + grown + parts(3))
+    assert len(alerts) == len(judged(judge(), parts(3)))
+
+
+def test_small_takers_are_not_looked_at() -> None:
+    """Below the floor, absence of overlap says nothing."""
+    few = [took(f"small-{number}", BitMap64(range(number, 3_000, 3))) for number in range(3)]
+    assert judged(judge(), few) == []
+
+
+def test_what_lies_behind_the_window_is_forgotten() -> None:
+    """Days older than the window leave the state, whoever took them."""
+    found = judge()
+    for day in range(20_454, 20_554):
+        judged(found, [took("north", BitMap64(range(day, day + 3_000)), day=day)])
+    assert len(found._days["north"]) <= CollusionConfig().window_days
+
+
+@pytest.mark.parametrize(
+    "torment",
+    [
+        pytest.param(BitMap64(), id="nobody"),
+        pytest.param(BitMap64(range(500_000)), id="everybody"),
+        pytest.param(BitMap64([2**64 - 1 - 3 * at for at in range(5_000)]), id="hashes"),
+        pytest.param(BitMap64(range(0, 500_000, 2)), id="every second one"),
+    ],
+)
+def test_no_set_ends_the_judge(torment: BitMap64) -> None:
+    """Empty, whole, hashed, late and far ahead: each is judged, and p-values stay valid."""
+    found = judge()
+    holdings = parts(2)
+    for day in (20_454, 0, 20_440, 40_000):
+        holdings += [took(f"odd-{number}", torment, day=day) for number in range(3)]
+    for effect in judged(found, holdings + parts(3)):
+        assert 0.0 < effect.alert.p_value <= 1.0
