@@ -219,7 +219,7 @@ def test_a_real_log_through_kafka_and_a_worker_gives_the_bytes_that_its_replay_g
     with worker(config, tmp_path / "worker") as child:
         address = f"http://127.0.0.1:{port}/metrics"
         waiting = judged(address, events_count=len(rows), child=child)
-        asyncio.run(asyncio.wait_for(waiting, timeout=120))
+        asyncio.run(asyncio.wait_for(waiting, timeout=240))
     said = [
         bytes(msgspec.json.decode(value, type=Said).data)
         for value in said_on(ALERTS.full_name(topic_prefix), kafka)
