@@ -25,10 +25,11 @@ from detectors.verdict import Alert, DailySummary, NewHoldings, RaiseAlert
 
 
 class Judged(Struct, frozen=True, kw_only=True):
-    """What came out of one run: alerts in order, and the references day by day."""
+    """What came out of one run: alerts in order, and what other judges would need of it."""
 
     alerts: tuple[Alert, ...]
     references: dict[int, Reference]
+    holdings: tuple[NewHoldings, ...]
 
 
 def core_config(world: World, *, budget: float) -> CoreConfig:
@@ -50,7 +51,7 @@ def judge_all(events: Iterable[AccessEvent], *, config: CoreConfig, register: Re
     """Judge every institution, building the reference at each new day of event time."""
     builder = ReferenceBuilder(config.reference)
     references: dict[int, Reference] = {}
-    run = _Run(config, register, prior_reference(config.reference))
+    run = _Run(config, register)
     day = -1
     for event in events:
         event_day = time_ms(event) // DAY_MS
@@ -60,27 +61,23 @@ def judge_all(events: Iterable[AccessEvent], *, config: CoreConfig, register: Re
             run.adopt(references[day])
         for summary in run.judge(event):
             builder.add(summary)
-    return Judged(alerts=tuple(run.alerts), references=references)
+    return run.judged(references, among=())
 
 
 def judge_some(
-    events: Iterable[AccessEvent],
-    *,
-    config: CoreConfig,
-    register: Register,
-    references: dict[int, Reference],
+    events: Iterable[AccessEvent], *, config: CoreConfig, register: Register, honest: Judged
 ) -> Judged:
-    """Judge some institutions against references recorded before."""
-    run = _Run(config, register, prior_reference(config.reference))
+    """Judge some institutions against what was recorded of all of them when they were honest."""
+    run = _Run(config, register)
     day = -1
     for event in events:
         event_day = time_ms(event) // DAY_MS
         if event_day > day:
             day = event_day
-            if day in references:
-                run.adopt(references[day])
+            if day in honest.references:
+                run.adopt(honest.references[day])
         run.judge(event)
-    return Judged(alerts=tuple(run.alerts), references=references)
+    return run.judged(honest.references, among=honest.holdings)
 
 
 def alarms_of(alerts: Iterable[Alert]) -> list[Alarms]:
@@ -103,19 +100,15 @@ def alarms_of(alerts: Iterable[Alert]) -> list[Alarms]:
 class _Run:
     """The judges of one run and what they said."""
 
-    __slots__ = ("alerts", "collusion", "config", "entries", "profiles", "reference")
+    __slots__ = ("alerts", "config", "entries", "holdings", "profiles", "reference")
 
-    def __init__(self, config: CoreConfig, register: Register, reference: Reference) -> None:
+    def __init__(self, config: CoreConfig, register: Register) -> None:
         self.config = config
         self.entries = {entry.id: entry for entry in register.institutions}
-        self.reference = reference
+        self.reference = prior_reference(config.reference)
         self.profiles: dict[str, Profile] = {}
         self.alerts: list[Alert] = []
-        self.collusion = CollusionJudge(
-            config.detectors.collusion,
-            cohort_size=config.cohort.size,
-            config_hash=config_hash(config),
-        )
+        self.holdings: list[NewHoldings] = []
 
     def adopt(self, reference: Reference) -> None:
         self.reference = reference
@@ -138,5 +131,24 @@ class _Run:
             elif isinstance(effect, RaiseAlert):
                 self.alerts.append(effect.alert)
             elif isinstance(effect, NewHoldings):
-                self.alerts += [found.alert for found in self.collusion.add(effect)]
+                self.holdings.append(effect)
         return summaries
+
+    def judged(self, references: dict[int, Reference], *, among: Iterable[NewHoldings]) -> Judged:
+        """Let the second stage look at everybody's holdings, and return all that was said."""
+        second = CollusionJudge(
+            self.config.detectors.collusion,
+            cohort_size=self.config.cohort.size,
+            config_hash=config_hash(self.config),
+        )
+        others = [each for each in among if each.institution not in self.profiles]
+        # Both are in order already, and sorting is stable.
+        everybody = sorted([*others, *self.holdings], key=lambda each: each.at_ms)
+        shared = [
+            effect.alert
+            for each in everybody
+            for effect in second.add(each)
+            if effect.alert.institution in self.profiles
+        ]
+        alerts = sorted([*self.alerts, *shared], key=lambda alert: alert.at_ms)
+        return Judged(alerts=tuple(alerts), references=references, holdings=tuple(self.holdings))

@@ -175,7 +175,7 @@ class _Detectors:
                 events,
                 config=core_config(planted, budget=budget),
                 register=planted.register,
-                references=self.judged[budget].references,
+                honest=self.judged[budget],
             )
             found[HEADGATE, budget] = alarms_of(judged.alerts)
             if PERFECT in self.plan.baselines:

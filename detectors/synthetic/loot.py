@@ -151,6 +151,22 @@ def working_times(
     return np.sort(np.maximum(moments, scene.started_ms))
 
 
+def without_repeats(scene: Scene, loot: Loot) -> Loot:
+    """Return the loot with its gains counted once for each participant, at the first taking."""
+    total = scene.config.cohort_participants
+    gone = np.zeros(total, bool)
+    gained = np.zeros(len(loot.table))
+    pools = scene.world.draft.pools
+    columns = zip(
+        *(loot.table[name].tolist() for name in ("pool", "offset", "length")), strict=True
+    )
+    for row, (pool, offset, length) in enumerate(columns):
+        members = pools[pool][offset : offset + length]
+        gained[row] = (length - int(np.count_nonzero(gone[members]))) / total
+        gone[members] = True
+    return Loot(table=loot.table, gained_ratio=gained, contiguous=loot.contiguous)
+
+
 def merged(loots: list[Loot]) -> Loot:
     """Return several loots as one, in order of time."""
     table = np.concatenate([loot.table for loot in loots])

@@ -109,6 +109,13 @@ SCENARIOS: Final = (
         members=(3, 4),
     ),
     Scenario(
+        id="collusion_overlap_v1",
+        steal=partial(thefts.apart, days=(8.0, 12.0), haul=thefts.HAUL),
+        days=12,
+        reasons=(*_SLOWLY, "collusion"),
+        members=(5, 5),
+    ),
+    Scenario(
         id="low_and_slow_30d_v1",
         steal=partial(thefts.slowly, days=30),
         days=31,

@@ -18,6 +18,7 @@ from detectors.synthetic.loot import (
     part,
     requests_for,
     steady_times,
+    without_repeats,
     working_times,
 )
 
@@ -107,6 +108,24 @@ def together(scene: Scene, *, days: tuple[float, float], haul: tuple[float, floa
         user = int(scene.rng.integers(member.users))
         loots.append(requests_for(scene, member, mine, times, user=user))
     return merged(loots)
+
+
+def apart(scene: Scene, *, days: tuple[float, float], haul: tuple[float, float]) -> Loot:
+    """Let every member take people of its own choice: they never agreed on who takes whom.
+
+    What two of them both have is gone once; the label counts it at its first taking.
+    """
+    each = scene.haul(*haul) // len(scene.members)
+    length = scene.drawn(*days)
+    loots = []
+    for member in scene.members:
+        source = draw_source(scene, each, walking_share=0.0)
+        weights = np.ones(max(1, int(length)))
+        moments = max(2, each // page_size(scene, each))
+        times = working_times(scene, member, moments, weights=weights)
+        user = int(scene.rng.integers(member.users))
+        loots.append(requests_for(scene, member, source, times, user=user))
+    return without_repeats(scene, merged(loots))
 
 
 def slices(scene: Scene, *, days: tuple[float, float], fields_first: bool) -> Loot:
