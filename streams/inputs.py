@@ -115,9 +115,13 @@ def partition_events(
     read: Callable[[TopicRecord], AccessEvent | Reference | Rejected],
     rejects: Rejects,
     reached: Reached,
+    read_before: int = 0,
 ) -> Iterator[AccessEvent | Reference]:
-    """Yield the events of one partition, and the references on its record, in their order."""
-    read_count = 0
+    """Yield the events of one partition, and the references on its record, in their order.
+
+    `read_before` counts the records of the partitions before it, for the progress.
+    """
+    read_count = read_before
     for records in reader.records(partition):
         for record in records:
             event = read(record)

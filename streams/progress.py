@@ -50,6 +50,29 @@ def steps(name: str, *, total: float | None) -> Steps:
     return Bar(name, total=total) if sys.stderr.isatty() else Plain(name, total=total)
 
 
+class Silent:
+    """Says nothing: for a step of something that has a screen of its own."""
+
+    __slots__ = ()
+
+    def reach(self, *, events_count: int, done: float) -> None:
+        """Do nothing."""
+
+    def say(self, line: str, *, style: str = "") -> None:
+        """Do nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Do nothing."""
+
+
 class Plain:
     """A line to standard error every ten seconds."""
 

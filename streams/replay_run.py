@@ -99,7 +99,12 @@ class ReplayRun:
                 shared = topic == self._reading.raw_topic
                 replay = self._files if shared else self._replay("recorded")
                 events = partition_events(
-                    reader, partition, read=read, rejects=self.rejects, reached=reached
+                    reader,
+                    partition,
+                    read=read,
+                    rejects=self.rejects,
+                    reached=reached,
+                    read_before=reader.count_before(partition),
                 )
                 yield from replay.effects(events)
 

@@ -60,6 +60,14 @@ class TopicReader:
         """Return how many offsets there are to read."""
         return sum(end - self._starts[place] for place, end in self._ends.items())
 
+    def count_before(self, partition: int) -> int:
+        """Return how many offsets there are in the partitions before `partition`."""
+        return sum(
+            end - self._starts[place]
+            for place, end in self._ends.items()
+            if place.partition < partition
+        )
+
     def records(self, partition: int) -> Iterator[list[TopicRecord]]:
         """Yield the records of one partition in order, in batches as they are fetched."""
         place = TopicPartition(self.topic, partition)

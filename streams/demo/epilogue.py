@@ -9,7 +9,7 @@ from streams.demo.play import Played, Stage
 from streams.demo.screen import Screen
 from streams.demo.script import Script
 from streams.inputs import TOPIC_PREFIX, Rejects
-from streams.progress import Plain
+from streams.progress import Silent
 from streams.register import load_register
 from streams.replay_run import Reading, ReplayRun
 from streams.report.page import render
@@ -36,7 +36,7 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
     topic = ACCESS_EVENTS.full_name(settings.kafka.topic_prefix)
     prefix = settings.kafka.topic_prefix
     found: dict[str, bytes] = {}
-    effects = run.effects([f"{TOPIC_PREFIX}{topic}"], progress=Plain("replay", total=1))
+    effects = run.effects([f"{TOPIC_PREFIX}{topic}"], progress=Silent())
     for effect in effects:
         if isinstance(effect, RaiseAlert):
             value = alerts.record(effect, topic_prefix=prefix).value

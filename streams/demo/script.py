@@ -17,7 +17,7 @@ class DemoConfig(Struct, frozen=True, kw_only=True):
     institutions: int = 42
     history_days: int = 60
     live_days: int = 8
-    live_seconds: float = 45.0
+    live_seconds: float = 40.0
     partitions: int = 4
 
 
