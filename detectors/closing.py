@@ -49,10 +49,11 @@ def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]
     for channel in [name for name, run in state.open_runs.items() if run.last_day < quiet_before]:
         del state.open_runs[channel]
     effects: tuple[Effect, ...] = (summary,)
-    fresh = len(profile.ledger.state.today)
-    if fresh >= PUBLISHED_COHORT_RATIO * profile.config.cohort.size:
+    ledger = profile.ledger.state
+    if ledger.today_count >= PUBLISHED_COHORT_RATIO * profile.config.cohort.size:
         effects += (new_holdings(profile, at_ms=state.frontier_ms),)
-    profile.ledger.state.today.clear()
+    ledger.today.clear()
+    ledger.today_count = 0
     if state.incident is not None and state.incident.last_day < quiet_before:
         effects += close(profile, at_ms=at_ms)
     _open_day(profile, day)

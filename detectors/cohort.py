@@ -17,6 +17,8 @@ from detectors.event import Participants
 FOLD_PARTICIPANTS_MIN: Final = 4_096
 # Folding at a quarter of the base keeps the total rewritten within a factor of the final size.
 FOLD_BASE_RATIO: Final = 0.25
+# Up to here, adding one by one beats a union with a large sparse set.
+_SMALL_PARTICIPANTS_MAX: Final = 64
 
 _ONE_HIGH_KEY_OF_ZERO: Final = struct.pack("<QI", 1, 0)
 
@@ -47,17 +49,20 @@ class Holding(Struct, kw_only=True):
 
     Two levels, so that a checkpoint rewrites the recent part only. `base_version` names the
     base's content: it is the number of folds so far, and folds depend on the events alone.
+    The counts are kept, for counting a sparse bitmap costs its whole size.
     """
 
     base: BitMap64
     recent: BitMap64
+    base_count: int = 0
+    recent_count: int = 0
     base_version: int = 0
     counted_participants: int = 0
 
     @property
     def held_participants(self) -> int:
         """Return how many distinct participants are held by name."""
-        return len(self.base) + len(self.recent)
+        return self.base_count + self.recent_count
 
 
 def empty_holding() -> Holding:
@@ -65,15 +70,46 @@ def empty_holding() -> Holding:
     return Holding(base=BitMap64(), recent=BitMap64())
 
 
+def unheld(participants: BitMap64, held: BitMap64) -> BitMap64:
+    """Return the participants that are not in `held`, at the cost of the smaller set.
+
+    >>> sorted(unheld(BitMap64([1, 2, 3]), BitMap64([2])))
+    [1, 3]
+    """
+    # The plain difference costs the larger set, where ids are hashes and nothing is dense.
+    return participants - (participants & held)
+
+
+def absorb(into: BitMap64, new: BitMap64, *, count: int) -> None:
+    """Add `new`, of `count` participants, to `into`; a small set at the cost of its own size.
+
+    >>> held = BitMap64([1])
+    >>> absorb(held, BitMap64([2, 3]), count=2)
+    >>> sorted(held)
+    [1, 2, 3]
+    """
+    if count > _SMALL_PARTICIPANTS_MAX:
+        into |= new
+        return
+    for participant in new:
+        into.add(participant)
+
+
 def take(holding: Holding, participants: BitMap64) -> BitMap64:
     """Add `participants` to the holding and return those never held before."""
-    new = participants - holding.base
-    new -= holding.recent
-    if new:
-        holding.recent |= new
-        recent_count = len(holding.recent)
-        if recent_count > FOLD_PARTICIPANTS_MIN + FOLD_BASE_RATIO * len(holding.base):
-            holding.base = holding.base | holding.recent
-            holding.recent = BitMap64()
-            holding.base_version += 1
+    new = unheld(unheld(participants, holding.base), holding.recent)
+    count = len(new)
+    if count:
+        absorb(holding.recent, new, count=count)
+        holding.recent_count += count
+        if holding.recent_count > FOLD_PARTICIPANTS_MIN + FOLD_BASE_RATIO * holding.base_count:
+            _fold(holding)
     return new
+
+
+def _fold(holding: Holding) -> None:
+    holding.base = holding.base | holding.recent
+    holding.base_count += holding.recent_count
+    holding.base_version += 1
+    holding.recent = BitMap64()
+    holding.recent_count = 0

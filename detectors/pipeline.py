@@ -138,11 +138,11 @@ def _breaches(
 
 def _published(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     """Tell the judge of several institutions whenever the day's new people have doubled."""
-    today, taken = profile.state.today, profile.ledger.state.today
+    today, taken = profile.state.today, profile.ledger.state.today_count
     least = PUBLISHED_COHORT_RATIO * profile.config.cohort.size
-    if len(taken) < max(least, _PUBLISHED_GROWTH * today.published_participants):
+    if taken < max(least, _PUBLISHED_GROWTH * today.published_participants):
         return ()
-    today.published_participants = len(taken)
+    today.published_participants = taken
     return (new_holdings(profile, at_ms=at_ms),)
 
 

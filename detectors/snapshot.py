@@ -120,10 +120,12 @@ def load(
         StateError: the bytes are not a snapshot of this schema, or a part is missing.
     """
     saved = _decoded(main)
+    today = _bitmap(saved.today, name="today")
     ledger = LedgerState(
         holdings=_loaded(_DATASET, saved.holdings, parts),
         projects=_loaded(_PROJECT, saved.projects, parts),
-        today=_bitmap(saved.today, name="today"),
+        today=today,
+        today_count=len(today),
         held_participants=saved.held_participants,
         exempted=saved.exempted,
     )
@@ -152,15 +154,20 @@ def _decoded(main: bytes) -> _Saved:
 def _loaded(
     kind: str, saved: Mapping[str, _SavedHolding], parts: Mapping[str, bytes]
 ) -> dict[str, Holding]:
-    return {
-        name: Holding(
-            base=_base(part_name(kind, name, holding.base_version), holding.base_version, parts),
-            recent=_bitmap(holding.recent, name=name),
-            base_version=holding.base_version,
-            counted_participants=holding.counted_participants,
-        )
-        for name, holding in saved.items()
-    }
+    return {name: _holding(kind, name, holding, parts) for name, holding in saved.items()}
+
+
+def _holding(kind: str, name: str, saved: _SavedHolding, parts: Mapping[str, bytes]) -> Holding:
+    base = _base(part_name(kind, name, saved.base_version), saved.base_version, parts)
+    recent = _bitmap(saved.recent, name=name)
+    return Holding(
+        base=base,
+        recent=recent,
+        base_count=len(base),
+        recent_count=len(recent),
+        base_version=saved.base_version,
+        counted_participants=saved.counted_participants,
+    )
 
 
 def _base(part: str, version: int, parts: Mapping[str, bytes]) -> BitMap64:

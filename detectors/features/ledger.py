@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct, field
 from pyroaring import BitMap64
 
-from detectors.cohort import Holding, bitmap_of, empty_holding, take
+from detectors.cohort import Holding, absorb, bitmap_of, empty_holding, take, unheld
 from detectors.event import AccessEvent
 from detectors.register import Exemption, Institution, covers
 
@@ -23,6 +23,7 @@ class LedgerState(Struct, kw_only=True):
     holdings: dict[str, Holding] = field(default_factory=dict)
     projects: dict[str, Holding] = field(default_factory=dict)
     today: BitMap64 = field(default_factory=BitMap64)
+    today_count: int = 0
     held_participants: int = 0
     exempted: dict[str, int] = field(default_factory=dict)
 
@@ -85,7 +86,8 @@ class Ledger:
         new = len(new_ids)
         if new:
             self.state.held_participants += new
-            self.state.today |= new_ids
+            absorb(self.state.today, new_ids, count=new)
+            self.state.today_count += new
         exempted = self._exempt(event, new, at_ms=at_ms) if new else 0
         project_new = self._take_for_project(event.project, ids) if self._capped else 0
         return Taken(
@@ -125,7 +127,7 @@ class Ledger:
     def _held_nowhere_else(self, ids: BitMap64, *, dataset: str) -> BitMap64:
         for name, holding in self.state.holdings.items():
             if name != dataset:
-                ids = ids - holding.base - holding.recent
+                ids = unheld(unheld(ids, holding.base), holding.recent)
         return ids
 
     def _exempt(self, event: AccessEvent, new: int, *, at_ms: int) -> int:
