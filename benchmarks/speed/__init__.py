@@ -1,0 +1,1 @@
+"""How fast: replay, the worker end to end, its limit, and the naive build beside them."""

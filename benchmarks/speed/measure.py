@@ -1,0 +1,227 @@
+"""Each measurement, against one broker: the limit, replay, the worker, the naive build."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import mean, median
+from threading import Timer
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import DefaultPartitioner
+from msgspec import Struct
+
+from benchmarks.speed.workload import grab
+from detectors.config import CoreConfig
+from detectors.event import AccessEvent
+from detectors.register import Register
+from streams.app import group_name
+from streams.codec import DecodeConfig, decode, decode_limits, encode
+from streams.envelope import DEVELOPMENT_SECRET, StateKeys
+from streams.keys import parse_key
+from streams.rejects import Rejected
+from streams.replay import Replay
+from streams.state_topic import StateTopic
+from streams.topic_reader import TopicReader
+
+PARTITIONS = 4
+Records = list[tuple[bytes, bytes]]
+_METRICS = re.compile(r"http://\S+/metrics")
+_JUDGED = re.compile(r"^headgate_events_judged_total (\S+)", re.MULTILINE)
+_WAIT_SECONDS_MAX = 120.0
+_NAIVE_SECONDS_MAX = 180.0
+
+
+class Delay(Struct, frozen=True, kw_only=True):
+    """Seconds from an event's produce to its alert."""
+
+    median_seconds: float
+    max_seconds: float
+
+
+class StateSize(Struct, frozen=True, kw_only=True):
+    """Bytes of state per institution, as they lie on the state topic."""
+
+    main_bytes: float
+    main_plain_bytes: float
+    parts_bytes: float
+    institutions_count: int
+
+
+async def fill(bootstrap: str, topic: str, records: Records) -> None:
+    """Produce records in order."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap, partitioner=DefaultPartitioner(), linger_ms=20,
+        max_batch_size=262_144,
+    )  # fmt: skip
+    await producer.start()
+    for key, value in records:
+        await producer.send(topic, value, key=key)
+    await producer.stop()
+
+
+async def limit_rate(bootstrap: str, topic: str, count: int) -> float:
+    """Return events/s of bare aiokafka and msgspec: nothing built on them can be faster."""
+    decoder = msgspec.json.Decoder(AccessEvent)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, max_partition_fetch_bytes=4 * 2**20)
+    await consumer.start()
+    places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    consumer.assign(places)
+    await consumer.seek_to_beginning(*places)
+    read_count = 0
+    started_seconds = time.perf_counter()
+    while read_count < count:
+        found = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
+        for batch in found.values():
+            for record in batch:
+                decoder.decode(record.value)
+            read_count += len(batch)
+    seconds = time.perf_counter() - started_seconds
+    await consumer.stop()
+    return count / seconds
+
+
+def replay_rate(records: Records) -> float:
+    """Return events/s of the replay of a file: decoded, checked, judged."""
+    config = CoreConfig()
+    limits = decode_limits(DecodeConfig(), config.cohort)
+    replay = Replay(config, register=Register())
+
+    def events() -> Iterator[AccessEvent]:
+        for _, value in records:
+            event = decode(value, limits=limits)
+            assert not isinstance(event, Rejected)  # noqa: S101 - the workload is well formed.
+            yield event
+
+    started_seconds = time.perf_counter()
+    for _ in replay.effects(events()):
+        pass
+    return len(records) / (time.perf_counter() - started_seconds)
+
+
+@contextmanager
+def worker(bootstrap: str, prefix: str, home: Path) -> Iterator[str]:
+    """Run a worker; yield the address of its metrics."""
+    config = home / f"{prefix}.toml"
+    config.write_text(
+        f'[kafka]\nbootstrap = "{bootstrap}"\ntopic_prefix = "{prefix}"\n'
+        f"partitions = {PARTITIONS}\n[metrics]\nport = 0\n"
+    )
+    start = "from streams.cli import main; main()"
+    command = [sys.executable, "-c", start, "worker", "--config", str(config)]
+    log = home / f"{prefix}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stderr=output)
+    try:
+        _wait_for(lambda: " Ready." in log.read_text(), process)
+        found = _METRICS.search(log.read_text())
+        yield found.group() if found else ""
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def worker_rate(metrics: str, count: int) -> float:
+    """Return events/s while a backlog of `count` is judged, checkpoints included."""
+    samples: list[tuple[float, float]] = []
+    while not samples or samples[-1][1] < count:
+        judged = _judged(metrics)
+        if judged:
+            samples.append((time.perf_counter(), judged))
+        time.sleep(0.1)
+    (first_seconds, first), (last_seconds, last) = samples[0], samples[-1]
+    return (last - first) / max(1e-9, last_seconds - first_seconds)
+
+
+async def alert_delay(bootstrap: str, prefix: str, samples_count: int) -> Delay:
+    """Return how long a grab waits for its alert while the worker is idle."""
+    topic = f"{prefix}.alerts"
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
+    consumer.assign(places)
+    await consumer.seek_to_end(*places)
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, partitioner=DefaultPartitioner())
+    await producer.start()
+    delays = []
+    for number in range(samples_count):
+        event = grab(number)
+        key = event.institution.encode()
+        started_seconds = time.perf_counter()
+        await producer.send(f"{prefix}.access-events", encode(event), key=key)
+        while (await consumer.getone()).key != key:
+            pass
+        delays.append(time.perf_counter() - started_seconds)
+    await producer.stop()
+    await consumer.stop()
+    return Delay(median_seconds=median(delays), max_seconds=max(delays))
+
+
+def state_size(bootstrap: str, prefix: str, *, belongs: str) -> StateSize:
+    """Return the bytes of the states of institutions whose name begins with `belongs`."""
+    keys = StateKeys(DEVELOPMENT_SECRET)
+    topic = StateTopic(f"{prefix}.state", app=group_name(prefix), keys=keys)
+    mains: dict[str, int] = {}
+    plains: dict[str, int] = {}
+    parts: dict[bytes, int] = {}
+    with TopicReader(topic.topic, bootstrap=bootstrap) as reader:
+        for partition in reader.partitions:
+            for record in (record for batch in reader.records(partition) for record in batch):
+                raw_key, value = record.key or b"", record.value
+                owner = parse_key(raw_key)
+                if owner.institution is None or not owner.institution.startswith(belongs):
+                    continue
+                if owner.part is not None:
+                    parts[raw_key] = len(value or b"")
+                elif value is not None:
+                    saved = topic.saved(partition, raw_key, value)
+                    mains[owner.institution] = len(value)
+                    plains[owner.institution] = len(saved.payload) if saved else 0
+    return StateSize(
+        main_bytes=mean(mains.values()),
+        main_plain_bytes=mean(plains.values()),
+        parts_bytes=sum(parts.values()) / len(mains),
+        institutions_count=len(mains),
+    )
+
+
+def naive_rate(bootstrap: str, topic: str, *, count: int, home: Path) -> float:
+    """Return events/s of the naive build on the same topic."""
+    command = [
+        sys.executable, "-m", "benchmarks.speed.naive", bootstrap, topic, str(PARTITIONS),
+        str(count), str(home / "naive"),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    end = Timer(_NAIVE_SECONDS_MAX, process.kill)
+    end.start()
+    try:
+        for line in process.stdout or ():
+            if line.startswith(b"RATE "):
+                return float(line.split()[1])
+    finally:
+        end.cancel()
+        process.kill()
+        process.wait()
+    message = "the naive build ended without a rate"
+    raise RuntimeError(message)
+
+
+def _judged(metrics: str) -> float:
+    with urllib.request.urlopen(metrics, timeout=10) as response:  # noqa: S310 - our own address.
+        found = _JUDGED.search(response.read().decode())
+    return float(found.group(1)) if found else 0.0
+
+
+def _wait_for(is_so: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    end_seconds = time.monotonic() + _WAIT_SECONDS_MAX
+    while not is_so():
+        if process.poll() is not None or time.monotonic() > end_seconds:
+            message = f"the worker did not become ready (exit code {process.poll()})"
+            raise RuntimeError(message)
+        time.sleep(0.05)
