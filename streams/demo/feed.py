@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from detectors.event import time_ms
+from detectors.synthetic.config import DAY_MS
 from streams.clock import monotonic_seconds
 from streams.demo.script import Script
 from streams.simulator import EventProducer
@@ -14,6 +15,9 @@ _AHEAD_EVENTS_MAX: Final = 5_000
 _LOOK_EVERY_EVENTS: Final = 250
 _LOOK_SECONDS: Final = 0.05
 _STEP_SECONDS: Final = 0.05
+# A day's reference is built when the next day has begun; one more may be on its way.
+_REFERENCE_LAG_DAYS: Final = 2
+_REFERENCE_SECONDS_MAX: Final = 1.0
 
 
 class Feed:
@@ -29,9 +33,16 @@ class Feed:
         self.sent_count = 0
         self.event_ms = 0
 
-    async def run(self, producer: EventProducer, *, judged_count: Callable[[], int]) -> None:
-        """Send everything; `judged_count` tells how far the worker has come."""
+    async def run(
+        self,
+        producer: EventProducer,
+        *,
+        judged_count: Callable[[], int],
+        reference_day: Callable[[], int],
+    ) -> None:
+        """Send everything; the callables tell how far the worker has come."""
         script = self._script
+        day = script.first_day
         live_ms = max(1, script.ends_ms - script.live_from_ms)
         live_began = 0.0
         for event in script.world.events():
@@ -40,6 +51,9 @@ class Feed:
                 await self._drained(producer, judged_count, ahead_events_max=0)
                 self.phase = "live"
                 live_began = monotonic_seconds()
+            if at_ms // DAY_MS > day and self.phase == "history":
+                day = at_ms // DAY_MS
+                await self._referred(producer, reference_day, day=day)
             if self.phase == "live":
                 due = live_began + self._live_seconds * (at_ms - script.live_from_ms) / live_ms
                 await self._until(due)
@@ -55,6 +69,18 @@ class Feed:
         left_seconds = due_seconds - monotonic_seconds()
         if left_seconds > _STEP_SECONDS:
             await asyncio.sleep(left_seconds)
+
+    async def _referred(
+        self, producer: EventProducer, reference_day: Callable[[], int], *, day: int
+    ) -> None:
+        """Wait a moment for the peer reference: real days are longer than ours."""
+        await producer.flush()
+        # Before the first one there is too little known for any, so a blink must do.
+        wait_seconds = _REFERENCE_SECONDS_MAX if reference_day() else _STEP_SECONDS
+        deadline = monotonic_seconds() + wait_seconds
+        behind = day - _REFERENCE_LAG_DAYS
+        while reference_day() < behind and monotonic_seconds() < deadline:  # noqa: ASYNC110 - a topic is heard
+            await asyncio.sleep(_STEP_SECONDS)
 
     async def _drained(
         self, producer: EventProducer, judged_count: Callable[[], int], *, ahead_events_max: int

@@ -8,9 +8,11 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from msgspec import Struct
 
+from detectors.reference import Reference
+from streams.control import decode_reference
 from streams.report.lines import STYLES, Line
 from streams.report.wording import moment
-from streams.topics import ALERTS, SUSPENSIONS
+from streams.topics import ALERTS, REFERENCE, SUSPENSIONS
 
 _POLL_MS: Final = 200
 _WORD_WIDTH: Final = 8
@@ -62,7 +64,15 @@ class Listener:
     Of incidents before `live_from_ms` only the beginning is said: two months pass in seconds.
     """
 
-    __slots__ = ("_live_from_ms", "_say", "_topic_prefix", "alerts", "severities", "suspended")
+    __slots__ = (
+        "_live_from_ms",
+        "_say",
+        "_topic_prefix",
+        "alerts",
+        "reference_day",
+        "severities",
+        "suspended",
+    )
 
     def __init__(
         self, topic_prefix: str, *, say: Callable[[Line], None], live_from_ms: int = 0
@@ -74,12 +84,14 @@ class Listener:
         self.alerts: dict[str, bytes] = {}
         self.severities: dict[str, str] = {}
         self.suspended: dict[str, str] = {}
+        self.reference_day = 0
 
     async def run(self, bootstrap: str) -> None:
         """Listen until cancelled."""
         hear: Mapping[str, Callable[[bytes], None]] = {
             ALERTS.full_name(self._topic_prefix): self.hear_alert,
             SUSPENSIONS.full_name(self._topic_prefix): self.hear_suspension,
+            REFERENCE.full_name(self._topic_prefix): self.hear_reference,
         }
         consumer = AIOKafkaConsumer(
             *hear, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest"
@@ -132,3 +144,9 @@ class Listener:
         )
         past = what.at_ms < self._live_from_ms
         self._say(Line(text=text, style="dim" if past else "magenta"))
+
+    def hear_reference(self, value: bytes) -> None:
+        """Note from which day the latest peer reference holds."""
+        reference = decode_reference(value)
+        if isinstance(reference, Reference):
+            self.reference_day = max(self.reference_day, reference.day)

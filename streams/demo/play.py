@@ -159,7 +159,11 @@ class _Performance:
         kafka = self._stage.settings.kafka
         topic = ACCESS_EVENTS.full_name(kafka.topic_prefix)
         async with EventProducer(kafka.bootstrap, topic=topic) as producer:
-            await self._feed.run(producer, judged_count=lambda: self._numbers.judged_count)
+            await self._feed.run(
+                producer,
+                judged_count=lambda: self._numbers.judged_count,
+                reference_day=lambda: self._listener.reference_day,
+            )
 
     async def _watch(self, worker: Child) -> None:
         """Look at the metrics and show them, again and again."""

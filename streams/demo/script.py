@@ -29,6 +29,11 @@ class Script(Struct, frozen=True, kw_only=True):
     ends_ms: int
 
     @property
+    def first_day(self) -> int:
+        """Return the first day, counted from the epoch."""
+        return START_MS // DAY_MS
+
+    @property
     def events_count(self) -> int:
         """Return how many events the world has."""
         return len(self.world.table)
