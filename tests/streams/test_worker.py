@@ -1,0 +1,130 @@
+"""The worker as people run it, on a real Kafka: raw rows in, alerts out, a clean end."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+
+from detectors.register import Register
+from detectors.verdict import RaiseAlert
+from streams.config import load_settings
+from streams.rejects import Rejected
+from streams.replay import Replay
+from streams.sinks import alerts
+from streams.topic_reader import TopicReader, TopicRecord
+
+MAIN = "from streams.cli import main; main()"
+PARTITIONS = 3
+CONFIG = """
+[kafka]
+bootstrap = "{bootstrap}"
+topic_prefix = "{prefix}"
+partitions = 3
+session_timeout_seconds = 6
+[checkpoint]
+interval_seconds = 0.5
+[metrics]
+port = 0
+[mapping]
+name = "log"
+format = "csv"
+columns = ["at", "who", "taken"]
+participant_separator = " "
+[mapping.event]
+time = "at"
+institution = "who"
+dataset = {{ constant = "imaging" }}
+participants = "taken"
+"""
+
+
+def rows() -> list[tuple[bytes, bytes]]:
+    """Return one day of rows: everybody takes a little, one takes everything."""
+    made = []
+    for number in range(3_000):
+        who = "thief" if number % 10 == 0 else f"honest-{number % 7}"
+        taken = range(number * 160, number * 160 + 400) if who == "thief" else [number % 50]
+        at = f"2026-04-01T{number // 150:02}:{number % 60:02}:00Z"
+        made.append((who.encode(), f"{at},{who},{' '.join(map(str, taken))}".encode()))
+    return made
+
+
+async def _send(bootstrap: str, topic: str, records: list[tuple[bytes, bytes]]) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, partitioner=DefaultPartitioner())
+    await producer.start()
+    for key, value in records:
+        await producer.send(topic, value, key=key)
+    await producer.stop()
+
+
+@contextmanager
+def worker(config: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a worker, and end it whatever happens."""
+    command = [sys.executable, "-c", MAIN, "worker", "--config", str(config)]
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stderr=output)
+    try:
+        wait_until(lambda: f"pid={process.pid} Ready." in log.read_text())
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Look until it is so, for a minute at most."""
+    end_seconds = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end_seconds
+        time.sleep(0.1)
+
+
+def received(bootstrap: str, topic: str) -> list[TopicRecord]:
+    """Return every record of a topic."""
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
+        return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
+
+
+def expected_alerts(config: Path) -> set[bytes | None]:
+    """Return the alerts of a replay of the same rows as a file."""
+    settings = load_settings(config)
+    mapping = settings.row_mapping()
+    assert mapping is not None
+    lines = ["at,who,taken", *(value.decode() for _, value in rows())]
+    events = [event for event in mapping.rows(lines) if not isinstance(event, Rejected)]
+    effects = Replay(settings.core, register=Register()).effects(events)
+    made = [alerts.record(e, topic_prefix="t") for e in effects if isinstance(e, RaiseAlert)]
+    return {record.value for record in made}
+
+
+@pytest.mark.kafka
+def test_rows_through_kafka_alert_as_the_same_file_does(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Re-keyed, judged, saved and ended; a second worker goes on without a repeat."""
+    config, log = tmp_path / "headgate.toml", tmp_path / "worker.log"
+    config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix))
+    expected = expected_alerts(config)
+    assert expected
+    topic = f"{topic_prefix}.alerts"
+    with worker(config, log) as process:
+        asyncio.run(_send(kafka, f"{topic_prefix}.raw.log", rows()))
+        wait_until(lambda: {record.value for record in received(kafka, topic)} >= expected)
+        wait_until(lambda: len(received(kafka, f"{topic_prefix}.access-events")) >= 3_000)
+        began_seconds = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert time.monotonic() - began_seconds < 10
+    with worker(config, log) as process:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+    found = [record.value for record in received(kafka, topic)]
+    assert (len(found), set(found)) == (len(expected), expected)
