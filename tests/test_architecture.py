@@ -9,7 +9,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("detectors", "streams")
 SHIPPED = (*PACKAGES, "benchmarks")
-ALL = (*SHIPPED, "tests")
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 50
 NESTING_MAX = 3
@@ -58,7 +57,7 @@ WORLDLY_ATTRIBUTES = frozenset(
         ("random", "SystemRandom"),
     }
 )
-BRANCHES = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
+BRANCHES = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match)
 
 
 def sources(*packages: str) -> list[Path]:
@@ -104,7 +103,9 @@ def worldly(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def nesting(node: ast.AST, *, is_elif: bool = False) -> int:
     """Return how many branches and loops stand in one another; an elif stands beside its if."""
-    own = int(isinstance(node, BRANCHES) and not is_elif)
+    # A try without handlers only tidies up, as a with does.
+    tidies = isinstance(node, ast.Try) and not node.handlers
+    own = int(isinstance(node, BRANCHES) and not is_elif and not tidies)
     inner = 0
     for name, value in ast.iter_fields(node):
         children = value if isinstance(value, list) else [value]
@@ -162,7 +163,7 @@ def test_no_function_is_long() -> None:
     """A function fits on a screen."""
     found = [
         f"{name}:{node.lineno}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
-        for name, tree in trees(*ALL)
+        for name, tree in trees(*SHIPPED)
         for node in functions(tree)
         if node.end_lineno is not None and node.end_lineno - node.lineno >= FUNCTION_LINES_MAX
     ]
