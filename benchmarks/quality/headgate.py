@@ -5,7 +5,7 @@ A theft is then judged on its institutions alone, against the references recorde
 world: a judge is a function of its own events and the references, so nothing else could differ.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from msgspec import Struct, structs
@@ -61,13 +61,13 @@ def judge_all(events: Iterable[AccessEvent], *, config: CoreConfig, register: Re
             run.adopt(references[day])
         for summary in run.judge(event):
             builder.add(summary)
-    return run.judged(references, among=())
+    return run.judged(references)
 
 
 def judge_some(
     events: Iterable[AccessEvent], *, config: CoreConfig, register: Register, honest: Judged
 ) -> Judged:
-    """Judge some institutions against what was recorded of all of them when they were honest."""
+    """Judge some institutions against the references recorded when all of them were honest."""
     run = _Run(config, register)
     day = -1
     for event in events:
@@ -77,13 +77,33 @@ def judge_some(
             if day in honest.references:
                 run.adopt(honest.references[day])
         run.judge(event)
-    return run.judged(honest.references, among=honest.holdings)
+    return run.judged(honest.references)
+
+
+def rings(holdings: Iterable[NewHoldings], *, config: CoreConfig) -> list[Alert]:
+    """Return what the second stage says of these holdings; the knob changes nothing in it."""
+    second = CollusionJudge(
+        config.detectors.collusion,
+        cohort_size=config.cohort.size,
+        config_hash=config_hash(config),
+    )
+    # Sorting is stable: those of one moment stay in the order in which they were said.
+    in_order = sorted(holdings, key=lambda each: each.at_ms)
+    return [effect.alert for each in in_order for effect in second.add(each)]
+
+
+def among(
+    honest: Judged, judged: Judged, *, names: Collection[str], since_ms: int, until_ms: int
+) -> list[NewHoldings]:
+    """Return the holdings of a time: those of `names` as now judged, all others as recorded."""
+    others = [each for each in honest.holdings if each.institution not in names]
+    return [each for each in (*others, *judged.holdings) if since_ms <= each.at_ms <= until_ms]
 
 
 def alarms_of(alerts: Iterable[Alert]) -> list[Alarms]:
     """Return raised and updated alerts as alarms, by institution; a close is no alarm."""
     spoken: dict[str, list[Alert]] = {}
-    for alert in alerts:
+    for alert in sorted(alerts, key=lambda alert: alert.at_ms):
         if alert.change != "close":
             spoken.setdefault(alert.institution, []).append(alert)
     return [
@@ -134,21 +154,7 @@ class _Run:
                 self.holdings.append(effect)
         return summaries
 
-    def judged(self, references: dict[int, Reference], *, among: Iterable[NewHoldings]) -> Judged:
-        """Let the second stage look at everybody's holdings, and return all that was said."""
-        second = CollusionJudge(
-            self.config.detectors.collusion,
-            cohort_size=self.config.cohort.size,
-            config_hash=config_hash(self.config),
+    def judged(self, references: dict[int, Reference]) -> Judged:
+        return Judged(
+            alerts=tuple(self.alerts), references=references, holdings=tuple(self.holdings)
         )
-        others = [each for each in among if each.institution not in self.profiles]
-        # Both are in order already, and sorting is stable.
-        everybody = sorted([*others, *self.holdings], key=lambda each: each.at_ms)
-        shared = [
-            effect.alert
-            for each in everybody
-            for effect in second.add(each)
-            if effect.alert.institution in self.profiles
-        ]
-        alerts = sorted([*self.alerts, *shared], key=lambda alert: alert.at_ms)
-        return Judged(alerts=tuple(alerts), references=references, holdings=tuple(self.holdings))

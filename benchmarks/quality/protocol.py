@@ -10,18 +10,28 @@ from collections.abc import Callable
 import numpy as np
 from msgspec import Struct
 
-from benchmarks.quality.alarms import Alarms, alert_days, day_peaks, outcome
+from benchmarks.quality.alarms import GRACE_MS, Alarms, alert_days, day_peaks, outcome
 from benchmarks.quality.baselines import BASELINES
 from benchmarks.quality.excess_rule import WINDOW_HOURS, Peers, peers_of, window_scores
-from benchmarks.quality.headgate import Judged, alarms_of, core_config, judge_all, judge_some
+from benchmarks.quality.headgate import (
+    Judged,
+    alarms_of,
+    among,
+    core_config,
+    judge_all,
+    judge_some,
+    rings,
+)
 from benchmarks.quality.hourly import Hours, hours_of
 from benchmarks.quality.results import Trial, WorldResult
+from detectors.config import CoreConfig
 from detectors.synthetic.config import DAY_MS, HOUR_MS, START_MS
 from detectors.synthetic.institutions import Institution
 from detectors.synthetic.labels import Labels, Theft
 from detectors.synthetic.requests import Floats
 from detectors.synthetic.scenarios import plant
 from detectors.synthetic.world import World
+from detectors.verdict import Alert
 
 EXCESS = "reference excess rule"
 HEADGATE = "Headgate"
@@ -153,33 +163,33 @@ class _Detectors:
             everybody = [hours_of(self.world, each) for each in self.world.plans]
             self.peers = peers_of(everybody)
         found.update(self._baselines(everybody))
+        if PERFECT in self.plan.baselines:
+            found.update({(PERFECT, budget): [] for budget in self.plan.budgets})
         events = list(self.world.events())
+        shared: list[Alert] = []
         for budget in self.plan.knobs:
-            self.judged[budget] = judge_all(
-                events,
-                config=core_config(self.world, budget=budget),
-                register=self.world.register,
-            )
-            found[HEADGATE, budget] = alarms_of(self.judged[budget].alerts)
-            if PERFECT in self.plan.baselines:
-                found[PERFECT, budget] = []
+            config = core_config(self.world, budget=budget)
+            judged = judge_all(events, config=config, register=self.world.register)
+            if not self.judged:
+                shared = rings(judged.holdings, config=config)
+            self.judged[budget] = judged
+            found[HEADGATE, budget] = alarms_of([*judged.alerts, *shared])
         return found
 
     def with_theft(self, planted: World, theft: Theft) -> dict[tuple[str, float], list[Alarms]]:
         names = set(theft.institutions)
         plans = [each for each in planted.plans if each.name in names]
         found = self._baselines(self._hours(planted, plans))
+        if PERFECT in self.plan.baselines:
+            found.update({(PERFECT, budget): [_omniscient(theft)] for budget in self.plan.budgets})
         events = list(planted.events(names))
+        shared: list[Alert] | None = None
         for budget in self.plan.knobs:
-            judged = judge_some(
-                events,
-                config=core_config(planted, budget=budget),
-                register=planted.register,
-                honest=self.judged[budget],
-            )
-            found[HEADGATE, budget] = alarms_of(judged.alerts)
-            if PERFECT in self.plan.baselines:
-                found[PERFECT, budget] = [_omniscient(theft)]
+            config, honest = core_config(planted, budget=budget), self.judged[budget]
+            judged = judge_some(events, config=config, register=planted.register, honest=honest)
+            if shared is None:
+                shared = _shared(honest, judged, theft, config=config)
+            found[HEADGATE, budget] = alarms_of([*judged.alerts, *shared])
         return found
 
     def _hours(self, planted: World, plans: list[Institution]) -> list[Hours]:
@@ -200,6 +210,21 @@ class _Detectors:
             return BASELINES[name](hours)
         scores = window_scores(hours, self.peers)
         return np.asarray((scores / self.calibration.scales[:, None]).max(axis=0))
+
+
+def _shared(honest: Judged, judged: Judged, theft: Theft, *, config: CoreConfig) -> list[Alert]:
+    """Return what the second stage says of the members of a ring, during their theft."""
+    if len(theft.institutions) == 1:
+        return []
+    holdings = among(
+        honest,
+        judged,
+        names=set(theft.institutions),
+        since_ms=theft.started_ms - config.detectors.collusion.window_days * DAY_MS,
+        until_ms=theft.ended_ms + GRACE_MS,
+    )
+    said = rings(holdings, config=config)
+    return [alert for alert in said if alert.institution in theft.institutions]
 
 
 def alarms_at(hours: Hours, score: Floats) -> Alarms:
