@@ -1,6 +1,9 @@
 """What must hold for a history to be trusted: nobody teaches the judge while stealing."""
 
+from typing import Literal
+
 import msgspec
+import pytest
 
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
@@ -63,6 +66,14 @@ def test_a_thief_teaches_the_baseline_nothing() -> None:
     assert msgspec.msgpack.encode(profile.volume.state) == volume
 
 
+def test_silence_after_a_theft_is_not_learnt_either() -> None:
+    """The theft still fills the long windows of the silent days: they teach nothing."""
+    profile = calm_profile()
+    judged(profile, theft(1))
+    judge(profile, took(CALM_DAYS + 10, 400_000, 20))
+    assert max(profile.baseline.state.maxima) == FIRST_DAY + CALM_DAYS - 1
+
+
 def test_accumulators_never_stop_under_suspicion() -> None:
     """What is held and what was taken in the windows goes on being counted."""
     profile = calm_profile()
@@ -77,6 +88,18 @@ def test_peers_are_told_which_days_were_under_suspicion() -> None:
     effects = judged(profile, theft(4))
     trusted = [effect.trusted for effect in effects if isinstance(effect, DailySummary)]
     assert trusted == [True, False, False, False]
+
+
+@pytest.mark.parametrize("outcome", ["denied", "error"])
+def test_what_was_refused_or_failed_is_not_held(outcome: Literal["denied", "error"]) -> None:
+    """Only success moves holdings: what did not leave can still be new tomorrow."""
+    profile = calm_profile()
+    held = profile.ledger.state.held_participants
+    (event,) = theft(1)
+    refused = msgspec.structs.replace(event, id="refused", outcome=outcome)
+    assert [one for one in judged(profile, [refused]) if isinstance(one, RaiseAlert)] == []
+    assert profile.ledger.state.held_participants == held
+    assert any(isinstance(one, RaiseAlert) for one in judged(profile, [event]))
 
 
 def test_reading_the_same_people_again_is_never_collection() -> None:

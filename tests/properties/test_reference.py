@@ -57,6 +57,21 @@ def interleavings(draw: st.DrawFn) -> tuple[list[DailySummary], list[DailySummar
     return orders[0], orders[1]
 
 
+def one_day(day: int, *, peak: float) -> DailySummary:
+    """Return the summary of one day on which one channel was strange."""
+    return DailySummary(
+        institution="a",
+        group="default",
+        day=day,
+        days_count=1,
+        age_days=day - FIRST_DAY,
+        usual=(1.0, 2.0, 3.0, 4.0),
+        runs={"excess/1h": Run(first_day=day, peak=peak)},
+        held_participants=0,
+        trusted=True,
+    )
+
+
 def built(summaries: list[DailySummary], *, day: int) -> bytes:
     """Return the bytes of the reference of `day`."""
     builder = ReferenceBuilder(CONFIG)
@@ -131,23 +146,23 @@ def test_a_day_counts_only_once_it_has_ended_long_enough_ago(
     assert builder.build(FIRST_DAY + CONFIG.lag_days - 1) == prior_reference(CONFIG)
 
 
+@given(peaks=st.lists(st.floats(0.0, 50.0), min_size=4, max_size=40))
+def test_the_newest_days_do_not_move_a_tail(peaks: list[float]) -> None:
+    """Whether or not the last days have been heard of, the tails of a day are the same."""
+    references = []
+    for count in (len(peaks), len(peaks) - CONFIG.lag_days + 1):
+        builder = ReferenceBuilder(CONFIG)
+        for day, peak in enumerate(peaks[:count], start=FIRST_DAY):
+            builder.add(one_day(day, peak=peak))
+        references.append(builder.build(FIRST_DAY + len(peaks)))
+    assert references[1].tails == references[0].tails
+
+
 @given(count=st.integers(1, 40))
 def test_what_is_too_old_is_forgotten(count: int) -> None:
     """Days and runs behind the history leave the builder: its size is bounded."""
     builder = ReferenceBuilder(CONFIG)
     for day in range(FIRST_DAY, FIRST_DAY + count):
-        builder.add(
-            DailySummary(
-                institution="a",
-                group="default",
-                day=day,
-                days_count=1,
-                age_days=day - FIRST_DAY,
-                usual=(1.0, 2.0, 3.0, 4.0),
-                runs={"excess/1h": Run(first_day=day, peak=1.0)},
-                held_participants=0,
-                trusted=True,
-            )
-        )
+        builder.add(one_day(day, peak=1.0))
     builder.build(FIRST_DAY + count + CONFIG.history_days + CONFIG.lag_days)
     assert (builder._days, builder._runs) == ({}, {})
