@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.policy.explain import percent
 from detectors.verdict import RaiseAlert
 from streams.demo.play import Played, Stage
 from streams.demo.screen import Screen
@@ -14,7 +15,7 @@ from streams.register import load_register
 from streams.replay_run import Reading, ReplayRun
 from streams.report.page import render
 from streams.report.record import Flagged, Report, lead_alert, saved
-from streams.report.wording import percent, plural, span
+from streams.report.wording import plural, span
 from streams.sinks import alerts
 from streams.topics import ACCESS_EVENTS
 

@@ -10,12 +10,10 @@ from msgspec import Struct
 
 from detectors.reference import Reference
 from streams.control import decode_reference
-from streams.report.lines import STYLES, Line
-from streams.report.wording import moment
+from streams.report.lines import Line, alert_line, suspension_line
 from streams.topics import ALERTS, REFERENCE, SUSPENSIONS
 
 _POLL_MS: Final = 200
-_WORD_WIDTH: Final = 8
 
 
 class _Info(Struct, frozen=True):
@@ -40,7 +38,6 @@ class _Finding(Struct, frozen=True):
 class _Suspension(Struct, frozen=True):
     """As much of a suspension's request as the screen shows."""
 
-    dry_run: bool
     institution: str
     scope: str
     subject: str
@@ -117,36 +114,33 @@ class Listener:
         finding = alert.data
         institution = finding.resources[0].uid
         severity = finding.severity.lower()
-        closed = finding.activity_name == "Close"
-        if closed:
+        change = finding.activity_name.lower()
+        if change == "close":
             self.severities.pop(institution, None)
         else:
             self.severities[institution] = severity
         past = finding.time < self._live_from_ms
-        if past and finding.activity_name != "Create":
-            return
-        word = "closed" if closed else severity
-        update = "update: " if finding.activity_name == "Update" else ""
-        text = f"{moment(finding.time)}  {word:<{_WORD_WIDTH}}  {update}{finding.message}"
-        self._say(Line(text=text, style="dim" if closed or past else STYLES[severity]))
+        if not past or change == "create":
+            line = alert_line(finding.message, at_ms=finding.time, change=change, severity=severity)
+            self._say(_dimmed(line) if past else line)
 
     def hear_suspension(self, value: bytes) -> None:
-        """Say a suspension."""
+        """Say a suspension; the demo's worker only ever asks for dry runs."""
         asked = msgspec.json.decode(value, type=_Asked)
         if asked.id in self.suspended:
             return
         what = asked.data
         self.suspended[asked.id] = what.institution
-        word, would = ("dry run", "would suspend") if what.dry_run else ("suspend", "suspends")
-        text = (
-            f"{moment(what.at_ms)}  {word:<{_WORD_WIDTH}}  {would} {what.scope} {what.subject} "
-            f"of {what.institution} until {moment(what.expires_ms)}"
-        )
-        past = what.at_ms < self._live_from_ms
-        self._say(Line(text=text, style="dim" if past else "magenta"))
+        who = f"{what.scope} {what.subject} of {what.institution}"
+        line = suspension_line(who, at_ms=what.at_ms, expires_ms=what.expires_ms)
+        self._say(_dimmed(line) if what.at_ms < self._live_from_ms else line)
 
     def hear_reference(self, value: bytes) -> None:
         """Note from which day the latest peer reference holds."""
         reference = decode_reference(value)
         if isinstance(reference, Reference):
             self.reference_day = max(self.reference_day, reference.day)
+
+
+def _dimmed(line: Line) -> Line:
+    return Line(text=line.text, style="dim")

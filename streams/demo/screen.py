@@ -15,14 +15,15 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from streams.report.wording import moment, percent
+from detectors.policy.explain import percent
+from streams.report.lines import STYLES
+from streams.report.wording import moment
 
 _ROWS_SHOWN_MAX: Final = 14
 _COLUMNS: Final = 2
 _FRAMES_PER_SECOND: Final = 8
 _PLAIN_EVERY_SECONDS: Final = 3.0
 _BAR_CELLS: Final = 16
-STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 
 
 class Row(Struct, frozen=True, kw_only=True):

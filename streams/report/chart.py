@@ -10,8 +10,9 @@ from typing import Final
 
 from msgspec import Struct
 
+from detectors.policy.explain import percent
 from streams.report.record import Track
-from streams.report.wording import instant, moment, number, percent
+from streams.report.wording import instant, moment, number
 
 WIDTH: Final = 860
 HEIGHT: Final = 260

@@ -3,7 +3,8 @@
 from html import escape
 from typing import Final
 
-from detectors.verdict import Alert, ReasonDetail
+from detectors.policy.explain import percent
+from detectors.verdict import Alert, Reason, ReasonDetail
 from streams.report.chart import Mark, coverage_chart, frame_of
 from streams.report.record import (
     Flagged,
@@ -15,9 +16,10 @@ from streams.report.record import (
     saved,
 )
 from streams.report.tables import table
-from streams.report.wording import moment, number, percent, plural, probability, span
+from streams.report.wording import moment, number, plural, probability, span
 
 _TRACKS_MAX: Final = 4
+_RULES: Final = frozenset({Reason.QUOTA, Reason.SCOPE, Reason.CANARY, Reason.COVERAGE})
 _ALERTS_SHOWN_MAX: Final = 12
 _ZOOM_MARGIN_RATIO: Final = 0.35
 _ZOOM_MS_MIN: Final = 30 * 60_000
@@ -141,9 +143,9 @@ def _reasons(alert: Alert) -> str:
             escape(detail.feature.replace("_", " ")),
             span(detail.window_seconds * 1000) if detail.window_seconds else "one event",
             number(detail.observed),
-            number(detail.expected),
+            f"limit {number(detail.expected)}" if _is_rule(detail) else number(detail.expected),
             _times(detail),
-            probability(detail.p_value),
+            "a rule" if _is_rule(detail) else probability(detail.p_value),
             percent(detail.share),
         )
         for detail in alert.reasons
@@ -159,6 +161,11 @@ def _reasons(alert: Alert) -> str:
         "#share of evidence",
     )
     return "<h3>Why</h3>" + table(heads, rows, caption="The reasons of the alert in numbers.")
+
+
+def _is_rule(detail: ReasonDetail) -> bool:
+    """Tell whether a line was crossed, whatever is usual: then no probability means anything."""
+    return detail.reason in _RULES
 
 
 def _times(detail: ReasonDetail) -> str:

@@ -5,9 +5,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from detectors.verdict import Alert, Effect, RaiseAlert, Suspend
+from detectors.policy.explain import percent
+from detectors.verdict import Effect, RaiseAlert, Suspend
 from streams.report.record import Flagged, Report, lead_alert, main_track, saved
-from streams.report.wording import moment, number, percent, plural, span
+from streams.report.wording import moment, number, plural, span
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _WORD_WIDTH: Final = 8
@@ -23,24 +24,30 @@ class Line(Struct, frozen=True, kw_only=True):
 def effect_line(effect: Effect) -> Line | None:
     """Return an effect as one readable line; None for what is no news to a person."""
     if isinstance(effect, RaiseAlert):
-        return _alert_line(effect.alert)
-    if isinstance(effect, Suspend):
-        return Line(
-            text=f"{moment(effect.at_ms)}  {'dry run':<{_WORD_WIDTH}}  would suspend "
-            f"{effect.scope} {effect.subject} of {effect.institution} "
-            f"until {moment(effect.expires_ms)}",
-            style="magenta",
+        alert = effect.alert
+        return alert_line(
+            alert.sentence, at_ms=alert.at_ms, change=alert.change, severity=alert.severity
         )
+    if isinstance(effect, Suspend):
+        who = f"{effect.scope} {effect.subject} of {effect.institution}"
+        return suspension_line(who, at_ms=effect.at_ms, expires_ms=effect.expires_ms)
     return None
 
 
-def _alert_line(alert: Alert) -> Line:
-    word = "closed" if alert.change == "close" else alert.severity
-    update = "update: " if alert.change == "update" else ""
+def alert_line(sentence: str, *, at_ms: int, change: str, severity: str) -> Line:
+    """Return a statement about an incident as a line."""
+    word = "closed" if change == "close" else severity
+    update = "update: " if change == "update" else ""
     return Line(
-        text=f"{moment(alert.at_ms)}  {word:<{_WORD_WIDTH}}  {update}{alert.sentence}",
-        style="dim" if alert.change == "close" else STYLES[alert.severity],
+        text=f"{moment(at_ms)}  {word:<{_WORD_WIDTH}}  {update}{sentence}",
+        style="dim" if change == "close" else STYLES[severity],
     )
+
+
+def suspension_line(who: str, *, at_ms: int, expires_ms: int) -> Line:
+    """Return a suspension that would follow, as a line."""
+    would = f"would suspend {who} until {moment(expires_ms)}"
+    return Line(text=f"{moment(at_ms)}  {'dry run':<{_WORD_WIDTH}}  {would}", style="magenta")
 
 
 class FlaggedTotal(Struct, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from html import escape
 from typing import Final
 
+from detectors.policy.explain import percent
 from streams.report.flagged import flagged_section
 from streams.report.record import (
     Flagged,
@@ -15,7 +16,7 @@ from streams.report.record import (
 )
 from streams.report.style import STYLE
 from streams.report.tables import table
-from streams.report.wording import instant, moment, number, percent, plural, span
+from streams.report.wording import instant, moment, number, plural, span
 
 _QUIET_SHOWN_MAX: Final = 20
 
@@ -40,7 +41,7 @@ def _header(report: Report) -> str:
     flagged = len(report.flagged)
     institutions = plural(report.institutions_count, "institution")
     verdict = (
-        f"{flagged:,} of {institutions} took more than their past or their peers explain."
+        f"{flagged:,} of {institutions} took more than their past, peers or limits allow."
         if flagged
         else f"Nothing was flagged among {institutions}."
     )

@@ -4,9 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-# Below one in a thousand a share is a claim about nothing; say so rather than "0.0 %".
-_SHARE_SMALLEST: Final = 0.001
-_SHARE_ONE_DECIMAL_BELOW: Final = 0.1
 _SPAN_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -21,19 +18,6 @@ def number(value: float) -> str:
     if abs(value) >= 1:
         return f"{value:,.1f}"
     return f"{value:.2g}"
-
-
-def percent(ratio: float) -> str:
-    """Return a share in percent.
-
-    >>> percent(0.384), percent(0.0525), percent(0.0), percent(0.0002)
-    ('38 %', '5.2 %', '0 %', '< 0.1 %')
-    """
-    if 0 < ratio < _SHARE_SMALLEST:
-        return "< 0.1 %"
-    if 0 < ratio < _SHARE_ONE_DECIMAL_BELOW:
-        return f"{ratio * 100:.1f} %"
-    return f"{ratio * 100:.0f} %"
 
 
 def moment(at_ms: int) -> str:
@@ -73,7 +57,7 @@ def probability(p_value: float) -> str:
     >>> probability(0.2), probability(0.0004), probability(1e-12)
     ('1 in 5', '1 in 2,500', 'under 1 in a billion')
     """
-    if p_value < 1e-9:  # noqa: PLR2004 - the word in the sentence is the number
+    if p_value <= 1e-9:  # noqa: PLR2004 - the word in the sentence is the number
         return "under 1 in a billion"
     return f"1 in {round(1 / p_value):,}"
 
