@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from detectors.features.baseline import COMMON_COHORT
 from detectors.features.windows import DAY_MS, Measure, Window
 from detectors.models.volume import HOUR_MS
 from detectors.policy.decide import close
@@ -87,16 +88,19 @@ def _learn_silence(profile: Profile, *, first: int, last: int) -> None:
 def _summary(profile: Profile, *, day: int, days_count: int, trusted: bool) -> DailySummary:
     state = profile.state
     _, usual = profile.baseline.known(day)
+    scale = COMMON_COHORT / profile.config.cohort.size
     return DailySummary(
         institution=state.institution,
         group=group_of(profile),
         day=day,
         days_count=days_count,
         age_days=day - state.first_day,
-        usual=usual,
+        usual=tuple(amount * scale for amount in usual),
         runs=state.today.runs,
         held_participants=profile.ledger.state.held_participants,
         trusted=trusted,
+        alerted=state.today.alerted,
+        raised=state.today.raised,
     )
 
 

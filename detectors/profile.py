@@ -41,6 +41,8 @@ class DayState(Struct, kw_only=True):
     hour: int = -1
     hour_bytes: int = 0
     published_participants: int = 0
+    alerted: bool = False
+    raised: bool = False
     walks: dict[str, int] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
     projects: dict[str, int] = field(default_factory=dict)

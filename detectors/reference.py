@@ -12,6 +12,10 @@ from detectors.calibration.tail import Tail, fit
 from detectors.features.baseline import LEARNT_WINDOWS, upper_quantile
 from detectors.verdict import DailySummary, Run
 
+# What an incident is taken to speak before any has: on one day and a half, as if seen in ten.
+_ALERT_DAYS_PRIOR: Final = 1.5
+_INCIDENTS_PRIOR: Final = 10.0
+
 # The pseudo-channel of whole incidents: it is what the budget is kept on.
 INCIDENT_CHANNEL: Final = "incident"
 
@@ -45,6 +49,9 @@ class Reference(Struct, frozen=True, kw_only=True):
     day: int
     usual: dict[str, tuple[float, ...]]
     tails: dict[str, Tail]
+    alert_days_per_incident: Annotated[
+        float, Meta(ge=1, description="on how many days an incident speaks: the budget is in days")
+    ] = 1.0
 
 
 # Before any peer is known. Fitted on calibration worlds; see docs/quality.md.
@@ -80,12 +87,14 @@ class ReferenceBuilder:
     'prior'
     """
 
-    __slots__ = ("_days", "_runs", "_usual", "config")
+    __slots__ = ("_alert_days", "_days", "_raised", "_runs", "_usual", "config")
 
     def __init__(self, config: ReferenceConfig) -> None:
         """Start with nobody."""
         self.config = config
         self._days: dict[int, int] = {}
+        self._alert_days: dict[int, int] = {}
+        self._raised: dict[int, int] = {}
         self._runs: dict[tuple[str, str, int], tuple[int, float]] = {}
         self._usual: dict[str, tuple[int, str, tuple[float, ...]]] = {}
 
@@ -97,6 +106,9 @@ class ReferenceBuilder:
         counted, _, _ = self._usual.get(summary.institution, (before, "", ()))
         for day in range(max(settled, before + 1, counted + 1), summary.day + 1):
             self._days[day] = self._days.get(day, 0) + 1
+        if summary.day > counted and summary.day >= settled:
+            _count(self._alert_days, before + 1, amount=summary.alerted)
+            _count(self._raised, before + 1, amount=summary.raised)
         if summary.day >= counted:
             self._usual[summary.institution] = (summary.day, summary.group, summary.usual)
         for channel, run in summary.runs.items():
@@ -112,7 +124,9 @@ class ReferenceBuilder:
         """Return the reference that holds from `day` on, and forget what is too old for it."""
         last = day - self.config.lag_days
         first = last - self.config.history_days + 1
-        self._days = {key: count for key, count in self._days.items() if key >= first}
+        self._days = _since(first, self._days)
+        self._alert_days = _since(first, self._alert_days)
+        self._raised = _since(first, self._raised)
         self._runs = {key: run for key, run in self._runs.items() if run[0] >= first}
         institution_days = sum(count for key, count in self._days.items() if key <= last)
         prior = prior_reference(self.config)
@@ -131,8 +145,18 @@ class ReferenceBuilder:
                 prior_days=self.config.prior_institution_days,
             )
         return Reference(
-            version=f"day-{day}", day=day, usual=self._pooled(institution_days), tails=tails
+            version=f"day-{day}",
+            day=day,
+            usual=self._pooled(institution_days),
+            tails=tails,
+            alert_days_per_incident=self._alert_days_per_incident(last),
         )
+
+    def _alert_days_per_incident(self, last: int) -> float:
+        alert_days = sum(count for key, count in self._alert_days.items() if key <= last)
+        raised = sum(count for key, count in self._raised.items() if key <= last)
+        prior_days = _ALERT_DAYS_PRIOR * _INCIDENTS_PRIOR
+        return max(1.0, (alert_days + prior_days) / (raised + _INCIDENTS_PRIOR))
 
     def _pooled(self, institution_days: int) -> dict[str, tuple[float, ...]]:
         groups: dict[str, list[tuple[float, ...]]] = {}
@@ -152,3 +176,12 @@ class ReferenceBuilder:
             )
             for group, members in sorted(groups.items())
         }
+
+
+def _count(by_day: dict[int, int], day: int, *, amount: int) -> None:
+    if amount:
+        by_day[day] = by_day.get(day, 0) + amount
+
+
+def _since(first: int, by_day: dict[int, int]) -> dict[int, int]:
+    return {day: count for day, count in by_day.items() if day >= first}

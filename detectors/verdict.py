@@ -135,10 +135,15 @@ class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
     day: Annotated[int, Meta(description="the last closed day, days since the epoch, UTC")]
     days_count: Annotated[int, Meta(ge=1, description="days closed at once; silent ones count")]
     age_days: int
-    usual: Annotated[tuple[float, ...], Meta(description="own upper quantile per learnt window")]
+    usual: Annotated[
+        tuple[float, ...],
+        Meta(description="own upper quantile per learnt window, in a cohort of half a million"),
+    ]
     runs: Annotated[dict[str, Run], Meta(description="by channel: what was strange on these days")]
     held_participants: int
     trusted: Annotated[bool, Meta(description="False while under suspicion")]
+    alerted: Annotated[bool, Meta(description="an alert was raised or updated")] = False
+    raised: Annotated[bool, Meta(description="an alert was raised")] = False
 
 
 class NewHoldings(Struct, frozen=True, kw_only=True, tag=True):

@@ -11,6 +11,9 @@ from msgspec import Meta, Struct, field
 
 from detectors.features.windows import Window
 
+# Amounts are compared between cohorts as if every cohort had this many participants.
+COMMON_COHORT: Final = 500_000
+
 LEARNT_WINDOWS: Final = (Window.HOUR, Window.DAY, Window.WEEK, Window.MONTH)
 
 

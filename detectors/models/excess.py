@@ -8,7 +8,8 @@ Source: the measurements behind docs/quality.md; shrinkage of a quantile to the 
 B. Efron and C. Morris (1975), "Data Analysis Using Stein's Estimator and its Generalizations",
 Journal of the American Statistical Association 70, 311-319.
 The score has no unit: twice log10 of the participants beyond the bar plus log10 of the ratio.
-Harm counts twice, for a small institution's first project multiplies its usual by hundreds.
+Both are of a cohort of half a million. Harm counts twice, for a small institution's first
+project multiplies its usual by hundreds.
 """
 
 from math import log10
@@ -17,7 +18,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from detectors.detector import Mode, Score
-from detectors.features.baseline import LEARNT_WINDOWS
+from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS
 from detectors.verdict import Reason
@@ -66,13 +67,14 @@ class Excess:
     def score(self, features: Features) -> tuple[Score, ...]:
         """Return one score a window whose bar is passed."""
         floor = self.config.floor_cohort_ratio * features.cohort_size
+        scale = COMMON_COHORT / features.cohort_size
         found = []
         for place, window in enumerate(LEARNT_WINDOWS):
             observed, usual = features.new[place], features.usual[place]
             bar = self.config.multiple * max(usual, floor / 2)
             if observed <= bar or observed < floor:
                 continue
-            value = max(0.0, 2.0 * log10(observed - bar) + log10(observed / bar))
+            value = max(0.0, 2.0 * log10(scale * (observed - bar)) + log10(observed / bar))
             found.append(
                 Score(
                     channel=f"excess/{WINDOW_NAMES[window]}",

@@ -14,6 +14,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from detectors.detector import Mode, Score
+from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_SECONDS, Measure, Window
 from detectors.verdict import Reason
@@ -68,6 +69,7 @@ class Sweep:
         walked = features.windows.total(Window.DAY, Measure.WALKED)
         floor = self.config.floor_cohort_ratio * features.cohort_size
         new = features.windows.total(Window.DAY, Measure.NEW)
+        scale = COMMON_COHORT / features.cohort_size
         if walked <= floor or walked < self.config.walked_ratio * new:
             return ()
         return (
@@ -77,7 +79,7 @@ class Sweep:
                 reason=Reason.SWEEP,
                 feature="walked_participants",
                 window_seconds=WINDOW_SECONDS[Window.DAY],
-                value=max(0.0, 2.0 * log10(walked - floor)),
+                value=max(0.0, 2.0 * log10(scale * (walked - floor))),
                 observed=float(walked),
                 expected=floor,
             ),

@@ -36,13 +36,18 @@ def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> 
     taken = taken_participants(profile.ledger.state, incident)
     change = change_of(
         incident,
-        within_budget=verdict.p_value <= profile.budget_rate,
+        within_budget=verdict.p_value <= incident_rate(profile),
         taken_participants=taken,
         config=profile.config.policy,
     )
     if change is None:
         return ()
     return _spoken(profile, incident, verdict, change, at_ms=at_ms, event_id=event_id)
+
+
+def incident_rate(profile: Profile) -> float:
+    """Return the budget as incidents per institution-day: an incident may speak on many days."""
+    return profile.budget_rate / profile.reference.alert_days_per_incident
 
 
 def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
@@ -96,11 +101,13 @@ def _spoken(
     taken = taken_participants(profile.ledger.state, incident)
     taken_ratio = min(1.0, taken / profile.config.cohort.size)
     incident.revision += 1
+    profile.state.today.alerted = True
+    profile.state.today.raised |= change == "create"
     incident.alerted_participants = max(1, taken)
     incident.severity = severity_of(taken_ratio)
     if not incident.alert_id:
         incident.alert_id = _name(profile, incident, "alert")
-    margin = log10(profile.budget_rate / max(verdict.p_value, P_VALUE_MIN))
+    margin = log10(incident_rate(profile) / max(verdict.p_value, P_VALUE_MIN))
     level = level_of(margin=margin, taken_ratio=taken_ratio, config=profile.config.policy)
     level = Level.ALERT if level is Level.WATCH else level
     spoken = Verdict(level=level, p_value=verdict.p_value, reasons=verdict.reasons)

@@ -5,7 +5,7 @@ from typing import Final
 
 from detectors.calibration.combine import P_VALUE_MIN, combine
 from detectors.detector import Score
-from detectors.features.baseline import LEARNT_WINDOWS
+from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import Features
 from detectors.features.windows import DAY_MS, Measure
 from detectors.profile import OpenRun, Profile
@@ -23,12 +23,14 @@ def features_of(profile: Profile, at_ms: int) -> Features:
     peers = usual_of(profile.reference, group_of(profile))
     prior_days = profile.config.baseline.shrinkage_days
     weight = history_days / (history_days + prior_days)
+    scale = profile.config.cohort.size / COMMON_COHORT
     return Features(
         at_ms=at_ms,
         windows=windows,
         new=tuple(windows.total(window, Measure.NEW) for window in LEARNT_WINDOWS),
         usual=tuple(
-            weight * mine + (1.0 - weight) * theirs for mine, theirs in zip(own, peers, strict=True)
+            weight * mine + (1.0 - weight) * theirs * scale
+            for mine, theirs in zip(own, peers, strict=True)
         ),
         history_days=history_days,
         named=not state.counted_events,
@@ -78,9 +80,7 @@ def _verdict(
         note_run(profile, INCIDENT_CHANNEL, surprise, today=today)
     calibrated = profile.reference.tails[INCIDENT_CHANNEL].p_value(surprise)
     if rules:
-        shares = dict.fromkeys(shares, 0.0) | {
-            score.channel: 1.0 / len(rules) for score in rules
-        }
+        shares = dict.fromkeys(shares, 0.0) | {score.channel: 1.0 / len(rules) for score in rules}
         calibrated = RULE_P_VALUE
     reasons = tuple(
         sorted(
