@@ -89,12 +89,13 @@ def test_a_report_is_written_where_asked(world_path: Path, tmp_path: Path) -> No
 
 def test_events_come_from_standard_input_too(world_path: Path) -> None:
     """A pipe is an input like any other."""
-    done = subprocess.run(
-        [*HEADGATE, "replay", "-", "--json"],
-        stdin=world_path.open("rb"),
-        stdout=subprocess.PIPE,
-        check=True,
-    )
+    with world_path.open("rb") as events:
+        done = subprocess.run(
+            [*HEADGATE, "replay", "-", "--json"],
+            stdin=events,
+            stdout=subprocess.PIPE,
+            check=True,
+        )
     assert json.loads(done.stdout)["institutions_count"] == 12
 
 
