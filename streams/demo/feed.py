@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from detectors.event import time_ms
+from detectors.reference import ReferenceConfig
 from detectors.synthetic.config import DAY_MS
 from streams.clock import monotonic_seconds
 from streams.demo.script import Script
@@ -23,11 +24,21 @@ _REFERENCE_SECONDS_MAX: Final = 1.0
 class Feed:
     """Sends a script; its attributes say how far it has come."""
 
-    __slots__ = ("_live_seconds", "_script", "event_ms", "phase", "sent_count")
+    __slots__ = (
+        "_live_seconds",
+        "_referred_from_day",
+        "_script",
+        "event_ms",
+        "phase",
+        "sent_count",
+    )
 
-    def __init__(self, script: Script, *, live_seconds: float) -> None:
+    def __init__(self, script: Script, *, live_seconds: float, reference: ReferenceConfig) -> None:
         """Stand at the beginning."""
         self._script = script
+        # The first days of all institutions say nothing of later ones, so none is built of them.
+        settled_days = reference.settling_days + reference.lag_days + _REFERENCE_LAG_DAYS
+        self._referred_from_day = script.first_day + settled_days
         self._live_seconds = live_seconds
         self.phase = "history"
         self.sent_count = 0
@@ -74,10 +85,10 @@ class Feed:
         self, producer: EventProducer, reference_day: Callable[[], int], *, day: int
     ) -> None:
         """Wait a moment for the peer reference: real days are longer than ours."""
+        if day < self._referred_from_day:
+            return
         await producer.flush()
-        # Before the first one there is too little known for any, so a blink must do.
-        wait_seconds = _REFERENCE_SECONDS_MAX if reference_day() else _STEP_SECONDS
-        deadline = monotonic_seconds() + wait_seconds
+        deadline = monotonic_seconds() + _REFERENCE_SECONDS_MAX
         behind = day - _REFERENCE_LAG_DAYS
         while reference_day() < behind and monotonic_seconds() < deadline:  # noqa: ASYNC110 - a topic is heard
             await asyncio.sleep(_STEP_SECONDS)

@@ -117,7 +117,9 @@ class _Performance:
         self._stage = stage
         self._script = script
         self._screen = screen
-        self._feed = Feed(script, live_seconds=live_seconds)
+        self._feed = Feed(
+            script, live_seconds=live_seconds, reference=stage.settings.core.reference
+        )
         self._listener = Listener(
             stage.settings.kafka.topic_prefix,
             say=lambda line: screen.say(line.text, style=line.style),
