@@ -22,6 +22,8 @@ MAGIC: Final = b"HGS1"
 SCHEMA_VERSION: Final = 1
 # A full cohort of 500,000 is 64 kB; a hundredfold of that is no honest state.
 PLAIN_BYTES_MAX: Final = 16 * 2**20
+# What the state topic takes as one record, see streams.topics, with room for its key and framing.
+SEALED_BYTES_MAX: Final = 8 * 2**20 - 64 * 2**10
 # Level 1: bitmaps and msgpack gain little from more, and the snapshot blocks the judge.
 COMPRESSION_LEVEL: Final = 1
 # Used, with a warning, where HEADGATE_STATE_KEY is unset: public, so it protects nothing.
@@ -106,6 +108,11 @@ def seal(payload: bytes, *, address: Address, applied_offset: int, keys: StateKe
         raise StateError(message)
     header = _HEADER.pack(MAGIC, SCHEMA_VERSION, keys.signing_id, applied_offset, len(payload))
     packed = zlib.compress(payload, COMPRESSION_LEVEL)
+    if len(packed) > SEALED_BYTES_MAX:
+        message = (
+            f"state of {_named(address)} packs to {len(packed)} bytes, over {SEALED_BYTES_MAX}"
+        )
+        raise StateError(message)
     return header + keys.sign(_signed(header, address, packed)) + packed
 
 

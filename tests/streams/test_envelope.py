@@ -1,3 +1,4 @@
+import random
 import struct
 import zlib
 
@@ -98,6 +99,13 @@ def test_too_large_a_state_is_not_sealed() -> None:
     """A state beyond the limit is refused where it arises."""
     with pytest.raises(StateError, match="more than"):
         seal(b"\0" * (PLAIN_BYTES_MAX + 1), address=HOME, applied_offset=0, keys=KEYS)
+
+
+def test_a_state_that_the_topic_would_refuse_is_not_sealed() -> None:
+    """What does not compress below the limit of a record is refused by name, not by the broker."""
+    noise = random.Random(1).randbytes(9 * 2**20)
+    with pytest.raises(StateError, match="state of b'north' in .* packs to"):
+        seal(noise, address=HOME, applied_offset=0, keys=KEYS)
 
 
 def test_a_short_key_is_a_config_error() -> None:
