@@ -104,7 +104,7 @@ def test_too_large_a_state_is_not_sealed() -> None:
 def test_a_state_that_the_topic_would_refuse_is_not_sealed() -> None:
     """What does not compress below the limit of a record is refused by name, not by the broker."""
     noise = random.Random(1).randbytes(9 * 2**20)
-    with pytest.raises(StateError, match="state of b'north' in .* packs to"):
+    with pytest.raises(StateError, match=r"state of b'north' in .* packs to"):
         seal(noise, address=HOME, applied_offset=0, keys=KEYS)
 
 
