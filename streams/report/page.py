@@ -71,25 +71,18 @@ def _overview(report: Report) -> str:
             "declared limit. That is a statement about these events, under this configuration: "
             "data that left by a way that is not logged here cannot be seen.</p></section>"
         )
+    known = any(flagged.truth or flagged.really for flagged in report.flagged)
+    heads = _OVERVIEW_HEADS if known else _OVERVIEW_HEADS[:-1]
+    rows = [_overview_row(flagged, index) for index, flagged in enumerate(report.flagged, start=1)]
+    order = "known thieves first, then " if known else ""
     return (
         "<section><h2>At a glance</h2>"
         + table(
-            (
-                "institution",
-                "alert (UTC)",
-                "severity",
-                "first reason",
-                "#held before",
-                "#held at the end",
-                "#not yet taken",
-            ),
-            (
-                _overview_row(flagged, index)
-                for index, flagged in enumerate(report.flagged, start=1)
-            ),
-            caption="Flagged institutions, in the order of their first alerts. Held: share of the "
-            "cohort, of the dataset that the alert is about. Not yet taken: share of the whole "
-            "taking that came after the alert.",
+            heads,
+            (row[: len(heads)] for row in rows),
+            caption=f"Flagged institutions: {order}in the order of their first alerts. Held: share "
+            "of the cohort, of the dataset that the alert is about. Not yet taken: share of the "
+            "whole taking that came after the alert.",
         )
         + "</section>"
     )
@@ -100,20 +93,35 @@ def _overview_row(flagged: Flagged, index: int) -> tuple[str, ...]:
     worst = max(flagged.alerts, key=lambda alert: _SEVERITIES.index(alert.severity)).severity
     track = main_track(flagged)
     start_ms, _ = haul_span(flagged)
-    before = percent(track.ratio(track.held_at(start_ms - 1))) if track else "unknown"
-    at_end = percent(track.ratio(track.held_last)) if track else "unknown"
-    kept = saved(flagged)
     return (
         f'<a href="#flagged-{index}">{escape(flagged.institution)}</a>',
         instant(lead.at_ms).strftime("%Y-%m-%d %H:%M"),
         f'<span class="badge {worst}">{worst}</span>',
         escape(lead.reasons[0].reason.value if lead.reasons else "rule"),
-        before,
-        at_end,
-        f'<span class="good">{percent(kept.ratio)}</span>' if kept else "unknown",
+        percent(track.ratio(track.held_at(start_ms - 1))) if track else "unknown",
+        percent(track.ratio(track.held_last)) if track else "unknown",
+        _not_yet_taken(flagged),
+        escape(flagged.truth.scenario if flagged.truth else "honest"),
     )
 
 
+def _not_yet_taken(flagged: Flagged) -> str:
+    kept = saved(flagged)
+    if flagged.really:
+        return "nothing to save"
+    return f'<span class="good">{percent(kept.ratio)}</span>' if kept else "unknown"
+
+
+_OVERVIEW_HEADS: Final = (
+    "institution",
+    "alert (UTC)",
+    "severity",
+    "first reason",
+    "#held before",
+    "#held at the end",
+    "#not yet taken",
+    "in truth",
+)
 _SEVERITIES: Final = ("low", "medium", "high", "critical")
 
 

@@ -292,3 +292,20 @@ def test_what_comes_after_an_incident_has_closed_is_not_counted_as_saved() -> No
     kept = saved(msgspec.structs.replace(a_flagged(), alerts=(an_alert(), closing)))
     assert kept is not None
     assert kept.after_participants == 150_000 - 8_333
+
+
+def test_the_truth_is_told_only_where_it_is_known() -> None:
+    """A real log knows no truth, and the page must not pretend."""
+    assert "in truth" not in render(a_report(a_flagged()))
+    theft = Truth(
+        scenario="smash_and_grab_v1",
+        started_ms=THEFT_MS,
+        ended_ms=THEFT_MS + 6 * HOUR_MS,
+        haul_participants=300_000,
+    )
+    honest = msgspec.structs.replace(a_flagged(), institution="unit-south", really="hub")
+    page = render(a_report(a_flagged(truth=theft), honest))
+    assert "in truth" in page
+    assert "<td>smash_and_grab_v1</td>" in page
+    assert "<td>honest</td>" in page
+    assert "nothing to save" in page
