@@ -1,6 +1,6 @@
 """The command line of the quality benchmark."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.pool import Pool
@@ -36,15 +36,22 @@ from benchmarks.quality.report import (
 from detectors.synthetic import config as worlds
 from detectors.synthetic.config import WorldConfig
 from detectors.synthetic.scenarios import CORE_IDS, SCENARIOS, build_world
+from detectors.synthetic.twins import TWINS, twin_config
 from detectors.synthetic.world import World
 
 # Apart for ever: nothing may be tuned or calibrated on the second range.
 CALIBRATION_SEEDS_FROM: Final = 1_000
 TEST_SEEDS_FROM: Final = 2_000
-WORLDS: Final = {
+
+
+def _twin_world(twin_id: str, seed: int) -> WorldConfig:
+    return twin_config(twin_id, worlds.plain(seed))
+
+
+WORLDS: Final[Mapping[str, Callable[[int], WorldConfig]]] = {
     each.__name__: each
     for each in (worlds.plain, worlds.hard, worlds.cold, worlds.counts, worlds.few, worlds.hashed)
-}
+} | {twin.id: partial(_twin_world, twin.id) for twin in TWINS}
 CURVE_BUDGETS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 FOLDER: Final = Path(__file__).parent
 EXAMPLES: Final = FOLDER.parents[1] / "docs" / "examples"

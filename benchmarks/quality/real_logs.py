@@ -33,7 +33,7 @@ LOG_SCENARIOS: Final = (
     "smash_and_grab_v1",
     "participant_sweep_v1",
     "split_users_v1",
-    "new_institution_v1",
+    "young_institution_v1",
     "off_hours_v1",
     "collusion_v1",
     "low_and_slow_30d_v1",

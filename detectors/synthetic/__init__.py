@@ -3,16 +3,20 @@
 from detectors.synthetic.config import WorldConfig
 from detectors.synthetic.labels import Labels, Span, Theft
 from detectors.synthetic.scenarios import SCENARIOS, Scenario, build_world, plant
+from detectors.synthetic.twins import TWINS, Twin, twin_config
 from detectors.synthetic.world import World
 
 __all__ = [
     "SCENARIOS",
+    "TWINS",
     "Labels",
     "Scenario",
     "Span",
     "Theft",
+    "Twin",
     "World",
     "WorldConfig",
     "build_world",
     "plant",
+    "twin_config",
 ]

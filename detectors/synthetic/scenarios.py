@@ -64,7 +64,7 @@ SCENARIOS: Final = (
         reasons=_TAKING,
     ),
     Scenario(
-        id="new_institution_v1",
+        id="young_institution_v1",
         steal=partial(thefts.walk, days=(2.0, 4.0)),
         days=4,
         reasons=(*_TAKING, "sweep"),
@@ -180,7 +180,7 @@ CORE_IDS: Final = (
     "smash_and_grab_v1",
     "participant_sweep_v1",
     "split_users_v1",
-    "new_institution_v1",
+    "young_institution_v1",
     "off_hours_v1",
     "field_slicing_v1",
     "collusion_v1",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from detectors.event import AccessEvent, time_ms
-from detectors.synthetic import WorldConfig, build_world
+from detectors.synthetic import TWINS, Twin, WorldConfig, build_world, twin_config
 from detectors.synthetic.config import DAY_MS, START_MS, cold, counts, few, hard, hashed, plain
 from detectors.synthetic.world import World
 
@@ -121,6 +121,14 @@ def test_hard_worlds_are_worlds_too(make: object) -> None:
     events = list(build_world(config).events())
     assert len(events) > 100
     assert msgspec.json.decode(msgspec.json.encode(events), type=list[AccessEvent]) == events
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.id)
+def test_every_honest_twin_is_a_world(twin: Twin) -> None:
+    """Each honest behaviour has a permanent id and a world of its own, without thefts."""
+    drawn = build_world(twin_config(twin.id, SMALL))
+    assert drawn.labels.thefts == ()
+    assert sum(1 for _ in drawn.events()) > 100
 
 
 def test_producers_that_send_counts_name_nobody() -> None:
