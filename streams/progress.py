@@ -5,7 +5,6 @@ so that a pipe carries the one and a person sees the other.
 """
 
 import sys
-import time
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -21,6 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+from streams.clock import monotonic_seconds
 
 _PLAIN_EVERY_SECONDS: Final = 10.0
 _BAR_EVERY_SECONDS: Final = 0.1
@@ -82,11 +83,11 @@ class Plain:
         """Begin now."""
         self._name = name
         self._total = total
-        self._began = self._told = time.monotonic()
+        self._began = self._told = monotonic_seconds()
 
     def reach(self, *, events_count: int, done: float) -> None:
         """Tell it if enough time has passed since the last line."""
-        now = time.monotonic()
+        now = monotonic_seconds()
         if now - self._told < _PLAIN_EVERY_SECONDS:
             return
         self._told = now
@@ -147,7 +148,7 @@ class Bar:
 
     def reach(self, *, events_count: int, done: float) -> None:
         """Move the bar."""
-        now = time.monotonic()
+        now = monotonic_seconds()
         if now - self._drawn < _BAR_EVERY_SECONDS:
             return
         self._drawn = now

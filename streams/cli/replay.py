@@ -1,6 +1,5 @@
 """`headgate replay`: recorded events through the worker's core, without a broker for files."""
 
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ import click
 import msgspec
 
 from detectors.verdict import Effect, RaiseAlert
+from streams.clock import monotonic_seconds
 from streams.config import Settings, load_settings
 from streams.inputs import Rejects
 from streams.progress import Steps, steps
@@ -57,7 +57,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     """
     settings = load_settings(config_path)
     register = load_register(register_path)
-    began = time.perf_counter()
+    began = monotonic_seconds()
     with ExitStack() as files:
         rejects = Rejects(_opened(files, dead_letters_path))
         run = ReplayRun(
@@ -71,7 +71,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     report = run.report(sources=[Path(name).name for name in inputs])
     if report_path is not None:
         report_path.write_text(render(report))
-    _tell(totals_of(report, elapsed_seconds=time.perf_counter() - began), as_json=as_json)
+    _tell(totals_of(report, elapsed_seconds=monotonic_seconds() - began), as_json=as_json)
     if report_path is not None and not as_json:
         click.echo(f"report: {report_path}")
 

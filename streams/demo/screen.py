@@ -1,7 +1,6 @@
 """What the demo shows: a live view on a terminal, plain lines elsewhere."""
 
 import sys
-import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -16,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.policy.explain import percent
+from streams.clock import monotonic_seconds
 from streams.report.lines import STYLES
 from streams.report.wording import moment
 
@@ -84,7 +84,7 @@ class PlainScreen:
 
     def show(self, view: View) -> None:
         """Print the state in one line, now and then."""
-        now = time.monotonic()
+        now = monotonic_seconds()
         if now - self._told < _PLAIN_EVERY_SECONDS:
             return
         self._told = now

@@ -4,6 +4,7 @@ import gzip
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from detectors.config import CohortConfig
@@ -11,6 +12,9 @@ from detectors.event import AccessEvent
 from detectors.synthetic import SCENARIOS
 from streams.cli.simulate import command
 from streams.codec import DecodeConfig, decode, decode_limits
+from streams.topic_admin import ensure_topics
+from streams.topic_reader import TopicReader
+from streams.topics import ACCESS_EVENTS
 
 SMALL = ("--institutions", "8", "--days", "12")
 
@@ -63,3 +67,25 @@ def test_an_unknown_scenario_is_wrong_usage() -> None:
     result = simulate("smash_and_grap_v1")
     assert result.exit_code == 2
     assert "smash_and_grab_v1" in result.stderr
+
+
+@pytest.mark.kafka
+def test_a_world_goes_to_kafka_in_order_under_its_institutions(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Each institution lies in one partition, its events as they came."""
+    ensure_topics(kafka, prefix=topic_prefix, partitions=3)
+    config = tmp_path / "headgate.toml"
+    config.write_text(f'[kafka]\nbootstrap = "{kafka}"\ntopic_prefix = "{topic_prefix}"\n')
+    assert simulate("honest", *SMALL, "--to", "kafka", "--config", config).exit_code == 0
+    expected: dict[str, list[bytes]] = {}
+    for line in simulate("honest", *SMALL).stdout_bytes.splitlines():
+        expected.setdefault(json.loads(line)["institution"], []).append(line)
+    found: dict[str, list[bytes]] = {}
+    with TopicReader(ACCESS_EVENTS.full_name(topic_prefix), bootstrap=kafka) as reader:
+        for partition in reader.partitions:
+            for batch in reader.records(partition):
+                for record in batch:
+                    key = (record.key or b"").decode()
+                    found.setdefault(key, []).append(record.value or b"")
+    assert found == expected
