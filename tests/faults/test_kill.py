@@ -28,6 +28,7 @@ from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import prior_reference
 from detectors.snapshot import dump, load
 from streams.app import group_name
+from streams.broker import LocalBroker
 from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits
 from streams.control import control_headers, control_kind, decode_reference, encode_reference
 from streams.effects import KafkaSinks
@@ -264,17 +265,17 @@ def states(bootstrap: str, prefix: str) -> dict[tuple[int, str], bytes]:
     return found
 
 
-@pytest.fixture
-def workers(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[Workers]:
+@contextlib.contextmanager
+def two_workers(bootstrap: str, prefix: str, home: Path) -> Iterator[Workers]:
     """Run two workers, and end them whatever happens."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=PARTITIONS)
-    config = tmp_path / "headgate.toml"
+    ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+    config = home / "headgate.toml"
     config.write_text(
-        f'[kafka]\nbootstrap = "{kafka}"\ntopic_prefix = "{topic_prefix}"\n'
+        f'[kafka]\nbootstrap = "{bootstrap}"\ntopic_prefix = "{prefix}"\n'
         f"partitions = {PARTITIONS}\nsession_timeout_seconds = {SESSION_SECONDS}\n"
         "[checkpoint]\ninterval_seconds = 1.0\n[metrics]\nport = 0\n"
     )
-    found = Workers(config, tmp_path / "workers.log")
+    found = Workers(config, home / "workers.log")
     try:
         yield found
     finally:
@@ -295,42 +296,70 @@ def strike(workers: Workers, fault: str, victim: int) -> None:
     assert process.wait(15) == ExitCode.LEASE_LOST
 
 
-@pytest.mark.kafka
-@pytest.mark.slow
-@pytest.mark.timeout(420)
-def test_ten_faults_lose_nothing_and_invent_nothing(
-    workers: Workers, kafka: str, topic_prefix: str
-) -> None:
-    """After kills and freezes, alerts, dead letters and states equal those of a plain walk."""
-    topic = f"{topic_prefix}.access-events"
-    random_source = random.Random(11)
-    with Source(kafka, topic) as source:
-        for fault in FAULTS:
-            wait_until(workers.are_ready, seconds_max=60, workers=workers)
-            moment = source.sent_count + random_source.randrange(100, 1000)
-            wait_until(partial(source.has_sent, moment), seconds_max=60, workers=workers)
-            strike(workers, fault, random_source.randrange(2))
-            workers.tend()
-    wait_until(lambda: lag(kafka, topic_prefix) == 0, seconds_max=90, workers=workers)
+def compare(workers: Workers, source: Source, bootstrap: str, prefix: str) -> None:
+    """Wait until all is judged, end the workers, and compare what came out with a plain walk."""
+    topic = f"{prefix}.access-events"
+    wait_until(lambda: lag(bootstrap, prefix) == 0, seconds_max=90, workers=workers)
     wait_until(workers.are_ready, seconds_max=30, workers=workers)
     stopped = workers.stop()
-    walk = Walk(topic_prefix)
-    with TopicReader(topic, bootstrap=kafka) as reader:
+    walk = Walk(prefix)
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
         for partition in reader.partitions:
             walk.partition(topic, reader.records(partition))
     found = [
         (name, record.key, record.value)
         for name in sorted({sent[0] for sent in walk.sent})
-        for record in received(kafka, name)
+        for record in received(bootstrap, name)
     ]
     # Shown with -s: how hard it was, which no assertion says.
     print(  # noqa: T201
-        f"{source.sent_count} events, {len(FAULTS)} faults, ended {workers.ended}, "
+        f"{source.sent_count} events sent, workers ended with {workers.ended}, "
         f"{len(walk.sent)} outputs, {len(found) - len(set(found))} repeated; stopped {stopped}"
     )
     assert sorted_text(walk.sent - set(found)) == []
     assert sorted_text(set(found) - walk.sent) == []
     expected = {owner: dump(profile).main for owner, profile in walk.profiles.items()}
-    assert expected == states(kafka, topic_prefix)
+    assert expected == states(bootstrap, prefix)
     assert [code for code, _ in stopped] == [0, 0]
     assert max(seconds for _, seconds in stopped) < 10
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.timeout(420)
+def test_ten_faults_lose_nothing_and_invent_nothing(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """After kills and freezes, alerts, dead letters and states equal those of a plain walk."""
+    random_source = random.Random(11)
+    with two_workers(kafka, topic_prefix, tmp_path) as workers:
+        with Source(kafka, f"{topic_prefix}.access-events") as source:
+            for fault in FAULTS:
+                wait_until(workers.are_ready, seconds_max=60, workers=workers)
+                moment = source.sent_count + random_source.randrange(100, 1000)
+                wait_until(partial(source.has_sent, moment), seconds_max=60, workers=workers)
+                strike(workers, fault, random_source.randrange(2))
+                workers.tend()
+        compare(workers, source, kafka, topic_prefix)
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_broker_that_crashes_and_freezes_loses_nothing(topic_prefix: str, tmp_path: Path) -> None:
+    """Workers that cannot save end by themselves or wait; afterwards nothing is missing."""
+    with LocalBroker() as broker:
+        bootstrap = broker.bootstrap
+        with two_workers(bootstrap, topic_prefix, tmp_path) as workers:
+            with Source(bootstrap, f"{topic_prefix}.access-events") as source:
+                wait_until(workers.are_ready, seconds_max=60, workers=workers)
+                wait_until(partial(source.has_sent, 1_000), seconds_max=60, workers=workers)
+                broker.kill()
+                time.sleep(2.0)
+                broker.restart()
+                wait_until(partial(source.has_sent, 3_000), seconds_max=60, workers=workers)
+                broker.pause()
+                time.sleep(SESSION_SECONDS + 1.0)
+                broker.resume()
+                wait_until(partial(source.has_sent, 5_000), seconds_max=60, workers=workers)
+            compare(workers, source, bootstrap, topic_prefix)
