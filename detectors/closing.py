@@ -3,10 +3,11 @@
 from typing import Final
 
 from detectors.features.baseline import COMMON_COHORT
+from detectors.features.vector import day_point
 from detectors.features.windows import DAY_MS, Measure, Window
 from detectors.models.volume import HOUR_MS
 from detectors.policy.decide import close
-from detectors.policy.evaluate import group_of
+from detectors.policy.evaluate import group_of, usual_now
 from detectors.profile import DayState, Profile
 from detectors.verdict import DailySummary, Effect, NewHoldings
 
@@ -42,8 +43,13 @@ def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]
     state = profile.state
     closed = state.today.day
     trusted = not _suspicious(profile, closed)
+    _, usual = usual_now(profile, closed)
+    profile.drip.learn(state.today.new, month_usual=usual[-1])
+    for _ in range(min(_GAP_DAYS_MAX, day - closed - 1)):
+        profile.drip.learn(0, month_usual=usual[-1])
     if trusted:
         profile.baseline.learn(closed, state.today.maxima)
+        profile.multivariate.learn(day_point(profile.windows))
         _learn_silence(profile, first=max(closed + 1, day - _GAP_DAYS_MAX), last=day - 1)
     summary = _summary(profile, day=day - 1, days_count=day - closed, trusted=trusted)
     quiet_before = day - profile.config.policy.quiet_days

@@ -12,7 +12,9 @@ from detectors.features.baseline import BaselineConfig
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.coverage import CoverageConfig
+from detectors.models.drip import DripConfig
 from detectors.models.excess import ExcessConfig
+from detectors.models.multivariate import MultivariateConfig
 from detectors.models.quota import QuotaConfig
 from detectors.models.scope import ScopeConfig
 from detectors.models.sweep import SweepConfig
@@ -39,6 +41,8 @@ class DetectorsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     excess: ExcessConfig = field(default_factory=ExcessConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
+    drip: DripConfig = field(default_factory=DripConfig)
+    multivariate: MultivariateConfig = field(default_factory=MultivariateConfig)
     volume: VolumeConfig = field(default_factory=VolumeConfig)
     quota: QuotaConfig = field(default_factory=QuotaConfig)
     coverage: CoverageConfig = field(default_factory=CoverageConfig)

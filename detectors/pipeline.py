@@ -160,6 +160,7 @@ def _is_off_hours(at_ms: int) -> bool:
 def _remember(profile: Profile, event: AccessEvent, new: int) -> None:
     """Keep the day's maxima, who took how much, and the largest requests as samples."""
     today = profile.state.today
+    today.new += new
     windows = profile.windows
     maxima = today.maxima
     for place, window in enumerate(LEARNT_WINDOWS):

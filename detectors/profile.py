@@ -11,7 +11,9 @@ from detectors.features.ledger import Ledger, LedgerState
 from detectors.features.windows import Windows, WindowsState
 from detectors.models.canary import Canary
 from detectors.models.coverage import Coverage
+from detectors.models.drip import Drip, DripState
 from detectors.models.excess import Excess
+from detectors.models.multivariate import Multivariate, MultivariateState
 from detectors.models.quota import Quota
 from detectors.models.scope import Scope
 from detectors.models.sweep import Sweep
@@ -40,6 +42,7 @@ class DayState(Struct, kw_only=True):
     judged_bytes: int = 0
     hour: int = -1
     hour_bytes: int = 0
+    new: int = 0
     published_participants: int = 0
     alerted: bool = False
     raised: bool = False
@@ -66,6 +69,8 @@ class ProfileState(Struct, kw_only=True):
     windows: WindowsState = field(default_factory=WindowsState)
     baseline: BaselineState = field(default_factory=BaselineState)
     volume: VolumeState = field(default_factory=VolumeState)
+    drip: DripState = field(default_factory=DripState)
+    multivariate: MultivariateState = field(default_factory=MultivariateState)
     today: DayState = field(default_factory=DayState)
     open_runs: dict[str, OpenRun] = field(default_factory=dict)
     incident: Incident | None = None
@@ -81,8 +86,10 @@ class Profile:
         "config_hash",
         "dedupe",
         "detectors",
+        "drip",
         "entry",
         "ledger",
+        "multivariate",
         "quota",
         "reference",
         "rules",
@@ -120,8 +127,10 @@ class Profile:
         self.windows = Windows(state.windows)
         self.baseline = Baseline(config.baseline, state.baseline)
         self.volume = Volume(config.detectors.volume, state.volume)
+        self.drip = Drip(config.detectors.drip, state.drip)
+        self.multivariate = Multivariate(config.detectors.multivariate, state.multivariate)
         self.quota = Quota(config.detectors.quota)
-        self.detectors = _detectors(config, volume=self.volume, quota=self.quota)
+        self.detectors = _detectors(self)
         self.rules = _rules(config, entry)
         self.shadow = frozenset(name for name, mode in _modes(config).items() if mode == "shadow")
         self.weights = _weights(config)
@@ -131,14 +140,16 @@ def _modes(config: CoreConfig) -> dict[str, str]:
     return {name: getattr(config.detectors, name).mode for name in DETECTORS}
 
 
-def _detectors(config: CoreConfig, *, volume: Volume, quota: Quota) -> tuple[Detector, ...]:
+def _detectors(profile: Profile) -> tuple[Detector, ...]:
     """Return the detectors that score an institution's windows."""
-    settings, modes = config.detectors, _modes(config)
+    settings, modes = profile.config.detectors, _modes(profile.config)
     table: tuple[tuple[str, Detector], ...] = (
         ("excess", Excess(settings.excess)),
         ("sweep", Sweep(settings.sweep)),
-        ("volume", volume),
-        ("quota", quota),
+        ("drip", profile.drip),
+        ("volume", profile.volume),
+        ("multivariate", profile.multivariate),
+        ("quota", profile.quota),
     )
     return tuple(detector for name, detector in table if modes[name] != "off")
 
@@ -161,11 +172,17 @@ def _weights(config: CoreConfig) -> dict[str, float]:
     """Return each channel's share of the budget: a detector's weight, split evenly."""
     modes = _modes(config)
     return {
-        channel: getattr(config.detectors, name).weight / len(entry.channels)
-        for name, entry in DETECTORS.items()
-        if modes[name] == "on"
-        for channel in entry.channels
+        channel: getattr(config.detectors, name).weight / len(channels)
+        for name in DETECTORS
+        if modes[name] == "on" and (channels := _channels(config, name))
+        for channel in channels
     }
+
+
+def _channels(config: CoreConfig, name: str) -> tuple[str, ...]:
+    if name == "multivariate":
+        return tuple(f"{name}/{model.name}" for model in config.detectors.multivariate.models)
+    return DETECTORS[name].channels
 
 
 def open_profile(

@@ -61,6 +61,7 @@ PRIOR_TAILS: Final[dict[str, Tail]] = {
     "excess/7d": Tail(intercept=0.0, slope=0.33),
     "excess/30d": Tail(intercept=1.1, slope=0.40),
     "sweep/1d": Tail(intercept=0.0, slope=0.35),
+    "drip/90d": Tail(intercept=1.1, slope=0.40),
     "volume/1h": Tail(intercept=0.2, slope=0.79),
     INCIDENT_CHANNEL: Tail(intercept=-0.6, slope=0.75),
 }

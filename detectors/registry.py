@@ -7,7 +7,9 @@ from msgspec import Struct
 from detectors.collusion import CollusionConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.coverage import CoverageConfig
+from detectors.models.drip import DripConfig
 from detectors.models.excess import ExcessConfig
+from detectors.models.multivariate import MultivariateConfig
 from detectors.models.quota import QuotaConfig
 from detectors.models.scope import ScopeConfig
 from detectors.models.sweep import SweepConfig
@@ -29,6 +31,10 @@ DETECTORS: Final[dict[str, Entry]] = {
         card="docs/detectors/excess.md",
     ),
     "sweep": Entry(config=SweepConfig, channels=("sweep/1d",), card="docs/detectors/sweep.md"),
+    "drip": Entry(config=DripConfig, channels=("drip/90d",), card="docs/detectors/drip.md"),
+    "multivariate": Entry(
+        config=MultivariateConfig, channels=(), card="docs/detectors/multivariate.md"
+    ),
     "volume": Entry(config=VolumeConfig, channels=("volume/1h",), card="docs/detectors/volume.md"),
     "quota": Entry(config=QuotaConfig, channels=(), card="docs/detectors/quota.md"),
     "coverage": Entry(config=CoverageConfig, channels=(), card="docs/detectors/coverage.md"),

@@ -1,8 +1,25 @@
 """Step 3 of 7: everything a detector may look at, at one moment of one institution."""
 
+from math import log1p
+from typing import Final
+
 from msgspec import Struct
 
-from detectors.features.windows import Windows
+from detectors.features.windows import Measure, Window, Windows
+
+# A day as a point: amounts on a log scale, shares as they are, all within 0..1.
+DAY_FEATURES: Final = (
+    "requests",
+    "bytes",
+    "rows",
+    "read_participants",
+    "new_participants",
+    "denied_ratio",
+    "off_hours_ratio",
+    "walked_ratio",
+)
+# log1p of 2**53, the largest amount an event may carry.
+_LOG_MAX: Final = 36.8
 
 
 class Features(Struct, frozen=True, kw_only=True):
@@ -17,3 +34,29 @@ class Features(Struct, frozen=True, kw_only=True):
     held_participants: int
     cohort_size: int
     hour_bytes: int
+    today_new: int = 0
+
+    @property
+    def day(self) -> tuple[float, ...]:
+        """Return the last day as a point, in the order of `DAY_FEATURES`."""
+        return day_point(self.windows)
+
+
+def day_point(windows: Windows) -> tuple[float, ...]:
+    """Return the sums of the last day as a point, in the order of `DAY_FEATURES`.
+
+    >>> from detectors.features.windows import WindowsState
+    >>> day_point(Windows(WindowsState()))
+    (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    """
+    total = {measure: windows.total(Window.DAY, measure) for measure in Measure}
+    amounts = (Measure.REQUESTS, Measure.BYTES, Measure.ROWS, Measure.READ, Measure.NEW)
+    shares = (
+        (Measure.DENIED, Measure.REQUESTS),
+        (Measure.OFF_HOURS, Measure.NEW),
+        (Measure.WALKED, Measure.NEW),
+    )
+    return (
+        *(min(1.0, log1p(total[measure]) / _LOG_MAX) for measure in amounts),
+        *(total[part] / max(1, total[whole]) for part, whole in shares),
+    )

@@ -19,24 +19,30 @@ RULE_P_VALUE: Final = 1e-9
 def features_of(profile: Profile, at_ms: int) -> Features:
     """Return what the detectors may look at now."""
     state, windows = profile.state, profile.windows
-    history_days, own = profile.baseline.frozen(at_ms // DAY_MS)
-    peers = usual_of(profile.reference, group_of(profile))
-    prior_days = profile.config.baseline.shrinkage_days
-    weight = history_days / (history_days + prior_days)
-    scale = profile.config.cohort.size / COMMON_COHORT
+    history_days, usual = usual_now(profile, at_ms // DAY_MS)
     return Features(
         at_ms=at_ms,
         windows=windows,
         new=tuple(windows.total(window, Measure.NEW) for window in LEARNT_WINDOWS),
-        usual=tuple(
-            weight * mine + (1.0 - weight) * theirs * scale
-            for mine, theirs in zip(own, peers, strict=True)
-        ),
+        usual=usual,
         history_days=history_days,
         named=not state.counted_events,
         held_participants=profile.ledger.state.held_participants,
         cohort_size=profile.config.cohort.size,
         hour_bytes=state.today.hour_bytes,
+        today_new=state.today.new,
+    )
+
+
+def usual_now(profile: Profile, day: int) -> tuple[int, tuple[float, ...]]:
+    """Return (days of own history, the usual per learnt window), shrunk to the peers' usual."""
+    history_days, own = profile.baseline.frozen(day)
+    peers = usual_of(profile.reference, group_of(profile))
+    weight = history_days / (history_days + profile.config.baseline.shrinkage_days)
+    scale = profile.config.cohort.size / COMMON_COHORT
+    return history_days, tuple(
+        weight * mine + (1.0 - weight) * theirs * scale
+        for mine, theirs in zip(own, peers, strict=True)
     )
 
 

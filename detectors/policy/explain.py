@@ -10,6 +10,7 @@ _DAY: Final = 86_400
 
 _NAMES: Final[dict[str, str]] = {
     "new_participants": "new participants",
+    "surplus_participants": "new participants beyond its usual pace",
     "walked_participants": "participants in ascending order",
     "bytes": "bytes",
     "rows": "rows",

@@ -1,0 +1,92 @@
+"""Step 4 of 7: features -> score. Drip: a small lasting surplus over the usual monthly pace.
+
+Catches a patient theft whose single days and months look nearly ordinary: what is taken beyond
+the pace adds up, day after day, until it cannot be explained.
+Misses a thief who stays within the pace itself; a declared budget sees that one.
+
+Source: E. S. Page (1954), "Continuous Inspection Schemes", Biometrika 41, 100-115: the one-sided
+cumulative sum, here of participants, with the frozen monthly usual as the reference value.
+The score has no unit: as that of `excess`, with the sum in place of the participants taken.
+"""
+
+from math import log10
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from detectors.detector import Mode, Score
+from detectors.features.baseline import COMMON_COHORT
+from detectors.features.vector import Features
+from detectors.features.windows import MONTH_DAYS
+from detectors.verdict import Reason
+
+_QUARTER_SECONDS: Final = 7_776_000
+
+
+class DripConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an operator may tune."""
+
+    mode: Mode = "on"
+    weight: Annotated[
+        float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
+    ] = 0.25
+    slack: Annotated[
+        float, Meta(ge=0, description="of the usual monthly pace: what a day may take for free")
+    ] = 1.0
+    floor_cohort_ratio: Annotated[
+        float, Meta(gt=0, le=1, description="share of the cohort too small to matter")
+    ] = 0.01
+
+
+class DripState(Struct, kw_only=True):
+    """Participants beyond the pace, as of the last closed day."""
+
+    surplus_participants: float = 0.0
+
+
+class Drip:
+    """The surplus that has added up.
+
+    >>> drip = Drip(DripConfig(), DripState())
+    >>> for _ in range(60):
+    ...     drip.learn(1_500, month_usual=15_000.0)
+    >>> drip.state.surplus_participants
+    60000.0
+    """
+
+    __slots__ = ("config", "state")
+
+    def __init__(self, config: DripConfig, state: DripState) -> None:
+        """Keep the knobs and the sum."""
+        self.config = config
+        self.state = state
+
+    def score(self, features: Features) -> tuple[Score, ...]:
+        """Return a score where the surplus, today's included, is more than a month's usual."""
+        month_usual = features.usual[-1]
+        surplus = self._surplus(features.today_new, month_usual=month_usual)
+        floor = self.config.floor_cohort_ratio * features.cohort_size
+        bar = max(month_usual, floor)
+        if surplus <= bar:
+            return ()
+        scale = COMMON_COHORT / features.cohort_size
+        return (
+            Score(
+                channel="drip/90d",
+                detector="drip",
+                reason=Reason.DRIP,
+                feature="surplus_participants",
+                window_seconds=_QUARTER_SECONDS,
+                value=max(0.0, 2.0 * log10(scale * (surplus - bar)) + log10(surplus / bar)),
+                observed=surplus,
+                expected=0.0,
+            ),
+        )
+
+    def learn(self, day_new: int, *, month_usual: float) -> None:
+        """Close a day that took `day_new` new participants. The sum never stops."""
+        self.state.surplus_participants = self._surplus(day_new, month_usual=month_usual)
+
+    def _surplus(self, day_new: int, *, month_usual: float) -> float:
+        pace = self.config.slack * month_usual / MONTH_DAYS
+        return max(0.0, self.state.surplus_participants + day_new - pace)

@@ -1,0 +1,179 @@
+"""Step 4 of 7: features -> score. Multivariate: odd combinations, by any River anomaly model.
+
+Catches days that are unusual only in how their numbers go together.
+Misses slow thefts, for a model of points has no memory beyond its window; it learns what it
+sees, so a patient thief teaches it. In shadow until it earns its place.
+
+Source: S. C. Tan, K. M. Ting, T. F. Liu (2011), "Fast Anomaly Detection for Streaming Data",
+IJCAI 22, 1511-1516, and T. Pevny (2016), "Loda", Machine Learning 102, 275-304, as in River.
+The score is the model's own; higher is stranger. What survives a restart is the days, not the
+model: it is learnt again from them, so no pickle is needed and a replay gives the same model.
+"""
+
+from collections.abc import Hashable
+from importlib import import_module
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct, field
+from river.base import AnomalyDetector, SupervisedAnomalyDetector
+
+from detectors.detector import Mode, Score
+from detectors.errors import ConfigError
+from detectors.features.vector import DAY_FEATURES, Features
+from detectors.features.windows import WINDOW_SECONDS, Window
+from detectors.verdict import Reason
+
+Parameter = bool | int | float | str
+
+# A model has learnt from the last `DAYS_MAX` to `DAYS_MAX / 2` days, then starts anew.
+DAYS_MAX: Final = 112
+_NEW: Final = DAY_FEATURES.index("new_participants")
+
+
+class RiverModel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model of River's anomaly module."""
+
+    name: Annotated[str, Meta(pattern=r"^[a-z0-9_]{1,32}$")]
+    path: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z_]+(\.[a-z_]+)*\.[A-Za-z0-9_]+$",
+            description="inside River, such as anomaly.HalfSpaceTrees",
+        ),
+    ]
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+
+
+# Small trees: the default ones hold a megabyte of objects for each institution.
+_HALF_SPACE_TREES: Final = RiverModel(
+    name="half_space_trees",
+    path="anomaly.HalfSpaceTrees",
+    parameters={"n_trees": 5, "height": 4, "window_size": 28, "seed": 1},
+)
+
+
+class MultivariateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which models, and whether they may speak."""
+
+    mode: Mode = "shadow"
+    weight: Annotated[
+        float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
+    ] = 0.05
+    days_min: Annotated[
+        int, Meta(ge=2, le=DAYS_MAX, description="days to learn before anything is scored")
+    ] = 28
+    models: tuple[RiverModel, ...] = (_HALF_SPACE_TREES,)
+
+
+class MultivariateState(Struct, kw_only=True):
+    """The days learnt since the models began, oldest first, each scaled to 0..1."""
+
+    days: list[tuple[float, ...]] = field(default_factory=list)
+
+
+def build(model: RiverModel) -> AnomalyDetector | SupervisedAnomalyDetector:
+    """Return a fresh model.
+
+    >>> build(_HALF_SPACE_TREES).n_trees
+    5
+
+    Raises:
+        ConfigError: the path is not an anomaly model of River, or a parameter does not fit.
+    """
+    place = f"detectors.multivariate.models.{model.name}"
+    module_name, _, class_name = model.path.rpartition(".")
+    try:
+        found = getattr(import_module(f"river.{module_name}"), class_name)
+    except (ImportError, AttributeError):
+        msg = f"{place}.path"
+        raise ConfigError(msg, f"River has no {model.path}") from None
+    kinds = (AnomalyDetector, SupervisedAnomalyDetector)
+    if not (isinstance(found, type) and issubclass(found, kinds)):
+        msg = f"{place}.path"
+        raise ConfigError(msg, f"{model.path} is not an anomaly model")
+    try:
+        return found(**model.parameters)
+    except (TypeError, ValueError) as error:
+        msg = f"{place}.parameters"
+        raise ConfigError(msg, str(error)) from error
+
+
+class Multivariate:
+    """River's models over whole days of one institution.
+
+    >>> detector = Multivariate(MultivariateConfig(), MultivariateState())
+    >>> for _ in range(30):
+    ...     detector.learn((0.1,) * len(DAY_FEATURES))
+    >>> detector.scores_of((0.1,) * 8) < detector.scores_of((0.9,) * 8)
+    True
+    """
+
+    __slots__ = ("_models", "config", "state")
+
+    def __init__(self, config: MultivariateConfig, state: MultivariateState) -> None:
+        """Keep the days; the models are learnt from them when first asked."""
+        self.config = config
+        self.state = state
+        self._models: list[AnomalyDetector | SupervisedAnomalyDetector] = []
+
+    def score(self, features: Features) -> tuple[Score, ...]:
+        """Return one score a model, where it finds the day so far strange."""
+        values = self.scores_of(features.day)
+        return tuple(
+            Score(
+                channel=f"multivariate/{model.name}",
+                detector="multivariate",
+                reason=Reason.MULTIVARIATE,
+                feature=model.name,
+                window_seconds=WINDOW_SECONDS[Window.DAY],
+                value=value,
+                observed=value,
+                expected=0.0,
+            )
+            for model, value in zip(self.config.models, values, strict=True)
+            if value > 0.0
+        )
+
+    def scores_of(self, day: tuple[float, ...]) -> tuple[float, ...]:
+        """Return each model's score of a day; zeros while too few were seen."""
+        if len(self.state.days) < self.config.days_min:
+            return (0.0,) * len(self.config.models)
+        return tuple(_score(model, day) for model in self._learnt())
+
+    def learn(self, day: tuple[float, ...]) -> None:
+        """Fold a closed, trusted day."""
+        days = self.state.days
+        if len(days) >= DAYS_MAX:
+            del days[: DAYS_MAX // 2]
+            self._models = []
+        models = self._learnt() if self._models else []
+        days.append(day)
+        for model in models:
+            _learn(model, day)
+
+    def _learnt(self) -> list[AnomalyDetector | SupervisedAnomalyDetector]:
+        if not self._models:
+            self._models = [build(model) for model in self.config.models]
+            for day in self.state.days:
+                for model in self._models:
+                    _learn(model, day)
+        return self._models
+
+
+def _score(model: AnomalyDetector | SupervisedAnomalyDetector, day: tuple[float, ...]) -> float:
+    named = _named(day)
+    if isinstance(model, SupervisedAnomalyDetector):
+        return float(model.score_one(named, day[_NEW]))
+    return float(model.score_one(named))
+
+
+def _learn(model: AnomalyDetector | SupervisedAnomalyDetector, day: tuple[float, ...]) -> None:
+    named = _named(day)
+    if isinstance(model, SupervisedAnomalyDetector):
+        model.learn_one(named, day[_NEW])
+    else:
+        model.learn_one(named)
+
+
+def _named(day: tuple[float, ...]) -> dict[Hashable, float]:
+    return dict(zip(DAY_FEATURES, day, strict=True))
