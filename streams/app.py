@@ -74,7 +74,12 @@ class _Wires(Struct, frozen=True, kw_only=True):
 
 
 def build_worker(
-    settings: Settings, *, register: Register, sinks: Sinks, watcher: WorkerWatcher
+    settings: Settings,
+    *,
+    register: Register,
+    sinks: Sinks,
+    watcher: WorkerWatcher,
+    accept_lost_records: bool = False,
 ) -> Worker:
     """Connect the parts; nothing is opened before the app starts."""
     prefix = settings.kafka.topic_prefix
@@ -91,14 +96,16 @@ def build_worker(
     )
     wires = _Wires(settings=settings, sinks=sinks, watcher=watcher, app=app, outbox=outbox)
     keeper: Keeper[Profile] = Keeper(ProfileCore(settings.core, register=register))
-    steward = _add_judges(wires, keeper)
+    steward = _add_judges(wires, keeper, accept_lost_records=accept_lost_records)
     followers: list[Follower] = [_add_rekeying(wires, topic) for topic in raw_topics]
     followers.append(_add_reference(wires))
     add_signals(app, steward, followers)
     return Worker(app=app, keeper=keeper, outbox=outbox)
 
 
-def _add_judges(wires: _Wires, keeper: Keeper[Profile]) -> Steward[Profile]:
+def _add_judges(
+    wires: _Wires, keeper: Keeper[Profile], *, accept_lost_records: bool
+) -> Steward[Profile]:
     settings = wires.settings
     lease = Lease(session_seconds=settings.kafka.session_timeout_seconds)
     state = StateTopic(
@@ -123,6 +130,7 @@ def _add_judges(wires: _Wires, keeper: Keeper[Profile]) -> Steward[Profile]:
         outbox=wires.outbox,
         state=state,
         on_done=_looking(wires.watcher, keeper, group),
+        accept_lost_records=accept_lost_records,
     )
     agent = JudgeAgent(
         keeper,

@@ -44,6 +44,7 @@ class Steward(Generic[ProfileT]):
     """Looks after one keeper: what Faust's signals mean to it, and when it is saved."""
 
     __slots__ = (
+        "_accept_lost_records",
         "_checkpointer",
         "_group",
         "_keeper",
@@ -65,6 +66,7 @@ class Steward(Generic[ProfileT]):
         outbox: Outbox,
         state: StateTopic,
         on_done: Callable[[Done], None],
+        accept_lost_records: bool = False,
         stop: Callable[[Exception], None] = stop_for,
     ) -> None:
         """Keep what is looked after."""
@@ -75,6 +77,7 @@ class Steward(Generic[ProfileT]):
         self._outbox = outbox
         self._state = state
         self._on_done = on_done
+        self._accept_lost_records = accept_lost_records
         self._stop = stop
         self._stamping: asyncio.Task[None] | None = None
 
@@ -107,7 +110,7 @@ class Steward(Generic[ProfileT]):
         try:
             self._keeper.drop()
             self._keeper.retain(self._group.assigned())
-            await self._begin_new()
+            await self._begin()
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
 
@@ -133,15 +136,32 @@ class Steward(Generic[ProfileT]):
         except LeaseLostError as error:
             self._stop(error)
 
-    async def _begin_new(self) -> None:
-        """Give each partition that nobody ever judged a barrier, and then a commit, to begin at.
-
-        From then on a commit without a barrier can only mean that the state topic was lost.
-        """
-        stores = {p: self._keeper.partition(p).store for p in self._group.assigned()}
-        without_barrier = [p for p, store in stores.items() if store.barrier is None]
-        if not without_barrier:
+    async def _begin(self) -> None:
+        """Make sure that each of our partitions has a barrier, and the records that follow it."""
+        assigned = self._group.assigned()
+        if not assigned:
             return
+        beginnings = await self._group.beginnings(assigned)
+        stores = {p: self._keeper.partition(p).store for p in assigned}
+        new = [p for p, store in stores.items() if store.barrier is None]
+        if new:
+            await self._refuse_lost_state(new)
+        gone = {
+            p: (store.barrier, beginnings[p])
+            for p, store in stores.items()
+            if store.barrier is not None and store.barrier.offset < beginnings.get(p, 0)
+        }
+        for partition, (barrier, begin) in gone.items():
+            self._lose(partition, barrier.offset, begin)
+        barriers = {p: Saved(beginnings[p], b"") for p in new}
+        barriers |= {p: Saved(begin, barrier.payload) for p, (barrier, begin) in gone.items()}
+        await self._write_barriers(barriers)
+
+    async def _refuse_lost_state(self, without_barrier: list[int]) -> None:
+        """Refuse partitions that were judged before, but of which no state is left.
+
+        A partition gets its first barrier before its first commit, so that this is certain.
+        """
         committed = await self._group.committed()
         lost = [p for p in without_barrier if committed.get(p) is not None]
         if lost:
@@ -151,10 +171,23 @@ class Steward(Generic[ProfileT]):
                 "Restore it, or reset the group's offsets to judge everything anew"
             )
             raise StateError(message)
-        beginnings = await self._group.beginnings(without_barrier)
-        writes = [Write(p, BARRIER_KEY, Saved(at, b"")) for p, at in sorted(beginnings.items())]
+
+    def _lose(self, partition: int, expected: int, begin: int) -> None:
+        message = (
+            f"records {expected} to {begin - 1} of partition {partition} were removed from the "
+            "topic by its retention before they were judged"
+        )
+        if not self._accept_lost_records:
+            message += "; --accept-lost-records goes on without them"
+            raise HoleError(message)
+        logger.error("%s. Going on without them, as told.", message.capitalize())
+
+    async def _write_barriers(self, barriers: Mapping[int, Saved]) -> None:
+        if not barriers:
+            return
+        writes = [Write(p, BARRIER_KEY, saved) for p, saved in sorted(barriers.items())]
         self._lease.check()
         await self._outbox.durable([self._outbox.post(self._state.record(w)) for w in writes])
         self._keeper.saved(writes)
-        await self._group.commit(beginnings)
-        logger.info("Judging begins on partitions %s.", sorted(beginnings))
+        await self._group.commit({p: saved.offset for p, saved in barriers.items()})
+        logger.info("Judging begins on partitions %s.", sorted(barriers))

@@ -37,9 +37,19 @@ logger = logging.getLogger("headgate.worker")
     help="The register of projects, caps and exemptions.",
 )
 @click.option("--no-create-topics", is_flag=True, help="Do not create what is missing; only check.")
+@click.option(
+    "--accept-lost-records",
+    is_flag=True,
+    help="Go on where retention removed records before they were judged.",
+)
 @click.option("--verbose", is_flag=True, help="Log what Faust and the Kafka client do.")
 def command(
-    *, config_path: Path | None, register_path: Path | None, no_create_topics: bool, verbose: bool
+    *,
+    config_path: Path | None,
+    register_path: Path | None,
+    no_create_topics: bool,
+    accept_lost_records: bool,
+    verbose: bool,
 ) -> None:
     """Judge access events from Kafka and raise alerts, until SIGTERM or Ctrl-C."""
     settings = load_settings(config_path)
@@ -59,18 +69,21 @@ def command(
     )
     server = serve(registry, address=settings.metrics.address, port=settings.metrics.port)
     logger.info("Metrics are at http://%s/metrics.", server.address)
-    asyncio.run(_work(settings, register, metrics))
+    asyncio.run(_work(settings, register, metrics, accept_lost_records=accept_lost_records))
     server.close()
     logger.info("Ended; everything judged is saved.")
 
 
-async def _work(settings: Settings, register: Register, metrics: Metrics) -> None:
+async def _work(
+    settings: Settings, register: Register, metrics: Metrics, *, accept_lost_records: bool
+) -> None:
     # Built inside the loop: the outbox and the checkpointer hold events of it.
     worker = build_worker(
         settings,
         register=register,
         sinks=KafkaSinks(settings.kafka.topic_prefix, mode=settings.suspension.mode),
         watcher=MetricsWatcher(metrics, mode=settings.suspension.mode),
+        accept_lost_records=accept_lost_records,
     )
     await run(worker)
 

@@ -97,7 +97,12 @@ class Group:
 class World:
     """Everything around one keeper, and the list of what reached the broker, in order."""
 
-    def __init__(self, *, offsets: Mapping[int, int | None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        offsets: Mapping[int, int | None] | None = None,
+        accept_lost_records: bool = False,
+    ) -> None:
         """Connect the parts."""
         self.written: list[object] = []
         self.now = [0.0]
@@ -123,6 +128,7 @@ class World:
             outbox=self.kafka,
             state=STATE,
             on_done=self.done.append,
+            accept_lost_records=accept_lost_records,
             stop=self.stopped.append,
         )
 
@@ -255,6 +261,43 @@ def test_a_commit_without_a_barrier_is_refused() -> None:
     (error,) = asyncio.run(scenario())
     assert isinstance(error, StateError)
     assert "holds nothing of them" in str(error)
+
+
+def with_barrier(world: World, offset: int) -> None:
+    """Have the state topic say where partition 0 stands; the input begins at 10."""
+    record = STATE.record(Write(0, BARRIER_KEY, Saved(offset, b"context")))
+    world.steward.recovered(0, record.key or b"", record.value)
+
+
+def test_records_that_retention_removed_unjudged_end_the_worker() -> None:
+    """A loss is said before anything is judged beyond it, with the way to go on."""
+
+    async def scenario() -> list[Exception]:
+        world = World(offsets={0: 4})
+        with_barrier(world, 4)
+        await world.steward.recovery_complete()
+        return world.stopped
+
+    (error,) = asyncio.run(scenario())
+    assert str(error) == (
+        "records 4 to 9 of partition 0 were removed from the topic by its retention before they "
+        "were judged; --accept-lost-records goes on without them"
+    )
+
+
+def test_an_accepted_loss_moves_the_barrier_and_keeps_the_rest() -> None:
+    """The next batch begins where the topic does, under the reference adopted before."""
+
+    async def scenario() -> World:
+        world = World(offsets={0: 4}, accept_lost_records=True)
+        with_barrier(world, 4)
+        await world.steward.recovery_complete()
+        return world
+
+    world = asyncio.run(scenario())
+    keeper = world.keeper.partition(0)
+    assert (keeper.admit(Span(10, 11)), keeper.context) == (10, b"context")
+    assert world.written == ["hold", BARRIER, {0: 10}]
 
 
 def test_a_damaged_record_of_the_state_topic_ends_the_worker() -> None:
