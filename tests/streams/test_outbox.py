@@ -1,0 +1,68 @@
+import asyncio
+
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+
+from streams.outbox import Outbox, Outgoing
+from streams.topic_admin import ensure_topics
+from streams.topic_reader import TopicReader, TopicRecord
+
+
+def received(bootstrap: str, topic: str) -> list[TopicRecord]:
+    """Return every record of a topic."""
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
+        return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
+
+
+@pytest.mark.kafka
+def test_what_is_posted_arrives_in_order_and_is_durable_when_it_says_so(
+    kafka: str, topic_prefix: str
+) -> None:
+    """A future is done once the broker has its record, and nothing overtakes."""
+    ensure_topics(kafka, prefix=topic_prefix, partitions=1)
+    topic = f"{topic_prefix}.alerts"
+    values = [b"%d" % number for number in range(2_000)]
+
+    async def scenario() -> None:
+        outbox = Outbox(bootstrap=kafka, timeout_seconds=20.0)
+        await outbox.start()
+        futures = [outbox.post(Outgoing(topic=topic, key=b"k", value=value)) for value in values]
+        await outbox.below(100)
+        await outbox.durable(futures)
+        await outbox.stop()
+
+    asyncio.run(scenario())
+    assert [record.value for record in received(kafka, topic)] == values
+
+
+@pytest.mark.kafka
+def test_a_record_that_the_broker_refuses_raises_where_it_is_awaited(
+    kafka: str, topic_prefix: str
+) -> None:
+    """Whoever awaits it learns why; those behind it are sent."""
+    ensure_topics(kafka, prefix=topic_prefix, partitions=1)
+    topic = f"{topic_prefix}.alerts"
+
+    async def scenario() -> None:
+        outbox = Outbox(bootstrap=kafka, timeout_seconds=20.0)
+        await outbox.start()
+        large = outbox.post(Outgoing(topic=topic, key=None, value=b"x" * 40 * 2**20))
+        small = outbox.post(Outgoing(topic=topic, key=None, value=b"small"))
+        with pytest.raises(MessageSizeTooLargeError):
+            await outbox.durable([large])
+        await outbox.durable([small])
+        await outbox.stop()
+
+    asyncio.run(scenario())
+    assert [record.value for record in received(kafka, topic)] == [b"small"]
+
+
+def test_a_broker_that_does_not_answer_is_a_timeout() -> None:
+    """Nobody waits for ever for a record to become durable."""
+
+    async def scenario() -> None:
+        outbox = Outbox(bootstrap="", timeout_seconds=0.01)
+        with pytest.raises(TimeoutError):
+            await outbox.durable([asyncio.get_running_loop().create_future()])
+
+    asyncio.run(scenario())
