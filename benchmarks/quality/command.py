@@ -35,7 +35,8 @@ from benchmarks.quality.report import (
 )
 from detectors.synthetic import config as worlds
 from detectors.synthetic.config import WorldConfig
-from detectors.synthetic.scenarios import CORE_IDS, SCENARIOS, build_world
+from detectors.synthetic.planting import build_world
+from detectors.synthetic.scenarios import CORE_IDS, SCENARIOS
 from detectors.synthetic.twins import TWINS, twin_config
 from detectors.synthetic.world import World
 

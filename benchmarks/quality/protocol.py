@@ -28,8 +28,8 @@ from detectors.config import CoreConfig
 from detectors.synthetic.config import DAY_MS, HOUR_MS, START_MS
 from detectors.synthetic.institutions import Institution
 from detectors.synthetic.labels import Labels, Theft
+from detectors.synthetic.planting import plant
 from detectors.synthetic.requests import Floats
-from detectors.synthetic.scenarios import plant
 from detectors.synthetic.world import World
 from detectors.verdict import Alert
 

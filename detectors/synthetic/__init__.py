@@ -2,7 +2,8 @@
 
 from detectors.synthetic.config import WorldConfig
 from detectors.synthetic.labels import Labels, Span, Theft
-from detectors.synthetic.scenarios import SCENARIOS, Scenario, build_world, plant
+from detectors.synthetic.planting import build_world, plant
+from detectors.synthetic.scenarios import SCENARIOS, Scenario
 from detectors.synthetic.twins import TWINS, Twin, twin_config
 from detectors.synthetic.world import World
 

@@ -6,6 +6,7 @@ Each is a twin of a theft: much new in little time, and yet in order.
 from typing import Final
 
 import numpy as np
+from msgspec import Struct
 
 from detectors.synthetic.config import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, WorldConfig
 from detectors.synthetic.institutions import Draft, Institution, draw_fields, draw_pool
@@ -91,54 +92,57 @@ def full_reads(
     return joined(tables), spans
 
 
-class Export:
+class Export(Struct, frozen=True, kw_only=True):
     """One bulk export: its requests, and whether the committee recorded an approval."""
 
-    __slots__ = (
-        "approved",
-        "dataset",
-        "ended_ms",
-        "participants",
-        "started_ms",
-        "table",
-    )
+    approved: bool
+    dataset: int
+    participants: int
+    started_ms: int
+    ended_ms: int
+    table: Table
 
-    def __init__(self, draft: Draft, plan: Institution, rng: np.random.Generator) -> None:
-        """Draw size, hour, pages and approval."""
-        config = draft.config
-        drawn = rng.lognormal(np.log(EXPORT_COHORT_MEDIAN_RATIO), 0.7)
-        self.participants = int(min(drawn, EXPORT_COHORT_RATIO_MAX) * config.cohort_participants)
-        self.approved = bool(rng.random() >= config.exports_unrecorded_share)
-        day = float(rng.uniform(plan.first_day, config.days - 1))
-        hours = float(rng.uniform(0.5, 10.0))
-        self.started_ms = int(START_MS + day * DAY_MS)
-        self.ended_ms = int(self.started_ms + hours * HOUR_MS)
-        dataset = plan.projects[0].dataset
-        self.dataset = dataset
-        count = int(rng.integers(4, 60))
-        offset, length = pages(self.participants, page=max(1, self.participants // count))
-        into = np.sort(rng.random(len(offset))) * hours * HOUR_MS
-        clustered = bool(rng.random() < config.clustered_share)
-        self.table = table_of(
-            (self.started_ms + into).astype(np.int64),
-            institution=plan.index,
-            user=int(rng.integers(plan.users)),
-            dataset=dataset,
-            fields=plan.projects[0].fields,
-            pool=draw_pool(rng, draft, size=self.participants, clustered=clustered),
-            offset=offset,
-            length=length,
-            action=EXPORT,
-            rows=length,
-            bytes=drawn_bytes(rng, length, sigma=1.0),
-        )
+
+def draw_export(draft: Draft, plan: Institution, rng: np.random.Generator) -> Export:
+    """Draw size, hour, pages and approval of one export."""
+    config, project = draft.config, plan.projects[0]
+    drawn = rng.lognormal(np.log(EXPORT_COHORT_MEDIAN_RATIO), 0.7)
+    participants = int(min(drawn, EXPORT_COHORT_RATIO_MAX) * config.cohort_participants)
+    approved = bool(rng.random() >= config.exports_unrecorded_share)
+    started_ms = int(START_MS + float(rng.uniform(plan.first_day, config.days - 1)) * DAY_MS)
+    length_ms = float(rng.uniform(0.5, 10.0)) * HOUR_MS
+    count = int(rng.integers(4, 60))
+    offset, length = pages(participants, page=max(1, participants // count))
+    into = np.sort(rng.random(len(offset))) * length_ms
+    clustered = bool(rng.random() < config.clustered_share)
+    table = table_of(
+        (started_ms + into).astype(np.int64),
+        institution=plan.index,
+        user=int(rng.integers(plan.users)),
+        dataset=project.dataset,
+        fields=project.fields,
+        pool=draw_pool(rng, draft, size=participants, clustered=clustered),
+        offset=offset,
+        length=length,
+        action=EXPORT,
+        rows=length,
+        bytes=drawn_bytes(rng, length, sigma=1.0),
+    )
+    return Export(
+        approved=approved,
+        dataset=project.dataset,
+        participants=participants,
+        started_ms=started_ms,
+        ended_ms=int(started_ms + length_ms),
+        table=table,
+    )
 
 
 def exports(draft: Draft, plan: Institution, rng: np.random.Generator) -> list[Export]:
     """Return the bulk exports of one institution."""
     years = (draft.config.days - plan.first_day) / 365.0
     count = int(rng.poisson(draft.config.exports_per_year * years))
-    return [Export(draft, plan, rng) for _ in range(count)]
+    return [draw_export(draft, plan, rng) for _ in range(count)]
 
 
 def release_day(

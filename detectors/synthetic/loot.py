@@ -6,6 +6,7 @@ import numpy as np
 from msgspec import Struct
 
 from detectors.synthetic.config import DAY_MS, HOUR_MS, WorldConfig
+from detectors.synthetic.episodes import Export
 from detectors.synthetic.institutions import Institution, draw_members
 from detectors.synthetic.requests import (
     DOWNLOAD,
@@ -165,6 +166,21 @@ def without_repeats(scene: Scene, loot: Loot) -> Loot:
         gained[row] = (length - int(np.count_nonzero(gone[members]))) / total
         gone[members] = True
     return Loot(table=loot.table, gained_ratio=gained, contiguous=loot.contiguous)
+
+
+def approve(scene: Scene, *, participants: int, ended_ms: int) -> None:
+    """Put an export of the first member on record, from the theft's first moment on."""
+    member = scene.members[0]
+    export = Export(
+        approved=True,
+        dataset=member.projects[0].dataset,
+        participants=participants,
+        started_ms=scene.started_ms,
+        ended_ms=ended_ms,
+        table=table_of(np.zeros(0, np.int64)),
+    )
+    exports = scene.world.exports
+    exports[member.index] = [*exports.get(member.index, []), export]
 
 
 def merged(loots: list[Loot]) -> Loot:

@@ -12,6 +12,7 @@ from detectors.synthetic.institutions import CANARY_EACH, Institution
 from detectors.synthetic.loot import (
     Loot,
     Scene,
+    approve,
     draw_source,
     merged,
     page_size,
@@ -26,6 +27,7 @@ HAUL: Final = (0.12, 0.28)
 FIELDS_PER_SLICE: Final = 2
 SLICES: Final = 20
 UNAPPROVED_DATASET: Final = 4
+WEEK_DAYS: Final = 7
 
 
 def grab(scene: Scene, *, hours: tuple[float, float]) -> Loot:
@@ -158,6 +160,28 @@ def slices(scene: Scene, *, days: tuple[float, float], fields_first: bool) -> Lo
     table["bytes"] = table["bytes"] // 2
     gained = length / scene.config.cohort_participants / len(sets)
     return Loot(table=table, gained_ratio=gained, contiguous=loot.contiguous)
+
+
+def now_and_then(scene: Scene, *, weeks: tuple[int, int]) -> Loot:
+    """Take a part on one day of each week, and be quiet in between."""
+    member = scene.members[0]
+    haul = scene.haul(*HAUL)
+    source = draw_source(scene, haul, walking_share=0.3)
+    weights = np.zeros(int(scene.rng.integers(weeks[0], weeks[1] + 1)) * WEEK_DAYS)
+    weights[::WEEK_DAYS] = 1.0
+    moments = max(2, haul // page_size(scene, haul))
+    times = working_times(scene, member, moments, weights=weights)
+    return requests_for(scene, member, source, times, user=_some_user(scene))
+
+
+def beyond_approval(scene: Scene, *, days: tuple[float, float]) -> Loot:
+    """Take the usual haul under an approved export that covers 2 to 5 % of the cohort."""
+    haul = scene.haul(*HAUL)
+    source = draw_source(scene, haul, walking_share=0.5)
+    count = max(2, haul // page_size(scene, haul))
+    times = steady_times(scene, count, duration_ms=scene.drawn(*days) * DAY_MS)
+    approve(scene, participants=scene.haul(0.02, 0.05), ended_ms=int(times[-1]))
+    return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
 def out_of_scope(scene: Scene, *, days: tuple[float, float]) -> Loot:
