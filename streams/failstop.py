@@ -24,6 +24,7 @@ class ExitCode(IntEnum):
     TOO_MANY_DEAD_LETTERS = 74
     RECOVERY_STUCK = 75
     BUG = 76
+    CONNECTION_LOST = 77
 
 
 def fail_stop(code: ExitCode, sentence: str) -> NoReturn:

@@ -10,7 +10,6 @@ import logging
 import signal
 from typing import Final
 
-from detectors.errors import HeadgateError
 from streams.app import RECOVERY_SECONDS_MAX, Worker
 from streams.failstop import ExitCode, fail_stop
 
@@ -23,7 +22,7 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 async def run(worker: Worker) -> None:
-    """Run until SIGTERM or SIGINT; raise `HeadgateError` if Faust gives up before."""
+    """Run until SIGTERM or SIGINT; end the process if Faust gives up before."""
     # Profiles live as long as the process and form no cycles: looking for some in them, as often
     # as Python does by default, would cost more than it could ever free.
     gc.set_threshold(_COLLECT_AFTER)
@@ -36,10 +35,12 @@ async def run(worker: Worker) -> None:
     starting = asyncio.create_task(_start(worker), name="start")
     stopping = asyncio.create_task(told.wait(), name="told")
     crashed = asyncio.create_task(app.wait_until_stopped(), name="crashed")
-    await asyncio.wait({stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({starting, stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
+    if starting.done() and not starting.exception():
+        await asyncio.wait({stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
     if not told.is_set():
         # Faust gave up a service; what is durable is consistent, and a restart heals the rest.
-        raise _crash(app.crash_reason)
+        fail_stop(ExitCode.CONNECTION_LOST, _reason(starting, app.crash_reason))
     logger.info("Stopping: saving, then leaving the group.")
     starting.cancel()
     await _stop(worker)
@@ -64,7 +65,6 @@ async def _stop(worker: Worker) -> None:
         logger.warning(sentence, STOP_SECONDS_MAX)
 
 
-def _crash(reason: BaseException | None) -> HeadgateError:
-    error = HeadgateError(f"the worker's connection to Kafka broke down: {reason!r}")
-    error.__cause__ = reason
-    return error
+def _reason(starting: asyncio.Task[None], crash: BaseException | None) -> str:
+    error = starting.exception() if starting.done() and not starting.cancelled() else None
+    return f"The connection to Kafka broke down: {error or crash!r}."

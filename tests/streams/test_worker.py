@@ -16,6 +16,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from detectors.register import Register
 from detectors.verdict import RaiseAlert
 from streams.config import load_settings
+from streams.failstop import ExitCode
 from streams.rejects import Rejected
 from streams.replay import Replay
 from streams.sinks import alerts
@@ -128,3 +129,14 @@ def test_rows_through_kafka_alert_as_the_same_file_does(
         assert process.wait(30) == 0
     found = [record.value for record in received(kafka, topic)]
     assert (len(found), set(found)) == (len(expected), expected)
+
+
+def test_a_worker_without_a_broker_ends_and_says_so(tmp_path: Path) -> None:
+    """No hanging, no traceback: an exit code of its own, and one sentence."""
+    config = tmp_path / "headgate.toml"
+    config.write_text('[kafka]\nbootstrap = "127.0.0.1:9"\n[metrics]\nport = 0\n')
+    command = [sys.executable, "-c", MAIN, "worker", "--config", str(config), "--no-create-topics"]
+    ended = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert ended.returncode == ExitCode.CONNECTION_LOST
+    said = ended.stderr.decode().splitlines()[-1]
+    assert "Stopped by itself (connection lost): The connection to Kafka broke down" in said
