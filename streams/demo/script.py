@@ -11,9 +11,12 @@ THEFTS = ("smash_and_grab_v1", "split_users_v1", "participant_sweep_v1")
 
 
 class DemoConfig(Struct, frozen=True, kw_only=True):
-    """The size and the pace of the demo."""
+    """The size and the pace of the demo.
 
-    seed: int = 1
+    The default seed is a world that shows all three thefts; others show misses and false alarms.
+    """
+
+    seed: int = 4
     institutions: int = 42
     history_days: int = 60
     live_days: int = 8
