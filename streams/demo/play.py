@@ -39,6 +39,10 @@ port = {metrics_port}
 
 [checkpoint]
 interval_seconds = 2.0
+
+# An operator who suspends as soon as an alert concerns a twentieth of the cohort.
+[policy]
+suspend_margin = 0.0
 """
 
 
