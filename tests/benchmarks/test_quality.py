@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.quality.accepted import Bound, shortfalls
+from benchmarks.quality.accepted import Bound, read_bounds, shortfalls
 from benchmarks.quality.alarms import Alarms, alert_days, day_peaks, outcome
 from benchmarks.quality.baselines import BASELINES
 from benchmarks.quality.excess_rule import peers_of, window_scores
@@ -282,3 +282,8 @@ def test_a_real_log_becomes_a_world(name: str) -> None:
         theft = plant(half, "participant_sweep_v1", trial=0).labels.thefts[0]
         assert 0.1 < theft.haul_ratio < 0.3
     assert len(halves[0].table) != len(halves[1].table)
+
+
+def test_the_accepted_figures_can_be_read() -> None:
+    """The file under review holds bounds for the form that runs in CI."""
+    assert any(bound.form == "short" for bound in read_bounds())
