@@ -64,6 +64,12 @@ class MultivariateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = 28
     models: tuple[RiverModel, ...] = (_HALF_SPACE_TREES,)
 
+    def __post_init__(self) -> None:
+        """Refuse a model that cannot be built: else it would fail weeks later, while judging."""
+        for model in self.models:
+            if model is not _HALF_SPACE_TREES:
+                build(model)
+
 
 class MultivariateState(Struct, kw_only=True):
     """The days learnt since the models began, oldest first, each scaled to 0..1."""

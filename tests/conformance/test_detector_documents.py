@@ -1,0 +1,61 @@
+import importlib
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import pytest
+
+from detectors.registry import DETECTORS, Entry
+
+ROOT: Final = Path(__file__).parents[2]
+CARD_SECTIONS: Final = (
+    "Goal",
+    "Data",
+    "Assumptions",
+    "Evasion",
+    "Known gaps",
+    "False positives",
+    "What to do",
+)
+
+every_entry = pytest.mark.parametrize(
+    "entry", [pytest.param(entry, id=name) for name, entry in sorted(DETECTORS.items())]
+)
+
+
+@every_entry
+def test_a_detector_says_what_it_catches_what_it_misses_and_where_it_is_from(entry: Entry) -> None:
+    """The module's docstring opens with its step, and names catches, misses and source."""
+    doc = importlib.import_module(entry.config.__module__).__doc__ or ""
+    assert doc.startswith(("Step 4 of 7: ", "Second stage: "))
+    assert [word for word in ("Catches", "Misses", "Source") if word not in doc] == []
+
+
+@every_entry
+def test_no_number_of_a_detector_is_without_a_bound(entry: Entry) -> None:
+    """A knob without a range is a trap for whoever tunes it."""
+    schema = msgspec.json.schema(entry.config)["$defs"][entry.config.__name__]
+    bounds = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+    bare = [
+        name
+        for name, knob in schema["properties"].items()
+        for kind in knob.get("anyOf", [knob])
+        if kind.get("type") in {"integer", "number"} and not bounds & set(kind)
+    ]
+    assert bare == []
+
+
+@every_entry
+def test_a_detector_has_a_card_with_every_section(entry: Entry) -> None:
+    """One card per detector: without it nobody can trust an alert of it."""
+    card = ROOT / entry.card
+    assert card.is_file()
+    found = re.findall(r"^## (.+)$", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert tuple(found) == CARD_SECTIONS
+
+
+def test_no_card_is_left_of_a_detector_that_is_gone() -> None:
+    """The cards are those of the registry, and no others."""
+    cards = {f"docs/detectors/{path.name}" for path in (ROOT / "docs/detectors").glob("*.md")}
+    assert cards == {entry.card for entry in DETECTORS.values()}

@@ -1,0 +1,99 @@
+"""Any of River's anomaly models by its path: named in configuration, learnt again from days."""
+
+from random import Random
+
+import msgspec
+import pytest
+
+from detectors.config import CoreConfig
+from detectors.errors import ConfigError
+from detectors.features.vector import DAY_FEATURES
+from detectors.models.multivariate import (
+    DAYS_MAX,
+    Multivariate,
+    MultivariateConfig,
+    MultivariateState,
+    RiverModel,
+)
+
+Day = tuple[float, ...]
+
+MODELS = (
+    RiverModel(
+        name="trees",
+        path="anomaly.HalfSpaceTrees",
+        parameters={"n_trees": 3, "height": 3, "window_size": 5, "seed": 2},
+    ),
+    RiverModel(name="gauss", path="anomaly.GaussianScorer", parameters={"grace_period": 5}),
+)
+CONFIG = MultivariateConfig(days_min=5, models=MODELS)
+
+
+def days(count: int) -> list[Day]:
+    """Return days whose numbers are drawn from a calm range."""
+    random = Random(5)
+    return [tuple(random.uniform(0.1, 0.3) for _ in DAY_FEATURES) for _ in range(count)]
+
+
+def learnt(count: int) -> Multivariate:
+    """Return a detector that has learnt `count` days."""
+    detector = Multivariate(CONFIG, MultivariateState())
+    for day in days(count):
+        detector.learn(day)
+    return detector
+
+
+def test_a_strange_day_scores_higher_than_a_calm_one() -> None:
+    """Models of one value and of all values: higher is stranger for both."""
+    detector = learnt(40)
+    calm, strange = (0.2,) * len(DAY_FEATURES), (0.95,) * len(DAY_FEATURES)
+    pairs = zip(detector.scores_of(calm), detector.scores_of(strange), strict=True)
+    assert all(lower < higher for lower, higher in pairs)
+
+
+def test_too_few_days_say_nothing() -> None:
+    """Before `days_min` every score is zero."""
+    assert learnt(4).scores_of((0.9,) * len(DAY_FEATURES)) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("count", [5, 40, DAYS_MAX - 1, DAYS_MAX, DAYS_MAX + 1, 2 * DAYS_MAX])
+def test_models_learnt_again_from_their_days_are_the_same(count: int) -> None:
+    """A restart keeps days, not models, and no later score differs, also where old days go."""
+    lasting = learnt(count)
+    asked = (0.4,) * len(DAY_FEATURES)
+    lasting.scores_of(asked)
+    raw = msgspec.msgpack.encode(lasting.state)
+    restarted = Multivariate(CONFIG, msgspec.msgpack.decode(raw, type=MultivariateState))
+    for day in days(10):
+        assert restarted.scores_of(asked) == lasting.scores_of(asked)
+        lasting.learn(day)
+        restarted.learn(day)
+    assert restarted.state == lasting.state
+    assert len(lasting.state.days) <= DAYS_MAX
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters", "problem"),
+    [
+        pytest.param("anomaly.Nothing", {}, "River has no anomaly.Nothing", id="no such model"),
+        pytest.param("nowhere.Trees", {}, "River has no nowhere.Trees", id="no such module"),
+        pytest.param("stats.Mean", {}, "stats.Mean is not an anomaly model", id="not a detector"),
+        pytest.param("anomaly.HalfSpaceTrees", {"leaves": 3}, "leaves", id="no such parameter"),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_refused_at_once(
+    path: str, parameters: dict[str, int], problem: str
+) -> None:
+    """The mistake is found when the config is read, not weeks later while judging."""
+    model = {"name": "odd", "path": path, "parameters": parameters}
+    config = {"detectors": {"multivariate": {"models": [model]}}}
+    with pytest.raises(ConfigError, match=problem) as error:
+        msgspec.convert(config, CoreConfig)
+    assert error.value.path.startswith("detectors.multivariate.models.odd.")
+
+
+def test_a_path_cannot_leave_river() -> None:
+    """Whoever writes the config cannot name code of his own."""
+    for path in ("os.system", "..anomaly.HalfSpaceTrees", "anomaly.base.os.system", "Trees"):
+        with pytest.raises((ConfigError, msgspec.ValidationError)):
+            msgspec.convert({"models": [{"name": "odd", "path": path}]}, MultivariateConfig)
