@@ -10,7 +10,7 @@ from detectors.verdict import NewHoldings, RaiseAlert
 
 COHORT_SIZE = 500_000
 DAY_MS = 86_400_000
-LIST = range(100_000, 160_000)
+LIST = sorted(Random(7).sample(range(COHORT_SIZE), 60_000))
 
 
 def judge() -> CollusionJudge:
@@ -26,16 +26,9 @@ def took(name: str, participants: BitMap64, *, day: int = 20_454) -> NewHoldings
 
 
 def parts(count: int, *, day: int = 20_454) -> list[NewHoldings]:
-    """Return one list divided among `count` institutions, page by page."""
-    pages = [LIST[at : at + 50] for at in range(0, len(LIST), 50)]
-    Random(7).shuffle(pages)
+    """Return one list, scattered over the cohort, divided among `count` institutions."""
     return [
-        took(
-            f"thief-{number}",
-            BitMap64(one for page in pages[number::count] for one in page),
-            day=day,
-        )
-        for number in range(count)
+        took(f"thief-{number}", BitMap64(LIST[number::count]), day=day) for number in range(count)
     ]
 
 
@@ -101,8 +94,7 @@ def test_the_same_input_gives_the_same_alerts() -> None:
 def test_a_day_said_again_replaces_what_was_said_before() -> None:
     """The later set of a day holds the earlier: repeats and growth change nothing else."""
     grown = [
-        took(one.institution, BitMap64(BitMap64.deserialize(one.participants)[:500]))
-        for one in parts(3)
+        took(one.institution, BitMap64.deserialize(one.participants)[:500]) for one in parts(3)
     ]
     alerts = judged(judge(), grown + grown + parts(3))
     assert len(alerts) == len(judged(judge(), parts(3)))
