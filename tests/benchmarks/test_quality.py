@@ -166,13 +166,14 @@ def test_a_baseline_does_not_see_the_future(name: str, hours: list[Hours]) -> No
 
 
 def test_the_reference_rule_sees_a_grab(world: World, hours: list[Hours]) -> None:
-    """A grab scores higher than nearly everything the honest do."""
+    """A grab scores at least ten times what its institution had scored without it."""
     planted = plant(world, "smash_and_grab_v1", trial=0)
     theft = planted.labels.thefts[0]
     plan = next(plan for plan in planted.plans if plan.name in theft.institutions)
-    peers = peers_of(hours)
-    honest = window_scores(hours[plan.index], peers).max()
-    assert window_scores(hours_of(planted, plan), peers).max() > honest
+    peers, scored = peers_of(hours), CONFIG.warmup_days * 24
+    honest = window_scores(hours[plan.index], peers)[:, scored:].max()
+    stolen = window_scores(hours_of(planted, plan), peers)[:, scored:].max()
+    assert stolen > honest + 1.0
 
 
 def test_the_benchmark_judges_as_replay_does(world: World) -> None:
