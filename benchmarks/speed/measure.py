@@ -1,5 +1,6 @@
 """Each measurement, against one broker: the limit, replay, the worker, the naive build."""
 
+import os
 import re
 import signal
 import subprocess
@@ -35,7 +36,16 @@ Records = list[tuple[bytes, bytes]]
 _METRICS = re.compile(r"http://\S+/metrics")
 _JUDGED = re.compile(r"^headgate_events_judged_total (\S+)", re.MULTILINE)
 _WAIT_SECONDS_MAX = 120.0
+_LOOK_SECONDS = 0.1
+_TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 _NAIVE_SECONDS_MAX = 180.0
+
+
+class Rate(Struct, frozen=True, kw_only=True):
+    """Events by the clock, and by the processor time they took: others may share the machine."""
+
+    per_second: float
+    per_cpu_second: float
 
 
 class Delay(Struct, frozen=True, kw_only=True):
@@ -54,6 +64,29 @@ class StateSize(Struct, frozen=True, kw_only=True):
     institutions_count: int
 
 
+class Stopwatch:
+    """Measures by the clock and by the processor time of a process, this one by default."""
+
+    def __init__(self, process_id: int | None = None) -> None:
+        """Begin."""
+        self._stat = Path(f"/proc/{process_id or os.getpid()}/stat")
+        self._began = (time.perf_counter(), self._cpu_seconds())
+
+    def rate(self, count: float) -> Rate:
+        """Return what `count` events came to since the beginning."""
+        seconds = time.perf_counter() - self._began[0]
+        cpu_seconds = self._cpu_seconds() - self._began[1]
+        return Rate(
+            per_second=count / max(_TICK_SECONDS, seconds),
+            per_cpu_second=count / max(_TICK_SECONDS, cpu_seconds),
+        )
+
+    def _cpu_seconds(self) -> float:
+        # The name, in brackets, may hold spaces; times are the 12th and 13th field behind it.
+        fields = self._stat.read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * _TICK_SECONDS
+
+
 async def fill(bootstrap: str, topic: str, records: Records) -> None:
     """Produce records in order."""
     producer = AIOKafkaProducer(
@@ -66,7 +99,7 @@ async def fill(bootstrap: str, topic: str, records: Records) -> None:
     await producer.stop()
 
 
-async def limit_rate(bootstrap: str, topic: str, count: int) -> float:
+async def limit_rate(bootstrap: str, topic: str, count: int) -> Rate:
     """Return events/s of bare aiokafka and msgspec: nothing built on them can be faster."""
     decoder = msgspec.json.Decoder(AccessEvent)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, max_partition_fetch_bytes=4 * 2**20)
@@ -75,19 +108,19 @@ async def limit_rate(bootstrap: str, topic: str, count: int) -> float:
     consumer.assign(places)
     await consumer.seek_to_beginning(*places)
     read_count = 0
-    started_seconds = time.perf_counter()
+    watch = Stopwatch()
     while read_count < count:
         found = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
         for batch in found.values():
             for record in batch:
                 decoder.decode(record.value)
             read_count += len(batch)
-    seconds = time.perf_counter() - started_seconds
+    rate = watch.rate(count)
     await consumer.stop()
-    return count / seconds
+    return rate
 
 
-def replay_rate(records: Records) -> float:
+def replay_rate(records: Records) -> Rate:
     """Return events/s of the replay of a file: decoded, checked, judged."""
     config = CoreConfig()
     limits = decode_limits(DecodeConfig(), config.cohort)
@@ -99,15 +132,22 @@ def replay_rate(records: Records) -> float:
             assert not isinstance(event, Rejected)  # noqa: S101 - the workload is well formed.
             yield event
 
-    started_seconds = time.perf_counter()
+    watch = Stopwatch()
     for _ in replay.effects(events()):
         pass
-    return len(records) / (time.perf_counter() - started_seconds)
+    return watch.rate(len(records))
+
+
+class Running(Struct, frozen=True, kw_only=True):
+    """A worker that runs."""
+
+    metrics: str
+    process_id: int
 
 
 @contextmanager
-def worker(bootstrap: str, prefix: str, home: Path) -> Iterator[str]:
-    """Run a worker; yield the address of its metrics."""
+def worker(bootstrap: str, prefix: str, home: Path) -> Iterator[Running]:
+    """Run a worker until the block ends."""
     config = home / f"{prefix}.toml"
     config.write_text(
         f'[kafka]\nbootstrap = "{bootstrap}"\ntopic_prefix = "{prefix}"\n'
@@ -121,22 +161,20 @@ def worker(bootstrap: str, prefix: str, home: Path) -> Iterator[str]:
     try:
         _wait_for(lambda: " Ready." in log.read_text(), process)
         found = _METRICS.search(log.read_text())
-        yield found.group() if found else ""
+        yield Running(metrics=found.group() if found else "", process_id=process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
 
-def worker_rate(metrics: str, count: int) -> float:
+def worker_rate(running: Running, count: int) -> Rate:
     """Return events/s while a backlog of `count` is judged, checkpoints included."""
-    samples: list[tuple[float, float]] = []
-    while not samples or samples[-1][1] < count:
-        judged = _judged(metrics)
-        if judged:
-            samples.append((time.perf_counter(), judged))
-        time.sleep(0.1)
-    (first_seconds, first), (last_seconds, last) = samples[0], samples[-1]
-    return (last - first) / max(1e-9, last_seconds - first_seconds)
+    while not (before := _judged(running.metrics)):
+        time.sleep(_LOOK_SECONDS)
+    watch = Stopwatch(running.process_id)
+    while (judged := _judged(running.metrics)) < count:
+        time.sleep(_LOOK_SECONDS)
+    return watch.rate(judged - before)
 
 
 async def alert_delay(bootstrap: str, prefix: str, samples_count: int) -> Delay:
@@ -191,7 +229,7 @@ def state_size(bootstrap: str, prefix: str, *, belongs: str) -> StateSize:
     )
 
 
-def naive_rate(bootstrap: str, topic: str, *, count: int, home: Path) -> float:
+def naive_rate(bootstrap: str, topic: str, *, count: int, home: Path) -> Rate:
     """Return events/s of the naive build on the same topic."""
     command = [
         sys.executable, "-m", "benchmarks.speed.naive", bootstrap, topic, str(PARTITIONS),
@@ -203,7 +241,8 @@ def naive_rate(bootstrap: str, topic: str, *, count: int, home: Path) -> float:
     try:
         for line in process.stdout or ():
             if line.startswith(b"RATE "):
-                return float(line.split()[1])
+                _, per_second, per_cpu_second = line.split()
+                return Rate(per_second=float(per_second), per_cpu_second=float(per_cpu_second))
     finally:
         end.cancel()
         process.kill()
