@@ -39,6 +39,8 @@ def summaries_of(draw: st.DrawFn, institution: str) -> list[DailySummary]:
                 },
                 held_participants=0,
                 trusted=True,
+                alerted=draw(st.booleans()),
+                raised=draw(st.booleans()),
             )
         )
     return found
@@ -128,6 +130,7 @@ def test_every_reference_answers_every_question(summaries: list[DailySummary], a
         assert min(usual_of(reference, group)) >= 0.0
     assert INCIDENT_CHANNEL in reference.tails
     assert all(0.0 < tail.p_value(3.0) <= 1.0 for tail in reference.tails.values())
+    assert reference.alert_days_per_incident >= 1.0
 
 
 def test_without_summaries_the_prior_holds() -> None:
@@ -144,6 +147,15 @@ def test_a_day_counts_only_once_it_has_ended_long_enough_ago(
     for summary in summaries:
         builder.add(summary)
     assert builder.build(FIRST_DAY + CONFIG.lag_days - 1) == prior_reference(CONFIG)
+
+
+def test_the_first_days_of_an_institution_stay_out_of_the_tails() -> None:
+    """Everything is new to a ledger that has just begun: such days count for no tail."""
+    config = ReferenceConfig(settling_days=30)
+    builder = ReferenceBuilder(config)
+    for day in range(FIRST_DAY, FIRST_DAY + 30):
+        builder.add(one_day(day, peak=40.0))
+    assert builder.build(FIRST_DAY + 60).tails == prior_reference(config).tails
 
 
 @given(peaks=st.lists(st.floats(0.0, 50.0), min_size=4, max_size=40))
