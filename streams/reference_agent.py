@@ -41,7 +41,7 @@ class DayCount:
 
     >>> days = DayCount()
     >>> list(days.closed("north", 5)), list(days.closed("north", 6)), list(days.closed("south", 6))
-    ([], [], [5, 6])
+    ([], [], [6])
     """
 
     __slots__ = ("_last_closed", "_reached")
