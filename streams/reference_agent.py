@@ -40,8 +40,8 @@ class DayCount:
     """Which days enough institutions have closed.
 
     >>> days = DayCount()
-    >>> list(days.closed("north", 5)), list(days.closed("north", 6)), list(days.closed("south", 6))
-    ([], [], [6])
+    >>> [list(days.closed(name, day)) for name, day in [("a", 5), ("b", 5), ("a", 8), ("b", 7)]]
+    [[], [5], [], [6, 7]]
     """
 
     __slots__ = ("_last_closed", "_reached")
