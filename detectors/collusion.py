@@ -6,8 +6,10 @@ Misses colluders who each take a random part with overlaps, or who are months ap
 
 Source: the measure is ours. Two institutions that take m and n participants of a cohort of N
 independently share about mn/N of them, Poisson; sharing none where dozens are expected is as
-improbable as exp(-mn/N). Work comes in runs of neighbouring ids, so runs are counted, not
-people: a and b runs of mean lengths s and t meet about ab(s+t-1)/N times.
+improbable as exp(-mn/N). Work comes in clumps of neighbouring ids, so clumps are counted, not
+people: a and b clumps of sizes s and t meet about ab(s+t-1)/N times. How large the clumps are
+is read off the index of dispersion of the counts in equal narrow blocks of ids
+(R. A. Fisher 1922, "The Accuracy of the Plating Method", Annals of Applied Biology 9, 325-359).
 """
 
 from hashlib import blake2b
@@ -27,6 +29,8 @@ from detectors.verdict import Alert, Level, NewHoldings, RaiseAlert, Reason, Rea
 _ID_TYPE: Final = np.uint64
 # More terms of the Poisson sum change nothing that a threshold of 1e-6 could see.
 _MEETINGS_MAX: Final = 400
+# Narrow blocks: wide ones would also call a list clumped that is merely limited to a range.
+_BLOCKS: Final = 4_096
 
 
 class CollusionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -65,11 +69,7 @@ class _Recent(Struct, frozen=True, kw_only=True):
     institution: str
     participants: BitMap64
     count: int
-    runs_count: int
-
-    @property
-    def run_length(self) -> float:
-        return self.count / self.runs_count
+    clump: float
 
 
 class CollusionJudge:
@@ -78,7 +78,7 @@ class CollusionJudge:
     >>> judge = CollusionJudge(CollusionConfig(), cohort_size=100_000, config_hash="")
     >>> found = ()
     >>> for number in range(3):
-    ...     part = BitMap64(range(number, 30_000, 3))
+    ...     part = BitMap64(range(number, 100_000, 20))
     ...     found = judge.add(
     ...         NewHoldings(
     ...             institution=f"i{number}", day=1, at_ms=86_400_000, participants=part.serialize()
@@ -88,7 +88,7 @@ class CollusionJudge:
     ['i0', 'i1', 'i2']
     """
 
-    __slots__ = ("_days", "_named", "cohort_size", "config", "config_hash")
+    __slots__ = ("_cache", "_days", "_named", "cohort_size", "config", "config_hash")
 
     def __init__(self, config: CollusionConfig, *, cohort_size: int, config_hash: str) -> None:
         """Start with nobody."""
@@ -97,12 +97,14 @@ class CollusionJudge:
         self.cohort_size = cohort_size
         self._days: dict[str, dict[int, BitMap64]] = {}
         self._named: dict[str, int] = {}
+        self._cache: dict[str, tuple[int, _Recent | None]] = {}
 
     def add(self, holdings: NewHoldings) -> tuple[RaiseAlert, ...]:
         """Fold one institution's day; raise the ring it now belongs to, once a window."""
         name, day = holdings.institution, holdings.day
         days = self._days.setdefault(name, {})
         days[day] = BitMap64.deserialize(holdings.participants)
+        self._cache.pop(name, None)
         first = day - self.config.window_days + 1
         mine = self._recent(name, first=first)
         if mine is None or self._named.get(name, first - 1) >= first:
@@ -122,6 +124,13 @@ class CollusionJudge:
         return tuple(effect for effect in alerts if effect.alert.institution not in told)
 
     def _recent(self, name: str, *, first: int) -> _Recent | None:
+        cached_first, cached = self._cache.get(name, (-1, None))
+        if cached_first != first:
+            cached = self._gathered(name, first=first)
+            self._cache[name] = (first, cached)
+        return cached
+
+    def _gathered(self, name: str, *, first: int) -> _Recent | None:
         days = self._days[name]
         for old in [day for day in days if day < first]:
             del days[old]
@@ -135,7 +144,7 @@ class CollusionJudge:
             institution=name,
             participants=participants,
             count=count,
-            runs_count=runs_count(participants),
+            clump=clump_size(participants, cohort_size=self.cohort_size),
         )
 
     def _ring_of(self, mine: _Recent, *, first: int, holdings: NewHoldings) -> Ring | None:
@@ -184,23 +193,27 @@ class CollusionJudge:
         )
 
 
-def runs_count(participants: BitMap64) -> int:
-    """Return the number of runs of neighbouring ids.
+def clump_size(participants: BitMap64, *, cohort_size: int) -> float:
+    """Return how many participants come together: 1 for a random set, more for neighbours.
 
-    >>> runs_count(BitMap64([1, 2, 3, 7, 9, 10]))
-    3
+    >>> clump_size(BitMap64(range(1_000)), cohort_size=100_000) > 20
+    True
     """
     ids = np.frombuffer(participants.to_array(), dtype=_ID_TYPE)
-    return int(np.count_nonzero(np.diff(ids) != 1)) + 1 if len(ids) else 0
+    # Hashed ids fill the space up to the largest one.
+    span = max(cohort_size, int(ids[-1]) + 1)
+    counts = np.bincount((ids // np.uint64(span // _BLOCKS + 1)).astype(np.int64))
+    counts = np.pad(counts, (0, max(0, _BLOCKS - len(counts))))
+    return max(1.0, float(counts.var() / counts.mean()))
 
 
 def log_p_of_overlap(one: _Recent, other: _Recent, *, cohort_size: int) -> float:
     """Return the log of the chance that two independent works overlap as little as these do."""
-    reach = one.run_length + other.run_length - 1.0
-    expected = one.runs_count * other.runs_count * reach / cohort_size
+    reach = one.clump + other.clump - 1.0
+    expected = (one.count / one.clump) * (other.count / other.clump) * reach / cohort_size
     shared = one.participants.intersection_cardinality(other.participants)
-    # A meeting of two runs shares about half the shorter one, and at least one participant.
-    per_meeting = max(1.0, min(one.run_length, other.run_length) / 2.0)
+    # A meeting of two clumps shares about half the smaller one, and at least one participant.
+    per_meeting = max(1.0, min(one.clump, other.clump) / 2.0)
     meetings = int(shared / per_meeting + 0.5)
     if meetings >= expected or meetings > _MEETINGS_MAX:
         return 0.0
