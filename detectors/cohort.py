@@ -97,7 +97,9 @@ def absorb(into: BitMap64, new: BitMap64, *, count: int) -> None:
 
 def take(holding: Holding, participants: BitMap64) -> BitMap64:
     """Add `participants` to the holding and return those never held before."""
-    new = unheld(unheld(participants, holding.base), holding.recent)
+    new = unheld(participants, holding.base) if holding.base_count else participants
+    if holding.recent_count:
+        new = unheld(new, holding.recent)
     count = len(new)
     if count:
         absorb(holding.recent, new, count=count)

@@ -13,7 +13,6 @@ import msgspec
 from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings
 from detectors.detector import Breachable, Score
 from detectors.event import AccessEvent, FieldCount, time_ms
-from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.ledger import NOBODY, Taken
 from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Measure, zeros
 from detectors.models.volume import HOUR_MS, hour_of_week
@@ -66,12 +65,13 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     profile.windows.add(at_ms, amounts)
     if at_ms // HOUR_MS == state.today.hour and succeeded:
         state.today.hour_bytes = min(AMOUNT_MAX, state.today.hour_bytes + event.bytes)
-    if taken.new:
-        _remember(profile, event, taken.new)
+    totals = profile.windows.new_totals() if taken.new else None
+    if totals is not None:
+        _remember(profile, event, taken.new, totals=totals)
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules and succeeded else ()
     if (
         breaches
-        or _is_due(profile, taken.new)
+        or _is_due(profile, totals)
         or (profile.quota.limited and profile.quota.crossed(profile.windows, amounts))
     ):
         # Late events are judged at the institution's own time, which never turns back.
@@ -157,15 +157,14 @@ def _is_off_hours(at_ms: int) -> bool:
     return day >= _SATURDAY or hour < _NIGHT_ENDS_HOUR or hour >= _NIGHT_BEGINS_HOUR
 
 
-def _remember(profile: Profile, event: AccessEvent, new: int) -> None:
+def _remember(profile: Profile, event: AccessEvent, new: int, *, totals: tuple[int, ...]) -> None:
     """Keep the day's maxima, who took how much, and the largest requests as samples."""
     today = profile.state.today
     today.new += new
-    windows = profile.windows
     maxima = today.maxima
-    for place, window in enumerate(LEARNT_WINDOWS):
-        total = windows.total(window, Measure.NEW)
-        maxima[place] = max(maxima[place], total)
+    for place, total in enumerate(totals):
+        if total > maxima[place]:  # noqa: PLR1730 - every event comes this way: no call.
+            maxima[place] = total
     if event.user is not None:
         _count(today.users, event.user, new)
     if event.project is not None:
@@ -182,15 +181,15 @@ def _count(shares: dict[str, int], name: str, new: int) -> None:
         del shares[min(shares, key=lambda key: (shares[key], key))]
 
 
-def _is_due(profile: Profile, new: int) -> bool:
+def _is_due(profile: Profile, totals: tuple[int, ...] | None) -> bool:
     """Tell whether enough was taken since the last judgement to judge again."""
     today = profile.state.today
-    if new:
-        policy = profile.config.policy
-        floor = profile.config.detectors.excess.floor_cohort_ratio * profile.config.cohort.size
-        for place, window in enumerate(LEARNT_WINDOWS):
-            total = profile.windows.total(window, Measure.NEW)
-            if total >= floor and total > today.judged[place] * policy.evaluation_growth_ratio:
+    # The 30 days hold all the shorter windows: below the floor there, nothing is to be judged.
+    if totals is not None and totals[-1] >= profile.floor_participants:
+        floor, judged = profile.floor_participants, today.judged
+        growth = profile.config.policy.evaluation_growth_ratio
+        for place, total in enumerate(totals):
+            if total >= floor and total > judged[place] * growth:
                 return True
     return today.hour_bytes > max(_BYTES_FLOOR, _BYTES_GROWTH * today.judged_bytes)
 

@@ -88,6 +88,7 @@ class Profile:
         "detectors",
         "drip",
         "entry",
+        "floor_participants",
         "ledger",
         "multivariate",
         "quota",
@@ -117,6 +118,7 @@ class Profile:
         self.entry = entry
         self.reference = reference
         self.budget_rate = budget_rate(config.budget)
+        self.floor_participants = config.detectors.excess.floor_cohort_ratio * config.cohort.size
         self.dedupe = Dedupe(config.dedupe, dedupe)
         self.ledger = Ledger(
             ledger,
