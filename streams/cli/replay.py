@@ -17,6 +17,7 @@ from streams.register import load_register
 from streams.replay_run import Reading, ReplayRun
 from streams.report.lines import Totals, effect_line, total_lines, totals_of
 from streams.report.page import render
+from streams.report.truths import load_truths
 from streams.sinks.alerts import finding
 from streams.topics import raw_topic
 
@@ -38,6 +39,12 @@ _new = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.option(
     "--dead-letters", "dead_letters_path", type=_new, help="Write rejected events here (NDJSON)."
 )
+@click.option(
+    "--labels",
+    "labels_path",
+    type=_existing,
+    help="What really happened, as simulate --labels wrote it; for the report.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
 def command(  # noqa: PLR0913 - one parameter an option
     inputs: tuple[str, ...],
@@ -47,6 +54,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     alerts_path: Path | None,
     report_path: Path | None,
     dead_letters_path: Path | None,
+    labels_path: Path | None,
     as_json: bool,
 ) -> None:
     """Judge recorded events and print the alerts.
@@ -57,6 +65,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     """
     settings = load_settings(config_path)
     register = load_register(register_path)
+    truths = load_truths(labels_path, cohort_participants=settings.core.cohort.size)
     began = monotonic_seconds()
     with ExitStack() as files:
         rejects = Rejects(_opened(files, dead_letters_path))
@@ -68,7 +77,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         for effect in _written(run.effects(inputs, progress=progress), alerts):
             if not as_json:
                 _say(progress, effect)
-    report = run.report(sources=[Path(name).name for name in inputs])
+    report = run.report(sources=[Path(name).name for name in inputs], truths=truths)
     if report_path is not None:
         report_path.write_text(render(report))
     _tell(totals_of(report, elapsed_seconds=monotonic_seconds() - began), as_json=as_json)

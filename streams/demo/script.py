@@ -6,6 +6,7 @@ from detectors.event import time_ms
 from detectors.synthetic import World, WorldConfig, build_world
 from detectors.synthetic.config import DAY_MS, START_MS
 from streams.report.record import Truth
+from streams.report.truths import truths_of
 
 THEFTS = ("smash_and_grab_v1", "split_users_v1", "participant_sweep_v1")
 
@@ -44,16 +45,7 @@ class Script(Struct, frozen=True, kw_only=True):
     def truths(self) -> dict[str, Truth]:
         """Return the thefts by institution, for the report."""
         cohort = self.world.config.cohort_participants
-        return {
-            institution: Truth(
-                scenario=theft.scenario,
-                started_ms=theft.started_ms,
-                ended_ms=theft.ended_ms,
-                haul_participants=round(theft.haul_ratio * cohort),
-            )
-            for theft in self.world.labels.thefts
-            for institution in theft.institutions
-        }
+        return truths_of(self.world.labels, cohort_participants=cohort)
 
     def true_kind(self, institution: str, at_ms: int) -> str:
         """Return what the institution was really doing, as the world knows it."""

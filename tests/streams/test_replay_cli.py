@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from detectors.errors import ConfigError, SinkError
 from detectors.synthetic import WorldConfig, build_world
 from streams.cli.replay import command
+from streams.cli.simulate import command as simulate
 from streams.codec import encode
 
 DATA = Path(__file__).parents[2] / "../shared/data"
@@ -85,6 +86,17 @@ def test_a_report_is_written_where_asked(world_path: Path, tmp_path: Path) -> No
     result = replay(world_path, "--report", path)
     assert str(path) in result.stdout
     assert path.read_text().startswith("<!doctype html>")
+
+
+def test_a_report_tells_the_truth_where_labels_know_it(tmp_path: Path) -> None:
+    """What was saved of a simulated theft is measured against the theft itself."""
+    events, labels, page = (tmp_path / name for name in ("e.jsonl", "l.json", "report.html"))
+    world = ("smash_and_grab_v1", "--institutions", "12", "--days", "40", "--seed", "3")
+    arguments = [*world, "--to", str(events), "--labels", str(labels)]
+    assert CliRunner().invoke(simulate, arguments).exit_code == 0
+    assert replay(events, "--labels", labels, "--report", page).exit_code == 0
+    assert "smash_and_grab_v1" in page.read_text()
+    assert "theft begins" in page.read_text()
 
 
 def test_events_come_from_standard_input_too(world_path: Path) -> None:
