@@ -6,11 +6,13 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
+from detectors.config import config_hash
 from detectors.pipeline import Profile
 from detectors.reference import prior_reference
 from detectors.register import Register
 from streams.agents import Follower, add_agent, add_signals, add_state_table, judging
 from streams.checkpoint import Checkpointer, Done
+from streams.collusion_agent import CollusionAgent, judge_opener
 from streams.config import Settings
 from streams.envelope import keys_from_text
 from streams.faust_app import GroupConfig, HeadgateApp, faust_app
@@ -25,7 +27,8 @@ from streams.reference_agent import ReferenceAgent
 from streams.rekey_agent import RekeyAgent
 from streams.state_topic import StateTopic
 from streams.steward import Steward
-from streams.topics import ACCESS_EVENTS, REFERENCE, STATE, SUMMARIES, raw_topic
+from streams.topic_history import records_before
+from streams.topics import ACCESS_EVENTS, HOLDINGS, REFERENCE, STATE, SUMMARIES, raw_topic
 
 RECOVERY_SECONDS_MAX: Final = 300.0
 
@@ -88,7 +91,10 @@ def build_worker(
         group_name(prefix),
         bootstrap=settings.kafka.bootstrap,
         config=GroupConfig(session_seconds=settings.kafka.session_timeout_seconds),
-        batched_topics=[ACCESS_EVENTS.full_name(prefix), SUMMARIES.full_name(prefix), *raw_topics],
+        batched_topics=[
+            *(topic.full_name(prefix) for topic in (ACCESS_EVENTS, SUMMARIES, HOLDINGS)),
+            *raw_topics,
+        ],
         partitions=settings.kafka.partitions,
     )
     outbox = Outbox(
@@ -99,6 +105,8 @@ def build_worker(
     steward = _add_judges(wires, keeper, accept_lost_records=accept_lost_records)
     followers: list[Follower] = [_add_rekeying(wires, topic) for topic in raw_topics]
     followers.append(_add_reference(wires))
+    if settings.core.detectors.collusion.mode == "on":
+        followers.append(_add_collusion(wires))
     add_signals(app, steward, followers)
     return Worker(app=app, keeper=keeper, outbox=outbox)
 
@@ -180,6 +188,26 @@ def _add_reference(wires: _Wires) -> ReferenceAgent:
         recorded=partial(last_record, reference_topic, bootstrap=settings.kafka.bootstrap),
     )
     add_agent(wires.app, summaries, name="reference", handle=agent.handle)
+    return agent
+
+
+def _add_collusion(wires: _Wires) -> CollusionAgent:
+    core = wires.settings.core
+    topic = HOLDINGS.full_name(wires.prefix)
+    agent = CollusionAgent(
+        topic,
+        open_judge=judge_opener(
+            core.detectors.collusion,
+            cohort_size=core.cohort.size,
+            config_hash=config_hash(core),
+        ),
+        past=partial(records_before, topic=topic, bootstrap=wires.settings.kafka.bootstrap),
+        group=FaustGroup(wires.app, topic),
+        outbox=wires.outbox,
+        sinks=wires.sinks,
+        watcher=wires.watcher,
+    )
+    add_agent(wires.app, topic, name="collusion", handle=agent.handle)
     return agent
 
 

@@ -1,0 +1,381 @@
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pyroaring import BitMap64
+
+from detectors.collusion import CollusionConfig, CollusionJudge
+from detectors.config import config_hash
+from detectors.event import AccessEvent, Participants
+from detectors.verdict import Effect, NewHoldings
+from streams.app import group_name
+from streams.chain import HoleError, Span
+from streams.collusion_agent import CollusionAgent, Memory, judge_opener
+from streams.config import load_settings
+from streams.demo.child import Child
+from streams.effects import KafkaSinks
+from streams.judge_agent import Place
+from streams.outbox import Durable, Outbox, Outgoing
+from streams.rejects import Rejected
+from streams.simulator import send_all
+from streams.sinks import alerts
+from streams.topic_reader import TopicReader, TopicRecord
+from streams.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
+from streams.transport import Batch, Record
+
+COHORT_SIZE = 500_000
+DAY = 20_454
+DAY_MS = 86_400_000
+LIST = random.Random(7).sample(range(COHORT_SIZE), 60_000)
+THIEVES = ("east", "north", "south")
+OPEN = judge_opener(CollusionConfig(), cohort_size=COHORT_SIZE, config_hash="c")
+CONFIG = """
+[kafka]
+bootstrap = "{bootstrap}"
+topic_prefix = "{prefix}"
+partitions = 3
+session_timeout_seconds = 6
+[checkpoint]
+interval_seconds = 0.5
+[metrics]
+port = 0
+"""
+
+
+class Held:
+    """A record of the holdings."""
+
+    def __init__(self, offset: int, value: bytes | None) -> None:
+        """Take offset and value."""
+        self.offset, self.value = offset, value
+        self.key: bytes | None = b"key"
+        self.timestamp = DAY * DAY_MS
+        self.headers: Sequence[tuple[str, bytes]] = ()
+
+
+class Desk(Outbox):
+    """Group, outbox, watcher and past of one collusion agent."""
+
+    def __init__(self, *past: bytes | None) -> None:
+        """Own the one partition of the holdings; `past` is committed already."""
+        super().__init__(bootstrap="", timeout_seconds=1.0)
+        self.past = [Held(offset, value) for offset, value in enumerate(past)]
+        self.posted: list[Outgoing] = []
+        self.commits: list[Mapping[int, int]] = []
+        self.counted: list[str] = []
+        self.agent = CollusionAgent(
+            "t.holdings",
+            open_judge=OPEN,
+            past=self._before,
+            group=self,
+            outbox=self,
+            sinks=KafkaSinks("t", mode="dry_run"),
+            watcher=self,
+        )
+
+    async def _before(self, end: int) -> AsyncIterator[Record]:
+        for record in self.past[:end]:
+            yield record
+
+    def post(self, record: Outgoing) -> Durable:
+        """Keep the record; it is durable at once."""
+        self.posted.append(record)
+        durable: Durable = asyncio.get_running_loop().create_future()
+        durable.set_result(None)
+        return durable
+
+    def judged(self, place: Place, *, events_count: int) -> None:
+        """Refuse: no events are judged here."""
+        raise NotImplementedError
+
+    def refused(self, refused: Rejected, durable: Durable) -> None:
+        """Keep the reason."""
+        assert durable.done()
+        self.counted.append(refused.reason.value)
+
+    def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
+        """Keep the kind of effect."""
+        assert (place.topic, durable.done()) == ("t.holdings", True)
+        self.counted.append(type(effect).__name__)
+
+    def assigned(self) -> set[int]:
+        """Return the one partition."""
+        return {0}
+
+    async def committed(self) -> Mapping[int, int | None]:
+        """Return that the past is committed, None if there is none."""
+        return {0: len(self.past) or None}
+
+    async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
+        """Return zero."""
+        return dict.fromkeys(partitions, 0)
+
+    async def commit(self, offsets: Mapping[int, int]) -> bool:
+        """Keep the commit."""
+        self.commits.append(dict(offsets))
+        return True
+
+    def hold(self) -> None:
+        """Hold nothing."""
+
+    async def give(self, *values: bytes | None, first: int | None = None) -> None:
+        """Hand over new records as one batch."""
+        start = len(self.past) if first is None else first
+        records = [Held(start + place, value) for place, value in enumerate(values)]
+        await self.agent.handle(0, Batch(records, Span(start, start + len(records))))
+
+    def take(self, *values: bytes | None, first: int | None = None) -> "Desk":
+        """Recover and judge new records as one batch."""
+
+        async def scenario() -> None:
+            await self.agent.recovery_complete()
+            await self.give(*values, first=first)
+
+        asyncio.run(scenario())
+        return self
+
+
+def part(number: int, *, day: int = DAY) -> NewHoldings:
+    """Return a third of the list, taken by one of three."""
+    taken = BitMap64(LIST[number::3])
+    return NewHoldings(
+        institution=THIEVES[number], day=day, at_ms=day * DAY_MS, participants=taken.serialize()
+    )
+
+
+PARTS = [msgspec.json.encode(part(number)) for number in range(3)]
+
+
+def told(holdings: Sequence[NewHoldings], judge: CollusionJudge) -> list[bytes | None]:
+    """Return the alerts that the judge alone would give, as they lie in the topic."""
+    effects = [effect for one in holdings for effect in judge.add(one)]
+    return [alerts.record(effect, topic_prefix="t").value for effect in effects]
+
+
+TOLD = told([part(number) for number in range(3)], OPEN())
+
+
+def test_a_divided_list_is_told_of_every_part() -> None:
+    """To the byte what the judge says, keyed by institution, and committed after."""
+    desk = Desk().take(*PARTS)
+    assert [record.value for record in desk.posted] == TOLD
+    assert [record.key for record in desk.posted] == [name.encode() for name in THIEVES]
+    assert {(record.topic, record.partition) for record in desk.posted} == {("t.alerts", None)}
+    assert (desk.commits, desk.counted) == ([{0: 3}], ["RaiseAlert"] * 3)
+
+
+def test_what_is_committed_is_remembered_and_not_told() -> None:
+    """The last third meets two that were read before a restart, or before another's turn."""
+    desk = Desk(PARTS[0], PARTS[1]).take(PARTS[2])
+    assert ([record.value for record in desk.posted], desk.commits) == (TOLD, [{0: 3}])
+    assert Desk(*PARTS).take(PARTS[0]).posted == []
+
+
+def test_what_is_not_committed_is_told_again_as_it_was() -> None:
+    """After a crash between the alerts and the commit, each has the same bytes and id."""
+    assert Desk(PARTS[0]).take(*PARTS[1:]).posted == Desk(*PARTS[:2]).take(PARTS[2]).posted
+
+
+def test_a_repeated_batch_is_judged_once() -> None:
+    """What was committed is passed over when it comes again."""
+    desk = Desk(*PARTS[:2])
+
+    async def scenario() -> None:
+        await desk.agent.recovery_complete()
+        await desk.give(PARTS[2])
+        await desk.give(PARTS[2])
+
+    asyncio.run(scenario())
+    assert len(desk.posted) == 3
+
+
+def test_records_passed_over_are_a_hole() -> None:
+    """They end the worker, which begins again where it has committed."""
+    with pytest.raises(HoleError, match="records 0 to 1 of the holdings were passed over"):
+        Desk().take(PARTS[2], first=2)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        pytest.param(None, "empty_value", id="a tombstone"),
+        pytest.param(b"{", "not_json", id="torn JSON"),
+        pytest.param(b"{}", "wrong_type", id="a document of another kind"),
+        pytest.param(
+            msgspec.json.encode(msgspec.structs.replace(part(0), participants=b"roaring")),
+            "participants_invalid",
+            id="no bitmap",
+        ),
+        pytest.param(
+            msgspec.json.encode(msgspec.structs.replace(part(0), participants=b"")),
+            "participants_invalid",
+            id="an empty bitmap",
+        ),
+    ],
+)
+def test_a_broken_record_is_a_dead_letter(value: bytes | None, reason: str) -> None:
+    """It stops nobody, neither when it comes nor when it is remembered."""
+    desk = Desk(PARTS[0], value).take(value, PARTS[1], value, PARTS[2])
+    letters = [record for record in desk.posted if record.topic == "t.dead-letters"]
+    assert [record.value for record in letters] == [value, value]
+    assert [record.value for record in desk.posted if record not in letters] == TOLD
+    assert desk.counted == [reason, reason, *["RaiseAlert"] * 3]
+
+
+def test_what_the_core_fails_on_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bug of the judge is told and kept, and the next record is judged."""
+    add = CollusionJudge.add
+
+    def fail(judge: CollusionJudge, holdings: NewHoldings) -> tuple[Effect, ...]:
+        if holdings.day == 1:
+            raise ZeroDivisionError
+        return add(judge, holdings)
+
+    monkeypatch.setattr(CollusionJudge, "add", fail)
+    bad = msgspec.json.encode(part(0, day=1))
+    desk = Desk(bad).take(*PARTS, bad)
+    assert desk.counted == [*["RaiseAlert"] * 3, "core_failed"]
+
+
+def test_a_partition_that_is_no_longer_ours_is_left() -> None:
+    """Whether it was revoked before a batch, or while the past is still being read."""
+    desk = Desk(*PARTS[:2])
+
+    async def scenario() -> None:
+        await desk.agent.recovery_complete()
+        waiting = asyncio.create_task(desk.give(PARTS[2]))
+        await asyncio.sleep(0)
+        desk.agent.revoked()
+        await waiting
+        await desk.give(PARTS[2])
+
+    asyncio.run(scenario())
+    assert (desk.posted, desk.commits) == ([], [])
+
+
+def test_a_past_that_cannot_be_read_ends_the_worker() -> None:
+    """Judging on without it would miss the ring, in silence."""
+    desk = Desk(*PARTS[:2])
+
+    class BrokenError(Exception):
+        """The broker is gone."""
+
+    async def broken(end: int) -> AsyncIterator[Record]:
+        for record in desk.past[: end - 1]:
+            yield record
+        raise BrokenError
+
+    desk.agent._past = broken
+    with pytest.raises(BrokenError):
+        desk.take(PARTS[2])
+    assert desk.commits == []
+
+
+def test_memory_holds_each_institutions_own_last_days() -> None:
+    """Who sends last year's events is remembered beside those of today, in the topic's order."""
+    memory = Memory(days=28)
+    days = {"today": [400, 420, 428], "last year": [30, 31, 60]}
+    for offset in range(3):
+        for place, (name, its) in enumerate(days.items()):
+            one = msgspec.structs.replace(part(0, day=its[offset]), institution=name)
+            memory.add(10 * offset + place, one)
+    found = [(one.institution, one.day) for one in memory.in_order()]
+    assert found == [("today", 420), ("today", 428), ("last year", 60)]
+
+
+def taken_by(number: int) -> list[AccessEvent]:
+    """Return how one of three takes its third within a day, and a last event that closes it."""
+    ids = LIST[number::3]
+    return [
+        AccessEvent(
+            id=f"e-{number}-{step}",
+            time=DAY * DAY_MS + step * 3_600_000,
+            institution=THIEVES[number],
+            dataset="imaging",
+            participants=Participants(ids=sorted(ids[first : first + 4_000])),
+        )
+        for step, first in [*enumerate(range(0, len(ids), 4_000)), (30, len(ids) - 1)]
+    ]
+
+
+def received(bootstrap: str, topic: str) -> list[TopicRecord]:
+    """Return every record of a topic."""
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
+        return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
+
+
+def is_of_a_ring(record: TopicRecord) -> bool:
+    """Tell whether an alert speaks of several institutions."""
+    finding = msgspec.json.decode(record.value or b"")["data"]["finding_info"]
+    return bool(finding["types"] == ["collusion"])
+
+
+def closed(bootstrap: str, prefix: str) -> set[str]:
+    """Return whose whole third lies in the holdings."""
+    records = received(bootstrap, HOLDINGS.full_name(prefix))
+    holdings = [msgspec.json.decode(record.value or b"", type=NewHoldings) for record in records]
+    third = len(LIST) // 3 - 1
+    return {h.institution for h in holdings if len(BitMap64.deserialize(h.participants)) >= third}
+
+
+async def is_settled(bootstrap: str, prefix: str) -> bool:
+    """Tell whether all holdings have been judged and committed."""
+    place = TopicPartition(HOLDINGS.full_name(prefix), 0)
+    async with AIOKafkaConsumer(
+        bootstrap_servers=bootstrap, group_id=group_name(prefix), enable_auto_commit=False
+    ) as consumer:
+        end = (await consumer.end_offsets([place]))[place]
+        return bool(await consumer.committed(place) == end)
+
+
+def wait_until(is_so: Callable[[], bool], worker: Child) -> None:
+    """Look until it is so, for a minute at most, while the worker lives."""
+    end_seconds = time.monotonic() + 60
+    while not is_so():
+        worker.check()
+        assert time.monotonic() < end_seconds
+        time.sleep(0.2)
+
+
+def work(config: Path, home: Path, events: Sequence[AccessEvent], *, names: set[str]) -> str:
+    """Run one worker until the holdings of `names` are judged, and return its log."""
+    home.mkdir()
+    log = home / "worker.log"
+    kafka = load_settings(config).kafka
+    bootstrap, prefix = kafka.bootstrap, kafka.topic_prefix
+    with Child(["worker", "--config", str(config)], log_path=log) as worker:
+        wait_until(lambda: "Ready." in log.read_text(), worker)
+        topic = ACCESS_EVENTS.full_name(prefix)
+        asyncio.run(send_all(events, bootstrap=bootstrap, topic=topic))
+        wait_until(lambda: closed(bootstrap, prefix) >= names, worker)
+        wait_until(lambda: asyncio.run(is_settled(bootstrap, prefix)), worker)
+    return log.read_text()
+
+
+@pytest.mark.kafka
+def test_three_who_share_a_list_are_told_by_workers_that_follow_one_another(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """The second worker remembers two thirds and sees the last; the third repeats nothing."""
+    config = tmp_path / "headgate.toml"
+    config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix))
+    two, three = set(THIEVES[:2]), set(THIEVES)
+    work(config, tmp_path / "first", [*taken_by(0), *taken_by(1)], names=two)
+    assert not any(map(is_of_a_ring, received(kafka, ALERTS.full_name(topic_prefix))))
+    log = work(config, tmp_path / "second", taken_by(2), names=three)
+    assert "The judge of all holdings remembers" in log
+    work(config, tmp_path / "third", taken_by(0), names=three)
+    core = load_settings(config).core
+    judge = CollusionJudge(
+        core.detectors.collusion, cohort_size=core.cohort.size, config_hash=config_hash(core)
+    )
+    held = received(kafka, HOLDINGS.full_name(topic_prefix))
+    holdings = [msgspec.json.decode(record.value or b"", type=NewHoldings) for record in held]
+    said = [r for r in received(kafka, ALERTS.full_name(topic_prefix)) if is_of_a_ring(r)]
+    assert {record.key for record in said} == {name.encode() for name in THIEVES}
+    assert sorted(r.value or b"" for r in said) == sorted(v or b"" for v in told(holdings, judge))
