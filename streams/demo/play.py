@@ -43,6 +43,10 @@ interval_seconds = 2.0
 # An operator who suspends as soon as an alert concerns a twentieth of the cohort.
 [policy]
 suspend_margin = 0.0
+
+# Nobody conspires in this world, and the replay at the end reads the events' topic alone.
+[detectors.collusion]
+mode = "off"
 """
 
 
