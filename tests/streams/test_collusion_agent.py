@@ -1,31 +1,20 @@
 import asyncio
 import random
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from pyroaring import BitMap64
 
 from detectors.collusion import CollusionConfig, CollusionJudge
-from detectors.config import config_hash
-from detectors.event import AccessEvent, Participants
 from detectors.verdict import Effect, NewHoldings
-from streams.app import group_name
 from streams.chain import HoleError, Span
 from streams.collusion_agent import CollusionAgent, Memory, judge_opener
-from streams.config import load_settings
-from streams.demo.child import Child
 from streams.effects import KafkaSinks
 from streams.judge_agent import Place
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.rejects import Rejected
-from streams.simulator import send_all
 from streams.sinks import alerts
-from streams.topic_reader import TopicReader, TopicRecord
-from streams.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
 from streams.transport import Batch, Record
 
 COHORT_SIZE = 500_000
@@ -34,17 +23,6 @@ DAY_MS = 86_400_000
 LIST = random.Random(7).sample(range(COHORT_SIZE), 60_000)
 THIEVES = ("east", "north", "south")
 OPEN = judge_opener(CollusionConfig(), cohort_size=COHORT_SIZE, config_hash="c")
-CONFIG = """
-[kafka]
-bootstrap = "{bootstrap}"
-topic_prefix = "{prefix}"
-partitions = 3
-session_timeout_seconds = 6
-[checkpoint]
-interval_seconds = 0.5
-[metrics]
-port = 0
-"""
 
 
 class Held:
@@ -286,96 +264,3 @@ def test_memory_holds_each_institutions_own_last_days() -> None:
             memory.add(10 * offset + place, one)
     found = [(one.institution, one.day) for one in memory.in_order()]
     assert found == [("today", 420), ("today", 428), ("last year", 60)]
-
-
-def taken_by(number: int) -> list[AccessEvent]:
-    """Return how one of three takes its third within a day, and a last event that closes it."""
-    ids = LIST[number::3]
-    return [
-        AccessEvent(
-            id=f"e-{number}-{step}",
-            time=DAY * DAY_MS + step * 3_600_000,
-            institution=THIEVES[number],
-            dataset="imaging",
-            participants=Participants(ids=sorted(ids[first : first + 4_000])),
-        )
-        for step, first in [*enumerate(range(0, len(ids), 4_000)), (30, len(ids) - 1)]
-    ]
-
-
-def received(bootstrap: str, topic: str) -> list[TopicRecord]:
-    """Return every record of a topic."""
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
-        return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
-
-
-def is_of_a_ring(record: TopicRecord) -> bool:
-    """Tell whether an alert speaks of several institutions."""
-    finding = msgspec.json.decode(record.value or b"")["data"]["finding_info"]
-    return bool(finding["types"] == ["collusion"])
-
-
-def closed(bootstrap: str, prefix: str) -> set[str]:
-    """Return whose whole third lies in the holdings."""
-    records = received(bootstrap, HOLDINGS.full_name(prefix))
-    holdings = [msgspec.json.decode(record.value or b"", type=NewHoldings) for record in records]
-    third = len(LIST) // 3 - 1
-    return {h.institution for h in holdings if len(BitMap64.deserialize(h.participants)) >= third}
-
-
-async def is_settled(bootstrap: str, prefix: str) -> bool:
-    """Tell whether all holdings have been judged and committed."""
-    place = TopicPartition(HOLDINGS.full_name(prefix), 0)
-    async with AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, group_id=group_name(prefix), enable_auto_commit=False
-    ) as consumer:
-        end = (await consumer.end_offsets([place]))[place]
-        return bool(await consumer.committed(place) == end)
-
-
-def wait_until(is_so: Callable[[], bool], worker: Child) -> None:
-    """Look until it is so, for a minute at most, while the worker lives."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        worker.check()
-        assert time.monotonic() < end_seconds
-        time.sleep(0.2)
-
-
-def work(config: Path, home: Path, events: Sequence[AccessEvent], *, names: set[str]) -> str:
-    """Run one worker until the holdings of `names` are judged, and return its log."""
-    home.mkdir()
-    log = home / "worker.log"
-    kafka = load_settings(config).kafka
-    bootstrap, prefix = kafka.bootstrap, kafka.topic_prefix
-    with Child(["worker", "--config", str(config)], log_path=log) as worker:
-        wait_until(lambda: "Ready." in log.read_text(), worker)
-        topic = ACCESS_EVENTS.full_name(prefix)
-        asyncio.run(send_all(events, bootstrap=bootstrap, topic=topic))
-        wait_until(lambda: closed(bootstrap, prefix) >= names, worker)
-        wait_until(lambda: asyncio.run(is_settled(bootstrap, prefix)), worker)
-    return log.read_text()
-
-
-@pytest.mark.kafka
-def test_three_who_share_a_list_are_told_by_workers_that_follow_one_another(
-    kafka: str, topic_prefix: str, tmp_path: Path
-) -> None:
-    """The second worker remembers two thirds and sees the last; the third repeats nothing."""
-    config = tmp_path / "headgate.toml"
-    config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix))
-    two, three = set(THIEVES[:2]), set(THIEVES)
-    work(config, tmp_path / "first", [*taken_by(0), *taken_by(1)], names=two)
-    assert not any(map(is_of_a_ring, received(kafka, ALERTS.full_name(topic_prefix))))
-    log = work(config, tmp_path / "second", taken_by(2), names=three)
-    assert "The judge of all holdings remembers" in log
-    work(config, tmp_path / "third", taken_by(0), names=three)
-    core = load_settings(config).core
-    judge = CollusionJudge(
-        core.detectors.collusion, cohort_size=core.cohort.size, config_hash=config_hash(core)
-    )
-    held = received(kafka, HOLDINGS.full_name(topic_prefix))
-    holdings = [msgspec.json.decode(record.value or b"", type=NewHoldings) for record in held]
-    said = [r for r in received(kafka, ALERTS.full_name(topic_prefix)) if is_of_a_ring(r)]
-    assert {record.key for record in said} == {name.encode() for name in THIEVES}
-    assert sorted(r.value or b"" for r in said) == sorted(v or b"" for v in told(holdings, judge))
