@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
 import msgspec
+from pyroaring import BitMap64
 
 from detectors.event import AccessEvent
 from detectors.reference import Reference
+from detectors.verdict import NewHoldings
 from streams.adapters.mapping import Mapping
 from streams.readers import FileSource
-from streams.rejects import Rejected
+from streams.rejects import Rejected, RejectReason, rejected
 from streams.topic_reader import TopicReader, TopicRecord
 
 TOPIC_PREFIX: Final = "kafka:"
@@ -132,3 +134,29 @@ def partition_events(
                 yield event
         read_count += len(records)
         reached(read_count / max(1, reader.total_count))
+
+
+def holdings_of(
+    reader: TopicReader, partition: int, *, rejects: Rejects, reached: Reached
+) -> Iterator[NewHoldings]:
+    """Yield what institutions came to hold, as the judges put it on record, in its order."""
+    read_count = 0
+    for records in reader.records(partition):
+        for record in records:
+            found = _new_holdings(record.value)
+            if isinstance(found, Rejected):
+                source = f"{TOPIC_PREFIX}{reader.topic}/{partition}"
+                rejects.add(found, record.value, source=source, number=record.offset)
+            else:
+                yield found
+        read_count += len(records)
+        reached(read_count / max(1, reader.total_count))
+
+
+def _new_holdings(raw: bytes | None) -> NewHoldings | Rejected:
+    try:
+        found = msgspec.json.decode(raw or b"", type=NewHoldings)
+        BitMap64.deserialize(found.participants)
+    except (msgspec.DecodeError, ValueError, IndexError) as error:
+        return rejected(RejectReason.WRONG_TYPE, str(error))
+    return found

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent
 from detectors.pipeline import Profile
@@ -21,6 +22,7 @@ from streams.inputs import (
     Rejects,
     csv_events,
     file_events,
+    holdings_of,
     partition_events,
 )
 from streams.progress import Steps
@@ -41,6 +43,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     mapping: Mapping | None
     bootstrap: str
     raw_topic: str | None
+    holdings_topic: str | None = None
 
 
 class ReplayRun:
@@ -92,6 +95,9 @@ class ReplayRun:
         )
 
     def _topic_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
+        if topic == self._reading.holdings_topic:
+            yield from self._ring_effects(topic, reached)
+            return
         read = self._topic_read(topic)
         with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
             for partition in reader.partitions:
@@ -107,6 +113,21 @@ class ReplayRun:
                     read_before=reader.count_before(partition),
                 )
                 yield from replay.effects(events)
+
+    def _ring_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
+        """Judge the holdings of all institutions, in the order in which the worker had them."""
+        judge = CollusionJudge(
+            self.config.detectors.collusion,
+            cohort_size=self.config.cohort.size,
+            config_hash=config_hash(self.config),
+        )
+        with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+            for partition in reader.partitions:
+                found = holdings_of(reader, partition, rejects=self.rejects, reached=reached)
+                for holdings in found:
+                    for effect in judge.add(holdings):
+                        self.recorder.note(effect)
+                        yield effect
 
     def _topic_read(
         self, topic: str

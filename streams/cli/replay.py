@@ -19,7 +19,7 @@ from streams.report.lines import Totals, effect_line, total_lines, totals_of
 from streams.report.page import render
 from streams.report.truths import load_truths
 from streams.sinks.alerts import finding
-from streams.topics import raw_topic
+from streams.topics import HOLDINGS, raw_topic
 
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 _new = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -61,7 +61,8 @@ def command(  # noqa: PLR0913 - one parameter an option
 
     Each INPUT is read in the order given. It is a file of canonical events, one JSON object a
     line, plain or gz; or a file in the format that the config's mapping declares; or `-` for
-    standard input; or `kafka:TOPIC`, from the topic's beginning to its present end.
+    standard input; or `kafka:TOPIC`, from the topic's beginning to its present end: that of
+    access events, a raw one, or that of holdings, by which rings of institutions are judged.
     """
     settings = load_settings(config_path)
     register = load_register(register_path)
@@ -88,11 +89,13 @@ def command(  # noqa: PLR0913 - one parameter an option
 def _reading(settings: Settings) -> Reading:
     mapping = settings.row_mapping()
     raw = raw_topic(mapping.config.name) if mapping else None
+    prefix = settings.kafka.topic_prefix
     return Reading(
         limits=settings.limits,
         mapping=mapping,
         bootstrap=settings.kafka.bootstrap,
-        raw_topic=raw.full_name(settings.kafka.topic_prefix) if raw else None,
+        raw_topic=raw.full_name(prefix) if raw else None,
+        holdings_topic=HOLDINGS.full_name(prefix),
     )
 
 

@@ -11,13 +11,14 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from click.testing import CliRunner
+from pyroaring import BitMap64
 
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.reference import prior_reference
 from detectors.register import Register
 from detectors.synthetic import WorldConfig, build_world
-from detectors.verdict import RaiseAlert
+from detectors.verdict import NewHoldings, RaiseAlert
 from streams.cli.replay import command
 from streams.codec import encode
 from streams.control import control_headers, encode_reference
@@ -29,7 +30,7 @@ from streams.simulator import send_all
 from streams.sinks.alerts import finding
 from streams.topic_admin import ensure_topics
 from streams.topic_reader import TopicReader
-from streams.topics import ACCESS_EVENTS, ALERTS, raw_topic
+from streams.topics import ACCESS_EVENTS, ALERTS, HOLDINGS, raw_topic
 
 pytestmark = pytest.mark.kafka
 
@@ -151,6 +152,29 @@ def test_a_reference_on_record_holds_from_its_place_in_its_partition(
     assert totals["events_count"] == 2
     assert totals["rejects"] == {"key_mismatch": 1, "empty_value": 1, "not_json": 1}
     assert [each["unmapped"]["reference_version"] for each in findings] == ["prior", "day-7"]
+
+
+def test_holdings_on_record_are_judged_for_rings(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """Three institutions that divide a list among them are told of; damaged records are counted."""
+    ensure_topics(kafka, prefix=topic_prefix, partitions=PARTITIONS)
+    topic = HOLDINGS.full_name(topic_prefix)
+    config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix)
+    records: list[RawRecord] = [(b"x", b"{", [])]
+    for number in range(3):
+        held = NewHoldings(
+            institution=f"i{number}",
+            day=1,
+            at_ms=86_400_000,
+            participants=BitMap64(range(number, 150_000, 3)).serialize(),
+        )
+        records.append((held.institution.encode(), msgspec.json.encode(held), []))
+    asyncio.run(send_raw(records, kafka=kafka, topic=topic))
+    totals = replay_topic(topic, config, tmp_path / "alerts")
+    findings = [json.loads(line) for line in (tmp_path / "alerts").read_text().splitlines()]
+    assert {each["resources"][0]["uid"] for each in findings} == {"i0", "i1", "i2"}
+    assert totals["rejects"] == {"wrong_type": 1}
 
 
 def test_a_missing_topic_is_not_created_by_asking(kafka: str, tmp_path: Path) -> None:
