@@ -38,7 +38,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     measured: float
     recall: float
     chance: float
-    delay_hours: float
+    delay_hours: float | None
     gone_ratio: float
     reason_ratio: float
 
@@ -74,7 +74,7 @@ def _row(results: list[WorldResult], key: tuple[str, float, str], trials: list[T
         recall=len(found) / len(trials),
         # An alarm that falls into a long theft by luck finds it: report what luck alone would.
         chance=float(np.mean(1.0 - np.exp(-measured / 100.0 * weeks))),
-        delay_hours=float(np.median([each.delay_hours for each in found])) if found else np.inf,
+        delay_hours=float(np.median([each.delay_hours for each in found])) if found else None,
         gone_ratio=float(np.mean([trial.outcome.gone_ratio for trial in trials])),
         reason_ratio=float(np.mean([each.reason_true for each in found])) if found else 0.0,
     )
