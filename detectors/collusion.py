@@ -88,7 +88,7 @@ class CollusionJudge:
     ['i0', 'i1', 'i2']
     """
 
-    __slots__ = ("_cache", "_days", "_named", "cohort_size", "config", "config_hash")
+    __slots__ = ("_cache", "_days", "_first", "_named", "cohort_size", "config", "config_hash")
 
     def __init__(self, config: CollusionConfig, *, cohort_size: int, config_hash: str) -> None:
         """Start with nobody."""
@@ -97,6 +97,7 @@ class CollusionJudge:
         self.cohort_size = cohort_size
         self._days: dict[str, dict[int, BitMap64]] = {}
         self._named: dict[str, int] = {}
+        self._first = 0
         self._cache: dict[str, tuple[int, _Recent | None]] = {}
 
     def add(self, holdings: NewHoldings) -> tuple[RaiseAlert, ...]:
@@ -105,7 +106,8 @@ class CollusionJudge:
         days = self._days.setdefault(name, {})
         days[day] = BitMap64.deserialize(holdings.participants)
         self._cache.pop(name, None)
-        first = day - self.config.window_days + 1
+        # One window for all: a day that comes late must not throw away what is known of others.
+        first = self._first = max(self._first, day - self.config.window_days + 1)
         mine = self._recent(name, first=first)
         if mine is None or self._named.get(name, first - 1) >= first:
             return ()

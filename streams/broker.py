@@ -174,7 +174,8 @@ class LocalBroker:
         if (home / "data" / "meta.properties").exists():
             return
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_arguments = ("format", "-t", cluster_id, "-c", str(_properties(home)))
+        # As one word: an id may begin with a dash, which would be read as an option.
+        format_arguments = ("format", f"--cluster-id={cluster_id}", "-c", str(_properties(home)))
         command = runtime.command("kafka.tools.StorageTool", *format_arguments)
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - ours
         if done.returncode != 0:
