@@ -121,3 +121,10 @@ def test_the_budget_is_a_rate_of_at_most_one_alert_a_day(knob: float) -> None:
     """700 a week per 100 institutions is every institution on every day."""
     rate = budget_rate(BudgetConfig(false_alert_days_per_week_per_100_institutions=knob))
     assert 0.0 < rate <= 1.0
+
+
+def test_exceedances_that_are_all_alike_have_no_tail() -> None:
+    """Nothing lies beyond their median, so nothing is learnt: the prior stands."""
+    prior = Tail(intercept=0.0, slope=1.0)
+    fitted = fit([3.0] * 50, institution_days=10_000, prior=prior, prior_days=1.0)
+    assert fitted == prior
