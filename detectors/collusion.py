@@ -14,7 +14,7 @@ is read off the index of dispersion of the counts in equal narrow blocks of ids
 
 from hashlib import blake2b
 from itertools import combinations
-from math import exp, lgamma, log
+from math import exp, fsum, lgamma, log
 from typing import Annotated, Final
 
 import numpy as np
@@ -173,7 +173,7 @@ class CollusionJudge:
 
     def _ring(self, members: list[_Recent], holdings: NewHoldings) -> Ring | None:
         pairs = list(combinations(members, 2))
-        log_p = sum(
+        log_p = fsum(
             log_p_of_overlap(one, other, cohort_size=self.cohort_size) for one, other in pairs
         )
         if log_p > log(self.config.group_p_value_max):
@@ -190,7 +190,7 @@ class CollusionJudge:
             p_value=max(1e-12, exp(max(-700.0, log_p))),
             union_participants=len(union),
             shared_participants=sum(taken) - len(union),
-            expected_shared=sum(a.count * b.count / self.cohort_size for a, b in pairs),
+            expected_shared=fsum(a.count * b.count / self.cohort_size for a, b in pairs),
             taken_participants=taken,
         )
 
@@ -230,7 +230,7 @@ def log_poisson_cdf(count: int, *, mean: float) -> float:
     """
     terms = [number * log(mean) - mean - lgamma(number + 1) for number in range(count + 1)]
     largest = max(terms)
-    return min(0.0, largest + log(sum(exp(term - largest) for term in terms)))
+    return min(0.0, largest + log(fsum(exp(term - largest) for term in terms)))
 
 
 def alerts_of(

@@ -9,7 +9,7 @@ are River's `stats.Var` (Welford 1962, "Note on a Method for Calculating Correct
 and Products", Technometrics 4, 419-420). The score is in standard deviations.
 """
 
-from math import expm1, log1p, sqrt
+from math import expm1, fsum, log1p, sqrt
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
@@ -129,7 +129,7 @@ class Volume:
         if hour in season:
             return season[hour]
         # An hour never seen: the mean over the week stands in for it.
-        return sum(season.values()) / len(season) if season else 0.0
+        return fsum(season.values()) / len(season) if season else 0.0
 
     def _expected_bytes(self, at_ms: int) -> float:
         return max(0.0, expm1(self._usual(at_ms) + self.state.mean))
