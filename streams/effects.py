@@ -60,7 +60,7 @@ class KafkaSinks:
         return Outgoing(topic=topic, key=effect.institution.encode(), value=_encode(effect))
 
     def _holdings(self, effect: NewHoldings) -> Outgoing:
-        # A day's later record holds its earlier ones, which compaction may therefore drop.
+        # A day's later record holds its earlier ones.
         key = f"{effect.day}/{effect.institution}".encode()
         return Outgoing(topic=HOLDINGS.full_name(self._prefix), key=key, value=_encode(effect))
 

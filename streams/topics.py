@@ -104,7 +104,9 @@ HOLDINGS = Topic(
     key="day/institution",
     content="who was taken new on a day, as bitmaps, for the judge of collusion",
     per_institution=False,
-    cleanup="compact",
+    cleanup="delete",
+    # Twice the longest window that the judge may be given.
+    retention_days=180,
     record_bytes_max=8 * MIB,
 )
 SUMMARIES = Topic(

@@ -2,7 +2,7 @@
 
 Catches a theft of any slowness, inside an institution of any weight, once the people held pass
 what the register grants to the project or the institution: the one rule patience cannot beat.
-Misses whatever has no declared budget; a count-only producer is judged by its upper bound.
+Misses whatever has no declared budget, and producers that say how many but not who.
 
 Source: data-access agreements grant a project its participants; see docs/detectors/coverage.md.
 A rule: its score is the ratio of the people held to the people granted; calibration is bypassed.

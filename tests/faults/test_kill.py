@@ -22,11 +22,13 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
-from detectors.config import CoreConfig
+from detectors.collusion import CollusionJudge
+from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent, Participants
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import prior_reference
 from detectors.snapshot import dump, load
+from detectors.verdict import NewHoldings
 from streams.app import group_name
 from streams.broker import LocalBroker
 from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits
@@ -38,6 +40,7 @@ from streams.judge_agent import Place
 from streams.outbox import Outgoing
 from streams.recovered import PartitionStore
 from streams.rejects import Rejected
+from streams.sinks import alerts
 from streams.state_topic import StateTopic
 from streams.topic_admin import ensure_topics, open_admin
 from streams.topic_reader import TopicReader, TopicRecord
@@ -227,9 +230,9 @@ def wait_until(true: Callable[[], bool], *, seconds_max: float, workers: Workers
         time.sleep(0.2)
 
 
-def lag(bootstrap: str, prefix: str) -> int:
-    """Return how many records of the input are not committed."""
-    topic = f"{prefix}.access-events"
+def lag(bootstrap: str, prefix: str, *, name: str = "access-events") -> int:
+    """Return how many records of an input are not committed."""
+    topic = f"{prefix}.{name}"
     with contextlib.closing(open_admin(bootstrap)) as admin:
         offsets = admin.list_group_offsets([group_name(prefix)])[group_name(prefix)]
     with TopicReader(topic, bootstrap=bootstrap) as reader:
@@ -242,6 +245,20 @@ def received(bootstrap: str, topic: str) -> list[TopicRecord]:
     """Return every record of a topic."""
     with TopicReader(topic, bootstrap=bootstrap) as reader:
         return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
+
+
+def told_of_rings(bootstrap: str, prefix: str) -> set[Sent]:
+    """Return what the judge of all holdings says of those that came out, in their order."""
+    core = CoreConfig()
+    second = CollusionJudge(
+        core.detectors.collusion, cohort_size=core.cohort.size, config_hash=config_hash(core)
+    )
+    told = set()
+    for record in received(bootstrap, f"{prefix}.holdings"):
+        holdings = msgspec.json.decode(record.value or b"", type=NewHoldings)
+        made = [alerts.record(effect, topic_prefix=prefix) for effect in second.add(holdings)]
+        told |= {(one.topic, one.key, one.value) for one in made}
+    return told
 
 
 def sorted_text(sent: set[Sent]) -> list[str]:
@@ -300,12 +317,15 @@ def compare(workers: Workers, source: Source, bootstrap: str, prefix: str) -> No
     """Wait until all is judged, end the workers, and compare what came out with a plain walk."""
     topic = f"{prefix}.access-events"
     wait_until(lambda: lag(bootstrap, prefix) == 0, seconds_max=90, workers=workers)
+    settled = partial(lag, bootstrap, prefix, name="holdings")
+    wait_until(lambda: settled() == 0, seconds_max=90, workers=workers)
     wait_until(workers.are_ready, seconds_max=30, workers=workers)
     stopped = workers.stop()
     walk = Walk(prefix)
     with TopicReader(topic, bootstrap=bootstrap) as reader:
         for partition in reader.partitions:
             walk.partition(topic, reader.records(partition))
+    walk.sent |= told_of_rings(bootstrap, prefix)
     found = [
         (name, record.key, record.value)
         for name in sorted({sent[0] for sent in walk.sent})
