@@ -38,7 +38,7 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = 200.0
     usual_prior: Annotated[
         tuple[float, float, float, float],
-        Meta(description="usual new participants in 1 h, 1 d, 7 d, 30 d before peers are known"),
+        Meta(description="usual in 1 h, 1 d, 7 d, 30 d before peers are known, of 500,000 people"),
     ] = (500.0, 1_000.0, 2_500.0, 6_000.0)
 
 
