@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Final
 
 import msgspec
+from pyroaring import BitMap64
 
 from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings
 from detectors.detector import Breachable, Score
@@ -60,8 +61,8 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     if not taken.named:
         state.counted_events += 1
     amounts = _amounts(event, taken, at_ms=at_ms)
-    if taken.new and taken.ids is not None:
-        amounts[Measure.WALKED] = _walked(profile, event.user, taken)
+    if taken.new and taken.ids is not None and _walks_on(profile, event.user, taken.ids):
+        amounts[Measure.WALKED] = taken.new
     profile.windows.add(at_ms, amounts)
     if at_ms // HOUR_MS == state.today.hour and succeeded:
         state.today.hour_bytes = min(AMOUNT_MAX, state.today.hour_bytes + event.bytes)
@@ -105,17 +106,15 @@ def _amounts(event: AccessEvent, taken: Taken, *, at_ms: int) -> list[int]:
     return amounts
 
 
-def _walked(profile: Profile, user: str | None, taken: Taken) -> int:
-    """Return the new participants if this request begins beyond the user's last one."""
-    if taken.ids is None or not taken.read:
-        return 0
+def _walks_on(profile: Profile, user: str | None, ids: BitMap64) -> bool:
+    """Tell whether this request begins beyond the user's last one; remember where it ends."""
     walks = profile.state.today.walks
     name = user or ""
     last = walks.pop(name, None)
-    walks[name] = taken.ids.max()
+    walks[name] = ids.max()
     if len(walks) > _NAMES_MAX:
         del walks[next(iter(walks))]
-    return taken.new if last is not None and taken.ids.min() > last else 0
+    return last is not None and ids.min() > last
 
 
 def _breaches(

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-_DAY_MS: Final = 86_400_000
+from detectors.features.windows import DAY_MS
+
 _REALISED_DAYS: Final = 28
 
 
@@ -27,11 +28,11 @@ class AlertDays:
 
     def note(self, institution: str, *, at_ms: int) -> None:
         """Note that an institution has an alert on this day."""
-        self._days.setdefault(at_ms // _DAY_MS, set()).add(institution)
+        self._days.setdefault(at_ms // DAY_MS, set()).add(institution)
 
     def rate(self, institutions_count: int, *, at_ms: int) -> float:
         """Return alert-days per week per 100 institutions."""
-        day = at_ms // _DAY_MS
+        day = at_ms // DAY_MS
         if self._first_day is None:
             self._first_day = day
         begin = max(self._first_day, day - _REALISED_DAYS + 1)

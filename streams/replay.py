@@ -11,13 +11,13 @@ from typing import Final, Literal
 from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent, time_ms
+from detectors.features.windows import DAY_MS
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
 from detectors.verdict import DailySummary, Effect, NewHoldings
 from streams.report.recorder import SAMPLE_STEP_MS, Recorder
 
-_DAY_MS: Final = 86_400_000
 _NEVER_MS: Final = 2**62
 
 # Built here as event time passes, or taken from the record where they stand among the events.
@@ -140,13 +140,13 @@ class Replay:
         if at_ms >= self._next_sample_ms:
             self._sample()
             step_end_ms = at_ms - at_ms % SAMPLE_STEP_MS + SAMPLE_STEP_MS
-            ahead_ms = self._next_sample_ms + _DAY_MS if self._next_sample_ms else step_end_ms
+            ahead_ms = self._next_sample_ms + DAY_MS if self._next_sample_ms else step_end_ms
             # One event from a far future must not end the sampling.
             self._next_sample_ms = min(step_end_ms, ahead_ms)
-        day = at_ms // _DAY_MS
+        day = at_ms // DAY_MS
         if self._builder is not None and day > self._day:
             self._pass(institution, day)
-        next_day_ms = (self._day + 1) * _DAY_MS if self._builder is not None else _NEVER_MS
+        next_day_ms = (self._day + 1) * DAY_MS if self._builder is not None else _NEVER_MS
         return min(self._next_sample_ms, next_day_ms)
 
     def _pass(self, institution: str, day: int) -> None:

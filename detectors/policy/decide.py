@@ -7,7 +7,7 @@ from typing import Final
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.features.ledger import LedgerState
 from detectors.features.windows import DAY_MS
-from detectors.policy.explain import sentence
+from detectors.policy.explain import MAJORITY_RATIO, sentence
 from detectors.policy.incident import Incident, change_of, level_of, severity_of
 from detectors.profile import Profile
 from detectors.verdict import (
@@ -202,7 +202,7 @@ def _top(shares: dict[str, int]) -> tuple[str | None, float]:
 
 
 def _suspension(profile: Profile, incident: Incident, alert: Alert) -> Suspend:
-    by_one_user = alert.top_user is not None and alert.top_user_share >= 0.5  # noqa: PLR2004
+    by_one_user = alert.top_user is not None and alert.top_user_share >= MAJORITY_RATIO
     contact = profile.entry.contact or "your data-access committee"
     return Suspend(
         suspension_id=_name(profile, incident, "suspension"),

@@ -4,6 +4,9 @@ from typing import Final
 
 from detectors.verdict import Coverage, Reason, ReasonDetail
 
+# From here on one user's taking is the story: the alert names the user, a suspension stops them.
+MAJORITY_RATIO: Final = 0.5
+
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
 _DAY: Final = 86_400
@@ -79,7 +82,7 @@ def sentence(
 ) -> str:
     """Return the explanation: who did what, against what was expected, and what it now holds."""
     parts = [f"{institution} {_clause(reasons[0])}"]
-    if top_user is not None and top_user_share >= 0.5:  # noqa: PLR2004 - most of it: a majority.
+    if top_user is not None and top_user_share >= MAJORITY_RATIO:
         parts.append(f"{percent(top_user_share)} of it by user {top_user}")
     said = ", ".join(parts)
     if not coverage:

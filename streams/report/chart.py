@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detectors.features.windows import DAY_MS
 from detectors.policy.explain import percent
 from streams.report.record import Track
 from streams.report.wording import instant, moment, number
@@ -20,10 +21,9 @@ _LEFT: Final = 58
 _RIGHT: Final = 18
 _TOP: Final = 30
 _BOTTOM: Final = 34
-_DAY_MS: Final = 86_400_000
 _TIME_STEPS_MS: Final = (
     *(minutes * 60_000 for minutes in (1, 5, 15, 30, 60, 120, 180, 360, 720)),
-    *(days * _DAY_MS for days in (1, 2, 7, 14, 28, 56, 112, 364)),
+    *(days * DAY_MS for days in (1, 2, 7, 14, 28, 56, 112, 364)),
 )
 _TIME_TICKS_MAX: Final = 8
 _RATIO_STEPS: Final = (
@@ -184,7 +184,7 @@ def _time_axis(frame: Frame) -> str:
     step_ms = next(
         (step for step in _TIME_STEPS_MS if length_ms <= step * _TIME_TICKS_MAX), _TIME_STEPS_MS[-1]
     )
-    pattern = "%d %b" if step_ms >= _DAY_MS else "%d %b %H:%M"
+    pattern = "%d %b" if step_ms >= DAY_MS else "%d %b %H:%M"
     base = HEIGHT - _BOTTOM
     ticks = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>']
     at_ms = -(-frame.first_ms // step_ms) * step_ms
