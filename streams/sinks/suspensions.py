@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from detectors.response.suspension import Suspension
 from detectors.verdict import Suspend
 from streams.sinks.cloudevent import cloudevent
 from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
@@ -39,6 +40,25 @@ def record(effect: Suspend, *, mode: Literal["dry_run", "on"], topic_prefix: str
             subject=effect.institution,
             at_ms=effect.at_ms,
             data=msgspec.json.encode(data),
+        ),
+        headers=CLOUDEVENT_HEADERS,
+    )
+
+
+def state_record(suspension: Suspension, *, topic_prefix: str) -> OutgoingRecord:
+    """Return a suspension's state: keyed by scope, so that the topic's last word is what holds.
+
+    Written in transactions: read it with `isolation_level="read_committed"`.
+    """
+    return OutgoingRecord(
+        topic=SUSPENSIONS.full_name(topic_prefix),
+        key=suspension.scope_id.encode(),
+        value=cloudevent(
+            event_id=suspension.record_id,
+            kind=f"headgate.suspension.{suspension.state}",
+            subject=suspension.institution,
+            at_ms=suspension.at_ms,
+            data=msgspec.json.encode(suspension, order="sorted"),
         ),
         headers=CLOUDEVENT_HEADERS,
     )

@@ -1,0 +1,1 @@
+"""Step 7 of 7: alerts and decisions -> proportionate, reversible action: a fold of a journal."""
