@@ -41,8 +41,8 @@ def group_name(topic_prefix: str) -> str:
 class WorkerWatcher(Watcher, Protocol):
     """Who counts what the judges do, and looks at the whole after each checkpoint."""
 
-    def saved(self, done: Done) -> None:
-        """Count a checkpoint."""
+    def saved(self, done: Done | None) -> None:
+        """Count a checkpoint; None where all that was judged is saved already."""
 
     def looked(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
         """Note how all stands; `ends` are the input's ends by partition, as last seen."""
@@ -213,8 +213,8 @@ def _add_collusion(wires: _Wires) -> CollusionAgent:
 
 def _looking(
     watcher: WorkerWatcher, keeper: Keeper[Profile], group: FaustGroup
-) -> Callable[[Done], None]:
-    def look(done: Done) -> None:
+) -> Callable[[Done | None], None]:
+    def look(done: Done | None) -> None:
         watcher.saved(done)
         watcher.looked(group.ends(), keeper)
 

@@ -14,18 +14,20 @@ from msgspec.structs import FieldInfo
 
 from streams.config import VARIABLES, ConfigFile
 from streams.config_errors import struct_in
-from streams.metrics import SPECS
+from streams.metric_table import SPECS
 from streams.rejects import MEANINGS, RejectReason
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
 
 _METRICS: Final = """# Metrics
 
-Generated from `streams/metrics.py` by `python -m streams.documents`; edit the table there.
+Generated from `streams/metric_table.py` by `python -m streams.documents`; edit the table there.
 
 A worker serves them at `http://127.0.0.1:9464/metrics` unless `[metrics]` says otherwise. Times
 are in seconds, sizes in bytes. `institution` is a label only up to `institutions_labelled_max`,
-later ones share `other`; users never are a label.
+and `dataset` up to twenty; later ones share `other`, which shows the worst of them. Users never
+are a label. Each worker shows the institutions and partitions that it judges at the time, so that
+several workers together show each of them once.
 
 | metric | kind | labels | meaning |
 |---|---|---|---|

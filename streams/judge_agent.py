@@ -12,10 +12,11 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from detectors.errors import CoreError
-from detectors.event import AccessEvent
+from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import Profile, adopt_reference, judge
 from detectors.reference import Reference
 from detectors.verdict import Effect
+from streams.adapters.mapping import UNRESOLVED
 from streams.codec import DecodeLimits, decode
 from streams.control import REFERENCE, control_kind, decode_reference, saved_reference
 from streams.outbox import Durable, Outgoing
@@ -27,6 +28,8 @@ logger = logging.getLogger("headgate.judge")
 
 # Below this many events a share of failures says nothing.
 _JUDGED_COUNT_MIN: Final = 200
+# What is this much older than the newest of its institution came late.
+_LATE_MS: Final = 3_600_000
 
 
 class Place(Struct, frozen=True, kw_only=True, gc=False):
@@ -36,6 +39,16 @@ class Place(Struct, frozen=True, kw_only=True, gc=False):
     partition: int
     offset: int
     kafka_time_ms: int
+
+
+class Counts(Struct, kw_only=True):
+    """What a batch came to, for the metrics."""
+
+    judged: int = 0
+    late: int = 0
+    unresolved: int = 0
+    repeated: int = 0
+    saved: int = 0
 
 
 class Sinks(Protocol):
@@ -51,8 +64,8 @@ class Sinks(Protocol):
 class Watcher(Protocol):
     """Who counts what the judges do."""
 
-    def judged(self, place: Place, *, events_count: int) -> None:
-        """Count the events of a batch."""
+    def judged(self, place: Place, counts: Counts) -> None:
+        """Count the events of a batch that ends at `place`."""
 
     def refused(self, refused: Rejected, durable: Durable) -> None:
         """Count a refusal; `durable` is done once the broker has its dead letter."""
@@ -121,19 +134,25 @@ class JudgeAgent:
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
         reference = self._reference(keeper.context)
-        judged_count = 0
+        counts = Counts()
         for record in batch.records:
             if record.offset < new_from:
-                continue
-            if record.headers and control_kind(record.headers) is not None:
+                counts.saved += 1
+            elif record.headers and control_kind(record.headers) is not None:
                 reference = self._obey(keeper, record, reference)
-                continue
-            judged_count += self._take(keeper, record, reference)
+            else:
+                self._take(keeper, record, reference, counts)
         keeper.advance(batch.span.end)
-        self._count(partition, batch, judged_count)
-        return judged_count
+        self._count(partition, batch, counts)
+        return counts.judged
 
-    def _take(self, keeper: PartitionKeeper[Profile], record: Record, reference: Reference) -> int:
+    def _take(
+        self,
+        keeper: PartitionKeeper[Profile],
+        record: Record,
+        reference: Reference,
+        counts: Counts,
+    ) -> None:
         event = decode(
             record.value,
             key=record.key,
@@ -143,17 +162,23 @@ class JudgeAgent:
         )
         if isinstance(event, Rejected):
             self._refuse(event, record, keeper.partition)
-            return 0
+            return
         profile = keeper.profile(event.institution, record.offset)
         if profile is None:
-            return 0
+            counts.saved += 1
+            return
         if profile.reference is not reference:
             adopt_reference(profile, reference)
+        state = profile.state
+        repeats_count = state.repeats_count
+        counts.late += time_ms(event) < state.frontier_ms - _LATE_MS
         effects = self._judge(profile, event, record, keeper.partition)
         keeper.applied(event.institution, record.offset)
         if effects:
             self._send(effects, self._place(keeper.partition, record))
-        return 1
+        counts.judged += 1
+        counts.repeated += state.repeats_count - repeats_count
+        counts.unresolved += event.institution == UNRESOLVED
 
     def _judge(
         self, profile: Profile, event: AccessEvent, record: Record, partition: int
@@ -214,11 +239,10 @@ class JudgeAgent:
             kafka_time_ms=record.timestamp,
         )
 
-    def _count(self, partition: int, batch: Batch, judged_count: int) -> None:
-        self._judged_count += judged_count
+    def _count(self, partition: int, batch: Batch, counts: Counts) -> None:
+        self._judged_count += counts.judged
         if batch.records:
-            place = self._place(partition, batch.records[-1])
-            self._watcher.judged(place, events_count=judged_count)
+            self._watcher.judged(self._place(partition, batch.records[-1]), counts)
         failed = self._failed_count
         if failed > self._dead_letter_ratio_max * max(self._judged_count, _JUDGED_COUNT_MIN):
             message = f"the core failed on {failed} of {self._judged_count} events"

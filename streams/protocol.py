@@ -14,6 +14,7 @@ No Kafka, no Faust, no clock: the worker and the model test drive the same objec
 
 from collections.abc import Iterable, Iterator, Mapping
 from enum import StrEnum
+from itertools import islice
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from detectors.errors import StateError
@@ -121,6 +122,12 @@ class PartitionKeeper(Generic[ProfileT]):
     def profiles(self) -> Iterator[tuple[str, ProfileT]]:
         """Iterate over the profiles in use, each with its institution."""
         return ((institution, live.profile) for institution, live in self._live.items())
+
+    def wake(self, count: int) -> None:
+        """Bring at most `count` saved profiles into use that no event has asked for yet."""
+        asleep = (one for one in self.store.mains if one not in self._live)
+        for institution in list(islice(asleep, count)):
+            self._live[institution] = self._recovered(institution)
 
     def admit(self, span: Span) -> int:
         """Return the offset from which the batch's records are new, or raise `HoleError`."""

@@ -65,7 +65,7 @@ class Steward(Generic[ProfileT]):
         lease: Lease,
         outbox: Outbox,
         state: StateTopic,
-        on_done: Callable[[Done], None],
+        on_done: Callable[[Done | None], None],
         accept_lost_records: bool = False,
         stop: Callable[[Exception], None] = stop_for,
     ) -> None:
@@ -123,12 +123,9 @@ class Steward(Generic[ProfileT]):
     async def save(self) -> None:
         """Carry out one checkpoint."""
         try:
-            done = await self._checkpointer.carry_out()
+            self._on_done(await self._checkpointer.carry_out())
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
-        else:
-            if done is not None:
-                self._on_done(done)
 
     async def _keep_lease(self) -> None:
         try:

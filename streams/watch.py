@@ -3,23 +3,28 @@
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
+from detectors.features.windows import DAY_MS
 from detectors.pipeline import Profile
+from detectors.registry import DETECTORS
 from detectors.verdict import Effect, RaiseAlert, Suspend
 from streams.checkpoint import Done
 from streams.clock import wall_ms
-from streams.judge_agent import Place
-from streams.metrics import Metrics
+from streams.judge_agent import Counts, Place
+from streams.metrics import REPEATED, SAVED, Metrics
 from streams.outbox import Durable
 from streams.protocol import Keeper
 from streams.rejects import Rejected
+from streams.standing import standing_of
 
 _MS: Final = 1_000
+# So many of the saved institutions that have been silent since we began are looked at a time.
+_WOKEN_COUNT: Final = 50
 
 
 class MetricsWatcher:
     """Counts into the metrics of this worker."""
 
-    __slots__ = ("_metrics", "_mode", "_now_ms")
+    __slots__ = ("_metrics", "_mode", "_now_ms", "_received_seconds")
 
     def __init__(
         self,
@@ -32,17 +37,25 @@ class MetricsWatcher:
         self._metrics = metrics
         self._mode = mode
         self._now_ms = now_ms
+        self._received_seconds: dict[int, float] = {}
+        # One that begins has nothing unsaved.
+        metrics.checkpoint_time.set(now_ms() / _MS)
 
-    def judged(self, place: Place, *, events_count: int) -> None:
-        """Count the events of a batch, and when Kafka received its last one."""
-        self._metrics.events.inc(events_count)
-        partition = str(place.partition)
-        self._metrics.event_time.labels(partition=partition).set(place.kafka_time_ms / _MS)
+    def judged(self, place: Place, counts: Counts) -> None:
+        """Count the events of a batch, and note when Kafka received its last one."""
+        self._metrics.events.inc(counts.judged)
+        self._metrics.late.inc(counts.late)
+        self._metrics.unresolved.inc(counts.unresolved)
+        self._metrics.dropped.labels(reason=REPEATED).inc(counts.repeated)
+        self._metrics.dropped.labels(reason=SAVED).inc(counts.saved)
+        self._received_seconds[place.partition] = place.kafka_time_ms / _MS
 
     def refused(self, refused: Rejected, durable: Durable) -> None:
         """Count a refusal, and its dead letter once the broker has it."""
-        self._metrics.rejects.labels(reason=refused.reason.value).inc()
-        durable.add_done_callback(lambda _: self._metrics.dead_letters.inc())
+        reason = refused.reason.value
+        self._metrics.rejects.labels(reason=reason).inc()
+        letters = self._metrics.dead_letters.labels(reason=reason)
+        durable.add_done_callback(lambda _: letters.inc())
 
     def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
         """Count an effect, and how long it took from the event to the broker."""
@@ -52,34 +65,51 @@ class MetricsWatcher:
             self._metrics.alerted(effect.alert)
             durable.add_done_callback(lambda _: self._observe_delay(place))
 
-    def saved(self, done: Done) -> None:
-        """Count a checkpoint."""
-        self._metrics.checkpoint_duration.observe(done.seconds)
-        self._metrics.checkpoint_bytes.inc(done.state_bytes)
-        self._metrics.checkpoint_states.inc(done.states_count)
-        if done.committed:
+    def saved(self, done: Done | None) -> None:
+        """Count a checkpoint; None where all that was judged is saved already."""
+        if done is None or done.committed:
             self._metrics.checkpoint_time.set(self._now_ms() / _MS)
+        if done is not None:
+            self._metrics.checkpoint_duration.observe(done.seconds)
+            self._metrics.checkpoint_bytes.inc(done.state_bytes)
+            self._metrics.checkpoint_states.inc(done.states_count)
 
     def looked(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
-        """Note lag, coverage and how many are judged, as they stand."""
-        frontier_ms = 0
-        institutions_count = 0
-        for number, partition in keeper.partitions.items():
-            if partition.position is not None and number in ends:
-                lag = max(0, ends[number] - partition.position)
-                self._metrics.lag.labels(partition=str(number)).set(lag)
-            institutions_count += partition.institutions_count
-            for institution, profile in partition.profiles():
-                frontier_ms = max(frontier_ms, profile.state.frontier_ms)
-                self._metrics.covered(institution, ratio=_coverage(profile))
-        self._metrics.watched(institutions_count=institutions_count, at_ms=frontier_ms)
+        """Show lag, standing and how many are judged, as they are."""
+        for partition in keeper.partitions.values():
+            partition.wake(_WOKEN_COUNT)
+        profiles = [
+            profile
+            for partition in keeper.partitions.values()
+            for _, profile in partition.profiles()
+        ]
+        self._follow(ends, keeper)
+        self._metrics.stood(map(standing_of, profiles))
+        now_ms = max((profile.state.frontier_ms for profile in profiles), default=0)
+        today = now_ms // DAY_MS
+        self._metrics.sensed(name for one in profiles for name in _sensing(one, today=today))
+        institutions_count = sum(one.institutions_count for one in keeper.partitions.values())
+        self._metrics.watched(institutions_count=institutions_count, at_ms=now_ms)
+
+    def _follow(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
+        lags = {
+            number: max(0, ends[number] - partition.position)
+            for number, partition in keeper.partitions.items()
+            if partition.position is not None and number in ends
+        }
+        received = self._received_seconds
+        self._metrics.followed(
+            lags, {number: received[number] for number in lags.keys() & received}
+        )
 
     def _observe_delay(self, place: Place) -> None:
         delay_seconds = (self._now_ms() - place.kafka_time_ms) / _MS
         self._metrics.alert_delay.observe(max(0.0, delay_seconds))
 
 
-def _coverage(profile: Profile) -> float:
-    holdings = profile.ledger.state.holdings.values()
-    held = max((holding.held_participants for holding in holdings), default=0)
-    return min(1.0, held / profile.config.cohort.size)
+def _sensing(profile: Profile, *, today: int) -> set[str]:
+    """Return the detectors of the channels that were strange today."""
+    if profile.state.today.day != today:
+        return set()
+    channels = {channel.partition("/")[0] for channel in profile.state.today.runs}
+    return channels & DETECTORS.keys()

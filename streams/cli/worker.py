@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 import click
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from detectors.config import config_hash
 from detectors.register import Register
@@ -13,7 +13,7 @@ from streams.app import build_worker
 from streams.config import Settings, load_settings
 from streams.effects import KafkaSinks
 from streams.logs import set_up_logs
-from streams.metrics import Metrics
+from streams.metrics import Metrics, detector_modes
 from streams.metrics_server import serve
 from streams.register import load_register
 from streams.run import run
@@ -66,7 +66,9 @@ def command(
     metrics.configured(
         config_hash=config_hash(settings.core),
         budget=settings.core.budget.false_alert_days_per_week_per_100_institutions,
+        modes=detector_modes(settings.core),
     )
+    ProcessCollector(registry=registry)
     server = serve(registry, address=settings.metrics.address, port=settings.metrics.port)
     logger.info("Metrics are at http://%s/metrics.", server.address)
     asyncio.run(_work(settings, register, metrics, accept_lost_records=accept_lost_records))

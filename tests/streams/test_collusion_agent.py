@@ -11,7 +11,7 @@ from detectors.verdict import Effect, NewHoldings
 from streams.chain import HoleError, Span
 from streams.collusion_agent import CollusionAgent, Memory, judge_opener
 from streams.effects import KafkaSinks
-from streams.judge_agent import Place
+from streams.judge_agent import Counts, Place
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.rejects import Rejected
 from streams.sinks import alerts
@@ -67,7 +67,7 @@ class Desk(Outbox):
         durable.set_result(None)
         return durable
 
-    def judged(self, place: Place, *, events_count: int) -> None:
+    def judged(self, place: Place, counts: Counts) -> None:
         """Refuse: no events are judged here."""
         raise NotImplementedError
 
@@ -139,12 +139,12 @@ TOLD = told([part(number) for number in range(3)], OPEN())
 
 
 def test_a_divided_list_is_told_of_every_part() -> None:
-    """To the byte what the judge says, keyed by institution, and committed after."""
+    """To the byte what the judge says, keyed by institution; committed before and after."""
     desk = Desk().take(*PARTS)
     assert [record.value for record in desk.posted] == TOLD
     assert [record.key for record in desk.posted] == [name.encode() for name in THIEVES]
     assert {(record.topic, record.partition) for record in desk.posted} == {("t.alerts", None)}
-    assert (desk.commits, desk.counted) == ([{0: 3}], ["RaiseAlert"] * 3)
+    assert (desk.commits, desk.counted) == ([{0: 0}, {0: 3}], ["RaiseAlert"] * 3)
 
 
 def test_what_is_committed_is_remembered_and_not_told() -> None:

@@ -21,7 +21,7 @@ from streams.chain import HoleError, Span
 from streams.codec import DecodeConfig, decode_limits, encode
 from streams.control import control_headers, encode_reference
 from streams.effects import KafkaSinks
-from streams.judge_agent import JudgeAgent, Place
+from streams.judge_agent import Counts, JudgeAgent, Place
 from streams.outbox import Durable, Outgoing
 from streams.profiles import ProfileCore
 from streams.protocol import Keeper
@@ -68,7 +68,7 @@ class Desk:
         self.posted.append(record)
         return asyncio.Future(loop=_LOOP)
 
-    def judged(self, place: Place, *, events_count: int) -> None:
+    def judged(self, place: Place, counts: Counts) -> None:
         """Count nothing."""
 
     def refused(self, refused: Rejected, durable: Durable) -> None:

@@ -2,19 +2,23 @@
 
 import http.client
 from itertools import pairwise
+from math import inf
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
+from detectors.config import CoreConfig
 from detectors.errors import ConfigError
 from detectors.registry import DETECTORS
 from detectors.verdict import Alert, Coverage, Level, Reason, ReasonDetail
 from streams.alert_days import AlertDays
-from streams.metrics import SPECS, Metrics, Spec
+from streams.metric_table import SPECS, Spec
+from streams.metrics import Metrics, detector_modes
 from streams.metrics_server import serve
 from streams.rejects import RejectReason
+from streams.standing import DATASETS_LABELLED_MAX, Standing
 
 DAY_MS = 86_400_000
 
@@ -97,51 +101,106 @@ def test_what_can_be_counted_is_there_from_the_start() -> None:
     for reason in RejectReason:
         labels = {"reason": reason.value}
         assert registry.get_sample_value("headgate_events_rejected_total", labels) == 0.0
+        assert registry.get_sample_value("headgate_dead_letters_total", labels) == 0.0
     for detector in DETECTORS:
         labels = {"detector": detector, "severity": "critical", "change": "create"}
         assert registry.get_sample_value("headgate_alerts_total", labels) == 0.0
     assert registry.get_sample_value("headgate_suspensions_total", {"mode": "dry_run"}) == 0.0
 
 
-@given(names=st.lists(st.text(max_size=20), max_size=30))
-def test_the_number_of_institution_labels_is_bounded(names: list[str]) -> None:
-    """However many come, and whatever they are called; the endpoint stays readable."""
-    registry, metrics = fresh(institutions_labelled_max=3)
-    for name in names:
-        metrics.covered(name, ratio=0.5)
-    labels = {
-        sample.labels["institution"]
+def coverage_of(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
+    """Return what is shown to be held, by institution and dataset."""
+    return {
+        (sample.labels["institution"], sample.labels["dataset"]): sample.value
         for family in registry.collect()
         for sample in family.samples
         if sample.name == "headgate_coverage_ratio"
     }
-    assert len(labels) <= 4
+
+
+@given(names=st.lists(st.text(max_size=20), max_size=30, unique=True))
+def test_the_number_of_labels_is_bounded(names: list[str]) -> None:
+    """However many come, and whatever they are called; the endpoint stays readable."""
+    registry, metrics = fresh(institutions_labelled_max=3)
+    everything = {f"{name}-{number}": 0.5 for name in names for number in range(2)}
+    metrics.stood([Standing(institution=name, coverage=everything) for name in names])
+    shown = coverage_of(registry)
+    assert len({institution for institution, _ in shown}) <= 4
+    assert len({dataset for _, dataset in shown}) <= DATASETS_LABELLED_MAX + 1
     assert generate_latest(registry).decode().startswith("# HELP")
 
 
-def test_those_without_a_label_share_one_that_shows_the_largest() -> None:
+def test_those_without_a_label_share_one_that_shows_the_worst() -> None:
     """A small one must not hide a large one."""
     registry, metrics = fresh(institutions_labelled_max=1)
-    for name, ratio in (("a", 0.1), ("b", 0.7), ("c", 0.3)):
-        metrics.covered(name, ratio=ratio)
-    value = registry.get_sample_value("headgate_coverage_ratio", {"institution": "other"})
-    assert value == 0.7
+    metrics.stood(
+        Standing(
+            institution=name,
+            jurisdiction="gb",
+            coverage={"d": ratio},
+            severity=round(4 * ratio),
+            limit_distance_seconds=1 / ratio,
+        )
+        for name, ratio in (("a", 0.1), ("b", 0.75), ("c", 0.25))
+    )
+    other = {"institution": "other", "jurisdiction": "other"}
+    assert coverage_of(registry) == {("a", "d"): 0.1, ("other", "d"): 0.75}
+    assert registry.get_sample_value("headgate_incident_severity", other) == 3.0
+    assert registry.get_sample_value("headgate_limit_distance_seconds", other) == 1 / 0.75
+
+
+def test_who_is_judged_elsewhere_is_shown_there_alone() -> None:
+    """After a rebalance two workers must not both speak of an institution or a partition."""
+    registry, metrics = fresh(institutions_labelled_max=1)
+    metrics.stood([Standing(institution="a", coverage={"d": 0.1, "e": 0.2})])
+    metrics.stood([Standing(institution="b", coverage={"d": 0.3})])
+    assert coverage_of(registry) == {("b", "d"): 0.3}
+    metrics.followed({0: 5, 1: 7}, {0: 1.0, 1: 2.0})
+    metrics.followed({1: 6}, {1: 3.0})
+    assert registry.get_sample_value("headgate_lag_records", {"partition": "0"}) is None
+    assert registry.get_sample_value("headgate_lag_records", {"partition": "1"}) == 6.0
+    assert registry.get_sample_value("headgate_event_time_seconds", {"partition": "1"}) == 3.0
+
+
+def test_one_who_takes_nothing_never_reaches_the_limit() -> None:
+    """And is shown so, not left out."""
+    registry, metrics = fresh()
+    metrics.stood([Standing(institution="a")])
+    labels = {"institution": "a", "jurisdiction": "unknown"}
+    assert registry.get_sample_value("headgate_limit_distance_seconds", labels) == inf
+    assert registry.get_sample_value("headgate_incident_severity", labels) == 0.0
+
+
+def test_a_detector_that_senses_nothing_is_shown_at_zero() -> None:
+    """With its mode, so that shadow stands beside live."""
+    registry, metrics = fresh()
+    metrics.configured(config_hash="c", budget=5.0, modes=detector_modes(CoreConfig()))
+    metrics.sensed(["excess", "multivariate", "excess"])
+    found = {
+        (sample.labels["detector"], sample.labels["mode"]): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if sample.name == "headgate_detector_institutions_count"
+    }
+    assert found.keys() == {(name, mode) for name, mode in detector_modes(CoreConfig()).items()}
+    assert found["excess", "on"] == 2.0
+    assert found["multivariate", "shadow"] == 1.0
+    assert found["drip", "on"] == 0.0
 
 
 def test_an_alert_is_counted_by_its_first_reason() -> None:
-    """With severity and change, and what its institution now holds."""
+    """With severity, change and p-value."""
     registry, metrics = fresh()
     metrics.alerted(alert())
     labels = {"detector": "excess", "severity": "high", "change": "create"}
     assert registry.get_sample_value("headgate_alerts_total", labels) == 1.0
-    held = registry.get_sample_value("headgate_coverage_ratio", {"institution": "northgate"})
-    assert held == 0.2
+    assert registry.get_sample_value("headgate_alert_p_value_count", {"detector": "excess"}) == 1.0
 
 
 def test_the_realised_rate_stands_beside_the_budget() -> None:
     """In the same unit: alert-days per week per 100 institutions."""
     registry, metrics = fresh()
-    metrics.configured(config_hash="c0ffee", budget=5.0)
+    metrics.configured(config_hash="c0ffee", budget=5.0, modes={})
     metrics.watched(institutions_count=50, at_ms=0)
     for day in (1, 1, 2, 6):
         metrics.alerted(alert(at_ms=day * DAY_MS))

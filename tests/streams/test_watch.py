@@ -1,22 +1,25 @@
 import asyncio
 
+import msgspec
 from prometheus_client import CollectorRegistry
 
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
 from detectors.pipeline import Profile, judge
-from detectors.register import Register
+from detectors.register import Institution, Register
 from detectors.verdict import RaiseAlert, Suspend
 from streams.chain import Span
 from streams.checkpoint import Done
-from streams.judge_agent import Place
-from streams.metrics import Metrics
+from streams.judge_agent import Counts, Place
+from streams.keys import main_key, part_key
+from streams.metrics import Metrics, detector_modes
 from streams.profiles import ProfileCore
 from streams.protocol import Keeper
 from streams.recovered import Saved
 from streams.rejects import RejectReason, rejected
 from streams.watch import MetricsWatcher
 
+REGISTER = Register(institutions=(Institution(id="thief", jurisdiction="gb"),))
 PLACE = Place(topic="t", partition=1, offset=5, kafka_time_ms=10_000)
 
 
@@ -33,7 +36,7 @@ def test_what_happens_is_counted() -> None:
         metrics = Metrics(registry, institutions_labelled_max=5)
         watcher = MetricsWatcher(metrics, mode="dry_run", now_ms=lambda: 12_500)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        watcher.judged(PLACE, events_count=7)
+        watcher.judged(PLACE, Counts(judged=7, late=2, unresolved=1, repeated=3, saved=4))
         watcher.refused(rejected(RejectReason.NOT_JSON, ""), durable)
         watcher.happened(_grab_effects()[0], PLACE, durable)
         watcher.happened(_suspension(), PLACE, durable)
@@ -44,9 +47,12 @@ def test_what_happens_is_counted() -> None:
 
     registry = asyncio.run(scenario())
     assert sampled("events_judged_total", registry) == 7
-    assert sampled("event_time_seconds", registry, partition="1") == 10.0
+    assert sampled("events_late_total", registry) == 2
+    assert sampled("events_unresolved_total", registry) == 1
+    assert sampled("events_dropped_total", registry, reason="repeated_id") == 3
+    assert sampled("events_dropped_total", registry, reason="already_saved") == 4
     assert sampled("events_rejected_total", registry, reason="not_json") == 1
-    assert sampled("dead_letters_total", registry) == 1
+    assert sampled("dead_letters_total", registry, reason="not_json") == 1
     assert sampled("alert_delay_seconds_sum", registry) == 2.5
     assert sampled("suspensions_total", registry, mode="dry_run") == 1
     assert sampled("checkpoint_time_seconds", registry) == 12.5
@@ -56,8 +62,10 @@ def test_what_happens_is_counted() -> None:
 def test_the_whole_is_looked_at_after_a_checkpoint() -> None:
     """Lag, institutions and coverage are as the keeper has them."""
     registry = CollectorRegistry()
-    watcher = MetricsWatcher(Metrics(registry, institutions_labelled_max=5), mode="dry_run")
-    keeper: Keeper[Profile] = Keeper(ProfileCore(CoreConfig(), register=Register()))
+    metrics = Metrics(registry, institutions_labelled_max=5)
+    metrics.configured(config_hash="c", budget=5.0, modes=detector_modes(CoreConfig()))
+    watcher = MetricsWatcher(metrics, mode="dry_run")
+    keeper: Keeper[Profile] = Keeper(ProfileCore(CoreConfig(), register=REGISTER))
     partition = keeper.partition(0)
     partition.store.barrier = Saved(0, b"")
     partition.admit(Span(0, 1))
@@ -66,10 +74,49 @@ def test_the_whole_is_looked_at_after_a_checkpoint() -> None:
     judge(profile, _grab())
     partition.applied("thief", 0)
     partition.advance(1)
+    watcher.judged(msgspec.structs.replace(PLACE, partition=0), Counts(judged=1))
     watcher.looked({0: 4}, keeper)
     assert sampled("lag_records", registry, partition="0") == 3
     assert sampled("institutions_count", registry) == 1
-    assert sampled("coverage_ratio", registry, institution="thief") == 0.5
+    assert sampled("event_time_seconds", registry, partition="0") == 10.0
+    who = {"institution": "thief", "jurisdiction": "gb"}
+    assert sampled("coverage_ratio", registry, dataset="imaging", **who) == 0.5
+    assert sampled("incident_severity", registry, **who) == 4
+    # Half of the cohort was taken on this one day.
+    assert sampled("limit_distance_seconds", registry, **who) == 86_400
+    assert sampled("detector_institutions_count", registry, detector="excess", mode="on") == 1
+
+
+def test_a_saved_institution_is_shown_before_its_next_event() -> None:
+    """After a restart the silent ones hold what they held."""
+    registry = CollectorRegistry()
+    watcher = MetricsWatcher(Metrics(registry, institutions_labelled_max=5), mode="dry_run")
+    core = ProfileCore(CoreConfig(), register=REGISTER)
+    profile = core.open("thief")
+    judge(profile, _grab())
+    dumped = core.dump(profile, known=frozenset())
+    keeper: Keeper[Profile] = Keeper(core)
+    store = keeper.partition(0).store
+    store.apply(main_key("thief"), Saved(3, dumped.main))
+    for name, payload in dumped.new_parts.items():
+        store.apply(part_key("thief", name), Saved(3, payload))
+    watcher.looked({}, keeper)
+    who = {"institution": "thief", "jurisdiction": "gb", "dataset": "imaging"}
+    assert sampled("coverage_ratio", registry, **who) == 0.5
+
+
+def test_a_worker_with_nothing_to_save_is_not_behind() -> None:
+    """The age of the last checkpoint stays small while no events come."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, institutions_labelled_max=5)
+    clock = iter((1_000, 2_000, 3_000))
+    watcher = MetricsWatcher(metrics, mode="dry_run", now_ms=lambda: next(clock))
+    assert sampled("checkpoint_time_seconds", registry) == 1.0
+    watcher.saved(None)
+    assert sampled("checkpoint_time_seconds", registry) == 2.0
+    watcher.saved(Done(seconds=0.2, states_count=3, state_bytes=900, committed=False))
+    assert sampled("checkpoint_time_seconds", registry) == 2.0
+    assert sampled("checkpoint_duration_seconds_count", registry) == 1
 
 
 def _grab() -> AccessEvent:
