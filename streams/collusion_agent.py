@@ -18,7 +18,7 @@ from pyroaring import BitMap64
 from detectors.collusion import CollusionConfig, CollusionJudge
 from detectors.verdict import NewHoldings, RaiseAlert
 from streams.chain import Chain
-from streams.group import Group
+from streams.group import Group, commit_starts
 from streams.judge_agent import Place, Sinks, Watcher
 from streams.outbox import Durable, Outbox
 from streams.rejects import Rejected, RejectReason, rejected
@@ -134,6 +134,7 @@ class CollusionAgent:
         (partition,) = assigned
         begin = beginnings.get(partition, 0)
         start = max(begin, committed.get(partition) or 0)
+        await commit_starts(self._group, {partition: start}, committed=committed)
         remembering = self._remembered(start) if start > begin else self._nothing()
         self._standing = _Standing(
             chain=Chain("the holdings", start), judge=asyncio.create_task(remembering)

@@ -21,7 +21,7 @@ from streams.control import (
     decode_reference,
     encode_reference,
 )
-from streams.group import Group
+from streams.group import Group, commit_starts
 from streams.outbox import Outbox, Outgoing
 from streams.transport import Batch, Record
 
@@ -121,7 +121,10 @@ class ReferenceAgent:
             self._published_day = reference.day
             await self._outbox.durable([self._outbox.post(r) for r in self._controls(last)])
         (partition,) = assigned
-        self._chain = Chain("the summaries", beginnings.get(partition, 0))
+        start = beginnings.get(partition, 0)
+        committed = await self._group.committed()
+        await commit_starts(self._group, {partition: start}, committed=committed)
+        self._chain = Chain("the summaries", start)
 
     async def handle(self, partition: int, batch: Batch) -> None:
         """Fold a batch of summaries, and publish the references that it completes.

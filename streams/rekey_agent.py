@@ -9,7 +9,7 @@ from collections.abc import Callable
 from detectors.event import AccessEvent
 from streams.chain import Chain
 from streams.codec import encode
-from streams.group import Group
+from streams.group import Group, commit_starts
 from streams.judge_agent import Place, Sinks, Watcher
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.rejects import Rejected
@@ -65,11 +65,10 @@ class RekeyAgent:
             return
         committed = await self._group.committed()
         beginnings = await self._group.beginnings(assigned)
-        for partition in assigned:
-            found = committed.get(partition)
-            begin = beginnings.get(partition, 0)
-            # Retention may have removed what was committed; nothing of ours is lost by that.
-            start = begin if found is None else max(found, begin)
+        # Retention may have removed what was committed; nothing of ours is lost by that.
+        starts = {p: max(committed.get(p) or 0, beginnings.get(p, 0)) for p in assigned}
+        await commit_starts(self._group, starts, committed=committed)
+        for partition, start in starts.items():
             self._chains[partition] = Chain(f"{self.topic}[{partition}]", start)
 
     async def handle(self, partition: int, batch: Batch) -> None:

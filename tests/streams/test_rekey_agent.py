@@ -141,7 +141,7 @@ def test_dropped_rows_are_a_hole() -> None:
 @pytest.mark.parametrize("committed", [None, 0])
 def test_without_a_commit_it_begins_where_the_topic_begins(committed: int | None) -> None:
     """Retention may have removed what was committed; the rest is re-keyed."""
-    assert Desk(committed=committed).take((2, ROWS)).commits == [{0: 5}]
+    assert Desk(committed=committed).take((2, ROWS)).commits == [{0: 2}, {0: 5}]
 
 
 def test_a_partition_that_is_no_longer_ours_is_left() -> None:
