@@ -20,15 +20,18 @@ from streams.adapters.mapping import Mapping
 from streams.checkpoint import CheckpointConfig
 from streams.codec import DecodeConfig, DecodeLimits, decode_limits
 from streams.config_errors import config_error, refuse_infinite
+from streams.hooks.config import HookConfig, check_hook
 from streams.metrics_server import MetricsConfig
 
 BOOTSTRAP_VARIABLE: Final = "HEADGATE_KAFKA_BOOTSTRAP"
 METRICS_ADDRESS_VARIABLE: Final = "HEADGATE_METRICS_ADDRESS"
 STATE_KEY_VARIABLE: Final = "HEADGATE_STATE_KEY"
+HOOK_SECRETS_VARIABLE: Final = "HEADGATE_HOOK_SECRETS"
 VARIABLES: Final[dict[str, str]] = {
     BOOTSTRAP_VARIABLE: "overrides `kafka.bootstrap`",
     METRICS_ADDRESS_VARIABLE: "overrides `metrics.address`",
     STATE_KEY_VARIABLE: "the secret that signs saved states: `current` or `current,previous`",
+    HOOK_SECRETS_VARIABLE: "the secrets that sign deliveries: `whsec_...`, or several by commas",
 }
 MASK: Final = "***"
 
@@ -83,6 +86,7 @@ class ConfigFile(CoreConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     worker: WorkerConfig = field(default_factory=WorkerConfig)
     suspension: SuspensionConfig = field(default_factory=SuspensionConfig)
+    hook: HookConfig = field(default_factory=HookConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
 
@@ -96,7 +100,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     checkpoint: CheckpointConfig
     worker: WorkerConfig
     suspension: SuspensionConfig
+    hook: HookConfig
     metrics: MetricsConfig
+    hook_secrets: Annotated[str | None, Meta(description="secrets: never shown")]
     state_key: Annotated[str | None, Meta(description="a secret: never shown")]
 
     @property
@@ -125,6 +131,7 @@ def load_settings(
     settings = _settings(file, os.environ if environment is None else environment)
     # Compiled once here, so that a mapping that cannot work is refused before anything starts.
     settings.row_mapping()
+    check_hook(settings.hook)
     return settings
 
 
@@ -149,7 +156,10 @@ def shown(settings: Settings) -> dict[str, object]:
         for name in ConfigFile.__struct_fields__
         if name not in core
     }
-    secrets = {"state_key": None if settings.state_key is None else MASK}
+    secrets = {
+        name: None if getattr(settings, name) is None else MASK
+        for name in ("state_key", "hook_secrets")
+    }
     return {**core, **shell, "environment": secrets}
 
 
@@ -177,6 +187,8 @@ def _settings(file: ConfigFile, environment: Environment[str, str]) -> Settings:
         checkpoint=file.checkpoint,
         worker=file.worker,
         suspension=file.suspension,
+        hook=file.hook,
         metrics=metrics,
+        hook_secrets=environment.get(HOOK_SECRETS_VARIABLE) or None,
         state_key=environment.get(STATE_KEY_VARIABLE) or None,
     )

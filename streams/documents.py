@@ -14,7 +14,7 @@ from msgspec.structs import FieldInfo
 
 from streams.config import VARIABLES, ConfigFile
 from streams.config_errors import struct_in
-from streams.metric_table import SPECS
+from streams.metric_table import HOOK_SPECS, SPECS
 from streams.rejects import MEANINGS, RejectReason
 
 DOCS: Final = Path(__file__).parents[1] / "docs"
@@ -23,7 +23,8 @@ _METRICS: Final = """# Metrics
 
 Generated from `streams/metric_table.py` by `python -m streams.documents`; edit the table there.
 
-A worker serves them at `http://127.0.0.1:9464/metrics` unless `[metrics]` says otherwise. Times
+A worker serves them at `http://127.0.0.1:9464/metrics` unless `[metrics]` says otherwise, and
+`headgate hook` those that begin with `headgate_hook_` at port 9465. Times
 are in seconds, sizes in bytes. `institution` is a label only up to `institutions_labelled_max`,
 and `dataset` up to twenty; later ones share `other`, which shows the worst of them. Users never
 are a label. Each worker shows the institutions and partitions that it judges at the time, so that
@@ -87,11 +88,11 @@ def metrics_page() -> str:
     """Return docs/metrics.md."""
     rows = "".join(
         f"| `{spec.name}` | {spec.kind} | {_labels(spec.labels)} | {spec.meaning} |\n"
-        for spec in SPECS
+        for spec in (*SPECS, *HOOK_SPECS)
     )
     buckets = "".join(
         f"- `{spec.name}`: {', '.join(f'{bound:g}' for bound in spec.buckets)}\n"
-        for spec in SPECS
+        for spec in (*SPECS, *HOOK_SPECS)
         if spec.buckets
     )
     reasons = "".join(f"| `{reason.value}` | {MEANINGS[reason]} |\n" for reason in RejectReason)

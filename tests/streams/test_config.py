@@ -97,10 +97,14 @@ def test_addresses_and_secrets_come_from_the_environment() -> None:
 
 def test_a_secret_is_never_shown() -> None:
     """Only whether there is one."""
-    settings = load_settings(environment={"HEADGATE_STATE_KEY": "a secret of sixteen"})
-    assert shown(settings)["environment"] == {"state_key": "***"}
+    secret = "a secret of sixteen"
+    settings = load_settings(
+        environment={"HEADGATE_STATE_KEY": secret, "HEADGATE_HOOK_SECRETS": secret}
+    )
+    assert shown(settings)["environment"] == {"state_key": "***", "hook_secrets": "***"}
     assert "a secret" not in json.dumps(shown(settings))
-    assert shown(load_settings(environment=NOTHING))["environment"] == {"state_key": None}
+    nothing = {"state_key": None, "hook_secrets": None}
+    assert shown(load_settings(environment=NOTHING))["environment"] == nothing
 
 
 def test_a_file_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path) -> None:

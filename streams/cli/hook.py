@@ -1,0 +1,53 @@
+"""`headgate hook`: deliver suspensions to the platform's webhook, until told to stop."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import click
+from prometheus_client import CollectorRegistry
+
+from detectors.errors import ConfigError
+from streams.config import HOOK_SECRETS_VARIABLE, Settings, load_settings
+from streams.hooks.run import Hook, run
+from streams.hooks.signature import Signer
+from streams.hooks.watch import HookWatch
+from streams.logs import set_up_logs
+from streams.metrics_server import serve
+
+logger = logging.getLogger("headgate.hook")
+
+
+@click.command(name="hook", epilog="Example: headgate hook --config headgate.toml")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The configuration, with a [hook] that has a url.",
+)
+@click.option("--verbose", is_flag=True, help="Log what the Kafka client does.")
+def command(*, config_path: Path, verbose: bool) -> None:
+    """Deliver suspensions to the platform's webhook, each until it is acknowledged.
+
+    A process of its own, so that no receiver can ever delay a judge. Its secrets are in
+    HEADGATE_HOOK_SECRETS. Run a second one as a standby: the group lets one deliver at a time.
+    """
+    settings = load_settings(config_path)
+    hook = _hook(settings)
+    set_up_logs(verbose=verbose)
+    registry = CollectorRegistry()
+    watch = HookWatch(registry, dead_after_seconds=settings.hook.dead_after_seconds)
+    server = serve(registry, address=settings.metrics.address, port=settings.hook.metrics_port)
+    logger.info("Metrics are at http://%s/metrics.", server.address)
+    asyncio.run(run(hook, kafka=settings.kafka, watch=watch))
+    server.close()
+    logger.info("Ended; what was not acknowledged is delivered by the next one.")
+
+
+def _hook(settings: Settings) -> Hook:
+    if settings.hook.url is None:
+        raise ConfigError(path="hook.url", problem="expected, but absent")
+    if settings.hook_secrets is None:
+        raise ConfigError(HOOK_SECRETS_VARIABLE, "expected in the environment, but absent")
+    return Hook(url=settings.hook.url, config=settings.hook, signer=Signer(settings.hook_secrets))

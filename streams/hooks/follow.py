@@ -1,0 +1,120 @@
+"""Step 7 of 7: the suspensions topic -> the deliverer, and its progress -> the group's offsets.
+
+What was not acknowledged is known by the topic and the committed offset alone: after a crash it is
+delivered again from there, under the same id.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.hooks.config import HookConfig
+from streams.hooks.deliverer import Deliverer, Post
+from streams.hooks.delivery import Delivery, delivery_of
+from streams.hooks.progress import Progress
+from streams.hooks.watch import HookWatch
+from streams.transport import Record
+
+logger = logging.getLogger("headgate.hook")
+
+# Beyond it nothing more is fetched: what waits is in the topic as well as in memory.
+WAITING_MAX: Final = 1_000
+_POLL_MS: Final = 250
+
+
+class Follower(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types.
+    """Follows the topic as one of a group, of which each partition has one deliverer at a time."""
+
+    def __init__(
+        self, consumer: AIOKafkaConsumer, post: Post, *, config: HookConfig, watch: HookWatch
+    ) -> None:
+        """Deliver by `post`; `consumer` is started, and commits nothing by itself."""
+        self._consumer = consumer
+        self._watch = watch
+        self._progress: dict[int, Progress] = {}
+        self._committed: dict[int, int] = {}
+        self._deliverer = Deliverer(
+            post, config=config, attempted=watch.attempted, ended=self._ended
+        )
+
+    async def follow(self, topic: str, *, told: asyncio.Event) -> None:
+        """Deliver until told to stop."""
+        self._consumer.subscribe([topic], listener=self)
+        try:
+            while not told.is_set():
+                await self._step()
+        finally:
+            await self._deliverer.forget()
+            await self._commit()
+
+    async def _step(self) -> None:
+        deliverer = self._deliverer
+        places = self._consumer.assignment()
+        if deliverer.waiting_count < WAITING_MAX:
+            self._consumer.resume(*places)
+        else:
+            self._consumer.pause(*places)
+        # Polled even while paused: a member of the group that does not poll is taken for dead.
+        found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=WAITING_MAX)
+        for place, records in found.items():
+            self._take(place.partition, records)
+        await self._commit()
+        deliverer.check()
+        self._watch.looked(
+            waiting_count=deliverer.waiting_count, tried_seconds=deliverer.tried_seconds
+        )
+
+    def _take(self, partition: int, records: Sequence[Record]) -> None:
+        progress = self._progress.setdefault(partition, Progress())
+        for record in records:
+            progress.took(record.offset)
+            # A tombstone only lets the topic forget; there is nothing to tell the platform.
+            delivery = delivery_of(record, partition=partition) if record.value else None
+            if delivery is not None:
+                self._deliverer.take(delivery)
+                continue
+            progress.ended(record.offset)
+            if record.value:
+                self._watch.unreadable(record.offset)
+
+    def _ended(self, delivery: Delivery) -> None:
+        self._progress[delivery.partition].ended(delivery.offset)
+
+    async def _commit(self) -> None:
+        topic = next(iter(self._consumer.subscription()), "")
+        moved = {
+            partition: position
+            for partition, progress in self._progress.items()
+            if (position := progress.position) is not None
+            and position != self._committed.get(partition)
+        }
+        if not moved:
+            return
+        try:
+            await self._consumer.commit(
+                {
+                    TopicPartition(topic, partition): position
+                    for partition, position in moved.items()
+                }
+            )
+        except KafkaError as error:
+            # The next one says it again; until then a restart would only deliver again.
+            logger.warning("How far deliveries are was not put on record: %s.", error)
+            return
+        self._committed.update(moved)
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Stop at once and say how far it got: another delivers from there."""
+        del revoked
+        await self._deliverer.forget()
+        await self._commit()
+        self._progress.clear()
+        self._committed.clear()
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Begin at the committed offset, where the consumer begins by itself."""
+        logger.info("Delivering %d partitions of the suspensions.", len(assigned))

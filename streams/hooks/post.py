@@ -1,0 +1,61 @@
+"""Step 7 of 7: one signed POST -> an outcome. What goes wrong is a value, never an error."""
+
+from collections.abc import Callable
+from typing import Final, Self
+
+import aiohttp
+
+from streams.clock import wall_ms
+from streams.hooks.config import HookConfig, tls_context
+from streams.hooks.delivery import Delivery, Outcome, outcome_of
+from streams.hooks.signature import Signer
+
+_CONTENT_TYPE: Final = "application/cloudevents+json; charset=UTF-8"
+
+
+class Poster:
+    """Posts to one receiver; connections are kept. An asynchronous context manager."""
+
+    __slots__ = ("_now_ms", "_session", "_signer", "_url")
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        config: HookConfig,
+        signer: Signer,
+        now_ms: Callable[[], int] = wall_ms,
+    ) -> None:
+        """Connect to nothing yet; raise `ConfigError` where the certificates cannot be read."""
+        self._url = url
+        self._signer = signer
+        self._now_ms = now_ms
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(ssl=tls_context(config), limit=config.concurrency_max),
+            timeout=aiohttp.ClientTimeout(total=config.timeout_seconds),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"content-type": _CONTENT_TYPE, "user-agent": "headgate"},
+        )
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def post(self, delivery: Delivery) -> Outcome:
+        """Make one attempt. Each is signed anew: its time says how old a copy of it is."""
+        headers = self._signer.headers(delivery.id, delivery.body, at_ms=self._now_ms())
+        try:
+            async with self._session.post(
+                self._url, data=delivery.body.encode(), headers=headers, allow_redirects=False
+            ) as answer:
+                return outcome_of(answer.status)
+        except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
+            return Outcome.UNTRUSTED
+        except TimeoutError:
+            return Outcome.TIMED_OUT
+        except (aiohttp.ClientError, OSError):
+            return Outcome.UNREACHABLE

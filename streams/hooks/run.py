@@ -1,0 +1,78 @@
+"""Step 7 of 7: a deliverer until it is told to stop: connected, watched, ended within seconds."""
+
+import asyncio
+import logging
+import signal
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from msgspec import Struct
+
+from detectors.errors import SinkError
+from streams.config import KafkaConfig
+from streams.hooks.config import HookConfig
+from streams.hooks.follow import Follower
+from streams.hooks.post import Poster
+from streams.hooks.signature import Signer
+from streams.hooks.watch import HookWatch
+from streams.topics import SUSPENSIONS
+
+logger = logging.getLogger("headgate.hook")
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class Hook(Struct, frozen=True, kw_only=True):
+    """One receiver, and by what right it believes us."""
+
+    url: str
+    config: HookConfig
+    signer: Signer
+
+
+def hook_group(config: HookConfig, *, prefix: str) -> str:
+    """Return the consumer group whose committed offsets are how far deliveries got."""
+    return f"{prefix}-{config.name}"
+
+
+async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
+    """Deliver until SIGTERM or SIGINT.
+
+    Raises:
+        SinkError: there is no Kafka.
+    """
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, told.set)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka.bootstrap,
+        group_id=hook_group(hook.config, prefix=kafka.topic_prefix),
+        session_timeout_ms=int(kafka.session_timeout_seconds * 1000),
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        # What was never committed to the record never happened.
+        isolation_level="read_committed",
+    )
+    topic = SUSPENSIONS.full_name(kafka.topic_prefix)
+    try:
+        await _start(consumer, topic, bootstrap=kafka.bootstrap)
+        async with Poster(hook.url, config=hook.config, signer=hook.signer) as poster:
+            follower = Follower(consumer, poster.post, config=hook.config, watch=watch)
+            logger.info("Ready.")
+            await follower.follow(topic, told=told)
+    finally:
+        await consumer.stop()
+
+
+async def _start(consumer: AIOKafkaConsumer, topic: str, *, bootstrap: str) -> None:
+    try:
+        await consumer.start()
+    except KafkaError as error:
+        message = f"no Kafka at {bootstrap}: {error}"
+        raise SinkError(message, recoverable=True) from error
+    # Looked for, because to subscribe to it would make it, with other settings than ours.
+    if topic not in await consumer.topics():
+        message = f"no topic {topic} on {bootstrap}; a worker makes it"
+        raise SinkError(message, recoverable=True)
