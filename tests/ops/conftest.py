@@ -1,0 +1,67 @@
+"""What the tests of operations share: Debian's programs, free ports, processes that end."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def program() -> Callable[[str], str]:
+    """Return what finds a program of Debian's packages; `.ci/run` installs them."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name)
+        if found is None:
+            problem = f"{name} is missing: apt-get install prometheus prometheus-alertmanager"
+            if os.environ.get("CI"):
+                pytest.fail(problem)
+            pytest.skip(problem)
+        return found
+
+    return find
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Yield what starts a program with its output in a file, and end all of them at last."""
+    with ExitStack() as stack:
+
+        def begin(*command: str, log: str, **more: str) -> "subprocess.Popen[str]":
+            output = stack.enter_context((tmp_path / log).open("w"))
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, text=True, env=os.environ | more
+            )
+            stack.callback(_end, process)
+            return process
+
+        yield begin
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Return what picks a port that nobody listens on."""
+
+    def pick() -> int:
+        with socket.socket() as listener:
+            listener.bind(("127.0.0.1", 0))
+            port: int = listener.getsockname()[1]
+            return port
+
+    return pick
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
