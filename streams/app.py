@@ -14,7 +14,7 @@ from streams.agents import Follower, add_agent, add_signals, add_state_table, ju
 from streams.checkpoint import Checkpointer, Done
 from streams.collusion_agent import CollusionAgent, judge_opener
 from streams.config import Settings
-from streams.envelope import keys_from_text
+from streams.envelope import StateKeys, keys_from_text
 from streams.faust_app import GroupConfig, HeadgateApp, faust_app
 from streams.group import FaustGroup
 from streams.judge_agent import JudgeAgent, Sinks, Watcher
@@ -71,6 +71,11 @@ class _Wires(Struct, frozen=True, kw_only=True):
         return self.settings.kafka.topic_prefix
 
     @property
+    def keys(self) -> StateKeys:
+        """What signs states and control records."""
+        return keys_from_text(self.settings.state_key)
+
+    @property
     def events_topic(self) -> str:
         """The topic of canonical events."""
         return ACCESS_EVENTS.full_name(self.prefix)
@@ -119,7 +124,7 @@ def _add_judges(
     state = StateTopic(
         STATE.full_name(wires.prefix),
         app=group_name(wires.prefix),
-        keys=keys_from_text(settings.state_key),
+        keys=wires.keys,
     )
     group = FaustGroup(wires.app, wires.events_topic)
     checkpointer = Checkpointer(
@@ -144,6 +149,7 @@ def _add_judges(
         keeper,
         topic=wires.events_topic,
         limits=settings.limits,
+        keys=wires.keys,
         prior=prior_reference(settings.core.reference),
         sinks=wires.sinks,
         poster=wires.outbox,
@@ -183,6 +189,7 @@ def _add_reference(wires: _Wires) -> ReferenceAgent:
         events_topic=wires.events_topic,
         partitions=settings.kafka.partitions,
         reference_topic=reference_topic,
+        keys=wires.keys,
         group=FaustGroup(wires.app, summaries),
         outbox=wires.outbox,
         recorded=partial(last_record, reference_topic, bootstrap=settings.kafka.bootstrap),

@@ -30,7 +30,7 @@ HOOK_SECRETS_VARIABLE: Final = "HEADGATE_HOOK_SECRETS"
 VARIABLES: Final[dict[str, str]] = {
     BOOTSTRAP_VARIABLE: "overrides `kafka.bootstrap`",
     METRICS_ADDRESS_VARIABLE: "overrides `metrics.address`",
-    STATE_KEY_VARIABLE: "the secret that signs saved states: `current` or `current,previous`",
+    STATE_KEY_VARIABLE: "signs states and control records: `current` or `current,previous`",
     HOOK_SECRETS_VARIABLE: "the secrets that sign deliveries: `whsec_...`, or several by commas",
 }
 MASK: Final = "***"

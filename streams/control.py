@@ -2,36 +2,89 @@
 
 They lie among the access events, one in each partition, so that a judge's state stays a function
 of its partition's log: the worker and a replay of the topic adopt a reference at the same event.
+
+Many may write events, and none of them may move a threshold. So each control record is signed, by
+the key that signs states, for its kind and its place; what is not signed is refused as any event.
 """
 
-from collections.abc import Iterable
-from typing import Final, Literal
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from detectors.errors import StateError
 from detectors.reference import Reference
+from streams.envelope import StateKeys, framed
+from streams.outbox import Outgoing
 from streams.rejects import Rejected, RejectReason, rejected
 
 CONTROL_HEADER: Final = "headgate-control"
+SIGNATURE_HEADER: Final = "headgate-signature"
 REFERENCE: Final = "reference"
 # A few groups, windows and tails are some kilobytes; a megabyte is no reference of ours.
 REFERENCE_BYTES_MAX: Final = 1_048_576
 
+_KEY_ID_BYTES: Final = 4
+
+Headers = Iterable[tuple[str, bytes | None]]
+
 _decoder: Final = msgspec.json.Decoder(Reference)
 
 
-def control_kind(headers: Iterable[tuple[str, bytes | None]]) -> str | None:
+class Control(Struct, frozen=True, kw_only=True, gc=False):
+    """A control record whose signature is ours."""
+
+    kind: str
+    value: bytes
+
+
+class _Read(Protocol):
+    @property
+    def value(self) -> bytes | None:
+        """Its value."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Its headers."""
+
+
+def control_kind(headers: Headers) -> str | None:
     """Return what kind of control record these headers announce, None for an event."""
-    for name, value in headers:
-        if name == CONTROL_HEADER:
-            return (value or b"").decode(errors="replace")
-    return None
+    found = _header(headers, CONTROL_HEADER)
+    return None if found is None else found.decode(errors="replace")
 
 
-def control_headers(kind: Literal["reference"]) -> tuple[tuple[str, bytes], ...]:
-    """Return the headers that announce a control record."""
-    return ((CONTROL_HEADER, kind.encode()),)
+def control_record(
+    kind: str, value: bytes, *, topic: str, partition: int, key: bytes, keys: StateKeys
+) -> Outgoing:
+    """Return a control record, signed for its place."""
+    signed = _signed(kind.encode(), value, topic=topic, partition=partition)
+    return Outgoing(
+        topic=topic,
+        key=key,
+        value=value,
+        partition=partition,
+        headers=(
+            (CONTROL_HEADER, kind.encode()),
+            (SIGNATURE_HEADER, keys.signing_id + keys.sign(signed)),
+        ),
+    )
+
+
+def read_control(
+    record: _Read, *, topic: str, partition: int, keys: StateKeys
+) -> Control | Rejected:
+    """Return what a control record says, if it is signed for where it lies."""
+    kind = _header(record.headers, CONTROL_HEADER) or b""
+    value = record.value or b""
+    signature = _header(record.headers, SIGNATURE_HEADER) or b""
+    signed = _signed(kind, value, topic=topic, partition=partition)
+    if not keys.check(signature[:_KEY_ID_BYTES], signed, signature[_KEY_ID_BYTES:]):
+        name = kind.decode(errors="replace")
+        detail = f"a control record of kind {name!r} that no key of ours has signed for this place"
+        return rejected(RejectReason.UNSIGNED, detail)
+    return Control(kind=kind.decode(), value=value)
 
 
 def encode_reference(reference: Reference) -> bytes:
@@ -63,3 +116,14 @@ def saved_reference(context: bytes) -> Reference | None:
         message = f"the barrier's reference is damaged: {reference.detail}"
         raise StateError(message)
     return reference
+
+
+def _header(headers: Headers, wanted: str) -> bytes | None:
+    for name, value in headers:
+        if name == wanted:
+            return value or b""
+    return None
+
+
+def _signed(kind: bytes, value: bytes, *, topic: str, partition: int) -> bytes:
+    return framed(b"headgate control", topic.encode(), b"%d" % partition, kind) + value

@@ -146,10 +146,14 @@ def _plain(packed: bytes, plain_size: int, address: Address) -> bytes:
     return payload
 
 
+def framed(*pieces: bytes) -> bytes:
+    """Return pieces as one, each with its length: no two lists may run together to the same."""
+    return b"".join(b"%d:%b" % (len(piece), piece) for piece in pieces)
+
+
 def _signed(header: bytes, address: Address, packed: bytes) -> bytes:
-    # Each piece carries its length: no two addresses may run together to the same bytes.
     place = (address.app.encode(), address.topic.encode(), b"%d" % address.partition, address.key)
-    return b"".join(b"%d:%b" % (len(piece), piece) for piece in (*place, header)) + packed
+    return framed(*place, header) + packed
 
 
 def _key_id(secret: str) -> bytes:

@@ -18,7 +18,14 @@ from detectors.reference import Reference
 from detectors.verdict import Effect
 from streams.adapters.mapping import UNRESOLVED
 from streams.codec import DecodeLimits, decode
-from streams.control import REFERENCE, control_kind, decode_reference, saved_reference
+from streams.control import (
+    REFERENCE,
+    control_kind,
+    decode_reference,
+    read_control,
+    saved_reference,
+)
+from streams.envelope import StateKeys
 from streams.outbox import Durable, Outgoing
 from streams.protocol import Keeper, PartitionKeeper
 from streams.rejects import Rejected, RejectReason, rejected
@@ -89,6 +96,7 @@ class JudgeAgent:
         "_failed_count",
         "_judged_count",
         "_keeper",
+        "_keys",
         "_limits",
         "_poster",
         "_prior",
@@ -104,6 +112,7 @@ class JudgeAgent:
         *,
         topic: str,
         limits: DecodeLimits,
+        keys: StateKeys,
         prior: Reference,
         sinks: Sinks,
         poster: Poster,
@@ -114,6 +123,7 @@ class JudgeAgent:
         self._keeper = keeper
         self._topic = topic
         self._limits = limits
+        self._keys = keys
         self._prior = prior
         self._sinks = sinks
         self._poster = poster
@@ -209,17 +219,25 @@ class JudgeAgent:
     def _obey(
         self, keeper: PartitionKeeper[Profile], record: Record, reference: Reference
     ) -> Reference:
-        kind = control_kind(record.headers)
-        if kind != REFERENCE:
-            detail = f"no control record of kind {kind!r} is known"
-            self._refuse(rejected(RejectReason.UNKNOWN_VALUE, detail), record, keeper.partition)
+        partition = keeper.partition
+        control = read_control(record, topic=self._topic, partition=partition, keys=self._keys)
+        if isinstance(control, Rejected):
+            logger.error("Record %d of partition %d: %s.", record.offset, partition, control.detail)
+            self._refuse(control, record, partition)
             return reference
-        adopted = decode_reference(record.value)
+        if control.kind != REFERENCE:
+            detail = f"no control record of kind {control.kind!r} is known"
+            self._refuse(rejected(RejectReason.UNKNOWN_VALUE, detail), record, partition)
+            return reference
+        adopted = decode_reference(control.value)
         if isinstance(adopted, Rejected):
-            self._refuse(adopted, record, keeper.partition)
+            self._refuse(adopted, record, partition)
             return reference
-        keeper.context = record.value or b""
-        return self._reference(keeper.context)
+        if adopted.day < reference.day:
+            # Said late, or copied by somebody: what is newer already holds.
+            return reference
+        keeper.context = control.value
+        return self._reference(control.value)
 
     def _reference(self, context: bytes) -> Reference:
         found = self._references.get(context)

@@ -2,11 +2,13 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.transport import Record
+
 _TIMEOUT_MS = 5_000
 
 
-async def last_record(topic: str, *, bootstrap: str) -> bytes | None:
-    """Return the value of the topic's last record, None for an empty topic."""
+async def last_record(topic: str, *, bootstrap: str) -> Record | None:
+    """Return the topic's last record, None for an empty topic."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
     await consumer.start()
     try:
@@ -19,14 +21,14 @@ async def last_record(topic: str, *, bootstrap: str) -> bytes | None:
         # The last offset may be gone by compaction or be a marker: read from the beginning then.
         for start in (end - 1, begin):
             consumer.seek(place, start)
-            found = None
+            found: Record | None = None
             while await consumer.position(place) < end:
                 batch = (await consumer.getmany(place, timeout_ms=_TIMEOUT_MS)).get(place, [])
-                found = batch[-1].value if batch else found
+                found = batch[-1] if batch else found
                 if not batch:
                     break
             if found is not None:
-                return bytes(found)
+                return found
         return None
     finally:
         await consumer.stop()

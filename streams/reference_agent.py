@@ -17,12 +17,15 @@ from detectors.verdict import DailySummary
 from streams.chain import Chain
 from streams.control import (
     REFERENCE,
-    control_headers,
+    control_record,
     decode_reference,
     encode_reference,
+    read_control,
 )
+from streams.envelope import StateKeys
 from streams.group import Group, commit_starts
 from streams.outbox import Outbox, Outgoing
+from streams.rejects import Rejected
 from streams.transport import Batch, Record
 
 logger = logging.getLogger("headgate.reference")
@@ -33,7 +36,7 @@ _INSTITUTIONS_MIN: Final = 2
 
 _decoder: Final = msgspec.json.Decoder(DailySummary)
 
-Recorded = Callable[[], Awaitable[bytes | None]]
+Recorded = Callable[[], Awaitable[Record | None]]
 
 
 class DayCount:
@@ -73,6 +76,7 @@ class ReferenceAgent:
         "_days",
         "_events_topic",
         "_group",
+        "_keys",
         "_outbox",
         "_partitions",
         "_published_day",
@@ -87,6 +91,7 @@ class ReferenceAgent:
         events_topic: str,
         partitions: int,
         reference_topic: str,
+        keys: StateKeys,
         group: Group,
         outbox: Outbox,
         recorded: Recorded,
@@ -96,6 +101,7 @@ class ReferenceAgent:
         self._events_topic = events_topic
         self._partitions = partitions
         self._reference_topic = reference_topic
+        self._keys = keys
         self._group = group
         self._outbox = outbox
         self._recorded = recorded
@@ -116,10 +122,11 @@ class ReferenceAgent:
             return
         beginnings = await self._group.beginnings(assigned)
         last = await self._recorded()
-        reference = None if last is None else decode_reference(last)
-        if last is not None and isinstance(reference, Reference):
+        reference = None if last is None else self._read(last)
+        if reference is not None:
             self._published_day = reference.day
-            await self._outbox.durable([self._outbox.post(r) for r in self._controls(last)])
+            raw = encode_reference(reference)
+            await self._outbox.durable([self._outbox.post(r) for r in self._controls(raw)])
         (partition,) = assigned
         start = beginnings.get(partition, 0)
         committed = await self._group.committed()
@@ -140,7 +147,7 @@ class ReferenceAgent:
         chain.advance(batch.span.end)
         for reference in self._built(r for r in batch.records if r.offset >= new_from):
             raw = encode_reference(reference)
-            record = Outgoing(topic=self._reference_topic, key=REFERENCE_KEY, value=raw)
+            record = self._control(raw, topic=self._reference_topic, partition=0)
             await self._outbox.durable([self._outbox.post(record)])
             await self._outbox.durable([self._outbox.post(r) for r in self._controls(raw)])
             logger.info("Published the peer reference %s.", reference.version)
@@ -167,17 +174,29 @@ class ReferenceAgent:
         return reference if reference.day == day else None
 
     def _controls(self, raw: bytes) -> list[Outgoing]:
-        headers = control_headers(REFERENCE)
         return [
-            Outgoing(
-                topic=self._events_topic,
-                key=REFERENCE_KEY,
-                value=raw,
-                partition=partition,
-                headers=headers,
-            )
+            self._control(raw, topic=self._events_topic, partition=partition)
             for partition in range(self._partitions)
         ]
+
+    def _control(self, raw: bytes, *, topic: str, partition: int) -> Outgoing:
+        return control_record(
+            REFERENCE,
+            raw,
+            topic=topic,
+            partition=partition,
+            key=REFERENCE_KEY,
+            keys=self._keys,
+        )
+
+    def _read(self, record: Record) -> Reference | None:
+        control = read_control(record, topic=self._reference_topic, partition=0, keys=self._keys)
+        found = control if isinstance(control, Rejected) else decode_reference(control.value)
+        if isinstance(found, Rejected):
+            # Never said again: our signature would make it true. It is built anew.
+            logger.error("The last reference on record is refused: %s.", found.detail)
+            return None
+        return found
 
 
 def _summary(record: Record) -> DailySummary | None:

@@ -32,6 +32,7 @@ class RejectReason(StrEnum):
     KEY_MISMATCH = "key_mismatch"
     CLOUDEVENTS_INVALID = "cloudevents_invalid"
     ROW_INVALID = "row_invalid"
+    UNSIGNED = "unsigned"
     CORE_FAILED = "core_failed"
 
 
@@ -53,6 +54,7 @@ MEANINGS: Final[dict[RejectReason, str]] = {
     RejectReason.KEY_MISMATCH: "a Kafka key other than the institution",
     RejectReason.CLOUDEVENTS_INVALID: "not a CloudEvent of the mode that its headers announce",
     RejectReason.ROW_INVALID: "a row or record that the mapping cannot read",
+    RejectReason.UNSIGNED: "a control record that no key of ours has signed for its place",
     RejectReason.CORE_FAILED: "the core failed on it: a bug, to be reported",
 }
 

@@ -160,6 +160,9 @@ class Replay:
             self._adopt(self._builder.build(self._day))
 
     def _adopt(self, reference: Reference) -> None:
+        if reference.day < self._reference.day:
+            # As the worker: what is newer already holds.
+            return
         self._reference = reference
         for profile in self.profiles.values():
             adopt_reference(profile, reference)

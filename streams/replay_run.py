@@ -15,7 +15,8 @@ from detectors.register import Register
 from detectors.verdict import Effect
 from streams.adapters.mapping import Mapping
 from streams.codec import DecodeLimits, decode
-from streams.control import REFERENCE, control_kind, decode_reference
+from streams.control import REFERENCE, control_kind, decode_reference, read_control
+from streams.envelope import StateKeys
 from streams.inputs import (
     TOPIC_PREFIX,
     Reached,
@@ -27,7 +28,7 @@ from streams.inputs import (
 )
 from streams.progress import Steps
 from streams.readers import FileSource
-from streams.rejects import Rejected
+from streams.rejects import Rejected, RejectReason, rejected
 from streams.replay import References, Replay
 from streams.report.record import Report, Truth
 from streams.report.recorder import Recorder
@@ -42,6 +43,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     limits: DecodeLimits
     mapping: Mapping | None
     bootstrap: str
+    keys: StateKeys
     raw_topic: str | None
     holdings_topic: str | None = None
 
@@ -136,7 +138,9 @@ class ReplayRun:
         if mapping is not None and topic == self._reading.raw_topic:
             row = mapping.row
             return lambda record: row(record.value)
-        return partial(_canonical, limits=self._reading.limits)
+        return partial(
+            _canonical, limits=self._reading.limits, keys=self._reading.keys, topic=topic
+        )
 
     def _replay(self, references: References) -> Replay:
         replay = Replay(
@@ -187,10 +191,18 @@ class ReplayRun:
         )
 
 
-def _canonical(record: TopicRecord, *, limits: DecodeLimits) -> AccessEvent | Reference | Rejected:
+def _canonical(
+    record: TopicRecord, *, limits: DecodeLimits, keys: StateKeys, topic: str
+) -> AccessEvent | Reference | Rejected:
     """Return what one record of the topic of access events says, as the worker reads it."""
-    if record.headers and control_kind(record.headers) == REFERENCE:
-        return decode_reference(record.value)
+    if record.headers and control_kind(record.headers) is not None:
+        control = read_control(record, topic=topic, partition=record.partition, keys=keys)
+        if isinstance(control, Rejected):
+            return control
+        if control.kind == REFERENCE:
+            return decode_reference(control.value)
+        detail = f"no control record of kind {control.kind!r} is known"
+        return rejected(RejectReason.UNKNOWN_VALUE, detail)
     return decode(
         record.value,
         limits=limits,

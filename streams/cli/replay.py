@@ -11,6 +11,7 @@ import msgspec
 from detectors.verdict import Effect, RaiseAlert
 from streams.clock import monotonic_seconds
 from streams.config import Settings, load_settings
+from streams.envelope import keys_from_text
 from streams.inputs import Rejects
 from streams.progress import Steps, steps
 from streams.register import load_register
@@ -94,6 +95,7 @@ def _reading(settings: Settings) -> Reading:
         limits=settings.limits,
         mapping=mapping,
         bootstrap=settings.kafka.bootstrap,
+        keys=keys_from_text(settings.state_key),
         raw_topic=raw.full_name(prefix) if raw else None,
         holdings_topic=HOLDINGS.full_name(prefix),
     )

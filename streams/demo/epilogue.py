@@ -9,6 +9,7 @@ from detectors.verdict import RaiseAlert
 from streams.demo.play import Played, Stage
 from streams.demo.screen import Screen
 from streams.demo.script import Script
+from streams.envelope import keys_from_text
 from streams.inputs import TOPIC_PREFIX, Rejects
 from streams.progress import Silent
 from streams.register import load_register
@@ -30,6 +31,7 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
             limits=settings.limits,
             mapping=None,
             bootstrap=settings.kafka.bootstrap,
+            keys=keys_from_text(settings.state_key),
             raw_topic=None,
         ),
         rejects=Rejects(None),

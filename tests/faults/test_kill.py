@@ -32,7 +32,7 @@ from detectors.verdict import NewHoldings
 from streams.app import group_name
 from streams.broker import LocalBroker
 from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits
-from streams.control import control_headers, control_kind, decode_reference, encode_reference
+from streams.control import control_kind, control_record, decode_reference, encode_reference
 from streams.effects import KafkaSinks
 from streams.envelope import keys_from_text
 from streams.failstop import ExitCode
@@ -115,11 +115,16 @@ class Source:
         prior = prior_reference(CoreConfig().reference)
         reference = msgspec.structs.replace(prior, version=f"day-{day}", day=day)
         for partition in range(PARTITIONS):
-            await producer.send(
-                self._topic,
+            made = control_record(
+                "reference",
                 encode_reference(reference),
+                topic=self._topic,
                 partition=partition,
-                headers=list(control_headers("reference")),
+                key=b"all",
+                keys=keys_from_text(None),
+            )
+            await producer.send(
+                self._topic, made.value, partition=partition, headers=list(made.headers)
             )
 
 

@@ -19,6 +19,7 @@ from detectors.event import AccessEvent, FieldCount, Participants
 from detectors.register import Register
 from detectors.verdict import Effect
 from streams.codec import DecodeConfig, decode_limits, encode
+from streams.envelope import keys_from_text
 from streams.inputs import Rejects
 from streams.progress import Silent
 from streams.replay_run import Reading, ReplayRun
@@ -43,6 +44,7 @@ def verdicts(scenario: Path) -> Iterator[bytes]:
         limits=decode_limits(DecodeConfig(), config.cohort),
         mapping=None,
         bootstrap="",
+        keys=keys_from_text(None),
         raw_topic=None,
     )
     rejects = Rejects(None)

@@ -19,6 +19,7 @@ from streams.chain import Span
 from streams.codec import DecodeConfig, decode_limits
 from streams.collusion_agent import CollusionAgent, judge_opener
 from streams.effects import KafkaSinks
+from streams.envelope import keys_from_text
 from streams.group import Group
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.reference_agent import ReferenceAgent
@@ -143,6 +144,7 @@ def reference(desk: FaustLike) -> Agent:
         events_topic="t.access-events",
         partitions=1,
         reference_topic="t.reference",
+        keys=keys_from_text(None),
         group=desk,
         outbox=desk,
         recorded=never_recorded,

@@ -19,8 +19,9 @@ from detectors.snapshot import dump
 from detectors.verdict import Effect
 from streams.chain import HoleError, Span
 from streams.codec import DecodeConfig, decode_limits, encode
-from streams.control import control_headers, encode_reference
+from streams.control import control_record, encode_reference
 from streams.effects import KafkaSinks
+from streams.envelope import StateKeys, keys_from_text
 from streams.judge_agent import Counts, JudgeAgent, Place
 from streams.outbox import Durable, Outgoing
 from streams.profiles import ProfileCore
@@ -29,6 +30,7 @@ from streams.recovered import Saved
 from streams.rejects import Rejected
 from streams.transport import Batch
 
+KEYS = StateKeys("sixteen characters")
 PRIOR = prior_reference(CoreConfig().reference)
 HOUR_MS = 3_600_000
 
@@ -56,6 +58,7 @@ class Desk:
             self.keeper,
             topic="events",
             limits=decode_limits(DecodeConfig(), CoreConfig().cohort),
+            keys=KEYS,
             prior=PRIOR,
             sinks=KafkaSinks("t", mode="dry_run"),
             poster=self,
@@ -112,10 +115,23 @@ def event(number: int, *, taken: int = 10, institution: str = "north") -> Kept:
     return Kept(number, encode(made), institution.encode())
 
 
-def reference(offset: int, version: str) -> Kept:
-    """Return a control record."""
-    made: Reference = msgspec.structs.replace(PRIOR, version=version)
-    return Kept(offset, encode_reference(made), b"all", headers=control_headers("reference"))
+def control(
+    offset: int,
+    value: bytes,
+    *,
+    kind: str = "reference",
+    keys: StateKeys = KEYS,
+    partition: int = 0,
+) -> Kept:
+    """Return a control record, signed."""
+    made = control_record(kind, value, topic="events", partition=partition, key=b"all", keys=keys)
+    return Kept(offset, made.value, made.key, headers=made.headers)
+
+
+def reference(offset: int, version: str, *, day: int = 0) -> Kept:
+    """Return a control record with a reference."""
+    made: Reference = msgspec.structs.replace(PRIOR, version=version, day=day)
+    return control(offset, encode_reference(made))
 
 
 LOG = [
@@ -218,11 +234,11 @@ def test_a_restart_goes_on_under_the_reference_of_its_barrier() -> None:
     assert desk.profile().reference.version == "day-7"
 
 
-@pytest.mark.parametrize("value", [None, b"", b"{", b"{}", b"x" * 2_000_000])
-def test_a_broken_control_record_is_refused(value: bytes | None) -> None:
+@pytest.mark.parametrize("value", [b"", b"{", b"{}", b"x" * 2_000_000])
+def test_a_broken_control_record_is_refused(value: bytes) -> None:
     """It changes no reference and stops nobody."""
     desk = Desk()
-    desk.take(Kept(0, value, headers=control_headers("reference")), event(1))
+    desk.take(control(0, value), event(1))
     assert len(desk.refused_as) == 1
     assert desk.profile().reference.version == "prior"
 
@@ -230,5 +246,43 @@ def test_a_broken_control_record_is_refused(value: bytes | None) -> None:
 def test_an_unknown_control_record_is_refused() -> None:
     """A kind of a later version is kept in dead letters, not guessed."""
     desk = Desk()
-    desk.take(Kept(0, b"{}", headers=(("headgate-control", b"new"),)))
+    desk.take(control(0, b"{}", kind="new"))
     assert desk.refused_as == ["unknown_value"]
+
+
+MADE = encode_reference(msgspec.structs.replace(PRIOR, version="forged", day=9))
+SIGNED = control(0, MADE)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        pytest.param(Kept(0, MADE, headers=SIGNED.headers[:1]), id="without a signature"),
+        pytest.param(control(0, MADE, keys=keys_from_text(None)), id="by another key"),
+        pytest.param(control(0, MADE, partition=1), id="copied from another partition"),
+        pytest.param(Kept(0, MADE + b" ", headers=SIGNED.headers), id="with changed bytes"),
+        pytest.param(Kept(0, None, headers=SIGNED.headers), id="without its value"),
+        pytest.param(
+            Kept(0, MADE, headers=(("headgate-control", b"other"), SIGNED.headers[1])),
+            id="as another kind",
+        ),
+        pytest.param(
+            Kept(0, MADE, headers=(SIGNED.headers[0], ("headgate-signature", b""))),
+            id="with an empty signature",
+        ),
+    ],
+)
+def test_a_control_record_that_is_not_signed_for_its_place_is_refused(forged: Kept) -> None:
+    """Whoever may write events moves no threshold: a dead letter, counted by its reason."""
+    desk = Desk()
+    desk.take(forged, event(1))
+    assert desk.refused_as == ["unsigned"]
+    assert [letter.value for letter in desk.posted] == [forged.value]
+    assert desk.profile().reference.version == "prior"
+
+
+def test_an_older_reference_that_is_said_again_changes_nothing() -> None:
+    """A copy of yesterday's record, signature and all, takes nothing back."""
+    desk = Desk()
+    desk.take(reference(0, "day-2", day=2), reference(1, "day-1", day=1), event(2))
+    assert (desk.refused_as, desk.profile().reference.version) == ([], "day-2")

@@ -7,30 +7,34 @@ import pytest
 from detectors.reference import Reference, ReferenceConfig, prior_reference
 from detectors.verdict import DailySummary, Run
 from streams.chain import HoleError, Span
-from streams.control import CONTROL_HEADER, encode_reference
+from streams.control import Control, control_record, encode_reference, read_control
+from streams.envelope import StateKeys
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.reference_agent import DayCount, ReferenceAgent
 from streams.transport import Batch
 
 CONFIG = ReferenceConfig(lag_days=1)
 PARTITIONS = 3
+KEYS = StateKeys("sixteen characters")
 
 
 class Record:
     """A record of the summaries."""
 
-    def __init__(self, offset: int, value: bytes) -> None:
-        """Take offset and value."""
+    def __init__(
+        self, offset: int, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
+        """Take offset, value and headers."""
         self.offset, self.timestamp = offset, 0
         self.key: bytes | None = None
-        self.value: bytes | None = value
-        self.headers: Sequence[tuple[str, bytes]] = ()
+        self.value = value
+        self.headers = headers
 
 
 class Desk(Outbox):
     """Group and outbox of one reference agent."""
 
-    def __init__(self, *, recorded: bytes | None = None) -> None:
+    def __init__(self, *, recorded: Record | None = None) -> None:
         """Own the one partition of the summaries; `recorded` is the last reference."""
         super().__init__(bootstrap="", timeout_seconds=1.0)
         self.posted: list[Outgoing] = []
@@ -40,12 +44,13 @@ class Desk(Outbox):
             events_topic="t.access-events",
             partitions=PARTITIONS,
             reference_topic="t.reference",
+            keys=KEYS,
             group=self,
             outbox=self,
             recorded=self._recorded,
         )
 
-    async def _recorded(self) -> bytes | None:
+    async def _recorded(self) -> Record | None:
         return self._last
 
     def post(self, record: Outgoing) -> Durable:
@@ -106,6 +111,19 @@ def summary(institution: str, day: int) -> bytes:
 DAYS = [summary(name, day) for day in (100, 101) for name in ("north", "south")]
 
 
+LAST = encode_reference(
+    msgspec.structs.replace(prior_reference(CONFIG), version="day-102", day=102)
+)
+
+
+def last_of(keys: StateKeys) -> Record:
+    """Return the last reference as it lies on its topic, signed by `keys`."""
+    made = control_record(
+        "reference", LAST, topic="t.reference", partition=0, key=b"all", keys=keys
+    )
+    return Record(0, made.value, made.headers)
+
+
 def test_a_day_closed_by_two_gives_a_reference_to_every_partition() -> None:
     """Recorded once, then said in each partition of the events under its header."""
     # The first of the two days gave one as well.
@@ -115,18 +133,25 @@ def test_a_day_closed_by_two_gives_a_reference_to_every_partition() -> None:
     assert (reference.day, reference.version) == (102, "day-102")
     assert [record.partition for record in controls] == list(range(PARTITIONS))
     assert {record.value for record in controls} == {recorded.value}
-    assert all((CONTROL_HEADER, b"reference") in record.headers for record in controls)
+    read = [
+        read_control(Record(0, r.value, r.headers), topic=r.topic, partition=place, keys=KEYS)
+        for place, r in enumerate(controls)
+    ]
+    assert read == [Control(kind="reference", value=recorded.value or b"")] * PARTITIONS
 
 
 def test_the_last_reference_is_said_again_and_not_built_again() -> None:
     """After a crash between recording and saying, every partition gets it."""
-    last = encode_reference(
-        msgspec.structs.replace(prior_reference(CONFIG), version="day-102", day=102)
-    )
-    posted = Desk(recorded=last).take(*DAYS)
+    posted = Desk(recorded=last_of(KEYS)).take(*DAYS)
     assert [(record.topic, record.value) for record in posted] == [
-        ("t.access-events", last)
+        ("t.access-events", LAST)
     ] * PARTITIONS
+
+
+def test_a_last_reference_that_is_not_ours_is_not_said_again() -> None:
+    """Our signature would make it true; it is built anew from the summaries."""
+    forged = Desk(recorded=last_of(StateKeys("somebody else's key"))).take(*DAYS)
+    assert forged == Desk().take(*DAYS)
 
 
 def test_one_institution_alone_begins_no_day() -> None:

@@ -15,6 +15,7 @@ from detectors.register import Register
 from detectors.synthetic import World, WorldConfig, build_world
 from detectors.verdict import DailySummary, Effect, RaiseAlert
 from streams.codec import DecodeConfig, decode_limits, encode
+from streams.envelope import keys_from_text
 from streams.inputs import Rejects
 from streams.progress import Plain
 from streams.replay import Replay
@@ -50,6 +51,7 @@ def a_run(*, dead_letters: io.BytesIO | None = None) -> ReplayRun:
         limits=decode_limits(DecodeConfig(), CONFIG.cohort),
         mapping=None,
         bootstrap="",
+        keys=keys_from_text(None),
         raw_topic=None,
     )
     return ReplayRun(CONFIG, register=Register(), reading=reading, rejects=Rejects(dead_letters))

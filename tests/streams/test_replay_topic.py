@@ -21,9 +21,10 @@ from detectors.synthetic import WorldConfig, build_world
 from detectors.verdict import NewHoldings, RaiseAlert
 from streams.cli.replay import command
 from streams.codec import encode
-from streams.control import control_headers, encode_reference
+from streams.control import control_record, encode_reference
 from streams.demo.child import Child
 from streams.demo.scrape import scrape
+from streams.envelope import StateKeys, keys_from_text
 from streams.ports import free_ports
 from streams.replay import Replay
 from streams.simulator import send_all
@@ -137,10 +138,21 @@ def test_a_reference_on_record_holds_from_its_place_in_its_partition(
             )
         )
 
-    control = (None, encode_reference(adopted), list(control_headers("reference")))
+    def control(keys: StateKeys) -> RawRecord:
+        made = control_record(
+            "reference",
+            encode_reference(adopted),
+            topic=topic,
+            partition=1,
+            key=b"all",
+            keys=keys,
+        )
+        return (made.key, made.value, list(made.headers))
+
     records = [
         (b"north", grab(0, "north"), []),
-        control,
+        control(keys_from_text(None)),
+        control(StateKeys("somebody else's key")),
         (b"north", grab(1, "north"), []),
         (b"south", grab(2, "north"), []),
         (b"north", None, []),
@@ -150,7 +162,8 @@ def test_a_reference_on_record_holds_from_its_place_in_its_partition(
     totals = replay_topic(topic, config, tmp_path / "alerts")
     findings = [json.loads(line) for line in (tmp_path / "alerts").read_text().splitlines()]
     assert totals["events_count"] == 2
-    assert totals["rejects"] == {"key_mismatch": 1, "empty_value": 1, "not_json": 1}
+    refused = {"unsigned": 1, "key_mismatch": 1, "empty_value": 1, "not_json": 1}
+    assert totals["rejects"] == refused
     assert [each["unmapped"]["reference_version"] for each in findings] == ["prior", "day-7"]
 
 
