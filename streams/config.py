@@ -22,6 +22,8 @@ from streams.codec import DecodeConfig, DecodeLimits, decode_limits
 from streams.config_errors import config_error, refuse_infinite
 from streams.hooks.config import HookConfig, check_hook
 from streams.metrics_server import MetricsConfig
+from streams.texts.letter import Letters
+from streams.texts.template import TextsConfig
 
 BOOTSTRAP_VARIABLE: Final = "HEADGATE_KAFKA_BOOTSTRAP"
 METRICS_ADDRESS_VARIABLE: Final = "HEADGATE_METRICS_ADDRESS"
@@ -87,6 +89,7 @@ class ConfigFile(CoreConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     worker: WorkerConfig = field(default_factory=WorkerConfig)
     suspension: SuspensionConfig = field(default_factory=SuspensionConfig)
     hook: HookConfig = field(default_factory=HookConfig)
+    texts: TextsConfig = field(default_factory=TextsConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
 
@@ -101,6 +104,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     worker: WorkerConfig
     suspension: SuspensionConfig
     hook: HookConfig
+    texts: TextsConfig
     metrics: MetricsConfig
     hook_secrets: Annotated[str | None, Meta(description="secrets: never shown")]
     state_key: Annotated[str | None, Meta(description="a secret: never shown")]
@@ -129,9 +133,10 @@ def load_settings(
     """
     file = ConfigFile() if path is None else parse_config(_read(path), name=str(path))
     settings = _settings(file, os.environ if environment is None else environment)
-    # Compiled once here, so that a mapping that cannot work is refused before anything starts.
+    # Made once here, so that what cannot work is refused before anything starts.
     settings.row_mapping()
     check_hook(settings.hook)
+    Letters(settings.texts)
     return settings
 
 
@@ -188,6 +193,7 @@ def _settings(file: ConfigFile, environment: Environment[str, str]) -> Settings:
         worker=file.worker,
         suspension=file.suspension,
         hook=file.hook,
+        texts=file.texts,
         metrics=metrics,
         hook_secrets=environment.get(HOOK_SECRETS_VARIABLE) or None,
         state_key=environment.get(STATE_KEY_VARIABLE) or None,

@@ -14,6 +14,7 @@ from streams.hooks.signature import Signer
 from streams.hooks.watch import HookWatch
 from streams.logs import set_up_logs
 from streams.metrics_server import serve
+from streams.texts.letter import Letters
 
 logger = logging.getLogger("headgate.hook")
 
@@ -50,4 +51,9 @@ def _hook(settings: Settings) -> Hook:
         raise ConfigError(path="hook.url", problem="expected, but absent")
     if settings.hook_secrets is None:
         raise ConfigError(HOOK_SECRETS_VARIABLE, "expected in the environment, but absent")
-    return Hook(url=settings.hook.url, config=settings.hook, signer=Signer(settings.hook_secrets))
+    return Hook(
+        url=settings.hook.url,
+        config=settings.hook,
+        signer=Signer(settings.hook_secrets),
+        letters=Letters(settings.texts),
+    )

@@ -6,6 +6,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from detectors.response.suspension import Suspension
+from streams.texts.letter import Letters
 from streams.transport import Record
 
 
@@ -22,7 +24,7 @@ class Outcome(StrEnum):
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """A record of the topic, to be posted as it lies there."""
+    """A record of the topic, ready to be posted."""
 
     id: str
     institution: str
@@ -31,27 +33,35 @@ class Delivery(Struct, frozen=True, kw_only=True):
     offset: int
 
 
-class _Head(Struct, frozen=True, kw_only=True):
-    """What the deliverer reads of the CloudEvent; the rest is the receiver's business."""
+class _Envelope(Struct, frozen=True, kw_only=True):
+    """What the deliverer reads of the CloudEvent."""
 
     id: str
-    subject: str
+    data: Suspension
 
 
-_decoder: Final = msgspec.json.Decoder(_Head)
+_read_envelope: Final = msgspec.json.Decoder(_Envelope).decode
+_read_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-def delivery_of(record: Record, *, partition: int) -> Delivery | None:
-    """Return what is to be posted of a record; None where it is no CloudEvent."""
+def delivery_of(record: Record, *, partition: int, letters: Letters) -> Delivery | None:
+    """Return what is to be posted of a record; None where it holds no suspension.
+
+    The CloudEvent stays as it is, but for the letter to the researcher that is put into its data.
+    """
+    raw = record.value or b""
     try:
-        head = _decoder.decode(record.value or b"")
-        body = (record.value or b"").decode()
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        envelope = _read_envelope(raw)
+    except msgspec.DecodeError:
         return None
+    members = _read_members(raw)
+    data = _read_members(members["data"])
+    data["letter"] = msgspec.Raw(msgspec.json.encode(letters.letter(envelope.data)))
+    members["data"] = msgspec.Raw(msgspec.json.encode(data))
     return Delivery(
-        id=head.id,
-        institution=head.subject,
-        body=body,
+        id=envelope.id,
+        institution=envelope.data.institution,
+        body=msgspec.json.encode(members).decode(),
         partition=partition,
         offset=record.offset,
     )

@@ -17,6 +17,7 @@ from streams.hooks.deliverer import Deliverer, Post
 from streams.hooks.delivery import Delivery, delivery_of
 from streams.hooks.progress import Progress
 from streams.hooks.watch import HookWatch
+from streams.texts.letter import Letters
 from streams.transport import Record
 
 logger = logging.getLogger("headgate.hook")
@@ -30,10 +31,17 @@ class Follower(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ship
     """Follows the topic as one of a group, of which each partition has one deliverer at a time."""
 
     def __init__(
-        self, consumer: AIOKafkaConsumer, post: Post, *, config: HookConfig, watch: HookWatch
+        self,
+        consumer: AIOKafkaConsumer,
+        post: Post,
+        *,
+        letters: Letters,
+        config: HookConfig,
+        watch: HookWatch,
     ) -> None:
         """Deliver by `post`; `consumer` is started, and commits nothing by itself."""
         self._consumer = consumer
+        self._letters = letters
         self._watch = watch
         self._progress: dict[int, Progress] = {}
         self._committed: dict[int, int] = {}
@@ -73,13 +81,16 @@ class Follower(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ship
         for record in records:
             progress.took(record.offset)
             # A tombstone only lets the topic forget; there is nothing to tell the platform.
-            delivery = delivery_of(record, partition=partition) if record.value else None
+            delivery = self._delivery(record, partition) if record.value else None
             if delivery is not None:
                 self._deliverer.take(delivery)
                 continue
             progress.ended(record.offset)
             if record.value:
                 self._watch.unreadable(record.offset)
+
+    def _delivery(self, record: Record, partition: int) -> Delivery | None:
+        return delivery_of(record, partition=partition, letters=self._letters)
 
     def _ended(self, delivery: Delivery) -> None:
         self._progress[delivery.partition].ended(delivery.offset)

@@ -16,6 +16,7 @@ from streams.hooks.follow import Follower
 from streams.hooks.post import Poster
 from streams.hooks.signature import Signer
 from streams.hooks.watch import HookWatch
+from streams.texts.letter import Letters
 from streams.topics import SUSPENSIONS
 
 logger = logging.getLogger("headgate.hook")
@@ -24,11 +25,12 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class Hook(Struct, frozen=True, kw_only=True):
-    """One receiver, and by what right it believes us."""
+    """One receiver, by what right it believes us, and in which words its researchers are told."""
 
     url: str
     config: HookConfig
     signer: Signer
+    letters: Letters
 
 
 def hook_group(config: HookConfig, *, prefix: str) -> str:
@@ -59,7 +61,9 @@ async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
     try:
         await _start(consumer, topic, bootstrap=kafka.bootstrap)
         async with Poster(hook.url, config=hook.config, signer=hook.signer) as poster:
-            follower = Follower(consumer, poster.post, config=hook.config, watch=watch)
+            follower = Follower(
+                consumer, poster.post, letters=hook.letters, config=hook.config, watch=watch
+            )
             logger.info("Ready.")
             await follower.follow(topic, told=told)
     finally:

@@ -97,9 +97,9 @@ def test_addresses_and_secrets_come_from_the_environment() -> None:
 
 def test_a_secret_is_never_shown() -> None:
     """Only whether there is one."""
-    secret = "a secret of sixteen"
+    value = "a secret of sixteen"
     settings = load_settings(
-        environment={"HEADGATE_STATE_KEY": secret, "HEADGATE_HOOK_SECRETS": secret}
+        environment={"HEADGATE_STATE_KEY": value, "HEADGATE_HOOK_SECRETS": value}
     )
     assert shown(settings)["environment"] == {"state_key": "***", "hook_secrets": "***"}
     assert "a secret" not in json.dumps(shown(settings))

@@ -1,0 +1,178 @@
+"""Many deliveries at once: in order for one institution, and nobody waits for another's."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from streams.hooks.config import HookConfig
+from streams.hooks.deliverer import Deliverer
+from streams.hooks.delivery import Delivery, Outcome
+from streams.hooks.watch import HookWatch
+
+Make = Callable[..., Delivery]
+QUICK = HookConfig(backoff_seconds_min=0.001, backoff_seconds_max=0.002, concurrency_max=3)
+
+
+class Bench:
+    """A deliverer over a scripted post, and what it told."""
+
+    def __init__(self, post: Callable[[Delivery], Awaitable[Outcome]]) -> None:
+        """Note what ends."""
+        self.ended: list[str] = []
+        self.attempts: Counter[Outcome] = Counter()
+        self.moved = asyncio.Event()
+        self.deliverer = Deliverer(
+            post,
+            config=QUICK,
+            attempted=lambda _delivery, outcome: self.attempts.update([outcome]),
+            ended=self._end,
+        )
+
+    def _end(self, delivery: Delivery) -> None:
+        self.ended.append(delivery.id)
+        self.moved.set()
+
+    async def until_ended(self, count: int) -> None:
+        """Wait until `count` deliveries have ended."""
+        async with asyncio.timeout(10):
+            while len(self.ended) < count:
+                self.moved.clear()
+                await self.moved.wait()
+
+
+def test_a_delivery_is_tried_until_it_is_acknowledged(delivery: Make) -> None:
+    """Whatever went wrong before."""
+    answers = iter([*(one for one in Outcome if one is not Outcome.ACKNOWLEDGED)] * 2)
+
+    async def post(_delivery: Delivery) -> Outcome:
+        return next(answers, Outcome.ACKNOWLEDGED)
+
+    async def run() -> Bench:
+        bench = Bench(post)
+        bench.deliverer.take(delivery())
+        await bench.until_ended(1)
+        return bench
+
+    bench = asyncio.run(run())
+    assert bench.ended == ["north.0"]
+    assert bench.attempts[Outcome.ACKNOWLEDGED] == 1
+    assert bench.attempts.total() == 2 * (len(Outcome) - 1) + 1
+
+
+def test_one_institutions_deliveries_keep_their_order_through_failures(delivery: Make) -> None:
+    """A release must not overtake its suspension, even if that had to be tried five times."""
+    tries: Counter[str] = Counter()
+
+    async def post(one: Delivery) -> Outcome:
+        tries[one.id] += 1
+        return Outcome.ACKNOWLEDGED if tries[one.id] > one.offset % 5 else Outcome.FAILED
+
+    async def run() -> list[str]:
+        bench = Bench(post)
+        for number in reversed(range(20)):
+            bench.deliverer.take(delivery(number=number))
+        await bench.until_ended(20)
+        return bench.ended
+
+    assert [f"north.{number}" for number in reversed(range(20))] == asyncio.run(run())
+
+
+def test_an_institution_whose_deliveries_fail_or_hang_keeps_no_other_waiting(
+    delivery: Make,
+) -> None:
+    """Two lanes are stuck, in two ways; the third slot serves all others."""
+
+    async def post(one: Delivery) -> Outcome:
+        if one.institution == "hangs":
+            await asyncio.Event().wait()
+        return Outcome.FAILED if one.institution == "fails" else Outcome.ACKNOWLEDGED
+
+    async def run() -> tuple[list[str], int]:
+        bench = Bench(post)
+        for name in ("hangs", "fails", "a", "b", "c", "d"):
+            bench.deliverer.take(delivery(name))
+            bench.deliverer.take(delivery(name, 1))
+        await bench.until_ended(8)
+        waiting_count = bench.deliverer.waiting_count
+        await bench.deliverer.forget()
+        return bench.ended, waiting_count
+
+    ended, waiting_count = asyncio.run(run())
+    assert {f"{name}.{number}" for name in "abcd" for number in (0, 1)} == set(ended)
+    assert waiting_count == 4
+
+
+def test_no_more_requests_are_on_their_way_than_the_receiver_was_promised(delivery: Make) -> None:
+    """However many institutions there are."""
+    most = now = 0
+
+    async def post(_delivery: Delivery) -> Outcome:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        now -= 1
+        return Outcome.ACKNOWLEDGED
+
+    async def run() -> None:
+        bench = Bench(post)
+        for number in range(50):
+            bench.deliverer.take(delivery(f"i{number}"))
+        await bench.until_ended(50)
+
+    asyncio.run(run())
+    assert most == QUICK.concurrency_max
+
+
+def test_a_bug_in_a_lane_is_raised_and_not_lost(delivery: Make) -> None:
+    """A task that died in silence would be an institution that nobody hears of."""
+
+    async def post(_delivery: Delivery) -> Outcome:
+        raise ZeroDivisionError
+
+    async def run() -> None:
+        bench = Bench(post)
+        bench.deliverer.take(delivery())
+        await asyncio.sleep(0.05)
+        bench.deliverer.check()
+
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(run())
+
+
+def test_a_hook_that_is_dead_is_a_metric_until_it_lives_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A rule can fire on it; the log says it once."""
+    registry = CollectorRegistry()
+    watch = HookWatch(registry, dead_after_seconds=300.0)
+    states = []
+    with caplog.at_level("INFO", "headgate.hook"):
+        for waiting_count, tried_seconds in [
+            (0, 0.0),
+            (2, 299.0),
+            (2, 301.0),
+            (3, 400.0),
+            (1, 0.2),
+        ]:
+            watch.looked(waiting_count=waiting_count, tried_seconds=tried_seconds)
+            states.append(registry.get_sample_value("headgate_hook_dead"))
+    assert states == [0.0, 0.0, 1.0, 1.0, 0.0]
+    assert [record.getMessage() for record in caplog.records] == [
+        "The hook is dead: a delivery has been tried for 301 s, and 2 wait.",
+        "The hook lives again.",
+    ]
+
+
+def test_every_outcome_has_its_series_from_the_start() -> None:
+    """A series that is absent is a fault, never a zero."""
+    registry = CollectorRegistry()
+    HookWatch(registry, dead_after_seconds=300.0)
+    name = "headgate_hook_attempts_total"
+    values = {
+        outcome: registry.get_sample_value(name, {"outcome": outcome.value}) for outcome in Outcome
+    }
+    assert values == dict.fromkeys(Outcome, 0.0)
