@@ -4,8 +4,8 @@ Everything in it carries the event time from which and until which it holds, so 
 and the running worker read the same approval for the same event.
 """
 
-from datetime import datetime
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
@@ -14,6 +14,7 @@ from detectors.event import InstitutionId
 Instant = Annotated[datetime, Meta(tz=True)]
 # The bound lies inside the union: msgspec refuses one on `int | None`.
 Bound = Annotated[int, Meta(ge=0)]
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,6 +78,11 @@ class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def instant_ms(instant: datetime) -> int:
     """Return ms since the epoch."""
     return int(instant.replace(microsecond=0).timestamp()) * 1000 + instant.microsecond // 1000
+
+
+def instant_of(at_ms: int) -> datetime:
+    """Return the instant of ms since the epoch."""
+    return _EPOCH + timedelta(milliseconds=at_ms)
 
 
 def covers(exemption: Exemption, *, at_ms: int, dataset: str, project: str | None) -> bool:

@@ -32,7 +32,10 @@ class Suspension(Struct, frozen=True, kw_only=True):
     state: Annotated[
         Standing, Meta(description="approved: one person agreed, another must (four eyes)")
     ]
-    measure: Annotated[Measure, Meta(description="throttle may become suspend")]
+    measure: Annotated[Measure, Meta(description="in effect, or asked for")]
+    asks: Annotated[
+        Measure | None, Meta(description="a stronger measure that waits for a person's approval")
+    ] = None
     dry_run: Annotated[bool, Meta(description="recorded only: nobody is to be stopped")]
     held: Annotated[bool, Meta(description="the blast-radius guard waits for a person")]
     institution: str
@@ -47,6 +50,7 @@ class Suspension(Struct, frozen=True, kw_only=True):
     expires_ms: Annotated[int | None, Meta(description="when it ends; None: a person must end it")]
     approvals: Annotated[tuple[str, ...], Meta(description="the names of those who agreed")]
     approvals_needed: int
+    agreed: Annotated[bool, Meta(description="people agreed to what is in effect")]
     by: Annotated[str, Meta(description="who made this change: a key's name, or `headgate`")]
     why: Annotated[str, Meta(description="the cause of this change, in a few words")]
     reason: Annotated[str, Meta(description="what happened, as a sentence for the researcher")]

@@ -1,0 +1,51 @@
+"""The ways in which a suspension changes: it begins, goes on under a new revision, and ends."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from detectors.response.ladder import risk_of
+from detectors.response.state import Cooling, ResponseState
+from detectors.response.suspension import Suspension
+
+_SECOND_MS: Final = 1_000
+
+
+def put(state: ResponseState, one: Suspension) -> Suspension:
+    """Let a suspension stand as it is, and return it."""
+    state.open[one.scope_id] = one
+    return one
+
+
+def change(state: ResponseState, one: Suspension, *, by: str, why: str) -> Suspension:
+    """Let a changed suspension stand as its next revision."""
+    return put(state, _revised(state, one, by=by, why=why))
+
+
+def release(state: ResponseState, one: Suspension, *, by: str, why: str) -> Suspension:
+    """End a suspension; from now on its scope cools down."""
+    del state.open[one.scope_id]
+    now_ms = state.now_ms
+    stale = [name for name, cooling in state.cooling.items() if cooling.until_ms <= now_ms]
+    for name in stale:
+        del state.cooling[name]
+    state.cooling[one.scope_id] = Cooling(
+        until_ms=now_ms + state.config.cool_down_seconds * _SECOND_MS,
+        risk=risk_of(state, one.institution),
+    )
+    ended = replace(one, state="released", asks=None, held=False)
+    return _revised(state, ended, by=by, why=why)
+
+
+def request_ends(state: ResponseState) -> int:
+    """Return when a request that nobody answers ends."""
+    return state.now_ms + state.config.expiry_seconds * _SECOND_MS
+
+
+def measure_ends(state: ResponseState) -> int | None:
+    """Return when a measure that begins now ends by itself; None if only a person ends it."""
+    return None if state.config.release == "human" else request_ends(state)
+
+
+def _revised(state: ResponseState, one: Suspension, *, by: str, why: str) -> Suspension:
+    return replace(one, revision=one.revision + 1, at_ms=state.now_ms, by=by, why=why)

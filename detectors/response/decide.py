@@ -1,0 +1,105 @@
+"""What people decide -> approvals, releases, and what the judges must know of an alert."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from detectors.features.windows import DAY_MS
+from detectors.feedback import Feedback, Label
+from detectors.register import Exemption, instant_of
+from detectors.response.changes import change, measure_ends, release
+from detectors.response.climb import climb
+from detectors.response.journal import DecisionMade, Labelled, Released
+from detectors.response.state import Incident, ResponseState
+from detectors.response.suspension import Suspension
+
+# The work that was expected may go on as far again as it has come.
+_EXEMPTION_GROWTH: Final = 2
+
+
+def decided(
+    state: ResponseState, made: DecisionMade, *, sequence: int
+) -> list[Suspension | Feedback]:
+    """Carry out a decision; one about what is over, or was said before, has no effect."""
+    if isinstance(made.verb, Labelled):
+        return _labelled(state, made, made.verb, sequence=sequence)
+    one = state.suspension(made.verb.suspension_id)
+    if one is None:
+        return []
+    if isinstance(made.verb, Released):
+        return [release(state, one, by=made.who, why=made.note or "released")]
+    return _approved(state, one, made)
+
+
+def _approved(
+    state: ResponseState, one: Suspension, made: DecisionMade
+) -> list[Suspension | Feedback]:
+    waits = one.state != "active" or one.asks is not None
+    if not waits or made.who in one.approvals:
+        return []
+    why = made.note or "approved"
+    agreed = replace(one, approvals=(*one.approvals, made.who))
+    if len(agreed.approvals) < one.approvals_needed:
+        waiting = agreed if one.state == "active" else replace(agreed, state="approved")
+        return [change(state, waiting, by=made.who, why=why)]
+    in_force = replace(
+        agreed,
+        state="active",
+        agreed=True,
+        held=False,
+        measure=one.asks or one.measure,
+        asks=None,
+        started_ms=one.started_ms or state.now_ms,
+        expires_ms=measure_ends(state),
+    )
+    return [change(state, in_force, by=made.who, why=why)]
+
+
+def _labelled(
+    state: ResponseState, made: DecisionMade, verb: Labelled, *, sequence: int
+) -> list[Suspension | Feedback]:
+    incident = state.incident(verb.alert_id)
+    # An older statement, sent again, must not undo a later one.
+    if incident is None or made.at_ms <= incident.labelled_ms:
+        return []
+    _count(state, incident, verb.label)
+    incident.label, incident.labelled_ms = verb.label, made.at_ms
+    actions: list[Suspension | Feedback] = [_feedback(state, incident, verb, made)]
+    if verb.label is Label.CONFIRMED:
+        return actions + climb(state, incident, sequence=sequence)
+    why = verb.label.value.replace("_", " ")
+    led_to = tuple(state.of_alert(verb.alert_id))
+    return actions + [release(state, one, by=made.who, why=why) for one in led_to]
+
+
+def _count(state: ResponseState, incident: Incident, label: Label) -> None:
+    for detector in incident.detectors:
+        outcomes = state.outcomes.setdefault(detector, dict.fromkeys(Label, 0))
+        if incident.label is not None:
+            outcomes[incident.label] -= 1
+        outcomes[label] += 1
+
+
+def _feedback(
+    state: ResponseState, incident: Incident, verb: Labelled, made: DecisionMade
+) -> Feedback:
+    """Return what the institution's judge must know; it holds by the events' time."""
+    config = state.config
+    until_ms = verb.until_ms or incident.at_ms + config.feedback_days * DAY_MS
+    false = verb.label is Label.FALSE_POSITIVE
+    exemption = Exemption(
+        id=f"feedback {incident.alert_id}",
+        valid_from=instant_of(incident.at_ms),
+        valid_to=instant_of(until_ms),
+        participants_max=_EXEMPTION_GROWTH * incident.taken_participants,
+        approver=made.who,
+    )
+    return Feedback(
+        alert_id=incident.alert_id,
+        institution=incident.institution,
+        label=verb.label,
+        until_ms=until_ms,
+        detectors=incident.detectors if false else (),
+        factor=config.false_positive_factor if false else 1.0,
+        exemption=exemption if verb.label is Label.EXPECTED else None,
+    )

@@ -1,0 +1,48 @@
+"""The journal -> what is in force. Pure: the same entries give the same state and actions.
+
+Two times pass. Risk decays by the events' own time; measures begin and end by the recorder's,
+because people are stopped in the real world. Both are in the entries: no clock is read here.
+"""
+
+from detectors.feedback import Feedback
+from detectors.response.changes import release
+from detectors.response.climb import alerted
+from detectors.response.decide import decided
+from detectors.response.journal import AlertSeen, Configured, DecisionMade, Entry, Registered
+from detectors.response.state import ResponseState
+from detectors.response.suspension import HEADGATE, Suspension
+
+Action = Suspension | Feedback | Registered
+
+
+def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
+    """Take in one entry and return what follows; mostly nothing."""
+    state.now_ms = max(state.now_ms, entry.recorded_ms)
+    actions: list[Action] = _expired(state)
+    body = entry.body
+    if isinstance(body, AlertSeen):
+        actions += alerted(state, body, sequence=entry.sequence)
+    elif isinstance(body, DecisionMade):
+        actions += decided(state, body, sequence=entry.sequence)
+    elif isinstance(body, Registered):
+        actions += _registered(state, body)
+    elif isinstance(body, Configured):
+        state.config, state.cohort_size = body.response, body.cohort_size
+    return tuple(actions)
+
+
+def _expired(state: ResponseState) -> list[Action]:
+    due = [
+        one
+        for one in state.open.values()
+        if one.expires_ms is not None and one.expires_ms <= state.now_ms
+    ]
+    return [release(state, one, by=HEADGATE, why="expired") for one in due]
+
+
+def _registered(state: ResponseState, body: Registered) -> list[Action]:
+    if body.entry is None:
+        state.entries.pop(body.institution, None)
+    else:
+        state.entries[body.institution] = body.entry
+    return [body]

@@ -1,0 +1,37 @@
+"""The blast-radius guard: a detector that flags everybody is likelier wrong than the world.
+
+Where more institutions than a set number would be affected without a person's agreement, none of
+them is: all wait for people. Dry runs are counted among themselves, so that one knows beforehand.
+"""
+
+from collections.abc import Iterable
+
+from detectors.response.state import ResponseState
+from detectors.response.suspension import Suspension
+
+
+def limit_of(state: ResponseState) -> int:
+    """Return how many institutions may be affected at once without a person."""
+    config = state.config
+    by_ratio = int(config.blast_radius_ratio * state.known_count)
+    return max(config.blast_radius_institutions, by_ratio)
+
+
+def unagreed(state: ResponseState, *, dry_run: bool) -> list[Suspension]:
+    """Return the open suspensions that are in effect, or held, without a person's agreement."""
+    return [
+        one
+        for one in state.open.values()
+        if one.dry_run == dry_run and not one.agreed and (one.state == "active" or one.held)
+    ]
+
+
+def too_many(state: ResponseState, institution: str, *, dry_run: bool) -> bool:
+    """Tell whether one more affected institution would be beyond the limit."""
+    affected = institutions_of(unagreed(state, dry_run=dry_run)) | {institution}
+    return len(affected) > limit_of(state)
+
+
+def institutions_of(suspensions: Iterable[Suspension]) -> set[str]:
+    """Return whose suspensions these are."""
+    return {one.institution for one in suspensions}

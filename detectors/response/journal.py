@@ -1,0 +1,155 @@
+"""The journal of the response: one entry after another, each chained to the one before.
+
+What acts is a fold of it (`detectors.response.fold`), so it is record and cause in one. It names
+no user: tokens stand for them, and whose token it is lies elsewhere and may be erased.
+"""
+
+from hashlib import sha256
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+
+from detectors.feedback import Label
+from detectors.register import Institution
+from detectors.response.config import ResponseConfig
+from detectors.response.suspension import Suspension
+from detectors.verdict import AlertChange, Severity
+
+GENESIS: Final = "0" * 64
+
+
+class Source(Struct, frozen=True, kw_only=True):
+    """The record that an entry stands for; each is in the journal once."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class AlertSeen(Struct, frozen=True, kw_only=True, tag="alert"):
+    """An alert was stated: what the ladder needs of it, and the digest of the whole."""
+
+    alert_id: str
+    change: AlertChange
+    revision: int
+    institution: str
+    at_ms: Annotated[int, Meta(description="event time of the statement")]
+    started_ms: int
+    severity: Severity
+    confidence: float
+    p_value: float
+    taken_participants: int
+    detectors: tuple[str, ...]
+    user: Annotated[str | None, Meta(description="a token")]
+    user_share: float
+    project: str | None
+    sentence: Annotated[str, Meta(description="with tokens for users")]
+    config_hash: str
+    record_sha256: Annotated[str, Meta(description="of the user's salt and the record's bytes")]
+
+
+class Approved(Struct, frozen=True, kw_only=True, tag="approve"):
+    """A person agrees to a requested measure."""
+
+    suspension_id: str
+
+
+class Released(Struct, frozen=True, kw_only=True, tag="release"):
+    """A person ends a measure, or refuses a request."""
+
+    suspension_id: str
+
+
+class Labelled(Struct, frozen=True, kw_only=True, tag="feedback"):
+    """A person says what an alert was."""
+
+    alert_id: str
+    label: Label
+    until_ms: int | None = None
+
+
+Verb = Approved | Released | Labelled
+
+
+class DecisionMade(Struct, frozen=True, kw_only=True, tag="decision"):
+    """Somebody whose signature was checked has decided."""
+
+    decision_id: str
+    who: str
+    note: str
+    at_ms: Annotated[int, Meta(description="when it was signed, by the signer's clock")]
+    verb: Verb
+    signed: Annotated[str, Meta(description="the signed text, as it was")]
+    signature: str
+
+
+class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
+    """A record had no effect, and why: unsigned, by nobody we know, or unreadable."""
+
+    reason: str
+    detail: str
+    record_sha256: str
+
+
+class Registered(Struct, frozen=True, kw_only=True, tag="register"):
+    """An institution's entry was replaced; without one it was removed."""
+
+    institution: str
+    entry: Institution | None
+
+
+class Configured(Struct, frozen=True, kw_only=True, tag="config"):
+    """The response goes on under this configuration."""
+
+    response: ResponseConfig
+    cohort_size: int
+    config_hash: Annotated[str, Meta(description="of the core's configuration")]
+    version: str
+
+
+class Tick(Struct, frozen=True, kw_only=True, tag="tick"):
+    """Time has passed in which nothing arrived: something may have expired."""
+
+
+class Acted(Struct, frozen=True, kw_only=True, tag="action"):
+    """What followed from the entry before: a suspension's new state."""
+
+    suspension: Suspension
+
+
+Body = AlertSeen | DecisionMade | Refused | Registered | Configured | Tick | Acted
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    """One line of the journal."""
+
+    sequence: Annotated[int, Meta(ge=0)]
+    previous: Annotated[str, Meta(description="hash of the entry before; zeros for the first")]
+    batch: Annotated[int, Meta(description="sequence of the first entry written with this one")]
+    recorded_ms: Annotated[int, Meta(description="the recorder's time; it never runs backwards")]
+    source: Source | None
+    body: Body
+
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_decode: Final = msgspec.json.Decoder(Entry).decode
+
+
+def entry_bytes(entry: Entry) -> bytes:
+    """Return the one way in which an entry is written."""
+    return _encode(entry)
+
+
+def parse_entry(raw: bytes) -> Entry:
+    """Return the entry that was written; `msgspec.DecodeError` if it is none."""
+    return _decode(raw)
+
+
+def digest(raw: bytes) -> str:
+    """Return the hash by which the next entry names this one.
+
+    >>> digest(b"")[:8]
+    'e3b0c442'
+    """
+    return sha256(raw).hexdigest()

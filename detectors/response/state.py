@@ -1,0 +1,92 @@
+"""What the response remembers between two entries of the journal. Bounded, and plain."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct, field
+
+from detectors.feedback import Label
+from detectors.register import Institution
+from detectors.response.config import ResponseConfig
+from detectors.response.suspension import Suspension
+from detectors.verdict import Severity
+
+# Of one institution; the oldest goes, which by then has nearly no weight.
+INCIDENTS_MAX = 64
+
+
+class Incident(Struct, kw_only=True):
+    """One alert id as last stated, and what people said of it."""
+
+    alert_id: str
+    institution: str
+    at_ms: int
+    severity: Severity
+    confidence: float
+    taken_participants: int
+    detectors: tuple[str, ...]
+    user: str | None
+    user_share: float
+    project: str | None
+    sentence: str
+    label: Label | None = None
+    labelled_ms: int = -1
+
+
+class Cooling(Struct, frozen=True, kw_only=True):
+    """A scope that was released: until when only a much greater risk acts on it again."""
+
+    until_ms: int
+    risk: float
+
+
+class ResponseState(Struct, kw_only=True):
+    """The fold of the journal so far."""
+
+    config: ResponseConfig = field(default_factory=ResponseConfig)
+    cohort_size: int = 1
+    now_ms: int = 0
+    entries: dict[str, Institution] = field(default_factory=dict)
+    alerted: set[str] = field(default_factory=set)
+    incidents: dict[str, dict[str, Incident]] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    open: dict[str, Suspension] = field(default_factory=dict)
+    cooling: dict[str, Cooling] = field(default_factory=dict)
+    outcomes: dict[str, dict[Label, int]] = field(default_factory=dict)
+
+    @property
+    def known_count(self) -> int:
+        """Return how many institutions are known: registered, or alerted on."""
+        return len(self.alerted | self.entries.keys())
+
+    def entry(self, institution: str) -> Institution:
+        """Return the register's entry; an empty one for an unknown institution."""
+        return self.entries.get(institution) or Institution(id=institution)
+
+    def incident(self, alert_id: str) -> Incident | None:
+        """Return what is remembered of an alert."""
+        return self.incidents.get(self.owners.get(alert_id, ""), {}).get(alert_id)
+
+    def suspension(self, suspension_id: str) -> Suspension | None:
+        """Return an open suspension by its id."""
+        found = (one for one in self.open.values() if one.suspension_id == suspension_id)
+        return next(found, None)
+
+    def of_alert(self, alert_id: str) -> Iterator[Suspension]:
+        """Yield the open suspensions that an alert led to."""
+        return (one for one in tuple(self.open.values()) if one.alert_id == alert_id)
+
+
+def remember(state: ResponseState, incident: Incident) -> None:
+    """Keep an incident, and forget the oldest of its institution where there are too many."""
+    kept = state.incidents.setdefault(incident.institution, {})
+    kept[incident.alert_id] = incident
+    state.owners[incident.alert_id] = incident.institution
+    state.alerted.add(incident.institution)
+    if len(kept) > INCIDENTS_MAX:
+        oldest = min(kept, key=lambda name: (kept[name].at_ms, name))
+        del kept[oldest], state.owners[oldest]
+
+
+def next_due_ms(state: ResponseState) -> int | None:
+    """Return when something expires next if nothing arrives; None if nothing will."""
+    return min((one.expires_ms for one in state.open.values() if one.expires_ms), default=None)

@@ -1,0 +1,379 @@
+"""The ladder, the guard and what people decide, case by case."""
+
+import pytest
+from msgspec.structs import replace
+
+from detectors.feedback import Feedback, Label
+from detectors.register import Institution, Project
+from detectors.response.config import Mode, Modes, ResponseConfig
+from detectors.response.fold import Action, apply
+from detectors.response.journal import (
+    AlertSeen,
+    Approved,
+    Body,
+    Configured,
+    DecisionMade,
+    Entry,
+    Labelled,
+    Registered,
+    Released,
+    Tick,
+    Verb,
+)
+from detectors.response.state import ResponseState, next_due_ms
+from detectors.response.suspension import Suspension
+
+DAY_MS = 86_400_000
+COHORT = 1_000
+
+
+class Desk:
+    """A journal that grows, and its fold."""
+
+    def __init__(self, mode: Mode = "automatic", **changes: object) -> None:
+        """Begin with one mode for both rungs."""
+        modes = Modes(throttle=mode, suspend=mode)
+        config = replace(ResponseConfig(modes=modes), **changes)
+        self.state = ResponseState()
+        self.now_ms = 1_000
+        self.sequence = 0
+        self.put(Configured(response=config, cohort_size=COHORT, config_hash="", version=""))
+
+    def put(self, body: Body) -> tuple[Action, ...]:
+        """Add an entry and return what follows."""
+        self.sequence += 1
+        entry = Entry(
+            sequence=self.sequence,
+            previous="",
+            batch=0,
+            recorded_ms=self.now_ms,
+            source=None,
+            body=body,
+        )
+        return apply(self.state, entry)
+
+    def alert(self, **changes: object) -> tuple[Action, ...]:
+        """State an alert of north in which 100 of 1,000 were taken, by one user."""
+        seen = AlertSeen(
+            alert_id="a1",
+            change="create",
+            revision=1,
+            institution="north",
+            at_ms=60 * DAY_MS,
+            started_ms=0,
+            severity="high",
+            confidence=1.0,
+            p_value=1e-9,
+            taken_participants=100,
+            detectors=("excess",),
+            user="u1",
+            user_share=0.9,
+            project="p1",
+            sentence="north took 100.",
+            config_hash="",
+            record_sha256="",
+        )
+        return self.put(replace(seen, **changes))
+
+    def decide(self, verb: Verb, *, who: str = "ann", at_ms: int = 1) -> tuple[Action, ...]:
+        """Let somebody decide."""
+        return self.put(
+            DecisionMade(
+                decision_id="d",
+                who=who,
+                note="",
+                at_ms=at_ms,
+                verb=verb,
+                signed="",
+                signature="",
+            )
+        )
+
+    def wait(self, seconds: int) -> tuple[Action, ...]:
+        """Let time pass."""
+        self.now_ms += seconds * 1_000
+        return self.put(Tick())
+
+    @property
+    def one(self) -> Suspension:
+        """Return the only open suspension."""
+        (found,) = self.state.open.values()
+        return found
+
+
+def standing(actions: tuple[Action, ...]) -> list[tuple[str, str]]:
+    """Return measure and state of each suspension among the actions."""
+    return [(one.measure, one.state) for one in actions if isinstance(one, Suspension)]
+
+
+@pytest.mark.parametrize(
+    ("taken", "confidence", "expected"),
+    [
+        pytest.param(9, 1.0, [], id="below both rungs nobody is touched"),
+        pytest.param(10, 1.0, [("throttle", "active")], id="a hundredth is throttled"),
+        pytest.param(45, 1.0, [("suspend", "active")], id="nearly a twentieth is suspended"),
+        pytest.param(80, 0.5, [("throttle", "active")], id="half the confidence, half the risk"),
+    ],
+)
+def test_the_rung_is_confidence_times_harm(
+    taken: int, confidence: float, expected: list[tuple[str, str]]
+) -> None:
+    """The share of the cohort that was taken, weighed by how sure we are."""
+    assert standing(Desk().alert(taken_participants=taken, confidence=confidence)) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "dry_run"),
+    [
+        pytest.param("dry_run", "active", True, id="recorded only"),
+        pytest.param("approve", "requested", False, id="asks a person"),
+        pytest.param("automatic", "active", False, id="acts"),
+    ],
+)
+def test_each_mode_does_what_it_says(mode: Mode, state: str, *, dry_run: bool) -> None:
+    """Dry run, approve and automatic; off does nothing at all."""
+    desk = Desk(mode)
+    desk.alert()
+    assert (desk.one.state, desk.one.dry_run) == (state, dry_run)
+    assert Desk("off").alert() == ()
+
+
+def test_a_jurisdiction_may_have_its_own_modes() -> None:
+    """Where the law wants a person first, a person is asked."""
+    desk = Desk(jurisdictions={"uk": Modes(throttle="approve", suspend="approve")})
+    desk.put(Registered(institution="north", entry=Institution(id="north", jurisdiction="uk")))
+    assert standing(desk.alert()) == [("suspend", "requested")]
+    assert standing(desk.alert(alert_id="a2", institution="south")) == [("suspend", "active")]
+
+
+@pytest.mark.parametrize(
+    ("share", "projects", "expected"),
+    [
+        pytest.param(0.9, ("p1", "p2"), ("user", "u1"), id="one user is most of it"),
+        pytest.param(0.2, ("p1", "p2"), ("project", "p1"), id="one of several projects"),
+        pytest.param(0.2, ("p1",), ("institution", "north"), id="the only project is everything"),
+    ],
+)
+def test_the_scope_is_the_smallest_that_holds_the_story(
+    share: float, projects: tuple[str, ...], expected: tuple[str, str]
+) -> None:
+    """Colleagues who took nothing go on working."""
+    desk = Desk()
+    entry = Institution(id="north", projects=tuple(Project(id=name) for name in projects))
+    desk.put(Registered(institution="north", entry=entry))
+    desk.alert(user_share=share)
+    assert (desk.one.scope, desk.one.subject) == expected
+
+
+def test_an_incident_that_grows_is_one_suspension() -> None:
+    """The throttle becomes a suspension under the same id, and lasts longer."""
+    desk = Desk()
+    (first,) = desk.alert(taken_participants=20)
+    desk.now_ms += 10_000
+    (second,) = desk.alert(taken_participants=60, change="update")
+    assert isinstance(first, Suspension)
+    assert isinstance(second, Suspension)
+    assert (second.suspension_id, second.revision) == (first.suspension_id, 2)
+    assert (second.measure, second.expires_ms) == ("suspend", first.expires_ms + 10_000)  # type: ignore[operator]
+
+
+def test_incidents_of_one_institution_add_up_and_decay() -> None:
+    """Two small ones together are a larger one; a week halves what was."""
+    desk = Desk()
+    desk.alert(taken_participants=30)
+    assert standing(desk.alert(alert_id="a2", taken_participants=30)) == [("suspend", "active")]
+    desk = Desk()
+    desk.alert(taken_participants=30, at_ms=0)
+    assert standing(desk.alert(alert_id="a2", taken_participants=30)) == [("throttle", "active")]
+
+
+def test_a_measure_ends_by_itself() -> None:
+    """At its expiry, without a person, and whoever waits for it knows when."""
+    desk = Desk()
+    desk.alert()
+    assert next_due_ms(desk.state) == 1_000 + DAY_MS
+    assert standing(desk.wait(86_399)) == []
+    assert standing(desk.wait(1)) == [("suspend", "released")]
+
+
+def test_a_measure_may_need_a_person_to_end() -> None:
+    """Where config says so; a request that nobody answers still ends."""
+    desk = Desk(release="human")
+    desk.alert()
+    assert standing(desk.wait(10_000_000)) == []
+    asking = Desk("approve", release="human")
+    asking.alert()
+    assert standing(asking.wait(86_400)) == [("suspend", "released")]
+
+
+def test_nobody_flaps() -> None:
+    """After a release, the same risk acts only once the scope has cooled down; twice it at once."""
+    desk = Desk()
+    desk.alert()
+    desk.decide(Released(suspension_id=desk.one.suspension_id))
+    assert desk.alert(change="update", taken_participants=199) == ()
+    assert standing(desk.alert(change="update", taken_participants=200)) == [("suspend", "active")]
+    cooled = Desk()
+    cooled.alert()
+    cooled.decide(Released(suspension_id=cooled.one.suspension_id))
+    cooled.wait(86_400)
+    assert standing(cooled.alert(change="update")) == [("suspend", "active")]
+
+
+def test_a_storm_is_held_for_people() -> None:
+    """The fourth institution at once holds all four, and a person's word lets one begin."""
+    desk = Desk()
+    for number in range(3):
+        assert standing(desk.alert(alert_id=f"a{number}", institution=f"i{number}")) == [
+            ("suspend", "active")
+        ]
+    actions = desk.alert(alert_id="a3", institution="i3")
+    assert standing(actions) == [("suspend", "requested")] * 4
+    assert [one.held for one in actions if isinstance(one, Suspension)] == [True] * 4
+    held = next(iter(desk.state.open.values()))
+    assert standing(desk.decide(Approved(suspension_id=held.suspension_id))) == [
+        ("suspend", "active")
+    ]
+
+
+def test_a_large_register_widens_the_guard() -> None:
+    """A share of all known institutions, where that is more than the number."""
+    desk = Desk(blast_radius_ratio=0.5)
+    for number in range(10):
+        name = f"i{number}"
+        desk.put(Registered(institution=name, entry=Institution(id=name)))
+    for number in range(5):
+        desk.alert(alert_id=f"a{number}", institution=f"i{number}")
+    assert {one.held for one in desk.state.open.values()} == {False}
+    desk.alert(alert_id="a5", institution="i5")
+    assert {one.held for one in desk.state.open.values()} == {True}
+
+
+def test_two_people_agree_on_an_institution() -> None:
+    """The same person twice is one person; of a single user one is enough."""
+    desk = Desk("approve")
+    desk.alert(user_share=0.1)
+    wanted = Approved(suspension_id=desk.one.suspension_id)
+    assert standing(desk.decide(wanted, who="ann")) == [("suspend", "approved")]
+    assert standing(desk.decide(wanted, who="ann")) == []
+    assert standing(desk.decide(wanted, who="ben")) == [("suspend", "active")]
+    assert desk.one.approvals == ("ann", "ben")
+    assert desk.decide(wanted, who="cat") == ()
+    single = Desk("approve")
+    single.alert()
+    approved = single.decide(Approved(suspension_id=single.one.suspension_id))
+    assert standing(approved) == [("suspend", "active")]
+
+
+def test_a_stronger_measure_needs_a_new_agreement() -> None:
+    """Who agreed to throttle has not agreed to suspend; the throttle goes on meanwhile."""
+    desk = Desk("approve")
+    desk.alert(taken_participants=20)
+    desk.decide(Approved(suspension_id=desk.one.suspension_id))
+    desk.alert(taken_participants=60, change="update")
+    assert (desk.one.measure, desk.one.state, desk.one.asks) == ("throttle", "active", "suspend")
+    desk.decide(Approved(suspension_id=desk.one.suspension_id))
+    assert (desk.one.measure, desk.one.asks) == ("suspend", None)
+
+
+def test_the_guard_also_counts_what_has_outgrown_its_agreement() -> None:
+    """An agreed throttle that would become a suspension by itself asks, where too many did."""
+    desk = Desk("approve")
+    desk.alert(taken_participants=20)
+    desk.decide(Approved(suspension_id=desk.one.suspension_id))
+    automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
+    desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
+    for number in range(3):
+        desk.alert(alert_id=f"b{number}", institution=f"i{number}")
+    desk.alert(taken_participants=60, change="update")
+    asks = [one.asks for one in desk.state.open.values() if one.institution == "north"]
+    assert asks == ["suspend"]
+
+
+def test_a_dry_run_becomes_real_only_as_another_suspension() -> None:
+    """The recorded one ends, and a new id begins."""
+    desk = Desk("dry_run")
+    (dry,) = desk.alert()
+    automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
+    desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
+    ended, real = desk.alert(change="update")
+    assert isinstance(dry, Suspension)
+    assert isinstance(ended, Suspension)
+    assert isinstance(real, Suspension)
+    assert (ended.suspension_id, ended.state) == (dry.suspension_id, "released")
+    assert (real.suspension_id != dry.suspension_id, real.dry_run) == (True, False)
+
+
+def test_what_was_harmless_leaves_the_ladder() -> None:
+    """A false positive ends its suspension and adds no risk; the judge is told."""
+    desk = Desk()
+    desk.alert()
+    told, ended = desk.decide(Labelled(alert_id="a1", label=Label.FALSE_POSITIVE))
+    assert isinstance(told, Feedback)
+    assert (told.detectors, told.factor, told.exemption) == (("excess",), 100.0, None)
+    assert told.until_ms == 60 * DAY_MS + 30 * DAY_MS
+    assert standing((ended,)) == [("suspend", "released")]
+    assert desk.alert(change="update", taken_participants=1_000) == ()
+    assert standing(desk.alert(alert_id="a2", taken_participants=44)) == [("throttle", "active")]
+
+
+def test_what_was_expected_becomes_an_exemption() -> None:
+    """For as much again as was taken, until the given day, in the name of who said so."""
+    desk = Desk()
+    desk.alert()
+    labelled = Labelled(alert_id="a1", label=Label.EXPECTED, until_ms=70 * DAY_MS)
+    told = desk.decide(labelled)[0]
+    assert isinstance(told, Feedback)
+    assert told.exemption is not None
+    assert (told.exemption.participants_max, told.exemption.approver) == (200, "ann")
+    assert told.exemption.valid_to.timestamp() == 70 * 86_400
+
+
+def test_a_confirmed_incident_weighs_more() -> None:
+    """A throttled one may be suspended by it at once."""
+    desk = Desk()
+    desk.alert(taken_participants=30)
+    _, grown = desk.decide(Labelled(alert_id="a1", label=Label.CONFIRMED))
+    assert standing((grown,)) == [("suspend", "active")]
+
+
+def test_effectiveness_is_counted_by_detector() -> None:
+    """A later word replaces an earlier one, and an old one sent again changes nothing."""
+    desk = Desk()
+    desk.alert(detectors=("excess", "sweep"))
+    desk.decide(Labelled(alert_id="a1", label=Label.CONFIRMED), at_ms=5)
+    desk.decide(Labelled(alert_id="a1", label=Label.FALSE_POSITIVE), at_ms=6)
+    assert desk.decide(Labelled(alert_id="a1", label=Label.CONFIRMED), at_ms=5) == ()
+    assert desk.state.outcomes["sweep"][Label.FALSE_POSITIVE] == 1
+    assert desk.state.outcomes["excess"][Label.CONFIRMED] == 0
+
+
+def test_a_closed_incident_is_no_new_evidence() -> None:
+    """Its statement has no reasons; what was said before stays, and starts nothing."""
+    desk = Desk("approve")
+    desk.alert()
+    assert desk.alert(change="close", confidence=0.5, detectors=(), sentence="quiet") == ()
+    incident = desk.state.incident("a1")
+    assert incident is not None
+    assert (incident.confidence, incident.detectors) == (1.0, ("excess",))
+
+
+def test_memory_is_bounded() -> None:
+    """Of one institution the oldest incident is forgotten, and with it its name."""
+    desk = Desk()
+    for number in range(70):
+        desk.alert(alert_id=f"a{number}", at_ms=number * DAY_MS)
+    assert len(desk.state.incidents["north"]) == 64
+    assert desk.state.incident("a5") is None
+    assert desk.decide(Labelled(alert_id="a5", label=Label.CONFIRMED)) == ()
+
+
+def test_an_agreement_covers_no_more_than_was_agreed() -> None:
+    """What grows by itself under a later configuration counts as nobody's decision."""
+    desk = Desk("approve")
+    desk.alert(taken_participants=20)
+    desk.decide(Approved(suspension_id=desk.one.suspension_id))
+    automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
+    desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
+    desk.alert(taken_participants=60, change="update")
+    assert (desk.one.measure, desk.one.agreed) == ("suspend", False)
