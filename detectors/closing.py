@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from detectors.features.baseline import COMMON_COHORT
+from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import day_point
 from detectors.features.windows import DAY_MS, Measure, Window
 from detectors.models.volume import HOUR_MS
@@ -15,6 +15,7 @@ from detectors.verdict import DailySummary, Effect, NewHoldings
 _GAP_DAYS_MAX: Final = 31
 # Smaller days say nothing to the judge of several institutions: 100 of 500,000.
 PUBLISHED_COHORT_RATIO: Final = 0.0002
+_REACHING_BACK: Final = (Window.WEEK, Window.MONTH)
 
 
 def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
@@ -31,6 +32,7 @@ def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     if day > today.day:
         if today.day < 0:
             state.first_day = day
+            state.baseline.first_day = day
             _open_day(profile, day)
         else:
             effects = _close_days(profile, day, at_ms=at_ms)
@@ -43,12 +45,13 @@ def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]
     state = profile.state
     closed = state.today.day
     trusted = not _suspicious(profile, closed)
-    _, usual = usual_now(profile, closed)
-    profile.drip.learn(state.today.new, month_usual=usual[-1])
-    for _ in range(min(_GAP_DAYS_MAX, day - closed - 1)):
-        profile.drip.learn(0, month_usual=usual[-1])
+    if closed >= state.first_day + profile.config.baseline.settling_days:
+        month_usual = usual_now(profile, closed)[-1]
+        profile.drip.learn(state.today.new, month_usual=month_usual)
+        for _ in range(min(_GAP_DAYS_MAX, day - closed - 1)):
+            profile.drip.learn(0, month_usual=month_usual)
     if trusted:
-        profile.baseline.learn(closed, state.today.maxima)
+        profile.baseline.learn(closed, _day_maxima(profile))
         profile.multivariate.learn(day_point(profile.windows))
         _learn_silence(profile, first=max(closed + 1, day - _GAP_DAYS_MAX), last=day - 1)
     summary = _summary(profile, day=day - 1, days_count=day - closed, trusted=trusted)
@@ -82,18 +85,25 @@ def _suspicious(profile: Profile, day: int) -> bool:
     return incident is not None and incident.raised and incident.first_day <= day
 
 
+def _day_maxima(profile: Profile) -> list[int]:
+    """Return the day's maxima; on a day without anybody new, sums still reach back over weeks."""
+    maxima = list(profile.state.today.maxima)
+    for place, window in enumerate(LEARNT_WINDOWS):
+        if window in _REACHING_BACK:
+            maxima[place] = max(maxima[place], profile.windows.total(window, Measure.NEW))
+    return maxima
+
+
 def _learn_silence(profile: Profile, *, first: int, last: int) -> None:
     """Learn the silent days between two events: nothing was taken, but sums reach back."""
     for silent in range(first, last + 1):
         profile.windows.advance(silent * DAY_MS)
-        sums = (Window.WEEK, Window.MONTH)
-        reaching = [profile.windows.total(window, Measure.NEW) for window in sums]
+        reaching = [profile.windows.total(window, Measure.NEW) for window in _REACHING_BACK]
         profile.baseline.learn(silent, [0, 0, *reaching])
 
 
 def _summary(profile: Profile, *, day: int, days_count: int, trusted: bool) -> DailySummary:
     state = profile.state
-    _, usual = profile.baseline.known(day)
     scale = COMMON_COHORT / profile.config.cohort.size
     return DailySummary(
         institution=state.institution,
@@ -101,7 +111,7 @@ def _summary(profile: Profile, *, day: int, days_count: int, trusted: bool) -> D
         day=day,
         days_count=days_count,
         age_days=day - state.first_day,
-        usual=tuple(amount * scale for amount in usual),
+        usual=tuple(amount * scale for amount in profile.baseline.known(day)),
         runs=state.today.runs,
         held_participants=profile.ledger.state.held_participants,
         trusted=trusted,

@@ -26,11 +26,12 @@ from detectors.verdict import Run
 
 
 class OpenRun(Struct, kw_only=True):
-    """A run that may still go on."""
+    """A run that may still go on: `mark` is the score at its last growth, on `last_day`."""
 
     first_day: int
     last_day: int
     peak: float
+    mark: float
 
 
 class DayState(Struct, kw_only=True):

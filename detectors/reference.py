@@ -28,11 +28,11 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = 2
     history_days: Annotated[int, Meta(ge=7, le=730, description="days of runs that count")] = 42
     settling_days: Annotated[
-        int, Meta(ge=0, le=365, description="first days of an institution, kept out of the tails")
-    ] = 21
+        int, Meta(ge=0, le=365, description="first days of the platform, kept out of the tails")
+    ] = 30
     peer_quantile: Annotated[
-        float, Meta(gt=0.5, lt=1, description="of the peers' own upper quantiles")
-    ] = 0.9
+        float, Meta(ge=0.5, lt=1, description="of the peers' own usual")
+    ] = 0.5
     prior_institution_days: Annotated[
         float, Meta(gt=0, description="what the built-in tails weigh, in institution-days")
     ] = 200.0
@@ -48,7 +48,9 @@ class Reference(Struct, frozen=True, kw_only=True):
     version: str
     day: int
     usual: dict[str, tuple[float, ...]]
-    tails: dict[str, Tail]
+    tails: Annotated[
+        dict[str, dict[str, Tail]], Meta(description="by peer group and channel; '' is everybody")
+    ]
     alert_days_per_incident: Annotated[
         float, Meta(ge=1, description="on how many days an incident speaks: the budget is in days")
     ] = 1.0
@@ -56,28 +58,30 @@ class Reference(Struct, frozen=True, kw_only=True):
 
 # Before any peer is known. Fitted on calibration worlds; see docs/quality.md.
 PRIOR_TAILS: Final[dict[str, Tail]] = {
-    "excess/1h": Tail(intercept=-0.1, slope=0.38),
-    "excess/1d": Tail(intercept=0.3, slope=0.37),
-    "excess/7d": Tail(intercept=0.0, slope=0.33),
-    "excess/30d": Tail(intercept=1.1, slope=0.40),
-    "sweep/1d": Tail(intercept=0.0, slope=0.35),
-    "drip/90d": Tail(intercept=1.1, slope=0.40),
-    "volume/1h": Tail(intercept=0.2, slope=0.79),
-    INCIDENT_CHANNEL: Tail(intercept=-0.6, slope=0.75),
+    "excess": Tail(knots=((2.7, -1.5),), slope=0.85),
+    "sweep/1d": Tail(knots=((3.0, -2.3),), slope=0.85),
+    "drip/90d": Tail(knots=((3.7, -2.0),), slope=0.85),
+    "volume/1h": Tail(knots=((3.0, -2.0),), slope=0.8),
+    INCIDENT_CHANNEL: Tail(knots=((0.5, -1.2),), slope=0.9),
 }
-DEFAULT_TAIL: Final = Tail(intercept=0.0, slope=1.0)
+DEFAULT_TAIL: Final = Tail(knots=((0.0, 0.0),), slope=1.0)
 
 
 def prior_reference(config: ReferenceConfig) -> Reference:
     """Return the reference that holds before any day has been summarised."""
     return Reference(
-        version="prior", day=0, usual={"": config.usual_prior}, tails=dict(PRIOR_TAILS)
+        version="prior", day=0, usual={"": config.usual_prior}, tails={"": dict(PRIOR_TAILS)}
     )
 
 
 def usual_of(reference: Reference, group: str) -> tuple[float, ...]:
     """Return the peers' usual of `group`, or of everybody for an unknown group."""
     return reference.usual.get(group) or reference.usual[""]
+
+
+def tails_of(reference: Reference, group: str) -> dict[str, Tail]:
+    """Return the tails of `group`, or of everybody for an unknown group."""
+    return reference.tails.get(group) or reference.tails[""]
 
 
 class ReferenceBuilder:
@@ -88,80 +92,108 @@ class ReferenceBuilder:
     'prior'
     """
 
-    __slots__ = ("_alert_days", "_days", "_raised", "_runs", "_usual", "config")
+    __slots__ = ("_alert_days", "_days", "_first_day", "_raised", "_runs", "_usual", "config")
 
     def __init__(self, config: ReferenceConfig) -> None:
         """Start with nobody."""
         self.config = config
-        self._days: dict[int, int] = {}
+        self._first_day: int | None = None
+        self._days: dict[tuple[str, int], int] = {}
         self._alert_days: dict[int, int] = {}
         self._raised: dict[int, int] = {}
-        self._runs: dict[tuple[str, str, int], tuple[int, float]] = {}
+        self._runs: dict[tuple[str, str, int], tuple[int, float, str]] = {}
         self._usual: dict[str, tuple[int, str, tuple[float, ...]]] = {}
 
     def add(self, summary: DailySummary) -> None:
         """Fold one institution's closed days; a repeat, as after a crash, changes nothing."""
-        # Everything is new to a ledger that has just begun: such days say nothing of later ones.
-        settled = summary.day - summary.age_days + self.config.settling_days
+        born = summary.day - summary.age_days
+        self._first_day = born if self._first_day is None else min(self._first_day, born)
         before = summary.day - summary.days_count
-        counted, _, _ = self._usual.get(summary.institution, (before, "", ()))
-        for day in range(max(settled, before + 1, counted + 1), summary.day + 1):
-            self._days[day] = self._days.get(day, 0) + 1
-        if summary.day > counted and summary.day >= settled:
+        counted, _, usual = self._usual.get(summary.institution, (before, "", ()))
+        for day in range(max(before, counted) + 1, summary.day + 1):
+            key = (summary.group, day)
+            self._days[key] = self._days.get(key, 0) + 1
+        if summary.day > counted:
             _count(self._alert_days, before + 1, amount=summary.alerted)
             _count(self._raised, before + 1, amount=summary.raised)
         if summary.day >= counted:
             self._usual[summary.institution] = (summary.day, summary.group, summary.usual)
         for channel, run in summary.runs.items():
-            if run.first_day >= settled:
-                self._fold(summary.institution, channel, run, day=summary.day)
+            self._fold(summary, channel, run)
 
-    def _fold(self, institution: str, channel: str, run: Run, *, day: int) -> None:
-        key = (institution, channel, run.first_day)
-        latest, peak = self._runs.get(key, (day, 0.0))
-        self._runs[key] = (max(latest, day), max(peak, run.peak))
+    def _fold(self, summary: DailySummary, channel: str, run: Run) -> None:
+        key = (summary.institution, channel, run.first_day)
+        latest, peak, group = self._runs.get(key, (summary.day, 0.0, summary.group))
+        if summary.day >= latest:
+            latest, group = summary.day, summary.group
+        self._runs[key] = (latest, max(peak, run.peak), group)
 
     def build(self, day: int) -> Reference:
         """Return the reference that holds from `day` on, and forget what is too old for it."""
         last = day - self.config.lag_days
         first = last - self.config.history_days + 1
-        self._days = _since(first, self._days)
+        self._days = {key: count for key, count in self._days.items() if key[1] >= first}
         self._alert_days = _since(first, self._alert_days)
         self._raised = _since(first, self._raised)
         self._runs = {key: run for key, run in self._runs.items() if run[0] >= first}
-        institution_days = sum(count for key, count in self._days.items() if key <= last)
-        prior = prior_reference(self.config)
+        # Everything is new to ledgers that have just begun: such days say nothing of later ones.
+        settled = (self._first_day or 0) + self.config.settling_days
+        days: dict[str, int] = {}
+        for (group, counted), count in self._days.items():
+            if settled <= counted <= last:
+                days[group] = days.get(group, 0) + count
+        institution_days = sum(days.values())
         if not institution_days:
-            return prior
-        exceedances: dict[str, list[float]] = {}
-        for (_, channel, first_day), (_, peak) in self._runs.items():
-            if first_day <= last:
-                exceedances.setdefault(channel, []).append(peak)
-        tails = dict(PRIOR_TAILS)
-        for channel, scores in exceedances.items():
-            tails[channel] = fit(
-                scores,
-                institution_days=institution_days,
-                prior=PRIOR_TAILS.get(channel, DEFAULT_TAIL),
-                prior_days=self.config.prior_institution_days,
-            )
+            return prior_reference(self.config)
+        exceedances: dict[tuple[str, str], list[float]] = {}
+        for (_, channel, first_day), (_, peak, group) in self._runs.items():
+            if settled <= first_day <= last:
+                exceedances.setdefault(("", channel), []).append(peak)
+                exceedances.setdefault((group, channel), []).append(peak)
+        everybody = self._tails("", exceedances, days=institution_days, priors=PRIOR_TAILS)
+        tails = {"": everybody}
+        for group, count in sorted(days.items()):
+            tails[group] = self._tails(group, exceedances, days=count, priors=everybody)
         return Reference(
             version=f"day-{day}",
             day=day,
             usual=self._pooled(institution_days),
             tails=tails,
-            alert_days_per_incident=self._alert_days_per_incident(last),
+            alert_days_per_incident=self._alert_days_per_incident(settled, last),
         )
 
-    def _alert_days_per_incident(self, last: int) -> float:
-        alert_days = sum(count for key, count in self._alert_days.items() if key <= last)
-        raised = sum(count for key, count in self._raised.items() if key <= last)
+    def _tails(
+        self,
+        group: str,
+        exceedances: dict[tuple[str, str], list[float]],
+        *,
+        days: int,
+        priors: dict[str, Tail],
+    ) -> dict[str, Tail]:
+        """Return a group's tails, each shrunk to its prior."""
+        channels = set(priors) | {channel for name, channel in exceedances if name == group}
+        return {
+            channel: fit(
+                exceedances.get((group, channel), []),
+                institution_days=days,
+                prior=priors.get(channel, DEFAULT_TAIL),
+                prior_days=self.config.prior_institution_days,
+            )
+            for channel in sorted(channels)
+        }
+
+    def _alert_days_per_incident(self, settled: int, last: int) -> float:
+        alert_days = sum(n for day, n in self._alert_days.items() if settled <= day <= last)
+        raised = sum(n for day, n in self._raised.items() if settled <= day <= last)
         prior_days = _ALERT_DAYS_PRIOR * _INCIDENTS_PRIOR
         return max(1.0, (alert_days + prior_days) / (raised + _INCIDENTS_PRIOR))
 
     def _pooled(self, institution_days: int) -> dict[str, tuple[float, ...]]:
         groups: dict[str, list[tuple[float, ...]]] = {}
         for _, group, usual in self._usual.values():
+            # Who has not settled yet has no usual of its own.
+            if not usual:
+                continue
             groups.setdefault(group, []).append(usual)
             groups.setdefault("", []).append(usual)
         weight = institution_days / (institution_days + self.config.prior_institution_days)
@@ -176,7 +208,7 @@ class ReferenceBuilder:
                 for place in range(len(LEARNT_WINDOWS))
             )
             for group, members in sorted(groups.items())
-        }
+        } or {"": self.config.usual_prior}
 
 
 def _count(by_day: dict[int, int], day: int, *, amount: int) -> None:

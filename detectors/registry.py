@@ -27,7 +27,7 @@ class Entry(Struct, frozen=True, kw_only=True):
 DETECTORS: Final[dict[str, Entry]] = {
     "excess": Entry(
         config=ExcessConfig,
-        channels=("excess/1h", "excess/1d", "excess/7d", "excess/30d"),
+        channels=("excess",),
         card="docs/detectors/excess.md",
     ),
     "sweep": Entry(config=SweepConfig, channels=("sweep/1d",), card="docs/detectors/sweep.md"),

@@ -1,21 +1,24 @@
 """Step 5 of 7: score -> tail probability: how often honest institutions reach this score.
 
-Rank p-values cannot go below one over the number of days seen, and a budget of one alert in a
-hundred institution-weeks needs smaller ones. So the tail is a model: exponential beyond the
-median of the exceedances, which is the peaks-over-threshold limit with shape zero
-(J. Pickands 1975, "Statistical Inference Using Extreme Order Statistics", Annals of Statistics
-3, 119-131). Its scale comes from a median, not a mean, so that a few thefts in the history
-hardly move it.
+Within what was seen, the rate is counted; beyond, it falls exponentially (the peaks-over-threshold
+limit with shape zero: J. Pickands 1975, "Statistical Inference Using Extreme Order Statistics",
+Annals of Statistics 3, 119-131). Rank p-values alone cannot go below one over the number of days
+seen; one exponential over everything is no better, for scores of honest work bend downwards and
+its straight line asked for ten times too much of a theft (docs/decisions).
 """
 
-from math import e, log, log10
-from statistics import median
+from bisect import bisect_right
+from math import e, log10
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
+# The rate is counted down to so many exceedances; fewer say too little.
+COUNTED_MIN: Final = 6
 # Fewer exceedances than this say nothing of a tail: the prior stands alone.
-EXCEEDANCES_MIN: Final = 8
+EXCEEDANCES_MIN: Final = 3
+# The prior's scale beyond the last knot is worth so many exceedances.
+_SCALE_PRIOR_COUNT: Final = 3
 # Scales below this would turn tiny score differences into certainty.
 _SCALE_MIN: Final = 0.05
 # Floats end near 1e-308; a probability is never zero.
@@ -23,46 +26,69 @@ _EXPONENT_MIN: Final = -300.0
 
 
 class Tail(Struct, frozen=True, kw_only=True):
-    """log10 of the exceedances per institution-day is `intercept - slope * score`.
+    """log10 of the exceedances per institution-day: level, then from knot to knot, then falling.
 
-    >>> round(Tail(intercept=1.0, slope=0.5).p_value(8.0), 6)
-    0.001
+    >>> round(Tail(knots=((2.0, -1.0), (4.0, -2.0)), slope=0.5).p_value(8.0), 6)
+    0.0001
     """
 
-    intercept: float
-    slope: Annotated[float, Meta(gt=0)]
+    knots: Annotated[
+        tuple[tuple[float, float], ...],
+        Meta(min_length=1, description="(score, log10 rate), scores going up, rates down"),
+    ]
+    slope: Annotated[float, Meta(gt=0, description="beyond the last knot")]
+
+    def log_rate(self, score: float) -> float:
+        """Return log10 of how many exceedances of `score` an institution-day has."""
+        last_score, last_rate = self.knots[-1]
+        if score >= last_score:
+            return last_rate - self.slope * (score - last_score)
+        place = bisect_right(self.knots, score, key=lambda knot: knot[0])
+        if place == 0:
+            return self.knots[0][1]
+        (left, above), (right, below) = self.knots[place - 1], self.knots[place]
+        return above + (below - above) * (score - left) / (right - left)
 
     def p_value(self, score: float) -> float:
         """Return the chance that an honest institution's day begins something this strange."""
         # Clamped before the power: a steep tail far off would overflow, or say impossible.
-        exponent = self.intercept - self.slope * score
-        return float(10.0 ** max(_EXPONENT_MIN, min(0.0, exponent)))
-
-    def score_at(self, p_value: float) -> float:
-        """Return the score whose tail probability is `p_value`."""
-        return (self.intercept - log10(p_value)) / self.slope
+        return float(10.0 ** max(_EXPONENT_MIN, min(0.0, self.log_rate(score))))
 
 
 def fit(exceedances: list[float], *, institution_days: int, prior: Tail, prior_days: float) -> Tail:
     """Fit the tail of `exceedances`, one per run, shrunk to `prior` as if worth `prior_days`.
 
-    >>> prior = Tail(intercept=0.0, slope=1.0)
-    >>> fit([1.0] * 3, institution_days=100, prior=prior, prior_days=100.0) == prior
+    >>> prior = Tail(knots=((0.0, 0.0),), slope=1.0)
+    >>> fit([1.0] * 2, institution_days=100, prior=prior, prior_days=100.0) == prior
     True
+    >>> tail = fit([1.0, 2.0, 3.0, 4.0], institution_days=100, prior=prior, prior_days=0.001)
+    >>> round(tail.p_value(1.0), 2)
+    0.04
     """
     if len(exceedances) < EXCEEDANCES_MIN or institution_days <= 0:
         return prior
-    ordered = sorted(exceedances)
-    bar = median(ordered)
-    beyond = [score - bar for score in ordered if score > bar]
-    if not beyond:
-        return prior
-    # The median of an exponential is its scale times ln 2.
-    scale = max(_SCALE_MIN, median(beyond) / log(2.0))
-    slope = log10(e) / scale
-    intercept = log10(len(beyond) / institution_days) + slope * bar
+    ordered = sorted(exceedances, reverse=True)
     weight = institution_days / (institution_days + prior_days)
-    return Tail(
-        intercept=weight * intercept + (1.0 - weight) * prior.intercept,
-        slope=weight * slope + (1.0 - weight) * prior.slope,
+    rates: dict[float, float] = {}
+    rank = len(ordered)
+    while True:
+        score = ordered[rank - 1]
+        counted = log10(rank / institution_days)
+        # Of equal scores the first, with the highest rank, is the one that all of them reach.
+        rates.setdefault(score, weight * counted + (1.0 - weight) * prior.log_rate(score))
+        if rank <= COUNTED_MIN:
+            break
+        rank //= 2
+    beyond = [peak - score for peak in ordered[: rank - 1]]
+    scale = (sum(beyond) + _SCALE_PRIOR_COUNT * log10(e) / prior.slope) / (
+        len(beyond) + _SCALE_PRIOR_COUNT
     )
+    return Tail(knots=_falling(rates), slope=log10(e) / max(_SCALE_MIN, scale))
+
+
+def _falling(rates: dict[float, float]) -> tuple[tuple[float, float], ...]:
+    """Return the knots in order; shrinking to a prior may not make a rate rise again."""
+    knots: list[tuple[float, float]] = []
+    for score, rate in sorted(rates.items()):
+        knots.append((score, min(rate, knots[-1][1]) if knots else rate))
+    return tuple(knots)

@@ -29,9 +29,6 @@ class Features(Struct, frozen=True, kw_only=True):
     windows: Windows
     new: tuple[int, ...]
     usual: tuple[float, ...]
-    history_days: int
-    named: bool
-    held_participants: int
     cohort_size: int
     hour_bytes: int
     today_new: int = 0

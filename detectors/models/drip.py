@@ -1,12 +1,13 @@
 """Step 4 of 7: features -> score. Drip: a small lasting surplus over the usual monthly pace.
 
 Catches a patient theft whose single days and months look nearly ordinary: what is taken beyond
-the pace adds up, day after day, until it cannot be explained.
+the pace adds up, day after day, and fades over a season.
 Misses a thief who stays within the pace itself; a declared budget sees that one.
 
 Source: E. S. Page (1954), "Continuous Inspection Schemes", Biometrika 41, 100-115: the one-sided
-cumulative sum, here of participants, with the frozen monthly usual as the reference value.
-The score has no unit: as that of `excess`, with the sum in place of the participants taken.
+cumulative sum, here of participants, with the frozen monthly usual as the reference value. That it
+fades is ours: one project of last year must not stand for ever against an institution.
+The score is log10 of the participants beyond a month's usual, of a cohort of half a million.
 """
 
 from math import log10
@@ -20,7 +21,8 @@ from detectors.features.vector import Features
 from detectors.features.windows import MONTH_DAYS
 from detectors.verdict import Reason
 
-_QUARTER_SECONDS: Final = 7_776_000
+_FADING_DAYS: Final = 90
+_FADING_SECONDS: Final = 7_776_000
 
 
 class DripConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,9 +32,6 @@ class DripConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     weight: Annotated[
         float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
     ] = 0.25
-    slack: Annotated[
-        float, Meta(ge=0, description="of the usual monthly pace: what a day may take for free")
-    ] = 1.0
     floor_cohort_ratio: Annotated[
         float, Meta(gt=0, le=1, description="share of the cohort too small to matter")
     ] = 0.01
@@ -50,8 +49,8 @@ class Drip:
     >>> drip = Drip(DripConfig(), DripState())
     >>> for _ in range(60):
     ...     drip.learn(1_500, month_usual=15_000.0)
-    >>> drip.state.surplus_participants
-    60000.0
+    >>> round(drip.state.surplus_participants)
+    43965
     """
 
     __slots__ = ("config", "state")
@@ -62,24 +61,22 @@ class Drip:
         self.state = state
 
     def score(self, features: Features) -> tuple[Score, ...]:
-        """Return a score where the surplus, today's included, is more than a month's usual."""
+        """Return a score where the surplus, today's included, is beyond a month's usual."""
         month_usual = features.usual[-1]
         surplus = self._surplus(features.today_new, month_usual=month_usual)
-        floor = self.config.floor_cohort_ratio * features.cohort_size
-        bar = max(month_usual, floor)
-        if surplus <= bar:
+        beyond = surplus - month_usual
+        if beyond < self.config.floor_cohort_ratio * features.cohort_size:
             return ()
-        scale = COMMON_COHORT / features.cohort_size
         return (
             Score(
                 channel="drip/90d",
                 detector="drip",
                 reason=Reason.DRIP,
                 feature="surplus_participants",
-                window_seconds=_QUARTER_SECONDS,
-                value=max(0.0, 2.0 * log10(scale * (surplus - bar)) + log10(surplus / bar)),
+                window_seconds=_FADING_SECONDS,
+                value=log10(beyond * COMMON_COHORT / features.cohort_size),
                 observed=surplus,
-                expected=0.0,
+                expected=month_usual,
             ),
         )
 
@@ -88,5 +85,5 @@ class Drip:
         self.state.surplus_participants = self._surplus(day_new, month_usual=month_usual)
 
     def _surplus(self, day_new: int, *, month_usual: float) -> float:
-        pace = self.config.slack * month_usual / MONTH_DAYS
-        return max(0.0, self.state.surplus_participants + day_new - pace)
+        kept = (1.0 - 1.0 / _FADING_DAYS) * self.state.surplus_participants
+        return max(0.0, kept + day_new - month_usual / MONTH_DAYS)

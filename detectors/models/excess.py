@@ -7,9 +7,9 @@ Misses a theft hidden inside a heavy institution's own pace; a declared budget s
 Source: the measurements behind docs/quality.md; shrinkage of a quantile to the group as in
 B. Efron and C. Morris (1975), "Data Analysis Using Stein's Estimator and its Generalizations",
 Journal of the American Statistical Association 70, 311-319.
-The score has no unit: twice log10 of the participants beyond the bar plus log10 of the ratio.
-Both are of a cohort of half a million. Harm counts twice, for a small institution's first
-project multiplies its usual by hundreds.
+The score is log10 of the participants taken beyond the usual, of a cohort of half a million, in
+the window where that is most. No ratio to the usual comes in: what is lost is people, and in every
+world tried a ratio only lifted small institutions' first projects above real thefts.
 """
 
 from math import log10
@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from detectors.detector import Mode, Score
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import Features
-from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS
+from detectors.features.windows import WINDOW_SECONDS
 from detectors.verdict import Reason
 
 
@@ -31,31 +31,25 @@ class ExcessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     weight: Annotated[
         float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
     ] = 1.0
-    multiple: Annotated[
-        float, Meta(ge=1.0, description="of the usual: below it nothing is in excess")
-    ] = 2.0
     floor_cohort_ratio: Annotated[
         float, Meta(gt=0, le=1, description="share of the cohort too small to matter")
     ] = 0.001
 
 
 class Excess:
-    """New participants in 1 h, 1 d, 7 d and 30 d against the usual of the same window.
+    """New participants in 1 h, 1 d, 7 d and 30 d beyond the usual of the same window.
 
     >>> from detectors.features.windows import Windows, WindowsState
     >>> features = Features(
     ...     at_ms=0,
     ...     windows=Windows(WindowsState()),
-    ...     new=(9_000, 9_000, 9_000, 9_000),
-    ...     usual=(400.0, 1_000.0, 4_000.0, 9_000.0),
-    ...     history_days=84,
-    ...     named=True,
-    ...     held_participants=0,
+    ...     new=(9_000, 10_000, 10_000, 13_000),
+    ...     usual=(0.0, 0.0, 400.0, 9_000.0),
     ...     cohort_size=500_000,
     ...     hour_bytes=0,
     ... )
-    >>> [(score.channel, round(score.value, 2)) for score in Excess(ExcessConfig()).score(features)]
-    [('excess/1h', 8.88), ('excess/1d', 8.34), ('excess/7d', 6.05)]
+    >>> [(score.window_seconds, score.value) for score in Excess(ExcessConfig()).score(features)]
+    [(86400, 4.0)]
     """
 
     __slots__ = ("config",)
@@ -65,26 +59,21 @@ class Excess:
         self.config = config
 
     def score(self, features: Features) -> tuple[Score, ...]:
-        """Return one score a window whose bar is passed."""
-        floor = self.config.floor_cohort_ratio * features.cohort_size
-        scale = COMMON_COHORT / features.cohort_size
-        found = []
-        for place, window in enumerate(LEARNT_WINDOWS):
-            observed, usual = features.new[place], features.usual[place]
-            bar = self.config.multiple * max(usual, floor / 2)
-            if observed <= bar or observed < floor:
-                continue
-            value = max(0.0, 2.0 * log10(scale * (observed - bar)) + log10(observed / bar))
-            found.append(
-                Score(
-                    channel=f"excess/{WINDOW_NAMES[window]}",
-                    detector="excess",
-                    reason=Reason.EXCESS,
-                    feature="new_participants",
-                    window_seconds=WINDOW_SECONDS[window],
-                    value=value,
-                    observed=float(observed),
-                    expected=usual,
-                )
-            )
-        return tuple(found)
+        """Return the score of the window with the most beyond its usual, the shortest of equals."""
+        beyond = [new - usual for new, usual in zip(features.new, features.usual, strict=True)]
+        excess = max(beyond)
+        if excess < self.config.floor_cohort_ratio * features.cohort_size:
+            return ()
+        place = beyond.index(excess)
+        return (
+            Score(
+                channel="excess",
+                detector="excess",
+                reason=Reason.EXCESS,
+                feature="new_participants",
+                window_seconds=WINDOW_SECONDS[LEARNT_WINDOWS[place]],
+                value=log10(excess * COMMON_COHORT / features.cohort_size),
+                observed=float(features.new[place]),
+                expected=features.usual[place],
+            ),
+        )

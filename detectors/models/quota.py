@@ -45,9 +45,6 @@ class Quota:
     ...     windows=windows,
     ...     new=(300,) * 4,
     ...     usual=(0.0,) * 4,
-    ...     history_days=0,
-    ...     named=True,
-    ...     held_participants=300,
     ...     cohort_size=1_000,
     ...     hour_bytes=0,
     ... )

@@ -5,7 +5,7 @@ Misses a thief who shuffles the ids, or lets many users each walk a short way.
 
 Source: enumeration as a sign of scraping (OWASP Automated Threat OAT-011); the measure is ours:
 new participants of requests that begin beyond where the same user's last one ended.
-The score has no unit: twice log10 of the walked participants beyond the floor, in a day.
+The score is log10 of the walked participants beyond the floor, in a day, of half a million.
 """
 
 from math import log10
@@ -48,14 +48,11 @@ class Sweep:
     ...     windows=windows,
     ...     new=(11_000,) * 4,
     ...     usual=(0.0,) * 4,
-    ...     history_days=0,
-    ...     named=True,
-    ...     held_participants=11_000,
     ...     cohort_size=500_000,
     ...     hour_bytes=0,
     ... )
     >>> [score.value for score in Sweep(SweepConfig()).score(features)]
-    [8.0]
+    [4.0]
     """
 
     __slots__ = ("config",)
@@ -79,7 +76,7 @@ class Sweep:
                 reason=Reason.SWEEP,
                 feature="walked_participants",
                 window_seconds=WINDOW_SECONDS[Window.DAY],
-                value=max(0.0, 2.0 * log10(scale * (walked - floor))),
+                value=log10(max(1.0, scale * (walked - floor))),
                 observed=float(walked),
                 expected=floor,
             ),

@@ -7,6 +7,7 @@ from typing import Final
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.features.ledger import LedgerState
 from detectors.features.windows import DAY_MS
+from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
 from detectors.policy.explain import MAJORITY_RATIO, sentence
 from detectors.policy.incident import Incident, change_of, level_of, severity_of
 from detectors.profile import Profile
@@ -23,6 +24,7 @@ from detectors.verdict import (
 
 _SECOND_MS: Final = 1_000
 _SAMPLES_MAX: Final = 5
+_PEOPLE: Final = ("new_participants", "surplus_participants", "walked_participants")
 
 
 def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> tuple[Effect, ...]:
@@ -31,8 +33,8 @@ def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> 
         return ()
     incident = _opened(profile, verdict, at_ms=at_ms)
     surprise = -log10(max(verdict.p_value, P_VALUE_MIN))
-    incident.peak = max(incident.peak, surprise)
-    incident.last_day = at_ms // DAY_MS
+    if surprise >= incident.mark + GROWTH_DECADES or verdict.p_value <= RULE_P_VALUE:
+        incident.last_day, incident.mark = at_ms // DAY_MS, max(incident.mark, surprise)
     taken = taken_participants(profile.ledger.state, incident)
     change = change_of(
         incident,
@@ -82,7 +84,7 @@ def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
             first_day=at_ms // DAY_MS,
             last_day=at_ms // DAY_MS,
             started_ms=max(at_ms - window_ms, state.first_day * DAY_MS),
-            peak=0.0,
+            mark=0.0,
             held_before=dict(state.today.held_before),
             counted_before=dict(state.today.counted_before),
         )
@@ -103,7 +105,10 @@ def _spoken(
     incident.revision += 1
     profile.state.today.alerted = True
     profile.state.today.raised |= change == "create"
-    incident.alerted_participants = max(1, taken)
+    # A window reaches back behind the incident's first day: what it shows has been said too.
+    shown = (int(detail.observed) for detail in verdict.reasons if detail.feature in _PEOPLE)
+    incident.alerted_participants = max(1, taken, *shown)
+    incident.taken_participants = taken
     incident.severity = severity_of(taken_ratio)
     if not incident.alert_id:
         incident.alert_id = _name(profile, incident, "alert")

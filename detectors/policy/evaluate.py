@@ -4,46 +4,41 @@ from math import log10
 from typing import Final
 
 from detectors.calibration.combine import P_VALUE_MIN, combine
+from detectors.calibration.tail import Tail
 from detectors.detector import Score
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import Features
 from detectors.features.windows import DAY_MS, Measure
 from detectors.profile import OpenRun, Profile
-from detectors.reference import DEFAULT_TAIL, INCIDENT_CHANNEL, usual_of
+from detectors.reference import DEFAULT_TAIL, INCIDENT_CHANNEL, tails_of, usual_of
 from detectors.verdict import Level, Reason, ReasonDetail, Run, Verdict
 
 # A rule is not a matter of probability; this value only says "certain" on the common scale.
 RULE_P_VALUE: Final = 1e-9
+# What still stands in a window is no new evidence: a run or an incident goes on only while it
+# grows, by a quarter at least.
+GROWTH_DECADES: Final = 0.1
 
 
 def features_of(profile: Profile, at_ms: int) -> Features:
     """Return what the detectors may look at now."""
     state, windows = profile.state, profile.windows
-    history_days, usual = usual_now(profile, at_ms // DAY_MS)
     return Features(
         at_ms=at_ms,
         windows=windows,
         new=tuple(windows.total(window, Measure.NEW) for window in LEARNT_WINDOWS),
-        usual=usual,
-        history_days=history_days,
-        named=not state.counted_events,
-        held_participants=profile.ledger.state.held_participants,
+        usual=usual_now(profile, at_ms // DAY_MS),
         cohort_size=profile.config.cohort.size,
         hour_bytes=state.today.hour_bytes,
         today_new=state.today.new,
     )
 
 
-def usual_now(profile: Profile, day: int) -> tuple[int, tuple[float, ...]]:
-    """Return (days of own history, the usual per learnt window), shrunk to the peers' usual."""
-    history_days, own = profile.baseline.frozen(day)
-    peers = usual_of(profile.reference, group_of(profile))
-    weight = history_days / (history_days + profile.config.baseline.shrinkage_days)
+def usual_now(profile: Profile, day: int) -> tuple[float, ...]:
+    """Return the usual per learnt window on `day`, in this cohort."""
     scale = profile.config.cohort.size / COMMON_COHORT
-    return history_days, tuple(
-        weight * mine + (1.0 - weight) * theirs * scale
-        for mine, theirs in zip(own, peers, strict=True)
-    )
+    peers = tuple(scale * usual for usual in usual_of(profile.reference, group_of(profile)))
+    return profile.baseline.usual(day, peers=peers)
 
 
 def group_of(profile: Profile) -> str:
@@ -60,7 +55,7 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) 
     scores += breaches
     if not scores:
         return Verdict(level=Level.NOTHING, p_value=1.0, reasons=())
-    tails = profile.reference.tails
+    tails = tails_of(profile.reference, group_of(profile))
     p_values = {
         score.channel: RULE_P_VALUE
         if score.rule
@@ -72,11 +67,11 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) 
         if not score.rule:
             note_run(profile, score.channel, score.value, today=today)
     effective = [score for score in scores if score.detector not in profile.shadow]
-    return _verdict(profile, effective, p_values, today=today)
+    return _verdict(profile, effective, p_values, tail=tails[INCIDENT_CHANNEL], today=today)
 
 
 def _verdict(
-    profile: Profile, scores: list[Score], p_values: dict[str, float], *, today: int
+    profile: Profile, scores: list[Score], p_values: dict[str, float], *, tail: Tail, today: int
 ) -> Verdict:
     rules = [score for score in scores if score.rule]
     soft = {score.channel: p_values[score.channel] for score in scores if not score.rule}
@@ -84,7 +79,7 @@ def _verdict(
     surprise = -log10(max(combined, P_VALUE_MIN))
     if surprise >= profile.config.policy.candidate_surprise:
         note_run(profile, INCIDENT_CHANNEL, surprise, today=today)
-    calibrated = profile.reference.tails[INCIDENT_CHANNEL].p_value(surprise)
+    calibrated = tail.p_value(surprise)
     if rules:
         shares = dict.fromkeys(shares, 0.0) | {score.channel: 1.0 / len(rules) for score in rules}
         calibrated = RULE_P_VALUE
@@ -127,7 +122,8 @@ def note_run(profile: Profile, channel: str, value: float, *, today: int) -> Non
     runs = profile.state.open_runs
     run = runs.get(channel)
     if run is None:
-        run = runs[channel] = OpenRun(first_day=today, last_day=today, peak=value)
-    run.last_day = max(run.last_day, today)
+        run = runs[channel] = OpenRun(first_day=today, last_day=today, peak=value, mark=value)
+    if value >= run.mark + GROWTH_DECADES:
+        run.last_day, run.mark = max(run.last_day, today), value
     run.peak = max(run.peak, value)
     profile.state.today.runs[channel] = Run(first_day=run.first_day, peak=run.peak)

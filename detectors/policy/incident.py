@@ -34,8 +34,8 @@ class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         float, Meta(gt=0, description="-log10 of the p-value at which an incident is watched")
     ] = 0.5
     quiet_days: Annotated[
-        int, Meta(ge=1, le=60, description="days without evidence that end an incident")
-    ] = 3
+        int, Meta(ge=1, le=60, description="days without growing evidence that end an incident")
+    ] = 30
     update_growth_ratio: Annotated[
         float, Meta(gt=1, description="an alert is updated when this much more was taken")
     ] = 2.0
@@ -60,10 +60,12 @@ class Incident(Struct, kw_only=True):
     first_day: int
     last_day: int
     started_ms: int
-    peak: float
+    mark: float
     revision: int = 0
     alert_id: str = ""
+    # What was said last: how many people the evidence spoke of, and how many were taken by then.
     alerted_participants: int = 0
+    taken_participants: int = 0
     severity: Severity = "low"
     suspended: bool = False
     held_before: dict[str, int] = field(default_factory=dict)
@@ -90,8 +92,9 @@ def change_of(
     """Return whether to raise or update the incident now."""
     if not incident.raised:
         return "create" if within_budget else None
-    grown = config.update_growth_ratio * incident.alerted_participants
-    return "update" if taken_participants >= grown else None
+    since = taken_participants - incident.taken_participants
+    grown = (config.update_growth_ratio - 1.0) * incident.alerted_participants
+    return "update" if since >= grown else None
 
 
 def level_of(*, margin: float, taken_ratio: float, config: PolicyConfig) -> Level:
