@@ -64,6 +64,10 @@ class FaustLike(Outbox):
         """Return the one partition."""
         return {0}
 
+    def recovered(self) -> set[int] | None:
+        """Return nothing: followers have no state to read back."""
+        return set()
+
     async def committed(self) -> Mapping[int, int | None]:
         """Return what is committed."""
         return {0: self.offset}

@@ -75,6 +75,10 @@ class Desk(Outbox):
         """Return partition 0."""
         return {0}
 
+    def recovered(self) -> set[int] | None:
+        """Return nothing: followers have no state to read back."""
+        return set()
+
     async def committed(self) -> Mapping[int, int | None]:
         """Return what is committed."""
         return {0: self.offset}
