@@ -15,8 +15,9 @@ from detectors.register import Register
 from detectors.verdict import Effect
 from streams.adapters.mapping import Mapping
 from streams.codec import DecodeLimits, decode
+from streams.config import Settings
 from streams.control import REFERENCE, control_kind, decode_reference, read_control
-from streams.envelope import StateKeys
+from streams.envelope import StateKeys, keys_from_text
 from streams.inputs import (
     TOPIC_PREFIX,
     Reached,
@@ -33,6 +34,7 @@ from streams.replay import References, Replay
 from streams.report.record import Report, Truth
 from streams.report.recorder import Recorder
 from streams.topic_reader import TopicReader, TopicRecord
+from streams.topics import HOLDINGS, raw_topic
 
 _TITLE: Final = "Headgate report"
 
@@ -84,6 +86,18 @@ class ReplayRun:
                 with FileSource(name) as source:
                     yield from self._files.effects(self._file_events(source, reached))
 
+    def events(self, names: Sequence[str]) -> Iterator[AccessEvent]:
+        """Yield the events of every input in the order given, unjudged; holdings have none."""
+        for name in names:
+            topic = name.removeprefix(TOPIC_PREFIX)
+            if not name.startswith(TOPIC_PREFIX):
+                with FileSource(name) as source:
+                    yield from self._file_events(source, _unseen)
+            elif topic != self._reading.holdings_topic:
+                with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+                    for found in self._partitions(reader, _unseen):
+                        yield from (event for event in found if isinstance(event, AccessEvent))
+
     def _file_events(self, source: FileSource, reached: Reached) -> Iterator[AccessEvent]:
         limits, mapping = self._reading.limits, self._reading.mapping
         most = limits.event_bytes_max
@@ -100,21 +114,26 @@ class ReplayRun:
         if topic == self._reading.holdings_topic:
             yield from self._ring_effects(topic, reached)
             return
-        read = self._topic_read(topic)
         with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
-            for partition in reader.partitions:
+            for events in self._partitions(reader, reached):
                 # A partition of canonical events is a world of its own, with its own references.
                 shared = topic == self._reading.raw_topic
                 replay = self._files if shared else self._replay("recorded")
-                events = partition_events(
-                    reader,
-                    partition,
-                    read=read,
-                    rejects=self.rejects,
-                    reached=reached,
-                    read_before=reader.count_before(partition),
-                )
                 yield from replay.effects(events)
+
+    def _partitions(
+        self, reader: TopicReader, reached: Reached
+    ) -> Iterator[Iterator[AccessEvent | Reference]]:
+        read = self._topic_read(reader.topic)
+        for partition in reader.partitions:
+            yield partition_events(
+                reader,
+                partition,
+                read=read,
+                rejects=self.rejects,
+                reached=reached,
+                read_before=reader.count_before(partition),
+            )
 
     def _ring_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
         """Judge the holdings of all institutions, in the order in which the worker had them."""
@@ -189,6 +208,25 @@ class ReplayRun:
             config_hash=config_hash(self.config),
             notes=notes,
         )
+
+
+def reading_of(settings: Settings) -> Reading:
+    """Return how inputs are read under `settings`."""
+    mapping = settings.row_mapping()
+    raw = raw_topic(mapping.config.name) if mapping else None
+    prefix = settings.kafka.topic_prefix
+    return Reading(
+        limits=settings.limits,
+        mapping=mapping,
+        bootstrap=settings.kafka.bootstrap,
+        keys=keys_from_text(settings.state_key),
+        raw_topic=raw.full_name(prefix) if raw else None,
+        holdings_topic=HOLDINGS.full_name(prefix),
+    )
+
+
+def _unseen(_share: float) -> None:
+    """Show no progress."""
 
 
 def _canonical(

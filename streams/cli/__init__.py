@@ -5,13 +5,14 @@ import sys
 import click
 
 from detectors.errors import ConfigError, HeadgateError
-from streams.cli import broker, config, demo, doctor, hook, replay, simulate, worker
+from streams.cli import broker, config, demo, doctor, explain, hook, replay, simulate, worker
 
 COMMANDS: dict[str, click.Command] = {
     "broker": broker.command,
     "config": config.command,
     "demo": demo.command,
     "doctor": doctor.command,
+    "explain": explain.command,
     "hook": hook.command,
     "replay": replay.command,
     "simulate": simulate.command,
