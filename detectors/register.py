@@ -58,6 +58,13 @@ class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     exemptions: tuple[Exemption, ...] = ()
 
 
+class Registered(Struct, frozen=True, kw_only=True, tag="register"):
+    """An institution's entry was replaced; without one it was removed."""
+
+    institution: str
+    entry: Institution | None
+
+
 class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole register, as a file holds it."""
 

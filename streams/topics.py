@@ -80,8 +80,8 @@ ALERTS = Topic(
 )
 SUSPENSIONS = Topic(
     name="suspensions",
-    key="institution",
-    content="requested, approved, active, released",
+    key="scope: a user, a project or an institution",
+    content="the current state of each measure: requested, approved, active, released",
     per_institution=False,
     cleanup="compact",
 )
@@ -130,6 +130,14 @@ AUDIT = Topic(
     content="the chained record of every alert, decision and action",
     per_institution=False,
     cleanup="delete",
+    record_bytes_max=8 * MIB,
+)
+PEOPLE = Topic(
+    name="audit-people",
+    key="token",
+    content="whose pseudonym a token of the audit stands for; a tombstone erases it",
+    per_institution=False,
+    cleanup="compact",
 )
 DEAD_LETTERS = Topic(
     name="dead-letters",
@@ -160,6 +168,7 @@ TOPICS = (
     SUMMARIES,
     REFERENCE,
     AUDIT,
+    PEOPLE,
     DEAD_LETTERS,
     STATE,
 )

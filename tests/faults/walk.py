@@ -36,7 +36,7 @@ class Walk:
     def __init__(self, prefix: str) -> None:
         """Begin with nothing."""
         self._topic = f"{prefix}.access-events"
-        self._sinks = KafkaSinks(prefix, mode="dry_run")
+        self._sinks = KafkaSinks(prefix)
         self._limits: DecodeLimits = decode_limits(DecodeConfig(), CORE.cohort)
         self.sent: set[Sent] = set()
         self.profiles: dict[tuple[int, str], Profile] = {}

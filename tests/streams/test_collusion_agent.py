@@ -52,7 +52,7 @@ class Desk(Outbox):
             past=self._before,
             group=self,
             outbox=self,
-            sinks=KafkaSinks("t", mode="dry_run"),
+            sinks=KafkaSinks("t"),
             watcher=self,
         )
 

@@ -123,7 +123,7 @@ def rekeying(desk: FaustLike) -> Agent:
         read=RowMapping(mapping, limits=limits).row,
         group=group,
         outbox=desk,
-        sinks=KafkaSinks("t", mode="dry_run"),
+        sinks=KafkaSinks("t"),
         watcher=desk,  # type: ignore[arg-type] # only refusals are counted here
     )
 
@@ -136,7 +136,7 @@ def collusion(desk: FaustLike) -> Agent:
         past=nothing_before,
         group=desk,
         outbox=desk,
-        sinks=KafkaSinks("t", mode="dry_run"),
+        sinks=KafkaSinks("t"),
         watcher=desk,  # type: ignore[arg-type] # only refusals are counted here
     )
 

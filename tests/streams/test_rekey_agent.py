@@ -55,7 +55,7 @@ class Desk(Outbox):
             read=MAPPING.row,
             group=self,
             outbox=self,
-            sinks=KafkaSinks("t", mode="dry_run"),
+            sinks=KafkaSinks("t"),
             watcher=self,  # type: ignore[arg-type] # only refusals are counted here
         )
 
