@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from detectors.errors import ConfigError, HeadgateError
 from detectors.event import AccessEvent, time_ms
-from detectors.verdict import Alert, RaiseAlert
+from detectors.verdict import Alert, RaiseAlert, Reason
 from streams.progress import Steps
 from streams.replay_run import ReplayRun
 from streams.sinks.alerts import finding, statement_id
@@ -68,6 +68,7 @@ class _Told(Struct, frozen=True, kw_only=True):
 
 class _Info(Struct):
     uid: str
+    types: tuple[str, ...] = ()
 
 
 class _Metadata(Struct):
@@ -78,10 +79,15 @@ class _Unmapped(Struct):
     config_hash: str
 
 
+class _Resource(Struct):
+    uid: str
+
+
 class _Finding(Struct):
     """What of a recorded finding is needed to find it and to judge it again."""
 
     finding_info: _Info
+    resources: tuple[_Resource, ...]
     metadata: _Metadata
     unmapped: _Unmapped
 
@@ -126,6 +132,12 @@ def refuse_other_config(recorded: Recorded, *, config_hash: str) -> None:
         raise ConfigError(path="", problem=problem)
 
 
+def is_of_a_ring(recorded: Recorded) -> bool:
+    """Tell whether an alert is of the judge of several institutions."""
+    types = (_read_finding(line).finding_info.types for line in recorded.values())
+    return any(Reason.COLLUSION in found for found in types)
+
+
 def explain(
     run: ReplayRun,
     names: Sequence[str],
@@ -164,7 +176,9 @@ def _rebuilt(
     run: ReplayRun, names: Sequence[str], *, alert_id: str, recorded: Recorded, progress: Steps
 ) -> Iterator[_Told]:
     awaited = set(recorded)
-    for effect in run.effects(names, progress=progress):
+    named = {one.uid for line in recorded.values() for one in _read_finding(line).resources}
+    institution = named.pop() if len(named) == 1 else None
+    for effect in run.effects(names, progress=progress, institution=institution):
         if not isinstance(effect, RaiseAlert) or effect.alert.alert_id != alert_id:
             continue
         yield _Told(alert=effect.alert, new_by_event=_new_by_event(run, effect.alert))

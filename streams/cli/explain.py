@@ -12,6 +12,7 @@ from streams.explain import (
     NotExplainedError,
     Recorded,
     explain,
+    is_of_a_ring,
     recorded_in_file,
     recorded_in_topic,
     refuse_other_config,
@@ -67,7 +68,7 @@ def command(
     settings = load_settings(config_path)
     recorded = _recorded(settings, alert_id, alerts_path, from_topic=not inputs)
     refuse_other_config(recorded, config_hash=config_hash(settings.core))
-    names = inputs or _topics(settings)
+    names = inputs or (_topic(settings, recorded),)
     run = ReplayRun(
         settings.core,
         register=load_register(register_path),
@@ -102,6 +103,7 @@ def _recorded(
     return recorded
 
 
-def _topics(settings: Settings) -> tuple[str, ...]:
-    prefix = settings.kafka.topic_prefix
-    return tuple(f"{TOPIC_PREFIX}{topic.full_name(prefix)}" for topic in (ACCESS_EVENTS, HOLDINGS))
+def _topic(settings: Settings, recorded: Recorded) -> str:
+    """Return where the alert came from: a ring is found in what all institutions hold."""
+    topic = HOLDINGS if is_of_a_ring(recorded) else ACCESS_EVENTS
+    return f"{TOPIC_PREFIX}{topic.full_name(settings.kafka.topic_prefix)}"

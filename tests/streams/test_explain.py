@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from detectors.config import CoreConfig, config_hash
 from detectors.errors import ConfigError, SinkError
-from detectors.event import AccessEvent
+from detectors.event import AccessEvent, Participants
 from detectors.synthetic import WorldConfig, build_world
 from streams.cli.explain import command
 from streams.cli.replay import command as replay
@@ -167,6 +168,7 @@ def test_without_kafka_and_without_files_there_is_nothing_to_explain(tmp_path: P
     assert "no Kafka at 127.0.0.1:1" in str(result.exception)
 
 
+HOUR_MS = 3_600_000
 CONFIG = """
 [kafka]
 bootstrap = "{bootstrap}"
@@ -179,11 +181,28 @@ port = 0
 """
 
 
-def told(bootstrap: str, topic: str) -> list[str]:
-    """Return the ids of the alerts on the topic, a statement each."""
+def ring() -> list[AccessEvent]:
+    """Return how three institutions take a third each of one list, within a day."""
+    ids = random.Random(7).sample(range(500_000), 60_000)
+    return [
+        AccessEvent(
+            id=f"ring-{name}-{step}",
+            time=1_775_000_000_000 + step * HOUR_MS,
+            institution=name,
+            dataset="imaging",
+            participants=Participants(ids=sorted(ids[place::3][step * 4_000 : (step + 1) * 4_000])),
+        )
+        for step in range(5)
+        for place, name in enumerate(("east", "north", "south"))
+    ]
+
+
+def told(bootstrap: str, topic: str) -> list[tuple[str, list[str]]]:
+    """Return id and reasons of each statement on the topic of alerts."""
     with TopicReader(topic, bootstrap=bootstrap) as reader:
         values = [r.value for p in reader.partitions for batch in reader.records(p) for r in batch]
-    return [msgspec.json.decode(v or b"")["data"]["finding_info"]["uid"] for v in values]
+    infos = [msgspec.json.decode(value or b"")["data"]["finding_info"] for value in values]
+    return [(info["uid"], info["types"]) for info in infos]
 
 
 def wait_until(is_so: Callable[[], bool], worker: Child) -> None:
@@ -199,18 +218,21 @@ def wait_until(is_so: Callable[[], bool], worker: Child) -> None:
 def test_what_a_worker_said_is_explained_from_its_topics(
     kafka: str, topic_prefix: str, tmp_path: Path, events: list[AccessEvent]
 ) -> None:
-    """No file but the configuration: events, references and alerts are all on record."""
+    """One institution's alerts from the events, a ring's from the holdings; no file is needed."""
     config = tmp_path / "headgate.toml"
     config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix))
     ensure_topics(kafka, prefix=topic_prefix, partitions=3)
     log = tmp_path / "worker" / "log"
     log.parent.mkdir()
     alerts = ALERTS.full_name(topic_prefix)
+    events = [*events, *ring()]
     asyncio.run(send_all(events, bootstrap=kafka, topic=ACCESS_EVENTS.full_name(topic_prefix)))
     with Child(["worker", "--config", str(config)], log_path=log) as worker:
-        wait_until(lambda: len(told(kafka, alerts)) > 0, worker)
+        wait_until(lambda: any("collusion" in types for _, types in told(kafka, alerts)), worker)
     # It has ended politely, so that all it judged is said.
-    for name in dict.fromkeys(told(kafka, alerts)):
+    said = told(kafka, alerts)
+    assert any("excess" in types for _, types in said)
+    for name in dict.fromkeys(name for name, _ in said):
         result = explain(name, "--config", config, "--json")
         assert result.exit_code == 0, result.output
         assert msgspec.json.decode(result.stdout)["record"] == "same_bytes"
