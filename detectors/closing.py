@@ -42,7 +42,7 @@ def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
 def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]:
     state = profile.state
     closed = state.today.day
-    trusted = not _suspicious(profile, closed)
+    trusted = not (_suspicious(profile, closed) or state.today.unlearnt)
     _, usual = usual_now(profile, closed)
     profile.drip.learn(state.today.new, month_usual=usual[-1])
     for _ in range(min(_GAP_DAYS_MAX, day - closed - 1)):

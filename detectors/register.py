@@ -41,6 +41,10 @@ class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     dataset: Annotated[str | None, Meta(description="only this dataset; absent: any")] = None
     project: Annotated[str | None, Meta(description="only this project; absent: any")] = None
+    alert: Annotated[bool, Meta(description="true: what it covers may alert all the same")] = False
+    learn: Annotated[bool, Meta(description="true: what it covers becomes part of the usual")] = (
+        False
+    )
     approver: str | None = None
 
 

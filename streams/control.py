@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from detectors.errors import StateError
+from detectors.event import AccessEvent
 from detectors.feedback import Feedback
 from detectors.reference import Reference
 from detectors.register import Registered
@@ -38,6 +39,10 @@ class Instruction(Struct, frozen=True, kw_only=True):
 
     sequence: Annotated[int, Meta(description="of the audit; a repeat of it has no effect")]
     body: Registered | Feedback
+
+
+# What a topic of access events records besides what is refused.
+OnRecord = AccessEvent | Reference | Instruction
 
 
 class Control(Struct, frozen=True, kw_only=True, gc=False):

@@ -101,7 +101,7 @@ def _feedback(
         institution=incident.institution,
         label=verb.label,
         until_ms=until_ms,
-        detectors=incident.detectors if false else (),
+        detectors=incident.detectors,
         factor=config.false_positive_factor if false else 1.0,
         exemption=exemption if verb.label is Label.EXPECTED else None,
     )
