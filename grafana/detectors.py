@@ -145,7 +145,7 @@ def _graphs() -> tuple[timeseries.Panel, ...]:
         ),
         bars(
             curves(
-                "Suspensions asked for",
+                "Measures that began or were asked for",
                 query(
                     "sum by (mode) (increase(headgate_suspensions_total[$__interval])) > 0",
                     "{{mode}}",
@@ -154,6 +154,25 @@ def _graphs() -> tuple[timeseries.Panel, ...]:
                 says="A dry run stops nobody.",
                 named={"dry_run": GREEN, "on": PURPLE},
             )
+        ),
+        curves(
+            "Share of alerts that people confirmed",
+            query(
+                'sum by (detector) (headgate_alerts_decided_count{label="confirmed"})'
+                " / sum by (detector) (headgate_alerts_decided_count) > 0",
+                "{{detector}}",
+            ),
+            unit="percentunit",
+            says="Of those that people have said anything about.",
+        ),
+        curves(
+            "Measures that are not over",
+            query(
+                "sum by (state, mode) (headgate_suspensions_open_count) > 0",
+                "{{state}} ({{mode}})",
+            ),
+            unit="none",
+            says="Requested ones wait for a person.",
         ),
     )
 

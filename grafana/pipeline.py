@@ -184,6 +184,13 @@ def _keeping() -> tuple[timeseries.Panel, ...]:
             says="Resident, by worker.",
         ),
         curves(
+            "Lines of the audit",
+            query("max(headgate_audit_entries_count)", "lines"),
+            unit="short",
+            says="It only ever grows.",
+            named={"lines": BLUE},
+        ),
+        curves(
             "Versions",
             query("count by (version) (headgate_build_info)", "version {{version}}", ref="A"),
             query("count by (hash) (headgate_config_info)", "configuration {{hash}}", ref="B"),

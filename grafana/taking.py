@@ -50,7 +50,7 @@ def build() -> dashboard.Dashboard:
         ),
     )
     for panel in _answers():
-        made = made.with_panel(at(panel, width=4, height=4))
+        made = made.with_panel(at(panel, width=3, height=4))
     return (
         made.with_panel(at(_table(), width=24, height=9))
         .with_panel(at(_held(), width=12, height=8))
@@ -67,10 +67,10 @@ def taken(held: str, *, by: str, span: str) -> str:
 def _answers() -> tuple[stat.Panel, ...]:
     return (
         number(
-            "Institutions with an open alert",
+            "With an open alert",
             query(f"count(max by (institution) ({_SEVERITY}) > 0) or vector(0)"),
             unit="none",
-            says="Each with an alert that has not been closed.",
+            says="Institutions with an alert that has not been closed.",
             thresholds=steps(BLUE, (1, ORANGE)),
         ),
         number(
@@ -94,6 +94,20 @@ def _answers() -> tuple[stat.Panel, ...]:
             says="At the pace of 30 days, when the first institution holds all that it may.",
             thresholds=steps(VERMILLION, (_NEAR_SECONDS, YELLOW), (_FAR_SECONDS, BLUE)),
         ).no_value("over a year"),
+        number(
+            "Measures in effect",
+            query('sum(headgate_suspensions_open_count{state="active", mode="on"}) or vector(0)'),
+            unit="none",
+            says="Throttled or suspended now, dry runs left out.",
+            thresholds=steps(BLUE, (1, ORANGE)),
+        ),
+        number(
+            "Wait for a person",
+            query('sum(headgate_suspensions_held_count{mode="on"}) or vector(0)'),
+            unit="none",
+            says="Measures held back because they would stop too many at once.",
+            thresholds=steps(BLUE, (1, VERMILLION)),
+        ),
         number(
             "Last event judged",
             query("time() - max(headgate_event_time_seconds)"),

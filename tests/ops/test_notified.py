@@ -32,6 +32,7 @@ VARIABLES = {
 }
 # What did not happen here: nothing was refused, nobody runs the hook, everything was said at once.
 MAY_BE_SILENT = {
+    "headgate-detectors": {"Share of alerts that people confirmed"},
     "headgate-pipeline": {
         "Refused, by reason",
         "Dead letters on the broker, by reason",
