@@ -90,6 +90,19 @@ def checked(
     )
 
 
+def signature_problem(made: DecisionMade, keys: Mapping[str, str]) -> str | None:
+    """Return what is wrong with a recorded decision; None if the keys show that it was made so."""
+    signed = _encode(SignedDecision(signed=made.signed, signature=made.signature))
+    try:
+        topic = msgspec.json.decode(made.signed, type=Decision).topic
+    except msgspec.DecodeError:
+        return "its signed text is no decision"
+    found = checked(signed, topic=topic, keys=public_keys(keys))
+    if isinstance(found, Rejected):
+        return found.detail
+    return None if found == made else "it says something else than what was signed"
+
+
 def public_keys(texts: Mapping[str, str]) -> dict[str, Ed25519PublicKey]:
     """Return the keys of the configuration, or raise `ConfigError` with the name of a wrong one."""
     return {name: _public_key(name, text) for name, text in texts.items()}

@@ -10,7 +10,7 @@ MIB = 1024 * 1024
 CONTROL_PARTITIONS = 1
 KEEP_FOR_EVER = -1
 
-Cleanup = Literal["delete", "compact"]
+Cleanup = Literal["delete", "compact", "compact,delete"]
 
 
 class Topic(Struct, frozen=True, kw_only=True):
@@ -137,7 +137,9 @@ PEOPLE = Topic(
     key="token",
     content="whose pseudonym a token of the audit stands for; a tombstone erases it",
     per_institution=False,
-    cleanup="compact",
+    cleanup="compact,delete",
+    # As long as the alerts that name them: what is left then are tokens of nobody.
+    retention_days=400,
 )
 DEAD_LETTERS = Topic(
     name="dead-letters",

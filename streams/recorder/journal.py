@@ -20,6 +20,7 @@ from detectors.response.journal import (
 )
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
+from streams.committed import committed_records
 
 Place = tuple[str, int]
 
@@ -133,3 +134,15 @@ class Journal:
         followed = tuple(Followed(sequence=entry.sequence, action=action) for action in actions)
         self._batch_actions += followed
         return followed
+
+
+async def read_journal(topic: str, *, bootstrap: str) -> Journal:
+    """Return the journal that a topic holds now.
+
+    Raises:
+        StateError: its lines do not chain.
+    """
+    journal = Journal()
+    async for record in committed_records(topic, bootstrap=bootstrap):
+        journal.read(record.value or b"")
+    return journal

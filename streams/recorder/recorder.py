@@ -17,10 +17,10 @@ from msgspec import Struct
 from detectors.response.journal import Body, Configured, DecisionMade, Erased, Source, Tick
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
-from streams.committed import committed_records, last_by_key
+from streams.committed import last_by_key
 from streams.envelope import StateKeys
 from streams.outbox import Outgoing
-from streams.recorder.journal import Followed, Journal, Written
+from streams.recorder.journal import Followed, Written, read_journal
 from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
 from streams.recorder.sources import Sources
@@ -87,10 +87,8 @@ class Recorder:
 
     async def _remember(self) -> None:
         wires = self._wires
-        self._journal = Journal()
         topic = AUDIT.full_name(wires.prefix)
-        async for record in committed_records(topic, bootstrap=wires.bootstrap):
-            self._journal.read(record.value or b"")
+        self._journal = await read_journal(topic, bootstrap=wires.bootstrap)
         people = PEOPLE.full_name(wires.prefix)
         self._people = People(await last_by_key(people, bootstrap=wires.bootstrap))
         self._outputs = Outputs(
