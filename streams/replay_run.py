@@ -138,9 +138,7 @@ class ReplayRun:
                 # A partition of canonical events is a world of its own, with its own references.
                 yield from self._replay("recorded").effects(_only(events, institution))
 
-    def _partitions(
-        self, reader: TopicReader, reached: Reached
-    ) -> Iterator[Iterator[OnRecord]]:
+    def _partitions(self, reader: TopicReader, reached: Reached) -> Iterator[Iterator[OnRecord]]:
         read = self._topic_read(reader.topic)
         for partition in reader.partitions:
             yield partition_events(
@@ -167,9 +165,7 @@ class ReplayRun:
                         self.recorder.note(effect)
                         yield effect
 
-    def _topic_read(
-        self, topic: str
-    ) -> Callable[[TopicRecord], OnRecord | Rejected]:
+    def _topic_read(self, topic: str) -> Callable[[TopicRecord], OnRecord | Rejected]:
         mapping = self._reading.mapping
         if mapping is not None and topic == self._reading.raw_topic:
             row = mapping.row
@@ -242,9 +238,7 @@ def reading_of(settings: Settings) -> Reading:
     )
 
 
-def _only(
-    events: Iterator[OnRecord], institution: str | None
-) -> Iterator[OnRecord]:
+def _only(events: Iterator[OnRecord], institution: str | None) -> Iterator[OnRecord]:
     """Return the events of one institution, and what is no event; all where none is named."""
     if institution is None:
         return events

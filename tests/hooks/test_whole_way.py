@@ -90,7 +90,7 @@ def test_a_thief_is_stopped_once_and_released_once_though_everything_is_killed(
     monkeypatch: pytest.MonkeyPatch,
     served: Callable[..., Any],
 ) -> None:
-    """One suspension with one history, whatever died on the way; a signed release ends it."""
+    """One suspension with one history, ended by a signed release, and explained afterwards."""
     monkeypatch.setenv("HEADGATE_HOOK_SECRETS", SECRET)
     run_cli = CliRunner().invoke
     pem, config = tmp_path / "ann.pem", tmp_path / "headgate.toml"
@@ -133,6 +133,8 @@ def test_a_thief_is_stopped_once_and_released_once_though_everything_is_killed(
     assert {(data["scope"], data["subject"]) for data in history} == {("user", "u-17")}
     assert [data["state"] for data in history[-2:]] == ["active", "released"]
     assert (history[-1]["by"], history[-1]["dry_run"]) == ("ann", False)
+    explained = run_cli(headgate, ["explain", history[0]["alert_id"], "--config", str(config)])
+    assert "rebuilt: the same bytes as on record" in explained.output
     titles = [data["letter"]["title"] for data in history[-2:]]
     assert titles == [
         "Access to the data is paused for your account",
