@@ -46,14 +46,20 @@ _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--config", "config_path", type=_existing, help="Settings as of then (TOML).")
 @click.option("--register", "register_path", type=_existing, help="What was approved then.")
+@click.option(
+    "--revision",
+    type=click.IntRange(min=1),
+    help="Which statement to explain; absent: the last one that names reasons.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def command(
+def command(  # noqa: PLR0913 - one parameter an option
     alert_id: str,
     *,
     inputs: tuple[str, ...],
     alerts_path: Path | None,
     config_path: Path | None,
     register_path: Path | None,
+    revision: int | None,
     as_json: bool,
 ) -> None:
     """Rebuild an alert from its events and say what it rests on.
@@ -76,7 +82,14 @@ def command(
         rejects=Rejects(None),
     )
     with steps("explain", total=len(names)) as progress:
-        found = explain(run, names, alert_id=alert_id, recorded=recorded, progress=progress)
+        found = explain(
+            run,
+            names,
+            alert_id=alert_id,
+            recorded=recorded,
+            progress=progress,
+            revision=revision,
+        )
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
