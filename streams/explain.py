@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 
 from detectors.errors import ConfigError, HeadgateError
 from detectors.event import AccessEvent, time_ms
-from detectors.verdict import Alert, RaiseAlert, Reason
+from detectors.verdict import Alert, AlertChange, RaiseAlert, Reason, Severity
 from streams.progress import Steps
 from streams.replay_run import ReplayRun
 from streams.sinks.alerts import finding, statement_id
@@ -42,11 +42,22 @@ class Part(Struct, frozen=True, kw_only=True):
     ]
 
 
+class Statement(Struct, frozen=True, kw_only=True):
+    """What was said at one time."""
+
+    revision: int
+    change: AlertChange
+    at_ms: int
+    severity: Severity
+    p_value: float
+    sentence: str
+
+
 class Explanation(Struct, frozen=True, kw_only=True):
     """What a rebuilt alert says, and whether it is what was said."""
 
     alert_id: str
-    statements: Annotated[tuple[str, ...], Meta(description="all that were rebuilt, in order")]
+    statements: Annotated[tuple[Statement, ...], Meta(description="all that came out, in order")]
     record: Annotated[
         Literal["same_bytes", "different", "none"],
         Meta(description="none: there was nothing to compare with"),
@@ -54,7 +65,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     different: Annotated[
         tuple[str, ...], Meta(description="what differs from the record, as statement/key")
     ]
-    alert: Annotated[Alert, Meta(description="the last statement that names reasons")]
+    alert: Annotated[Alert, Meta(description="the statement that is explained")]
     finding: Annotated[msgspec.Raw, Meta(description="the same as an OCSF finding")]
     events: tuple[Part, ...]
 
@@ -145,8 +156,11 @@ def explain(
     alert_id: str,
     recorded: Recorded,
     progress: Steps,
+    revision: int | None = None,
 ) -> Explanation:
     """Judge `names` until the last recorded statement of the alert has been made again.
+
+    Explained is the statement of that revision, or else the last one that names reasons.
 
     Raises:
         NotExplainedError: these inputs do not give the alert.
@@ -158,18 +172,32 @@ def explain(
             "forgotten must come from an archive, by --input"
         )
         raise NotExplainedError(message)
-    shown = next((one for one in reversed(told) if one.alert.reasons), told[-1])
+    shown = _shown(told, revision)
     rebuilt = {statement_id(one.alert): finding(one.alert) for one in told}
     different = tuple(_different(rebuilt, recorded))
     return Explanation(
         alert_id=alert_id,
-        statements=tuple(rebuilt),
+        statements=tuple(_statement(one.alert) for one in told),
         record="none" if not recorded else "different" if different else "same_bytes",
         different=different,
         alert=shown.alert,
         finding=msgspec.Raw(finding(shown.alert)),
         events=_parts(run.events(names), shown),
     )
+
+
+def _shown(told: Sequence[_Told], revision: int | None) -> _Told:
+    if revision is None:
+        return next((one for one in reversed(told) if one.alert.reasons), told[-1])
+    for one in told:
+        if one.alert.revision == revision:
+            return one
+    message = f"the alert has the revisions 1 to {told[-1].alert.revision}, not {revision}"
+    raise NotExplainedError(message)
+
+
+def _statement(alert: Alert) -> Statement:
+    return Statement(**{name: getattr(alert, name) for name in Statement.__struct_fields__})
 
 
 def _rebuilt(

@@ -5,8 +5,8 @@ from typing import Final
 
 from detectors.policy.explain import duration, percent
 from detectors.verdict import Coverage, ReasonDetail
-from streams.explain import Explanation, Part
-from streams.report.wording import moment, number, plural, probability
+from streams.explain import Explanation, Part, Statement
+from streams.report.wording import moment, number, probability
 
 _RECORD: Final = {
     "same_bytes": "rebuilt: the same bytes as on record",
@@ -20,7 +20,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     alert = explanation.alert
     yield alert.sentence
     yield ""
-    yield f"alert       {alert.alert_id}, revision {alert.revision} of {_revisions(explanation)}"
+    yield f"alert       {alert.alert_id}, revision {alert.revision}"
     yield f"time        {moment(alert.started_ms)} to {moment(alert.at_ms)}"
     yield f"weight      {alert.severity}, {alert.level}, confidence {alert.confidence:.2f}"
     yield f"p-value     {alert.p_value:.3g} ({probability(alert.p_value)}), all reasons together"
@@ -30,11 +30,9 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     yield from (f"            {line}" for line in explanation.different)
     yield from _section("reasons", map(_reason, alert.reasons))
     yield from _section("coverage", map(_coverage, alert.coverage))
-    yield from _section("events with the largest part", map(_event, explanation.events))
-
-
-def _revisions(explanation: Explanation) -> str:
-    return plural(len(explanation.statements), "statement")
+    events = (_event(part, alert.trigger_event_id) for part in explanation.events)
+    yield from _section("events with the largest part", events)
+    yield from _section("all that was said", map(_statement, explanation.statements))
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
@@ -63,7 +61,15 @@ def _coverage(coverage: Coverage) -> str:
     )
 
 
-def _event(part: Part) -> str:
+def _event(part: Part, trigger_event_id: str) -> str:
     new = "" if part.new_participants is None else f", {number(part.new_participants)} new people"
     by = f" by {part.user}" if part.user else ""
-    return f"{moment(part.at_ms)}  {part.id}: {part.action} of {part.dataset}{by}{new}"
+    tripped = ": this one tripped it" if part.id == trigger_event_id else ""
+    return f"{moment(part.at_ms)}  {part.id}: {part.action} of {part.dataset}{by}{new}{tripped}"
+
+
+def _statement(statement: Statement) -> str:
+    return (
+        f"{statement.revision}  {moment(statement.at_ms)}  {statement.change}, "
+        f"{statement.severity}, p {statement.p_value:.3g}: {statement.sentence}"
+    )
