@@ -1,7 +1,10 @@
 # Each command makes .venv first, once: on a machine with Python 3.11 to 3.13, make, and nothing else.
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$python -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && echo $$python && break; done)
 
-.PHONY: help demo test check bench bench-speed bench-quality
+SCHEDULES ?= 30
+SEED ?= 1
+
+.PHONY: help demo test check faults bench bench-speed bench-quality
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
@@ -13,6 +16,9 @@ test: .venv/.ready  ## all tests, real Kafka included
 
 check: .venv/.ready  ## lint, format, types and layering
 	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
+
+faults: .venv/.ready  ## SCHEDULES=30 SEED=1: random schedules of faults, compared with an undisturbed walk
+	@.venv/bin/python -m tests.faults --schedules $(SCHEDULES) --seed $(SEED)
 
 bench: bench-speed bench-quality  ## speed and quality, as tables
 

@@ -44,7 +44,7 @@ def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
 def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]:
     state = profile.state
     closed = state.today.day
-    trusted = not _suspicious(profile, closed)
+    trusted = not (_suspicious(profile, closed) or state.today.unlearnt)
     if closed >= state.first_day + profile.config.baseline.settling_days:
         month_usual = usual_now(profile, closed)[-1]
         profile.drip.learn(state.today.new, month_usual=month_usual)

@@ -16,7 +16,7 @@ class Label(StrEnum):
     EXPECTED = "expected"
 
 
-class Feedback(Struct, frozen=True, kw_only=True):
+class Feedback(Struct, frozen=True, kw_only=True, tag="feedback"):
     """A label with what follows from it for the judgements to come.
 
     A false positive makes its detectors `factor` times harder to convince until `until_ms`; what

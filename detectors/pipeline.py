@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from pyroaring import BitMap64
 
+from detectors.adoption import note_exempted
 from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings
 from detectors.detector import Breachable, Score
 from detectors.event import AccessEvent, FieldCount, time_ms
@@ -66,6 +67,8 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     profile.windows.add(at_ms, amounts)
     if at_ms // HOUR_MS == state.today.hour and succeeded:
         state.today.hour_bytes = min(AMOUNT_MAX, state.today.hour_bytes + event.bytes)
+    if taken.learnt or taken.unlearnt:
+        note_exempted(profile, taken)
     totals = profile.windows.new_totals() if taken.new else None
     if totals is not None:
         _remember(profile, event, taken.new, totals=totals)

@@ -1,5 +1,6 @@
 """All that is known of one institution: plain state, and the machines that work on it."""
 
+import msgspec
 from msgspec import Struct, field
 
 from detectors.calibration.budget import budget_rate
@@ -20,7 +21,7 @@ from detectors.models.sweep import Sweep
 from detectors.models.volume import Volume, VolumeState
 from detectors.policy.incident import Incident
 from detectors.reference import Reference, prior_reference
-from detectors.register import Institution
+from detectors.register import Exemption, Institution
 from detectors.registry import DETECTORS
 from detectors.verdict import Run
 
@@ -47,6 +48,7 @@ class DayState(Struct, kw_only=True):
     published_participants: int = 0
     alerted: bool = False
     raised: bool = False
+    unlearnt: bool = False
     walks: dict[str, int] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
     projects: dict[str, int] = field(default_factory=dict)
@@ -54,6 +56,13 @@ class DayState(Struct, kw_only=True):
     held_before: dict[str, int] = field(default_factory=dict)
     counted_before: dict[str, int] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
+
+
+class Bar(Struct, kw_only=True):
+    """After a false positive: what a detector's p-values are raised by, and until when."""
+
+    factor: float
+    until_ms: int
 
 
 class ProfileState(Struct, kw_only=True):
@@ -75,6 +84,10 @@ class ProfileState(Struct, kw_only=True):
     today: DayState = field(default_factory=DayState)
     open_runs: dict[str, OpenRun] = field(default_factory=dict)
     incident: Incident | None = None
+    told_sequence: int = -1
+    entry: Institution | None = None
+    exemptions: list[Exemption] = field(default_factory=list)
+    bars: dict[str, Bar] = field(default_factory=dict)
 
 
 class Profile:
@@ -94,6 +107,7 @@ class Profile:
         "multivariate",
         "quota",
         "reference",
+        "registered",
         "rules",
         "shadow",
         "state",
@@ -116,17 +130,10 @@ class Profile:
         self.state = state
         self.config = config
         self.config_hash = config_hash(config)
-        self.entry = entry
         self.reference = reference
         self.budget_rate = budget_rate(config.budget)
         self.floor_participants = config.detectors.excess.floor_cohort_ratio * config.cohort.size
         self.dedupe = Dedupe(config.dedupe, dedupe)
-        self.ledger = Ledger(
-            ledger,
-            entry,
-            datasets_max=config.cohort.datasets_max,
-            cohort_size=config.cohort.size,
-        )
         self.windows = Windows(state.windows)
         self.baseline = Baseline(config.baseline, state.baseline)
         self.volume = Volume(config.detectors.volume, state.volume)
@@ -134,9 +141,23 @@ class Profile:
         self.multivariate = Multivariate(config.detectors.multivariate, state.multivariate)
         self.quota = Quota(config.detectors.quota)
         self.detectors = _detectors(self)
-        self.rules = _rules(config, entry)
+        self.registered = entry
+        self.hold_to_register(ledger)
         self.shadow = frozenset(name for name, mode in _modes(config).items() if mode == "shadow")
         self.weights = _weights(config)
+
+    def hold_to_register(self, ledger: LedgerState) -> None:
+        """Judge by the register as it is now; an entry that came as an instruction goes first."""
+        entry = self.state.entry or self.registered
+        exemptions = (*entry.exemptions, *self.state.exemptions)
+        self.entry = msgspec.structs.replace(entry, exemptions=exemptions)
+        self.ledger = Ledger(
+            ledger,
+            self.entry,
+            datasets_max=self.config.cohort.datasets_max,
+            cohort_size=self.config.cohort.size,
+        )
+        self.rules = _rules(self.config, self.entry)
 
 
 def _modes(config: CoreConfig) -> dict[str, str]:

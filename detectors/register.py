@@ -41,6 +41,10 @@ class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     dataset: Annotated[str | None, Meta(description="only this dataset; absent: any")] = None
     project: Annotated[str | None, Meta(description="only this project; absent: any")] = None
+    alert: Annotated[bool, Meta(description="true: what it covers may alert all the same")] = False
+    learn: Annotated[bool, Meta(description="true: what it covers becomes part of the usual")] = (
+        False
+    )
     approver: str | None = None
 
 
@@ -56,6 +60,13 @@ class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = None
     projects: tuple[Project, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
+
+
+class Registered(Struct, frozen=True, kw_only=True, tag="register"):
+    """An institution's entry was replaced; without one it was removed."""
+
+    institution: str
+    entry: Institution | None
 
 
 class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

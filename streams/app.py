@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.metadata import version
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -10,6 +11,7 @@ from detectors.config import config_hash
 from detectors.pipeline import Profile
 from detectors.reference import prior_reference
 from detectors.register import Register
+from detectors.response.journal import Configured
 from streams.agents import Follower, add_agent, add_signals, add_state_table, judging
 from streams.checkpoint import Checkpointer, Done
 from streams.collusion_agent import CollusionAgent, judge_opener
@@ -23,14 +25,28 @@ from streams.lease import Lease
 from streams.outbox import Outbox
 from streams.profiles import ProfileCore
 from streams.protocol import Keeper
+from streams.recorder.agent import RecorderAgent
+from streams.recorder.recorder import Recorder, RecorderWatcher
+from streams.recorder.recorder import Wires as RecorderWires
 from streams.reference_agent import ReferenceAgent
 from streams.rekey_agent import RekeyAgent
 from streams.state_topic import StateTopic
 from streams.steward import Steward
 from streams.topic_history import records_before
-from streams.topics import ACCESS_EVENTS, HOLDINGS, REFERENCE, STATE, SUMMARIES, raw_topic
+from streams.topics import (
+    ACCESS_EVENTS,
+    DECISIONS,
+    HOLDINGS,
+    REFERENCE,
+    STATE,
+    SUMMARIES,
+    raw_topic,
+)
 
 RECOVERY_SECONDS_MAX: Final = 300.0
+
+# Read in batches by agents of the worker, besides the raw topics.
+_FOLLOWED: Final = (ACCESS_EVENTS, SUMMARIES, HOLDINGS, DECISIONS)
 
 
 def group_name(topic_prefix: str) -> str:
@@ -87,6 +103,7 @@ def build_worker(
     register: Register,
     sinks: Sinks,
     watcher: WorkerWatcher,
+    response_watcher: RecorderWatcher,
     accept_lost_records: bool = False,
 ) -> Worker:
     """Connect the parts; nothing is opened before the app starts."""
@@ -97,7 +114,7 @@ def build_worker(
         bootstrap=settings.kafka.bootstrap,
         config=GroupConfig(session_seconds=settings.kafka.session_timeout_seconds),
         batched_topics=[
-            *(topic.full_name(prefix) for topic in (ACCESS_EVENTS, SUMMARIES, HOLDINGS)),
+            *(topic.full_name(prefix) for topic in _FOLLOWED),
             *raw_topics,
         ],
         partitions=settings.kafka.partitions,
@@ -110,6 +127,7 @@ def build_worker(
     steward = _add_judges(wires, keeper, accept_lost_records=accept_lost_records)
     followers: list[Follower] = [_add_rekeying(wires, topic) for topic in raw_topics]
     followers.append(_add_reference(wires))
+    followers.append(_add_recorder(wires, response_watcher))
     if settings.core.detectors.collusion.mode == "on":
         followers.append(_add_collusion(wires))
     add_signals(app, steward, followers)
@@ -195,6 +213,30 @@ def _add_reference(wires: _Wires) -> ReferenceAgent:
         recorded=partial(last_record, reference_topic, bootstrap=settings.kafka.bootstrap),
     )
     add_agent(wires.app, summaries, name="reference", handle=agent.handle)
+    return agent
+
+
+def _add_recorder(wires: _Wires, watcher: RecorderWatcher) -> RecorderAgent:
+    settings = wires.settings
+    configured = Configured(
+        response=settings.response,
+        cohort_size=settings.core.cohort.size,
+        config_hash=config_hash(settings.core),
+        version=version("headgate"),
+    )
+    recorder_wires = RecorderWires(
+        bootstrap=settings.kafka.bootstrap,
+        prefix=wires.prefix,
+        partitions=settings.kafka.partitions,
+        configured=configured,
+        keys=wires.keys,
+        watcher=watcher,
+    )
+    decisions = DECISIONS.full_name(wires.prefix)
+    agent = RecorderAgent(
+        lambda: Recorder(recorder_wires).run(), group=FaustGroup(wires.app, decisions)
+    )
+    add_agent(wires.app, decisions, name="recorder", handle=agent.handle)
     return agent
 
 

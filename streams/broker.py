@@ -39,13 +39,15 @@ class LocalBroker:
     """One Kafka node as a context manager; `bootstrap` is its address.
 
     Without `data_dir` its data live in a temporary directory and go when it stops. A port that is
-    None is chosen among free ones and kept over restarts.
+    None is chosen among free ones and kept over restarts. `properties` are lines for the node's
+    configuration file, over ours; `{port}`, `{controller_port}` and `{data}` are put in.
     """
 
     __slots__ = (
         "_controller_port",
         "_home",
         "_process",
+        "_properties",
         "_runtime",
         "_temporary",
         "_watchdog",
@@ -57,12 +59,14 @@ class LocalBroker:
         *,
         port: int | None = None,
         data_dir: Path | None = None,
+        properties: str = "",
         runtime: KafkaRuntime | None = None,
     ) -> None:
         """Choose where to listen and to keep data; nothing is started yet."""
         free = free_ports(2)
         self.port = port or free[0]
         self._controller_port = free[1]
+        self._properties = properties
         self._runtime = runtime
         self._temporary = data_dir is None
         self._home = data_dir
@@ -166,7 +170,10 @@ class LocalBroker:
     def _write_properties(self, home: Path) -> None:
         _properties(home).write_text(
             server_properties(
-                port=self.port, controller_port=self._controller_port, data=home / "data"
+                port=self.port,
+                controller_port=self._controller_port,
+                data=home / "data",
+                more=self._properties,
             )
         )
 

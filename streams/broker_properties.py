@@ -41,9 +41,9 @@ num.io.threads=4
 """
 
 
-def server_properties(*, port: int, controller_port: int, data: Path) -> str:
-    """Return the text of the node's configuration file."""
-    return PROPERTIES.format(
+def server_properties(*, port: int, controller_port: int, data: Path, more: str = "") -> str:
+    """Return the text of the node's configuration file; of a name in it, the last line counts."""
+    return (PROPERTIES + more).format(
         address=ADDRESS,
         port=port,
         controller_port=controller_port,

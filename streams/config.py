@@ -8,13 +8,14 @@ import os
 import tomllib
 from collections.abc import Mapping as Environment
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct, field
 
 from detectors.config import CoreConfig
 from detectors.errors import ConfigError
+from detectors.response.config import ResponseConfig
 from streams.adapters.config import MappingConfig
 from streams.adapters.mapping import Mapping
 from streams.checkpoint import CheckpointConfig
@@ -22,6 +23,7 @@ from streams.codec import DecodeConfig, DecodeLimits, decode_limits
 from streams.config_errors import config_error, refuse_infinite
 from streams.hooks.config import HookConfig, check_hook
 from streams.metrics_server import MetricsConfig
+from streams.signing import public_keys
 from streams.texts.letter import Letters
 from streams.texts.template import TextsConfig
 
@@ -70,14 +72,6 @@ class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 0.01
 
 
-class SuspensionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether suspensions are meant."""
-
-    mode: Annotated[
-        Literal["dry_run", "on"], Meta(description="dry_run: recorded, nobody is stopped")
-    ] = "dry_run"
-
-
 class ConfigFile(CoreConfig, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file: the core's sections and the shell's, side by side."""
 
@@ -87,7 +81,7 @@ class ConfigFile(CoreConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     mapping: MappingConfig | None = None
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     worker: WorkerConfig = field(default_factory=WorkerConfig)
-    suspension: SuspensionConfig = field(default_factory=SuspensionConfig)
+    response: ResponseConfig = field(default_factory=ResponseConfig)
     hook: HookConfig = field(default_factory=HookConfig)
     texts: TextsConfig = field(default_factory=TextsConfig)
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
@@ -102,7 +96,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     mapping: MappingConfig | None
     checkpoint: CheckpointConfig
     worker: WorkerConfig
-    suspension: SuspensionConfig
+    response: ResponseConfig
     hook: HookConfig
     texts: TextsConfig
     metrics: MetricsConfig
@@ -135,6 +129,7 @@ def load_settings(
     settings = _settings(file, os.environ if environment is None else environment)
     # Made once here, so that what cannot work is refused before anything starts.
     settings.row_mapping()
+    public_keys(settings.response.keys)
     check_hook(settings.hook)
     Letters(settings.texts)
     return settings
@@ -191,7 +186,7 @@ def _settings(file: ConfigFile, environment: Environment[str, str]) -> Settings:
         mapping=file.mapping,
         checkpoint=file.checkpoint,
         worker=file.worker,
-        suspension=file.suspension,
+        response=file.response,
         hook=file.hook,
         texts=file.texts,
         metrics=metrics,

@@ -8,13 +8,16 @@ the key that signs states, for its kind and its place; what is not signed is ref
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final, Protocol
+from typing import Annotated, Final, Protocol
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from detectors.errors import StateError
+from detectors.event import AccessEvent
+from detectors.feedback import Feedback
 from detectors.reference import Reference
+from detectors.register import Registered
 from streams.envelope import StateKeys, framed
 from streams.outbox import Outgoing
 from streams.rejects import Rejected, RejectReason, rejected
@@ -22,6 +25,7 @@ from streams.rejects import Rejected, RejectReason, rejected
 CONTROL_HEADER: Final = "headgate-control"
 SIGNATURE_HEADER: Final = "headgate-signature"
 REFERENCE: Final = "reference"
+INSTRUCTION: Final = "instruction"
 # A few groups, windows and tails are some kilobytes; a megabyte is no reference of ours.
 REFERENCE_BYTES_MAX: Final = 1_048_576
 
@@ -29,7 +33,16 @@ _KEY_ID_BYTES: Final = 4
 
 Headers = Iterable[tuple[str, bytes | None]]
 
-_decoder: Final = msgspec.json.Decoder(Reference)
+
+class Instruction(Struct, frozen=True, kw_only=True):
+    """What the recorder tells the judge of one institution: its register entry, or feedback."""
+
+    sequence: Annotated[int, Meta(description="of the audit; a repeat of it has no effect")]
+    body: Registered | Feedback
+
+
+# What a topic of access events records besides what is refused.
+OnRecord = AccessEvent | Reference | Instruction
 
 
 class Control(Struct, frozen=True, kw_only=True, gc=False):
@@ -37,6 +50,10 @@ class Control(Struct, frozen=True, kw_only=True, gc=False):
 
     kind: str
     value: bytes
+
+
+_decoder: Final = msgspec.json.Decoder(Reference)
+_instruction_decoder: Final = msgspec.json.Decoder(Instruction)
 
 
 class _Read(Protocol):
@@ -105,6 +122,19 @@ def decode_reference(raw: bytes | None) -> Reference | Rejected:
         return rejected(RejectReason.WRONG_TYPE, f"reference: {error}")
     except msgspec.DecodeError as error:
         return rejected(RejectReason.NOT_JSON, f"reference: {error}")
+
+
+def encode_instruction(instruction: Instruction) -> bytes:
+    """Return an instruction as the value of a control record; the same one, the same bytes."""
+    return msgspec.json.encode(instruction, order="sorted")
+
+
+def decode_instruction(raw: bytes) -> Instruction | Rejected:
+    """Return the instruction in a control record, or why there is none."""
+    try:
+        return _instruction_decoder.decode(raw)
+    except msgspec.DecodeError as error:
+        return rejected(RejectReason.WRONG_TYPE, f"instruction: {error}")
 
 
 def saved_reference(context: bytes) -> Reference | None:

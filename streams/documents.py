@@ -12,6 +12,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo
 
+from streams.acls import script
 from streams.config import VARIABLES, ConfigFile
 from streams.config_errors import struct_in
 from streams.metric_table import HOOK_SPECS, SPECS
@@ -81,7 +82,11 @@ _NAMES: Final[dict[object, str]] = {
 
 def pages() -> dict[Path, str]:
     """Return every generated page by where it belongs."""
-    return {DOCS / "metrics.md": metrics_page(), DOCS / "config.md": config_page()}
+    return {
+        DOCS / "metrics.md": metrics_page(),
+        DOCS / "config.md": config_page(),
+        DOCS / "examples" / "acls.sh": script(),
+    }
 
 
 def metrics_page() -> str:

@@ -1,7 +1,7 @@
 """Step 7 of 7: effects and refusals -> records: alerts, suspensions, summaries, dead letters."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -9,7 +9,7 @@ from detectors.verdict import DailySummary, Effect, NewHoldings, RaiseAlert
 from streams.judge_agent import Place
 from streams.outbox import Outgoing
 from streams.rejects import Rejected
-from streams.sinks import alerts, dead_letters, suspensions
+from streams.sinks import alerts, dead_letters
 from streams.sinks.dead_letters import Origin
 from streams.sinks.outgoing import OutgoingRecord
 from streams.topics import HOLDINGS, SUMMARIES
@@ -21,12 +21,11 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 class KafkaSinks:
     """Every effect as a record on the topic of its kind."""
 
-    __slots__ = ("_mode", "_prefix")
+    __slots__ = ("_prefix",)
 
-    def __init__(self, topic_prefix: str, *, mode: Literal["dry_run", "on"]) -> None:
-        """Take the topics' prefix, and whether suspensions are meant."""
+    def __init__(self, topic_prefix: str) -> None:
+        """Take the topics' prefix."""
         self._prefix = topic_prefix
-        self._mode = mode
 
     def effect(self, effect: Effect, place: Place) -> Sequence[Outgoing]:
         """Return the records that carry out an effect.
@@ -40,7 +39,8 @@ class KafkaSinks:
             return (self._summary(effect),)
         if isinstance(effect, NewHoldings):
             return (self._holdings(effect),)
-        return (_outgoing(suspensions.record(effect, mode=self._mode, topic_prefix=self._prefix)),)
+        # What an alert asks for is in the alert: the recorder decides, over all institutions.
+        return ()
 
     def refusal(self, refused: Rejected, record: Record, place: Place) -> Outgoing:
         """Return the dead letter of a record."""

@@ -8,10 +8,13 @@ from faust.types import TP
 
 
 class Group(Protocol):
-    """What the steward asks of the group."""
+    """What the steward and the followers ask of the group."""
 
     def assigned(self) -> set[int]:
-        """Return the partitions that are ours."""
+        """Return the partitions that are ours at this moment, recovered or not."""
+
+    def recovered(self) -> set[int] | None:
+        """Return the partitions whose state was read back; None if it is being read anew."""
 
     async def committed(self) -> Mapping[int, int | None]:
         """Return what is committed of each of our partitions; None for nothing yet."""
@@ -40,7 +43,7 @@ async def commit_starts(
 
 
 class FaustGroup:
-    """The group through Faust's consumer, of which two private names are used."""
+    """The group through Faust's consumer and its recovery, of which some inner names are used."""
 
     __slots__ = ("_app", "topic")
 
@@ -52,6 +55,16 @@ class FaustGroup:
     def assigned(self) -> set[int]:
         """Return the partitions that are ours."""
         return {tp.partition for tp in self._app.consumer.assignment() if tp.topic == self.topic}
+
+    def recovered(self) -> set[int] | None:
+        """Return the partitions whose state was read back; None if it is being read anew.
+
+        The assignment may be the next one already while Faust still tells us of the last recovery.
+        """
+        recovery = self._app.tables.recovery  # type: ignore[attr-defined]
+        if recovery.signal_recovery_start.is_set():
+            return None
+        return {tp.partition for tp in recovery.active_tps}
 
     async def committed(self) -> Mapping[int, int | None]:
         """Return what is committed of each; it seeks there too, which Faust is about to do."""

@@ -9,9 +9,9 @@ import msgspec
 from pyroaring import BitMap64
 
 from detectors.event import AccessEvent
-from detectors.reference import Reference
 from detectors.verdict import NewHoldings
 from streams.adapters.mapping import Mapping
+from streams.control import OnRecord
 from streams.readers import FileSource
 from streams.rejects import Rejected, RejectReason, rejected
 from streams.topic_reader import TopicReader, TopicRecord
@@ -114,12 +114,12 @@ def partition_events(
     reader: TopicReader,
     partition: int,
     *,
-    read: Callable[[TopicRecord], AccessEvent | Reference | Rejected],
+    read: Callable[[TopicRecord], OnRecord | Rejected],
     rejects: Rejects,
     reached: Reached,
     read_before: int = 0,
-) -> Iterator[AccessEvent | Reference]:
-    """Yield the events of one partition, and the references on its record, in their order.
+) -> Iterator[OnRecord]:
+    """Yield the events of one partition, and the control records among them, in their order.
 
     `read_before` counts the records of the partitions before it, for the progress.
     """

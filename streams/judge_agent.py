@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
+from detectors.adoption import adopt
 from detectors.errors import CoreError
 from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import Profile, adopt_reference, judge
@@ -19,8 +20,11 @@ from detectors.verdict import Effect
 from streams.adapters.mapping import UNRESOLVED
 from streams.codec import DecodeLimits, decode
 from streams.control import (
+    INSTRUCTION,
     REFERENCE,
+    Control,
     control_kind,
+    decode_instruction,
     decode_reference,
     read_control,
     saved_reference,
@@ -225,6 +229,9 @@ class JudgeAgent:
             logger.error("Record %d of partition %d: %s.", record.offset, partition, control.detail)
             self._refuse(control, record, partition)
             return reference
+        if control.kind == INSTRUCTION:
+            self._instruct(keeper, control, record)
+            return reference
         if control.kind != REFERENCE:
             detail = f"no control record of kind {control.kind!r} is known"
             self._refuse(rejected(RejectReason.UNKNOWN_VALUE, detail), record, partition)
@@ -238,6 +245,17 @@ class JudgeAgent:
             return reference
         keeper.context = control.value
         return self._reference(control.value)
+
+    def _instruct(self, keeper: PartitionKeeper[Profile], control: Control, record: Record) -> None:
+        instruction = decode_instruction(control.value)
+        if isinstance(instruction, Rejected):
+            self._refuse(instruction, record, keeper.partition)
+            return
+        institution = instruction.body.institution
+        profile = keeper.profile(institution, record.offset)
+        if profile is not None:
+            adopt(profile, instruction.body, sequence=instruction.sequence)
+            keeper.applied(institution, record.offset)
 
     def _reference(self, context: bytes) -> Reference:
         found = self._references.get(context)

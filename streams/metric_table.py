@@ -82,8 +82,31 @@ STRANGE: Final = Spec(
 SUSPENSIONS: Final = Spec(
     name="headgate_suspensions_total",
     kind="counter",
-    meaning="Suspensions asked for; dry_run stops nobody.",
+    meaning="Measures that began or were asked for; dry_run stops nobody.",
     labels=("mode",),
+)
+SUSPENSIONS_OPEN: Final = Spec(
+    name="headgate_suspensions_open_count",
+    kind="gauge",
+    meaning="Measures that are not over, shown by the worker that records the audit.",
+    labels=("state", "mode"),
+)
+HELD: Final = Spec(
+    name="headgate_suspensions_held_count",
+    kind="gauge",
+    meaning="Measures that the blast-radius guard holds for a person: above 0, page somebody.",
+    labels=("mode",),
+)
+DECIDED: Final = Spec(
+    name="headgate_alerts_decided_count",
+    kind="gauge",
+    meaning="Alerts by what people said they were; confirmed / all is a detector's effectiveness.",
+    labels=("detector", "label"),
+)
+AUDIT_ENTRIES: Final = Spec(
+    name="headgate_audit_entries_count",
+    kind="gauge",
+    meaning="Lines of the audit, as far as this worker has written or read it.",
 )
 COVERAGE: Final = Spec(
     name="headgate_coverage_ratio",
@@ -166,7 +189,8 @@ BUILD_INFO: Final = Spec(
 
 SPECS: Final = (
     EVENTS, LATE, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY, ALERT_P_VALUE,
-    STRANGE, SUSPENSIONS, COVERAGE, INCIDENT, LIMIT, INSTITUTIONS, LAG, EVENT_TIME,
+    STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, HELD, DECIDED, AUDIT_ENTRIES, COVERAGE, INCIDENT,
+    LIMIT, INSTITUTIONS, LAG, EVENT_TIME,
     CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET, REALISED,
     CONFIG_INFO, BUILD_INFO,
 )  # fmt: skip

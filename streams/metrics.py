@@ -6,13 +6,13 @@ Every label that is known beforehand is created at zero: an absent series is a f
 from collections import Counter as Tally
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
-from typing import Final, Literal
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from detectors.config import CoreConfig
 from detectors.registry import DETECTORS
-from detectors.verdict import Alert, Suspend
+from detectors.verdict import Alert
 from streams import metric_table as table
 from streams.alert_days import AlertDays
 from streams.metric_table import Spec
@@ -21,7 +21,6 @@ from streams.standing import OTHER, SEVERITIES, Series, Standing, StandingGauges
 
 NAMESPACE: Final = "headgate"
 CHANGES: Final = ("create", "update", "close")
-MODES: Final = ("dry_run", "on")
 REPEATED: Final = "repeated_id"
 SAVED: Final = "already_saved"
 
@@ -59,7 +58,6 @@ class Metrics:
         "late",
         "realised",
         "rejects",
-        "suspensions",
         "unresolved",
     )
 
@@ -74,7 +72,6 @@ class Metrics:
         self.alerts = _counter(table.ALERTS, registry)
         self.alert_delay = _histogram(table.ALERT_DELAY, registry)
         self.alert_p_value = _histogram(table.ALERT_P_VALUE, registry)
-        self.suspensions = _counter(table.SUSPENSIONS, registry)
         self.institutions = _gauge(table.INSTITUTIONS, registry)
         self.checkpoint_time = _gauge(table.CHECKPOINT_TIME, registry)
         self.checkpoint_duration = _histogram(table.CHECKPOINT_DURATION, registry)
@@ -103,8 +100,6 @@ class Metrics:
             self.dead_letters.labels(reason=reason.value)
         for dropped in (REPEATED, SAVED):
             self.dropped.labels(reason=dropped)
-        for mode in MODES:
-            self.suspensions.labels(mode=mode)
         for detector in DETECTORS:
             self.alert_p_value.labels(detector=detector)
             for severity in SEVERITIES:
@@ -147,11 +142,6 @@ class Metrics:
         """Note how many are judged and how far event time has come; recompute what was realised."""
         self.institutions.set(institutions_count)
         self.realised.set(self._alert_days.rate(institutions_count, at_ms=at_ms))
-
-    def suspended(self, suspension: Suspend, *, mode: Literal["dry_run", "on"]) -> None:
-        """Count a suspension that was asked for."""
-        del suspension  # who it is belongs to the topic, not to a label.
-        self.suspensions.labels(mode=mode).inc()
 
 
 def detector_modes(config: CoreConfig) -> dict[str, str]:

@@ -1,25 +1,63 @@
 """The register as a file: TOML or JSON, checked to the last key, refused with the key's path."""
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from detectors.errors import ConfigError
-from detectors.register import Register
+from detectors.register import Exemption, Institution, Project, Register
+from streams.config_errors import config_error
 
 
 def load_register(path: Path | None) -> Register:
     """Return the register in `path`; without a path an empty one, in which nobody is exempt."""
     if path is None:
         return Register()
+    document = _document(path)
     try:
-        raw = path.read_bytes()
+        register = msgspec.convert(document, type=Register)
+    except msgspec.ValidationError as error:
+        raise config_error(str(error), document, Register) from error
+    _refuse_twins("institutions", register.institutions)
+    for number, entry in enumerate(register.institutions):
+        _check(f"institutions[{number}]", entry)
+    return register
+
+
+def _document(path: Path) -> dict[str, object]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = tomllib.loads(text) if path.suffix == ".toml" else msgspec.json.decode(text)
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from error
-    try:
-        if path.suffix == ".toml":
-            return msgspec.convert(tomllib.loads(raw.decode()), type=Register)
-        return msgspec.json.decode(raw, type=Register)
     except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), str(error)) from error
+    if not isinstance(found, dict):
+        raise ConfigError(str(path), "expected a table with the key institutions")
+    return found
+
+
+def _check(path: str, entry: Institution) -> None:
+    _refuse_twins(f"{path}.projects", entry.projects)
+    _refuse_twins(f"{path}.exemptions", entry.exemptions)
+    for number, project in enumerate(entry.projects):
+        _refuse_backwards(f"{path}.projects[{number}]", project)
+    for number, exemption in enumerate(entry.exemptions):
+        _refuse_backwards(f"{path}.exemptions[{number}]", exemption)
+
+
+def _refuse_twins(path: str, entries: Iterable[Institution | Project | Exemption]) -> None:
+    seen: set[str] = set()
+    for number, entry in enumerate(entries):
+        if entry.id in seen:
+            where = f"{path}[{number}].id"
+            raise ConfigError(where, f"{entry.id!r} is there twice")
+        seen.add(entry.id)
+
+
+def _refuse_backwards(path: str, period: Project | Exemption) -> None:
+    if period.valid_from and period.valid_to and period.valid_to <= period.valid_from:
+        where = f"{path}.valid_to"
+        raise ConfigError(where, "expected a time after valid_from")

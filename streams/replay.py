@@ -8,14 +8,16 @@ is built here as event time passes, by the same builder.
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
+from detectors.adoption import adopt
 from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
-from detectors.event import AccessEvent, time_ms
+from detectors.event import time_ms
 from detectors.features.windows import DAY_MS
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
 from detectors.verdict import DailySummary, Effect, NewHoldings
+from streams.control import Instruction, OnRecord
 from streams.report.recorder import SAMPLE_STEP_MS, Recorder
 
 _NEVER_MS: Final = 2**62
@@ -84,16 +86,19 @@ class Replay:
         self._fresh: dict[str, int] = {}
         self._next_sample_ms = 0 if recorder is not None else _NEVER_MS
 
-    def effects(self, events: Iterable[AccessEvent | Reference]) -> Iterator[Effect]:
+    def effects(self, events: Iterable[OnRecord]) -> Iterator[Effect]:
         """Judge `events` in order and yield what should happen, the daily summaries apart.
 
-        A `Reference` among them, as a topic records it, holds from there on.
+        What a topic records among them, a `Reference` or an `Instruction`, holds from there on.
         """
         profiles, fresh = self.profiles, self._fresh
         next_ms = 0
         for event in events:
             if isinstance(event, Reference):
                 self._adopt(event)
+                continue
+            if isinstance(event, Instruction):
+                self._obey(event)
                 continue
             institution = event.institution
             at_ms = time_ms(event)
@@ -117,6 +122,11 @@ class Replay:
         )
         self.profiles[institution] = profile
         return profile
+
+    def _obey(self, instruction: Instruction) -> None:
+        name = instruction.body.institution
+        profile = self.profiles.get(name) or self._open(name, at_ms=_NEVER_MS)
+        adopt(profile, instruction.body, sequence=instruction.sequence)
 
     def _settled(
         self, profile: Profile, effects: tuple[Effect, ...], *, at_ms: int

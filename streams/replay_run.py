@@ -10,13 +10,21 @@ from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent
 from detectors.pipeline import Profile
-from detectors.reference import Reference
 from detectors.register import Register
 from detectors.verdict import Effect
 from streams.adapters.mapping import Mapping
 from streams.codec import DecodeLimits, decode
-from streams.control import REFERENCE, control_kind, decode_reference, read_control
-from streams.envelope import StateKeys
+from streams.config import Settings
+from streams.control import (
+    INSTRUCTION,
+    REFERENCE,
+    OnRecord,
+    control_kind,
+    decode_instruction,
+    decode_reference,
+    read_control,
+)
+from streams.envelope import StateKeys, keys_from_text
 from streams.inputs import (
     TOPIC_PREFIX,
     Reached,
@@ -33,6 +41,7 @@ from streams.replay import References, Replay
 from streams.report.record import Report, Truth
 from streams.report.recorder import Recorder
 from streams.topic_reader import TopicReader, TopicRecord
+from streams.topics import HOLDINGS, raw_topic
 
 _TITLE: Final = "Headgate report"
 
@@ -74,15 +83,34 @@ class ReplayRun:
         # All files, and all partitions of a raw topic, tell of one world: they share its judges.
         self._files = self._replay("built")
 
-    def effects(self, names: Sequence[str], *, progress: Steps) -> Iterator[Effect]:
-        """Judge every input in the order given and yield what should happen."""
+    def effects(
+        self, names: Sequence[str], *, progress: Steps, institution: str | None = None
+    ) -> Iterator[Effect]:
+        """Judge every input in the order given and yield what should happen.
+
+        Of a topic that has its references on record, `institution` alone may be judged: it does
+        not depend on what others did.
+        """
         for index, name in enumerate(names):
             reached = partial(self._reached, progress, index)
             if name.startswith(TOPIC_PREFIX):
-                yield from self._topic_effects(name.removeprefix(TOPIC_PREFIX), reached)
+                topic = name.removeprefix(TOPIC_PREFIX)
+                yield from self._topic_effects(topic, reached, institution=institution)
             else:
                 with FileSource(name) as source:
                     yield from self._files.effects(self._file_events(source, reached))
+
+    def events(self, names: Sequence[str]) -> Iterator[AccessEvent]:
+        """Yield the events of every input in the order given, unjudged; holdings have none."""
+        for name in names:
+            topic = name.removeprefix(TOPIC_PREFIX)
+            if not name.startswith(TOPIC_PREFIX):
+                with FileSource(name) as source:
+                    yield from self._file_events(source, _unseen)
+            elif topic != self._reading.holdings_topic:
+                with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+                    for found in self._partitions(reader, _unseen):
+                        yield from (event for event in found if isinstance(event, AccessEvent))
 
     def _file_events(self, source: FileSource, reached: Reached) -> Iterator[AccessEvent]:
         limits, mapping = self._reading.limits, self._reading.mapping
@@ -96,25 +124,31 @@ class ReplayRun:
             source, read=read, line_bytes_max=most, rejects=self.rejects, reached=reached
         )
 
-    def _topic_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
+    def _topic_effects(
+        self, topic: str, reached: Reached, *, institution: str | None
+    ) -> Iterator[Effect]:
         if topic == self._reading.holdings_topic:
             yield from self._ring_effects(topic, reached)
             return
-        read = self._topic_read(topic)
         with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
-            for partition in reader.partitions:
+            for events in self._partitions(reader, reached):
+                if topic == self._reading.raw_topic:
+                    yield from self._files.effects(events)
+                    continue
                 # A partition of canonical events is a world of its own, with its own references.
-                shared = topic == self._reading.raw_topic
-                replay = self._files if shared else self._replay("recorded")
-                events = partition_events(
-                    reader,
-                    partition,
-                    read=read,
-                    rejects=self.rejects,
-                    reached=reached,
-                    read_before=reader.count_before(partition),
-                )
-                yield from replay.effects(events)
+                yield from self._replay("recorded").effects(_only(events, institution))
+
+    def _partitions(self, reader: TopicReader, reached: Reached) -> Iterator[Iterator[OnRecord]]:
+        read = self._topic_read(reader.topic)
+        for partition in reader.partitions:
+            yield partition_events(
+                reader,
+                partition,
+                read=read,
+                rejects=self.rejects,
+                reached=reached,
+                read_before=reader.count_before(partition),
+            )
 
     def _ring_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
         """Judge the holdings of all institutions, in the order in which the worker had them."""
@@ -131,9 +165,7 @@ class ReplayRun:
                         self.recorder.note(effect)
                         yield effect
 
-    def _topic_read(
-        self, topic: str
-    ) -> Callable[[TopicRecord], AccessEvent | Reference | Rejected]:
+    def _topic_read(self, topic: str) -> Callable[[TopicRecord], OnRecord | Rejected]:
         mapping = self._reading.mapping
         if mapping is not None and topic == self._reading.raw_topic:
             row = mapping.row
@@ -191,9 +223,39 @@ class ReplayRun:
         )
 
 
+def reading_of(settings: Settings) -> Reading:
+    """Return how inputs are read under `settings`."""
+    mapping = settings.row_mapping()
+    raw = raw_topic(mapping.config.name) if mapping else None
+    prefix = settings.kafka.topic_prefix
+    return Reading(
+        limits=settings.limits,
+        mapping=mapping,
+        bootstrap=settings.kafka.bootstrap,
+        keys=keys_from_text(settings.state_key),
+        raw_topic=raw.full_name(prefix) if raw else None,
+        holdings_topic=HOLDINGS.full_name(prefix),
+    )
+
+
+def _only(events: Iterator[OnRecord], institution: str | None) -> Iterator[OnRecord]:
+    """Return the events of one institution, and what is no event; all where none is named."""
+    if institution is None:
+        return events
+    return (
+        event
+        for event in events
+        if not isinstance(event, AccessEvent) or event.institution == institution
+    )
+
+
+def _unseen(_share: float) -> None:
+    """Show no progress."""
+
+
 def _canonical(
     record: TopicRecord, *, limits: DecodeLimits, keys: StateKeys, topic: str
-) -> AccessEvent | Reference | Rejected:
+) -> OnRecord | Rejected:
     """Return what one record of the topic of access events says, as the worker reads it."""
     if record.headers and control_kind(record.headers) is not None:
         control = read_control(record, topic=topic, partition=record.partition, keys=keys)
@@ -201,6 +263,8 @@ def _canonical(
             return control
         if control.kind == REFERENCE:
             return decode_reference(control.value)
+        if control.kind == INSTRUCTION:
+            return decode_instruction(control.value)
         detail = f"no control record of kind {control.kind!r} is known"
         return rejected(RejectReason.UNKNOWN_VALUE, detail)
     return decode(

@@ -109,8 +109,12 @@ class Steward(Generic[ProfileT]):
         self._group.hold()
         try:
             self._keeper.drop()
-            self._keeper.retain(self._group.assigned())
-            await self._begin()
+            recovered = self._group.recovered()
+            # None: the group has moved on, and we are told again. What is kept meanwhile must be
+            # what Faust believes to have read: it goes on from there, not from the beginning.
+            if recovered is not None:
+                self._keeper.retain(recovered)
+                await self._begin(recovered)
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
 
@@ -133,16 +137,19 @@ class Steward(Generic[ProfileT]):
         except LeaseLostError as error:
             self._stop(error)
 
-    async def _begin(self) -> None:
+    async def _begin(self, recovered: set[int]) -> None:
         """Make sure that each of our partitions has a barrier, and the records that follow it."""
-        assigned = self._group.assigned()
-        if not assigned:
+        if not recovered:
             return
-        beginnings = await self._group.beginnings(assigned)
-        stores = {p: self._keeper.partition(p).store for p in assigned}
+        epoch = self._keeper.epoch
+        beginnings = await self._group.beginnings(recovered)
+        stores = {p: self._keeper.partition(p).store for p in recovered}
         new = [p for p, store in stores.items() if store.barrier is None]
-        if new:
-            await self._refuse_lost_state(new)
+        committed = await self._group.committed() if new else {}
+        if self._keeper.epoch != epoch:
+            # Revoked meanwhile: another may have begun, and what it committed is no loss of ours.
+            return
+        self._refuse_lost_state(new, committed)
         gone = {
             p: (store.barrier, beginnings[p])
             for p, store in stores.items()
@@ -154,12 +161,13 @@ class Steward(Generic[ProfileT]):
         barriers |= {p: Saved(begin, barrier.payload) for p, (barrier, begin) in gone.items()}
         await self._write_barriers(barriers)
 
-    async def _refuse_lost_state(self, without_barrier: list[int]) -> None:
+    def _refuse_lost_state(
+        self, without_barrier: list[int], committed: Mapping[int, int | None]
+    ) -> None:
         """Refuse partitions that were judged before, but of which no state is left.
 
         A partition gets its first barrier before its first commit, so that this is certain.
         """
-        committed = await self._group.committed()
         lost = [p for p in without_barrier if committed.get(p) is not None]
         if lost:
             message = (

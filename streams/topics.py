@@ -10,7 +10,7 @@ MIB = 1024 * 1024
 CONTROL_PARTITIONS = 1
 KEEP_FOR_EVER = -1
 
-Cleanup = Literal["delete", "compact"]
+Cleanup = Literal["delete", "compact", "compact,delete"]
 
 
 class Topic(Struct, frozen=True, kw_only=True):
@@ -80,8 +80,8 @@ ALERTS = Topic(
 )
 SUSPENSIONS = Topic(
     name="suspensions",
-    key="institution",
-    content="requested, approved, active, released",
+    key="scope: a user, a project or an institution",
+    content="the current state of each measure: requested, approved, active, released",
     per_institution=False,
     cleanup="compact",
 )
@@ -130,6 +130,16 @@ AUDIT = Topic(
     content="the chained record of every alert, decision and action",
     per_institution=False,
     cleanup="delete",
+    record_bytes_max=8 * MIB,
+)
+PEOPLE = Topic(
+    name="audit-people",
+    key="token",
+    content="whose pseudonym a token of the audit stands for; a tombstone erases it",
+    per_institution=False,
+    cleanup="compact,delete",
+    # As long as the alerts that name them: what is left then are tokens of nobody.
+    retention_days=400,
 )
 DEAD_LETTERS = Topic(
     name="dead-letters",
@@ -160,6 +170,7 @@ TOPICS = (
     SUMMARIES,
     REFERENCE,
     AUDIT,
+    PEOPLE,
     DEAD_LETTERS,
     STATE,
 )

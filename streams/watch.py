@@ -1,12 +1,12 @@
 """Step 7 of 7: what the judges do -> metrics. Only numbers leave; who did what stays in topics."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Final
 
 from detectors.features.windows import DAY_MS
 from detectors.pipeline import Profile
 from detectors.registry import DETECTORS
-from detectors.verdict import Effect, RaiseAlert, Suspend
+from detectors.verdict import Effect, RaiseAlert
 from streams.checkpoint import Done
 from streams.clock import wall_ms
 from streams.judge_agent import Counts, Place
@@ -24,18 +24,16 @@ _WOKEN_COUNT: Final = 50
 class MetricsWatcher:
     """Counts into the metrics of this worker."""
 
-    __slots__ = ("_metrics", "_mode", "_now_ms", "_received_seconds")
+    __slots__ = ("_metrics", "_now_ms", "_received_seconds")
 
     def __init__(
         self,
         metrics: Metrics,
         *,
-        mode: Literal["dry_run", "on"],
         now_ms: Callable[[], int] = wall_ms,
     ) -> None:
         """Keep what is counted into."""
         self._metrics = metrics
-        self._mode = mode
         self._now_ms = now_ms
         self._received_seconds: dict[int, float] = {}
         # One that begins has nothing unsaved.
@@ -59,9 +57,7 @@ class MetricsWatcher:
 
     def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
         """Count an effect, and how long it took from the event to the broker."""
-        if isinstance(effect, Suspend):
-            self._metrics.suspended(effect, mode=self._mode)
-        elif isinstance(effect, RaiseAlert):
+        if isinstance(effect, RaiseAlert):
             self._metrics.alerted(effect.alert)
             durable.add_done_callback(lambda _: self._observe_delay(place))
 

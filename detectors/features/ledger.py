@@ -37,6 +37,9 @@ class Taken(Struct, frozen=True, kw_only=True):
     named: bool
     ids: BitMap64 | None
     project_new: int = 0
+    # Of the exempted, how many become part of the usual; and whether some of the new must not.
+    learnt: int = 0
+    unlearnt: bool = False
 
 
 NOBODY: Final = Taken(read=0, new=0, exempted=0, named=True, ids=None)
@@ -88,7 +91,7 @@ class Ledger:
             self.state.held_participants += new
             absorb(self.state.today, new_ids, count=new)
             self.state.today_count += new
-        exempted = self._exempt(event, new, at_ms=at_ms) if new else 0
+        exempted, learnt, unlearnt = self._exempt(event, new, at_ms=at_ms) if new else (0, 0, False)
         project_new = self._take_for_project(event.project, ids) if self._capped else 0
         return Taken(
             read=read,
@@ -97,6 +100,8 @@ class Ledger:
             named=True,
             ids=ids,
             project_new=project_new,
+            learnt=learnt,
+            unlearnt=unlearnt,
         )
 
     def _take_for_project(self, project: str | None, ids: BitMap64) -> int:
@@ -112,8 +117,16 @@ class Ledger:
             return NOBODY
         holding = self.state.holdings[self._dataset(event.dataset)]
         holding.counted_participants = min(self.cohort_size, holding.counted_participants + read)
-        exempted = self._exempt(event, read, at_ms=at_ms)
-        return Taken(read=read, new=read - exempted, exempted=exempted, named=False, ids=None)
+        exempted, learnt, unlearnt = self._exempt(event, read, at_ms=at_ms)
+        return Taken(
+            read=read,
+            new=read - exempted,
+            exempted=exempted,
+            named=False,
+            ids=None,
+            learnt=learnt,
+            unlearnt=unlearnt,
+        )
 
     def _dataset(self, name: str) -> str:
         holdings = self.state.holdings
@@ -130,15 +143,24 @@ class Ledger:
                 ids = unheld(unheld(ids, holding.base), holding.recent)
         return ids
 
-    def _exempt(self, event: AccessEvent, new: int, *, at_ms: int) -> int:
-        """Return how many of `new` an approved exemption covers, and book its use."""
-        left = new
+    def _exempt(self, event: AccessEvent, new: int, *, at_ms: int) -> tuple[int, int, bool]:
+        """Return how many of `new` may not alert, and of these are learnt; book the use.
+
+        The last says whether some that may alert are not to be learnt.
+        """
+        left, learnt, unlearnt = new, 0, False
         for exemption in self.entry.exemptions:
-            if covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project):
-                left -= self._use(exemption, left)
-                if not left:
-                    break
-        return new - left
+            if not covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project):
+                continue
+            used = self._use(exemption, left)
+            if exemption.alert:
+                unlearnt |= used > 0 and not exemption.learn
+                continue
+            left -= used
+            learnt += used if exemption.learn else 0
+            if not left:
+                break
+        return new - left, learnt, unlearnt
 
     def _use(self, exemption: Exemption, wanted: int) -> int:
         if exemption.participants_max is None:

@@ -59,7 +59,7 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) 
     p_values = {
         score.channel: RULE_P_VALUE
         if score.rule
-        else tails.get(score.channel, DEFAULT_TAIL).p_value(score.value)
+        else _raised(profile, score, tails.get(score.channel, DEFAULT_TAIL).p_value(score.value))
         for score in scores
     }
     today = at_ms // DAY_MS
@@ -68,6 +68,14 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) 
             note_run(profile, score.channel, score.value, today=today)
     effective = [score for score in scores if score.detector not in profile.shadow]
     return _verdict(profile, effective, p_values, tail=tails[INCIDENT_CHANNEL], today=today)
+
+
+def _raised(profile: Profile, score: Score, p_value: float) -> float:
+    """Return a p-value behind the bar that a false positive has raised for its detector."""
+    bar = profile.state.bars.get(score.detector)
+    if bar is None or profile.state.frontier_ms >= bar.until_ms:
+        return p_value
+    return min(1.0, bar.factor * p_value)
 
 
 def _verdict(

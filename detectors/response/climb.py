@@ -57,7 +57,8 @@ def climb(state: ResponseState, incident: Incident, *, sequence: int) -> list[Su
     ended: list[Suspension] = []
     if standing is not None:
         if not standing.dry_run or mode == "dry_run":
-            return [_gone_on(state, standing, measure, mode)]
+            going = replace(standing, alerted_ms=incident.at_ms)
+            return [_gone_on(state, going, measure, mode)]
         # What was only recorded must not become real unnoticed: it ends, and another begins.
         ended = [release(state, standing, by=HEADGATE, why="the dry run is over")]
     elif _cools(state, name, risk=risk):
@@ -99,6 +100,7 @@ def _requested(
         alert_id=incident.alert_id,
         severity=incident.severity,
         at_ms=state.now_ms,
+        alerted_ms=incident.at_ms,
         requested_ms=state.now_ms,
         started_ms=None,
         expires_ms=request_ends(state),

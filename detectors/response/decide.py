@@ -9,7 +9,7 @@ from detectors.feedback import Feedback, Label
 from detectors.register import Exemption, instant_of
 from detectors.response.changes import change, measure_ends, release
 from detectors.response.climb import climb
-from detectors.response.journal import DecisionMade, Labelled, Released
+from detectors.response.journal import DecisionMade, Erased, Labelled, Released
 from detectors.response.state import Incident, ResponseState
 from detectors.response.suspension import Suspension
 
@@ -23,6 +23,8 @@ def decided(
     """Carry out a decision; one about what is over, or was said before, has no effect."""
     if isinstance(made.verb, Labelled):
         return _labelled(state, made, made.verb, sequence=sequence)
+    if isinstance(made.verb, Erased):
+        return []
     one = state.suspension(made.verb.suspension_id)
     if one is None:
         return []
@@ -99,7 +101,7 @@ def _feedback(
         institution=incident.institution,
         label=verb.label,
         until_ms=until_ms,
-        detectors=incident.detectors if false else (),
+        detectors=incident.detectors,
         factor=config.false_positive_factor if false else 1.0,
         exemption=exemption if verb.label is Label.EXPECTED else None,
     )

@@ -5,10 +5,11 @@ because people are stopped in the real world. Both are in the entries: no clock 
 """
 
 from detectors.feedback import Feedback
+from detectors.register import Registered
 from detectors.response.changes import release
 from detectors.response.climb import alerted
 from detectors.response.decide import decided
-from detectors.response.journal import AlertSeen, Configured, DecisionMade, Entry, Registered
+from detectors.response.journal import AlertSeen, Configured, DecisionMade, Entry
 from detectors.response.state import ResponseState
 from detectors.response.suspension import HEADGATE, Suspension
 

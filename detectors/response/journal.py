@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from detectors.feedback import Label
-from detectors.register import Institution
+from detectors.register import Registered
 from detectors.response.config import ResponseConfig
 from detectors.response.suspension import Suspension
 from detectors.verdict import AlertChange, Severity
@@ -69,7 +69,13 @@ class Labelled(Struct, frozen=True, kw_only=True, tag="feedback"):
     until_ms: int | None = None
 
 
-Verb = Approved | Released | Labelled
+class Erased(Struct, frozen=True, kw_only=True, tag="erase"):
+    """A person has it forgotten whose token this is."""
+
+    token: str
+
+
+Verb = Approved | Released | Labelled | Erased
 
 
 class DecisionMade(Struct, frozen=True, kw_only=True, tag="decision"):
@@ -90,13 +96,6 @@ class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
     reason: str
     detail: str
     record_sha256: str
-
-
-class Registered(Struct, frozen=True, kw_only=True, tag="register"):
-    """An institution's entry was replaced; without one it was removed."""
-
-    institution: str
-    entry: Institution | None
 
 
 class Configured(Struct, frozen=True, kw_only=True, tag="config"):

@@ -45,6 +45,7 @@ class Suspension(Struct, frozen=True, kw_only=True):
     alert_id: Annotated[str, Meta(description="the alert without which it would not be")]
     severity: Severity
     at_ms: Annotated[int, Meta(description="when this revision was recorded")]
+    alerted_ms: Annotated[int, Meta(description="event time of the alert's last statement")]
     requested_ms: int
     started_ms: Annotated[int | None, Meta(description="since when it is in effect")]
     expires_ms: Annotated[int | None, Meta(description="when it ends; None: a person must end it")]

@@ -5,16 +5,35 @@ import sys
 import click
 
 from detectors.errors import ConfigError, HeadgateError
-from streams.cli import broker, config, demo, doctor, hook, replay, simulate, worker
+from streams.cli import (
+    audit,
+    broker,
+    config,
+    demo,
+    doctor,
+    explain,
+    feedback,
+    hook,
+    register,
+    replay,
+    simulate,
+    suspensions,
+    worker,
+)
 
 COMMANDS: dict[str, click.Command] = {
+    "audit": audit.command,
     "broker": broker.command,
     "config": config.command,
     "demo": demo.command,
     "doctor": doctor.command,
+    "explain": explain.command,
+    "feedback": feedback.command,
     "hook": hook.command,
+    "register": register.command,
     "replay": replay.command,
     "simulate": simulate.command,
+    "suspensions": suspensions.command,
     "worker": worker.command,
 }
 

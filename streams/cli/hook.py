@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -39,10 +40,10 @@ def command(*, config_path: Path, verbose: bool) -> None:
     set_up_logs(verbose=verbose)
     registry = CollectorRegistry()
     watch = HookWatch(registry, dead_after_seconds=settings.hook.dead_after_seconds)
-    server = serve(registry, address=settings.metrics.address, port=settings.hook.metrics_port)
-    logger.info("Metrics are at http://%s/metrics.", server.address)
-    asyncio.run(run(hook, kafka=settings.kafka, watch=watch))
-    server.close()
+    address, port = settings.metrics.address, settings.hook.metrics_port
+    with closing(serve(registry, address=address, port=port)) as server:
+        logger.info("Metrics are at http://%s/metrics.", server.address)
+        asyncio.run(run(hook, kafka=settings.kafka, watch=watch))
     logger.info("Ended; what was not acknowledged is delivered by the next one.")
 
 

@@ -10,17 +10,15 @@ import msgspec
 
 from detectors.verdict import Effect, RaiseAlert
 from streams.clock import monotonic_seconds
-from streams.config import Settings, load_settings
-from streams.envelope import keys_from_text
+from streams.config import load_settings
 from streams.inputs import Rejects
 from streams.progress import Steps, steps
 from streams.register import load_register
-from streams.replay_run import Reading, ReplayRun
+from streams.replay_run import ReplayRun, reading_of
 from streams.report.lines import Totals, effect_line, total_lines, totals_of
 from streams.report.page import render
 from streams.report.truths import load_truths
 from streams.sinks.alerts import finding
-from streams.topics import HOLDINGS, raw_topic
 
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 _new = click.Path(dir_okay=False, writable=True, path_type=Path)
@@ -72,7 +70,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     with ExitStack() as files:
         rejects = Rejects(_opened(files, dead_letters_path))
         run = ReplayRun(
-            settings.core, register=register, reading=_reading(settings), rejects=rejects
+            settings.core, register=register, reading=reading_of(settings), rejects=rejects
         )
         alerts = _opened(files, alerts_path)
         progress = files.enter_context(steps("replay", total=len(inputs)))
@@ -85,20 +83,6 @@ def command(  # noqa: PLR0913 - one parameter an option
     _tell(totals_of(report, elapsed_seconds=monotonic_seconds() - began), as_json=as_json)
     if report_path is not None and not as_json:
         click.echo(f"report: {report_path}")
-
-
-def _reading(settings: Settings) -> Reading:
-    mapping = settings.row_mapping()
-    raw = raw_topic(mapping.config.name) if mapping else None
-    prefix = settings.kafka.topic_prefix
-    return Reading(
-        limits=settings.limits,
-        mapping=mapping,
-        bootstrap=settings.kafka.bootstrap,
-        keys=keys_from_text(settings.state_key),
-        raw_topic=raw.full_name(prefix) if raw else None,
-        holdings_topic=HOLDINGS.full_name(prefix),
-    )
 
 
 def _opened(files: ExitStack, path: Path | None) -> BinaryIO | None:

@@ -15,6 +15,7 @@ from streams.effects import KafkaSinks
 from streams.logs import set_up_logs
 from streams.metrics import Metrics, detector_modes
 from streams.metrics_server import serve
+from streams.recorder.gauges import ResponseGauges
 from streams.register import load_register
 from streams.run import run
 from streams.topic_admin import ensure_topics
@@ -71,20 +72,29 @@ def command(
     ProcessCollector(registry=registry)
     server = serve(registry, address=settings.metrics.address, port=settings.metrics.port)
     logger.info("Metrics are at http://%s/metrics.", server.address)
-    asyncio.run(_work(settings, register, metrics, accept_lost_records=accept_lost_records))
+    gauges = ResponseGauges(registry)
+    asyncio.run(
+        _work(settings, register, (metrics, gauges), accept_lost_records=accept_lost_records)
+    )
     server.close()
     logger.info("Ended; everything judged is saved.")
 
 
 async def _work(
-    settings: Settings, register: Register, metrics: Metrics, *, accept_lost_records: bool
+    settings: Settings,
+    register: Register,
+    shown: tuple[Metrics, ResponseGauges],
+    *,
+    accept_lost_records: bool,
 ) -> None:
+    metrics, gauges = shown
     # Built inside the loop: the outbox and the checkpointer hold events of it.
     worker = build_worker(
         settings,
         register=register,
-        sinks=KafkaSinks(settings.kafka.topic_prefix, mode=settings.suspension.mode),
-        watcher=MetricsWatcher(metrics, mode=settings.suspension.mode),
+        sinks=KafkaSinks(settings.kafka.topic_prefix),
+        watcher=MetricsWatcher(metrics),
+        response_watcher=gauges,
         accept_lost_records=accept_lost_records,
     )
     await run(worker)

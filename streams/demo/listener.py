@@ -11,6 +11,7 @@ from msgspec import Struct
 from detectors.reference import Reference
 from streams.control import decode_reference
 from streams.report.lines import Line, alert_line, suspension_line
+from streams.sinks.suspensions import suspension_of
 from streams.topics import ALERTS, REFERENCE, SUSPENSIONS
 
 _POLL_MS: Final = 200
@@ -35,24 +36,9 @@ class _Finding(Struct, frozen=True):
     resources: tuple[_Resource, ...]
 
 
-class _Suspension(Struct, frozen=True):
-    """As much of a suspension's request as the screen shows."""
-
-    institution: str
-    scope: str
-    subject: str
-    at_ms: int
-    expires_ms: int
-
-
 class _Alerted(Struct, frozen=True):
     id: str
     data: _Finding
-
-
-class _Asked(Struct, frozen=True):
-    id: str
-    data: _Suspension
 
 
 class Listener:
@@ -91,7 +77,11 @@ class Listener:
             REFERENCE.full_name(self._topic_prefix): self.hear_reference,
         }
         consumer = AIOKafkaConsumer(
-            *hear, bootstrap_servers=bootstrap, group_id=None, auto_offset_reset="earliest"
+            *hear,
+            bootstrap_servers=bootstrap,
+            group_id=None,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
         )
         await consumer.start()
         try:
@@ -125,15 +115,19 @@ class Listener:
             self._say(_dimmed(line) if past else line)
 
     def hear_suspension(self, value: bytes) -> None:
-        """Say a suspension; the demo's worker only ever asks for dry runs."""
-        asked = msgspec.json.decode(value, type=_Asked)
-        if asked.id in self.suspended:
+        """Say a suspension; the demo's worker only ever asks for dry runs.
+
+        Weeks pass in seconds here, so it is shown at the time of the events.
+        """
+        what = suspension_of(value)
+        if what.suspension_id in self.suspended:
             return
-        what = asked.data
-        self.suspended[asked.id] = what.institution
+        self.suspended[what.suspension_id] = what.institution
         who = f"{what.scope} {what.subject} of {what.institution}"
-        line = suspension_line(who, at_ms=what.at_ms, expires_ms=what.expires_ms)
-        self._say(_dimmed(line) if what.at_ms < self._live_from_ms else line)
+        lasts_ms = (what.expires_ms or what.requested_ms) - what.requested_ms
+        at_ms = what.alerted_ms
+        line = suspension_line(who, at_ms=at_ms, expires_ms=at_ms + lasts_ms)
+        self._say(_dimmed(line) if at_ms < self._live_from_ms else line)
 
     def hear_reference(self, value: bytes) -> None:
         """Note from which day the latest peer reference holds."""

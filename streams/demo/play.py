@@ -44,6 +44,13 @@ interval_seconds = 2.0
 [policy]
 suspend_margin = 0.0
 
+[response]
+suspend_risk = 0.025
+blast_radius_institutions = 42
+
+[response.modes]
+throttle = "off"
+
 # Nobody conspires in this world, and the replay at the end reads the events' topic alone.
 [detectors.collusion]
 mode = "off"

@@ -45,6 +45,7 @@ class Follower(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ship
         self._watch = watch
         self._progress: dict[int, Progress] = {}
         self._committed: dict[int, int] = {}
+        self._commit_failed = False
         self._deliverer = Deliverer(
             post, config=config, attempted=watch.attempted, ended=self._ended
         )
@@ -114,8 +115,11 @@ class Follower(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ship
             )
         except KafkaError as error:
             # The next one says it again; until then a restart would only deliver again.
-            logger.warning("How far deliveries are was not put on record: %s.", error)
+            if not self._commit_failed:
+                logger.warning("How far deliveries are is not on record for now: %r.", error)
+            self._commit_failed = True
             return
+        self._commit_failed = False
         self._committed.update(moved)
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:

@@ -66,16 +66,15 @@ async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
             )
             logger.info("Ready.")
             await follower.follow(topic, told=told)
+    except KafkaError as error:
+        message = f"no Kafka at {kafka.bootstrap}: {error}"
+        raise SinkError(message, recoverable=True) from error
     finally:
         await consumer.stop()
 
 
 async def _start(consumer: AIOKafkaConsumer, topic: str, *, bootstrap: str) -> None:
-    try:
-        await consumer.start()
-    except KafkaError as error:
-        message = f"no Kafka at {bootstrap}: {error}"
-        raise SinkError(message, recoverable=True) from error
+    await consumer.start()
     # Looked for, because to subscribe to it would make it, with other settings than ours.
     if topic not in await consumer.topics():
         message = f"no topic {topic} on {bootstrap}; a worker makes it"

@@ -1,6 +1,6 @@
 """Step 7 of 7: a suspension that is in effect, or over -> the letter to the researcher.
 
-A letter names no user: whom it concerns reads "your account". The same suspension in the same
+A letter names nobody but its reader, who is "your account". The same suspension in the same
 words gives the same letter, and it quotes the words, so that what was said can be shown later.
 """
 

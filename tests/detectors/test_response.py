@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.feedback import Feedback, Label
-from detectors.register import Institution, Project
+from detectors.register import Institution, Project, Registered
 from detectors.response.config import Mode, Modes, ResponseConfig
 from detectors.response.fold import Action, apply
 from detectors.response.journal import (
@@ -15,7 +15,6 @@ from detectors.response.journal import (
     DecisionMade,
     Entry,
     Labelled,
-    Registered,
     Released,
     Tick,
     Verb,

@@ -35,6 +35,7 @@ PLAIN: dict[str, object] = {
     "approvals": (),
     "approvals_needed": 0,
     "agreed": False,
+    "alerted_ms": AT_MS,
     "by": "headgate",
     "why": "alert",
     "reason": "north took 11,531 new participants in 1 h (expected 595).",

@@ -14,6 +14,7 @@ from streams.hooks.delivery import delivery_of
 from streams.texts.letter import Letter, Letters
 from streams.texts.template import TextsConfig
 
+DOCS = Path(__file__).parents[2] / "docs"
 Make = Callable[..., Suspension]
 # Without the comments that explain the placeholders.
 ENGLISH = re.sub(r"(?m)^#.*$", "", files("streams.texts").joinpath("english.toml").read_text())
@@ -114,6 +115,29 @@ def test_words_that_cannot_work_are_refused_with_the_place(
     with pytest.raises(ConfigError, match=problem) as caught:
         Letters(TextsConfig(default=str(path)))
     assert str(path) in str(caught.value)
+
+
+def test_the_page_shows_the_letters_as_they_are_written(suspension: Make) -> None:
+    """Whoever decides about the words reads what researchers will read."""
+    page = " ".join((DOCS / "researcher.md").read_text().split())
+    letters = [
+        english(suspension()),
+        english(suspension(measure="throttle", scope="institution", expires_ms=None, contact=None)),
+        english(suspension(state="released", scope="project")),
+    ]
+    for letter in letters:
+        parts = (letter.title, letter.reason, letter.next_steps, letter.appeal, letter.ends)
+        assert [part for part in parts if part and part not in page] == []
+
+
+def test_the_page_shows_every_key_that_is_delivered(suspension: Make) -> None:
+    """Whoever writes a receiver sees all that it gets."""
+    payload = re.search(r"```json\n(.*?)```", (DOCS / "hooks.md").read_text(), re.DOTALL)
+    assert payload is not None
+    shown = msgspec.json.decode(payload[1])["data"]
+    assert set(shown) == {*Suspension.__struct_fields__, "letter"}
+    assert set(shown["letter"]) == set(Letter.__struct_fields__)
+    assert shown["letter"]["words"] == english(suspension()).words
 
 
 def test_the_letter_is_put_into_the_cloudevent_and_nothing_else_is_touched(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., Path]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def program() -> Callable[[str], str]:
     """Return what finds a program of Debian's packages; `.ci/run` installs them."""
 
@@ -29,23 +29,25 @@ def program() -> Callable[[str], str]:
     return find
 
 
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Yield what starts a program with its output in a file, and end all of them at last."""
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Yield what starts a program and returns its log; all of them are ended at last."""
+    logs = tmp_path_factory.mktemp("logs")
     with ExitStack() as stack:
 
-        def begin(*command: str, log: str, **more: str) -> "subprocess.Popen[str]":
-            output = stack.enter_context((tmp_path / log).open("w"))
+        def begin(*command: str, log: str, **more: str) -> Path:
+            path = logs / log
+            output = stack.enter_context(path.open("w"))
             process = subprocess.Popen(
                 command, stdout=output, stderr=subprocess.STDOUT, text=True, env=os.environ | more
             )
             stack.callback(_end, process)
-            return process
+            return path
 
         yield begin
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def free_port() -> Callable[[], int]:
     """Return what picks a port that nobody listens on."""
 

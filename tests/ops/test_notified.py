@@ -1,16 +1,19 @@
 """A theft, seen from the pager: worker, Prometheus and Alertmanager as they run in production."""
 
 import asyncio
-import subprocess
+import json
 import sys
 import time
+import urllib.parse
 import urllib.request
+import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml
+from msgspec import Struct
 
 from detectors.event import AccessEvent, Participants
 from streams.simulator import send_all
@@ -19,8 +22,26 @@ ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
 MAIN = "from streams.cli import main; main()"
 
+DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+VARIABLES = {
+    '=~"$institution"': '=~".*"',
+    '="$institution"': '="north"',
+    "$jurisdiction": ".*",
+    "$dataset": ".*",
+    "$__interval": "1h",
+}
+# What did not happen here: nothing was refused, nobody runs the hook, everything was said at once.
+MAY_BE_SILENT = {
+    "headgate-detectors": {"Share of alerts that people confirmed"},
+    "headgate-pipeline": {
+        "Refused, by reason",
+        "Dead letters on the broker, by reason",
+        "Suspensions to the platform",
+    },
+}
+
 Port = Callable[[], int]
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., Path]
 
 CONFIG = """
 [kafka]
@@ -71,7 +92,9 @@ def prometheus_config(*, worker_port: int, alertmanager_port: int) -> str:
     document["rule_files"] = [str(DOCKER / "prometheus" / "headgate.rules.yml")]
     (manager,) = document["alerting"]["alertmanagers"]
     manager["static_configs"] = [{"targets": [f"127.0.0.1:{alertmanager_port}"]}]
-    (job,) = document["scrape_configs"]
+    # Nobody runs the hook here: the worker's job is the first.
+    job = document["scrape_configs"][0]
+    document["scrape_configs"] = [job]
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [f"127.0.0.1:{worker_port}"]}]
     return yaml.safe_dump(document)
@@ -85,54 +108,109 @@ def alertmanager_config(*, pager_port: int) -> str:
     return yaml.safe_dump(document)
 
 
-@pytest.mark.kafka
-def test_a_theft_reaches_the_pager(
+class Watched(Struct, frozen=True, kw_only=True):
+    """Everything that runs: where Prometheus is, and what the pager printed."""
+
+    prometheus: str
+    pager_log: Path
+
+
+@pytest.fixture(scope="module")
+def watched(
     kafka: str,
-    topic_prefix: str,
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
     program: Callable[[str], str],
     start: Start,
     free_port: Port,
-) -> None:
-    """Whoever is on call and the institution's jurisdiction hear of it, within a minute."""
-    worker_port, pager_port = free_port(), free_port()
-    prometheus_port, alertmanager_port = free_port(), free_port()
-    (tmp_path / "headgate.toml").write_text(
-        CONFIG.format(bootstrap=kafka, prefix=topic_prefix, port=worker_port)
+) -> Watched:
+    """Return what runs after a theft: pager, Alertmanager, Prometheus and a worker."""
+    home, prefix = tmp_path_factory.mktemp("watched"), f"test-{uuid.uuid4().hex[:12]}"
+    worker, pager, prometheus, alertmanager = (free_port() for _ in range(4))
+    files = {
+        "headgate.toml": CONFIG.format(bootstrap=kafka, prefix=prefix, port=worker),
+        "register.toml": REGISTER,
+        "prometheus.yml": prometheus_config(worker_port=worker, alertmanager_port=alertmanager),
+        "alertmanager.yml": alertmanager_config(pager_port=pager),
+    }
+    for name, text in files.items():
+        (home / name).write_text(text)
+    pager_log = start(
+        sys.executable, str(DOCKER / "pager.py"), "127.0.0.1", str(pager), log="pager.log"
     )
-    (tmp_path / "register.toml").write_text(REGISTER)
-    (tmp_path / "prometheus.yml").write_text(
-        prometheus_config(worker_port=worker_port, alertmanager_port=alertmanager_port)
-    )
-    (tmp_path / "alertmanager.yml").write_text(alertmanager_config(pager_port=pager_port))
-    start(sys.executable, str(DOCKER / "pager.py"), "127.0.0.1", str(pager_port), log="pager.log")
     start(
         program("prometheus-alertmanager"),
-        f"--config.file={tmp_path / 'alertmanager.yml'}",
-        f"--storage.path={tmp_path / 'alertmanager'}",
-        f"--web.listen-address=127.0.0.1:{alertmanager_port}",
+        f"--config.file={home / 'alertmanager.yml'}",
+        f"--storage.path={home / 'alertmanager'}",
+        f"--web.listen-address=127.0.0.1:{alertmanager}",
         "--cluster.listen-address=",
         log="alertmanager.log",
     )
     start(
         program("prometheus"),
-        f"--config.file={tmp_path / 'prometheus.yml'}",
-        f"--storage.tsdb.path={tmp_path / 'prometheus'}",
-        f"--web.listen-address=127.0.0.1:{prometheus_port}",
+        f"--config.file={home / 'prometheus.yml'}",
+        f"--storage.tsdb.path={home / 'prometheus'}",
+        f"--web.listen-address=127.0.0.1:{prometheus}",
         log="prometheus.log",
     )
-    start(
+    worker_log = start(
         sys.executable, "-c", MAIN, "worker",
-        "--config", str(tmp_path / "headgate.toml"),
-        "--register", str(tmp_path / "register.toml"),
+        "--config", str(home / "headgate.toml"),
+        "--register", str(home / "register.toml"),
         log="worker.log",
     )  # fmt: skip
-    wait_for(lambda: "Ready." in (tmp_path / "worker.log").read_text())
-    for port in (alertmanager_port, prometheus_port):
+    wait_for(lambda: "Ready." in worker_log.read_text())
+    for port in (alertmanager, prometheus):
         wait_for(partial(answers, f"http://127.0.0.1:{port}/-/ready"))
-    assert not (tmp_path / "pager.log").read_text().count("north")
-    asyncio.run(send_all([THEFT], bootstrap=kafka, topic=f"{topic_prefix}.access-events"))
+    running = Watched(prometheus=f"http://127.0.0.1:{prometheus}", pager_log=pager_log)
+    # A counter must be seen at zero before it grows.
+    wait_for(lambda: bool(answer(running, "headgate_alerts_total")))
+    assert "north" not in pager_log.read_text()
+    asyncio.run(send_all([THEFT], bootstrap=kafka, topic=f"{prefix}.access-events"))
+    return running
+
+
+@pytest.mark.kafka
+def test_a_theft_reaches_the_pager(watched: Watched) -> None:
+    """Whoever is on call and the institution's jurisdiction hear of it, within a minute."""
     told = "firing  north is taking too much of the cohort"
-    wait_for(lambda: f"page  {told}" in (tmp_path / "pager.log").read_text())
-    wait_for(lambda: f"jurisdiction-gb  {told}" in (tmp_path / "pager.log").read_text())
-    assert "ticket  firing  north" not in (tmp_path / "pager.log").read_text()
+    wait_for(lambda: f"page  {told}" in watched.pager_log.read_text())
+    wait_for(lambda: f"jurisdiction-gb  {told}" in watched.pager_log.read_text())
+    assert "ticket  firing  north" not in watched.pager_log.read_text()
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_prometheus_answers_every_query_of_a_dashboard(watched: Watched, path: Path) -> None:
+    """The real one, about a real worker; empty are those alone of which nothing happened."""
+    document = json.loads(path.read_text())
+    asked = {
+        (panel["title"], target["refId"]): target["expr"]
+        for panel in document["panels"]
+        for target in panel.get("targets", ())
+    }
+    assert asked
+    silent = MAY_BE_SILENT.get(path.stem, set())
+
+    def unanswered() -> set[str]:
+        return {title for (title, _), expr in asked.items() if not answer(watched, expr)}
+
+    wait_for(lambda: unanswered() == silent)
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
+def test_prometheus_answers_what_marks_a_graph(watched: Watched, path: Path) -> None:
+    """An alert's mark is there once the alert is counted."""
+    for mark in json.loads(path.read_text())["annotations"]["list"]:
+        answer(watched, mark["expr"])
+
+
+def answer(watched: Watched, expr: str) -> list[object]:
+    """Return what Prometheus has for a dashboard's query, its variables filled in."""
+    for name, value in VARIABLES.items():
+        expr = expr.replace(name, value)
+    asked = urllib.parse.urlencode({"query": expr})
+    url = f"{watched.prometheus}/api/v1/query?{asked}"
+    with urllib.request.urlopen(url, timeout=10) as found:  # noqa: S310 - ours
+        result: list[object] = json.load(found)["data"]["result"]
+    return result

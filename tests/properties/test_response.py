@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from msgspec.structs import replace
 
 from detectors.feedback import Feedback, Label
-from detectors.register import Institution, Project
+from detectors.register import Institution, Project, Registered
 from detectors.response import guard
 from detectors.response.config import Mode, Modes, ResponseConfig
 from detectors.response.fold import Action, apply
@@ -20,7 +20,6 @@ from detectors.response.journal import (
     DecisionMade,
     Entry,
     Labelled,
-    Registered,
     Released,
     Tick,
     Verb,

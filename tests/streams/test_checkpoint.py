@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import pytest
 
@@ -69,15 +69,22 @@ class Group:
     """A group that owns given partitions."""
 
     def __init__(self, written: list[object], *, offsets: Mapping[int, int | None]) -> None:
-        """Own the partitions of `offsets`, committed as it says."""
+        """Own the partitions of `offsets`, committed as it says, and have recovered them."""
         self.written, self.offsets = written, offsets
+        self.read_back: set[int] | None = set(offsets)
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def assigned(self) -> set[int]:
         """Return the partitions."""
         return set(self.offsets)
 
+    def recovered(self) -> set[int] | None:
+        """Return the partitions whose state was read back."""
+        return self.read_back
+
     async def committed(self) -> Mapping[int, int | None]:
-        """Return what is committed."""
+        """Return what is committed, after whatever happens meanwhile."""
+        self.meanwhile()
         return self.offsets
 
     async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
@@ -261,6 +268,47 @@ def test_a_commit_without_a_barrier_is_refused() -> None:
     (error,) = asyncio.run(scenario())
     assert isinstance(error, StateError)
     assert "holds nothing of them" in str(error)
+
+
+def test_partitions_that_are_ours_but_not_read_back_are_not_begun() -> None:
+    """The assignment may be the next one while Faust still tells of the last recovery."""
+
+    async def scenario() -> World:
+        world = World(offsets={0: None, 1: 500})
+        world.group.read_back = {0}
+        await world.steward.recovery_complete()
+        return world
+
+    world = asyncio.run(scenario())
+    assert (world.stopped, world.written) == ([], ["hold", BARRIER, {0: 10}])
+
+
+def test_a_recovery_that_is_out_of_date_begins_and_forgets_nothing() -> None:
+    """What was read stays, for Faust will go on from there, and tell us again."""
+
+    async def scenario() -> World:
+        world = World(offsets={1: 500})
+        with_barrier(world, 500)
+        world.group.read_back = None
+        await world.steward.recovery_complete()
+        return world
+
+    world = asyncio.run(scenario())
+    assert (world.stopped, world.written) == ([], ["hold"])
+    assert world.keeper.partition(0).store.barrier == Saved(500, b"context")
+
+
+def test_a_commit_of_another_meanwhile_is_no_loss() -> None:
+    """Revoked while we ask what is committed, we leave the partition to whoever has it."""
+
+    async def scenario() -> World:
+        world = World(offsets={0: 500})
+        world.group.meanwhile = world.steward.revoked
+        await world.steward.recovery_complete()
+        return world
+
+    world = asyncio.run(scenario())
+    assert (world.stopped, world.written) == ([], ["hold"])
 
 
 def with_barrier(world: World, offset: int) -> None:

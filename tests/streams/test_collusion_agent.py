@@ -52,7 +52,7 @@ class Desk(Outbox):
             past=self._before,
             group=self,
             outbox=self,
-            sinks=KafkaSinks("t", mode="dry_run"),
+            sinks=KafkaSinks("t"),
             watcher=self,
         )
 
@@ -84,6 +84,10 @@ class Desk(Outbox):
     def assigned(self) -> set[int]:
         """Return the one partition."""
         return {0}
+
+    def recovered(self) -> set[int] | None:
+        """Return nothing: followers have no state to read back."""
+        return set()
 
     async def committed(self) -> Mapping[int, int | None]:
         """Return that the past is committed, None if there is none."""

@@ -51,7 +51,7 @@ def test_without_a_file_the_defaults_hold() -> None:
     assert config_hash(settings.core) == config_hash(CoreConfig())
     assert settings.kafka.bootstrap == "127.0.0.1:9092"
     assert settings.metrics.address == "127.0.0.1"
-    assert settings.suspension.mode == "dry_run"
+    assert settings.response.modes.suspend == "dry_run"
     assert msgspec.to_builtins(parse_config("", name="empty")) == msgspec.to_builtins(ConfigFile())
 
 

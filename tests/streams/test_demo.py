@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from detectors.verdict import Alert, Level, RaiseAlert, Suspend
+from detectors.response.suspension import Suspension
+from detectors.verdict import Alert, Level, RaiseAlert
 from streams.demo.child import Child, ChildError
 from streams.demo.listener import Listener
 from streams.demo.scrape import read_numbers
@@ -181,17 +182,33 @@ def test_a_closed_incident_leaves_the_screen() -> None:
 def test_a_suspension_says_that_it_is_a_dry_run() -> None:
     """Nobody is stopped by a demo, and nobody should think so."""
     lines: list[Line] = []
-    asked = Suspend(
+    asked = Suspension(
         suspension_id="s",
-        alert_id="a",
+        revision=1,
+        state="active",
+        measure="suspend",
+        dry_run=True,
+        held=False,
         institution="north",
         scope="user",
         subject="u-1",
-        at_ms=1_767_571_200_000,
-        expires_ms=1_767_657_600_000,
-        reason_text="too much",
+        jurisdiction=None,
+        alert_id="a",
+        severity="high",
+        at_ms=5,
+        alerted_ms=1_767_571_200_000,
+        requested_ms=5,
+        started_ms=5,
+        expires_ms=86_400_005,
+        approvals=(),
+        approvals_needed=1,
+        agreed=False,
+        by="headgate",
+        why="alert",
+        reason="too much",
+        contact=None,
     )
-    value = suspensions.record(asked, mode="dry_run", topic_prefix=PREFIX).value or b""
+    value = suspensions.record(asked, topic_prefix=PREFIX).value or b""
     Listener(PREFIX, say=lines.append).hear_suspension(value)
     assert "dry run" in lines[0].text
     assert "would suspend user u-1 of north until 2026-01-06" in lines[0].text

@@ -43,6 +43,7 @@ USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
     (Consumer, "_commit_offsets", ("self", "offsets", "start_new_transaction")),
     (Consumer, "perform_seek", ("self",)),
     (Consumer, "stop_flow", ("self",)),
+    (Recovery, "add_active", ("self", "table", "tp")),
     (Fetcher, "_create_fetch_waiter", ("self",)),
     (Assignment, "state_value", ("self", "tp")),
     (faust.Table, "apply_changelog_batch", ("self", "batch")),

@@ -64,6 +64,10 @@ class FaustLike(Outbox):
         """Return the one partition."""
         return {0}
 
+    def recovered(self) -> set[int] | None:
+        """Return nothing: followers have no state to read back."""
+        return set()
+
     async def committed(self) -> Mapping[int, int | None]:
         """Return what is committed."""
         return {0: self.offset}
@@ -119,7 +123,7 @@ def rekeying(desk: FaustLike) -> Agent:
         read=RowMapping(mapping, limits=limits).row,
         group=group,
         outbox=desk,
-        sinks=KafkaSinks("t", mode="dry_run"),
+        sinks=KafkaSinks("t"),
         watcher=desk,  # type: ignore[arg-type] # only refusals are counted here
     )
 
@@ -132,7 +136,7 @@ def collusion(desk: FaustLike) -> Agent:
         past=nothing_before,
         group=desk,
         outbox=desk,
-        sinks=KafkaSinks("t", mode="dry_run"),
+        sinks=KafkaSinks("t"),
         watcher=desk,  # type: ignore[arg-type] # only refusals are counted here
     )
 

@@ -60,7 +60,7 @@ class Desk:
             limits=decode_limits(DecodeConfig(), CoreConfig().cohort),
             keys=KEYS,
             prior=PRIOR,
-            sinks=KafkaSinks("t", mode="dry_run"),
+            sinks=KafkaSinks("t"),
             poster=self,
             watcher=self,
             dead_letter_ratio_max=0.01,

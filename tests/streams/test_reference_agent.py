@@ -64,6 +64,10 @@ class Desk(Outbox):
         """Return the one partition."""
         return {0}
 
+    def recovered(self) -> set[int] | None:
+        """Return nothing: followers have no state to read back."""
+        return set()
+
     async def committed(self) -> Mapping[int, int | None]:
         """Return that nothing is committed."""
         return {0: None}

@@ -55,7 +55,7 @@ class Desk(Outbox):
             read=MAPPING.row,
             group=self,
             outbox=self,
-            sinks=KafkaSinks("t", mode="dry_run"),
+            sinks=KafkaSinks("t"),
             watcher=self,  # type: ignore[arg-type] # only refusals are counted here
         )
 
@@ -74,6 +74,10 @@ class Desk(Outbox):
     def assigned(self) -> set[int]:
         """Return partition 0."""
         return {0}
+
+    def recovered(self) -> set[int] | None:
+        """Return nothing: followers have no state to read back."""
+        return set()
 
     async def committed(self) -> Mapping[int, int | None]:
         """Return what is committed."""

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
-from detectors.verdict import Alert, Coverage, Level, RaiseAlert, Reason, ReasonDetail, Suspend
+from detectors.response.suspension import Suspension
+from detectors.verdict import Alert, Coverage, Level, RaiseAlert, Reason, ReasonDetail
 from streams.rejects import RejectReason, rejected
 from streams.sinks import alerts, dead_letters, suspensions
 from streams.sinks.dead_letters import Origin
@@ -227,34 +228,42 @@ def test_an_alert_goes_to_its_topic_as_a_structured_cloudevent() -> None:
     }
 
 
-@pytest.mark.parametrize(("mode", "dry_run"), [("dry_run", True), ("on", False)])
-def test_a_suspension_says_whether_it_is_meant(mode: str, *, dry_run: bool) -> None:
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_suspension_says_whether_it_is_meant(*, dry_run: bool) -> None:
     """A dry run must never read as a suspension."""
-    effect = Suspend(
+    stated = Suspension(
         suspension_id="s-1",
-        alert_id="a-17",
+        revision=2,
+        state="active",
+        measure="suspend",
+        dry_run=dry_run,
+        held=False,
         institution="northgate",
         scope="user",
         subject="u-9",
-        at_ms=1_775_044_800_000,
+        jurisdiction=None,
+        alert_id="a-17",
+        severity="high",
+        at_ms=1_775_044_800_123,
+        alerted_ms=1_775_044_800_000,
+        requested_ms=1_775_044_800_000,
+        started_ms=1_775_044_800_123,
         expires_ms=1_775_131_200_000,
-        reason_text="Your account read far more participants than usual.",
+        approvals=("ann",),
+        approvals_needed=1,
+        agreed=True,
+        by="ann",
+        why="approved",
+        reason="north took far more participants than usual.",
+        contact=None,
     )
-    record = suspensions.record(effect, mode=mode, topic_prefix="headgate")  # type: ignore[arg-type]
-    assert (record.topic, record.key) == ("headgate.suspensions", b"northgate")
+    record = suspensions.record(stated, topic_prefix="headgate")
+    assert (record.topic, record.key) == ("headgate.suspensions", b"user:9:northgate:u-9")
     assert record.value is not None
-    assert msgspec.json.decode(record.value)["data"] == {
-        "suspension_id": "s-1",
-        "state": "requested",
-        "dry_run": dry_run,
-        "alert_id": "a-17",
-        "institution": "northgate",
-        "scope": "user",
-        "subject": "u-9",
-        "at_ms": 1_775_044_800_000,
-        "expires_ms": 1_775_131_200_000,
-        "reason": "Your account read far more participants than usual.",
-    }
+    assert suspensions.suspension_of(record.value) == stated
+    envelope = msgspec.json.decode(record.value)
+    assert (envelope["id"], envelope["type"]) == ("s-1.2", "headgate.suspension.active")
+    assert envelope["data"]["dry_run"] is dry_run
 
 
 @given(value=st.none() | st.binary(), key=st.none() | st.binary())

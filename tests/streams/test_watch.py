@@ -7,7 +7,7 @@ from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
 from detectors.pipeline import Profile, judge
 from detectors.register import Institution, Register
-from detectors.verdict import RaiseAlert, Suspend
+from detectors.verdict import RaiseAlert
 from streams.chain import Span
 from streams.checkpoint import Done
 from streams.judge_agent import Counts, Place
@@ -29,17 +29,16 @@ def sampled(name: str, registry: CollectorRegistry, **labels: str) -> float | No
 
 
 def test_what_happens_is_counted() -> None:
-    """Events, refusals, dead letters, suspensions and checkpoints each move their metric."""
+    """Events, refusals, dead letters and checkpoints each move their metric."""
 
     async def scenario() -> CollectorRegistry:
         registry = CollectorRegistry()
         metrics = Metrics(registry, institutions_labelled_max=5)
-        watcher = MetricsWatcher(metrics, mode="dry_run", now_ms=lambda: 12_500)
+        watcher = MetricsWatcher(metrics, now_ms=lambda: 12_500)
         durable: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         watcher.judged(PLACE, Counts(judged=7, late=2, unresolved=1, repeated=3, saved=4))
         watcher.refused(rejected(RejectReason.NOT_JSON, ""), durable)
         watcher.happened(_grab_effects()[0], PLACE, durable)
-        watcher.happened(_suspension(), PLACE, durable)
         watcher.saved(Done(seconds=0.2, states_count=3, state_bytes=900, committed=True))
         durable.set_result(None)
         await asyncio.sleep(0)
@@ -54,7 +53,6 @@ def test_what_happens_is_counted() -> None:
     assert sampled("events_rejected_total", registry, reason="not_json") == 1
     assert sampled("dead_letters_total", registry, reason="not_json") == 1
     assert sampled("alert_delay_seconds_sum", registry) == 2.5
-    assert sampled("suspensions_total", registry, mode="dry_run") == 1
     assert sampled("checkpoint_time_seconds", registry) == 12.5
     assert sampled("checkpoint_states_total", registry) == 3
 
@@ -64,7 +62,7 @@ def test_the_whole_is_looked_at_after_a_checkpoint() -> None:
     registry = CollectorRegistry()
     metrics = Metrics(registry, institutions_labelled_max=5)
     metrics.configured(config_hash="c", budget=5.0, modes=detector_modes(CoreConfig()))
-    watcher = MetricsWatcher(metrics, mode="dry_run")
+    watcher = MetricsWatcher(metrics)
     keeper: Keeper[Profile] = Keeper(ProfileCore(CoreConfig(), register=REGISTER))
     partition = keeper.partition(0)
     partition.store.barrier = Saved(0, b"")
@@ -90,7 +88,7 @@ def test_the_whole_is_looked_at_after_a_checkpoint() -> None:
 def test_a_saved_institution_is_shown_before_its_next_event() -> None:
     """After a restart the silent ones hold what they held."""
     registry = CollectorRegistry()
-    watcher = MetricsWatcher(Metrics(registry, institutions_labelled_max=5), mode="dry_run")
+    watcher = MetricsWatcher(Metrics(registry, institutions_labelled_max=5))
     core = ProfileCore(CoreConfig(), register=REGISTER)
     profile = core.open("thief")
     judge(profile, _grab())
@@ -110,7 +108,7 @@ def test_a_worker_with_nothing_to_save_is_not_behind() -> None:
     registry = CollectorRegistry()
     metrics = Metrics(registry, institutions_labelled_max=5)
     clock = iter((1_000, 2_000, 3_000))
-    watcher = MetricsWatcher(metrics, mode="dry_run", now_ms=lambda: next(clock))
+    watcher = MetricsWatcher(metrics, now_ms=lambda: next(clock))
     assert sampled("checkpoint_time_seconds", registry) == 1.0
     watcher.saved(None)
     assert sampled("checkpoint_time_seconds", registry) == 2.0
@@ -129,10 +127,3 @@ def _grab() -> AccessEvent:
 def _grab_effects() -> list[RaiseAlert]:
     profile = ProfileCore(CoreConfig(), register=Register()).open("thief")
     return [effect for effect in judge(profile, _grab()) if isinstance(effect, RaiseAlert)]
-
-
-def _suspension() -> Suspend:
-    return Suspend(
-        suspension_id="s", alert_id="a", institution="thief", scope="institution",
-        subject="thief", at_ms=0, expires_ms=1, reason_text="",
-    )  # fmt: skip

@@ -1,0 +1,63 @@
+"""Instructions of the response -> how an institution is judged from now on.
+
+Each carries its place in the audit: what is told twice, or late, has no effect. They lie in the
+institution's own partition, so that a replay of it adopts them at the same event.
+"""
+
+from typing import Final
+
+from detectors.features.baseline import LEARNT_WINDOWS
+from detectors.features.ledger import Taken
+from detectors.features.windows import Measure
+from detectors.feedback import Feedback, Label
+from detectors.profile import Bar, Profile
+from detectors.register import Institution, Registered, instant_ms
+
+# Beyond so many open ones, the oldest word of people on one institution is forgotten.
+_EXEMPTIONS_MAX: Final = 64
+
+
+def adopt(profile: Profile, told: Registered | Feedback, *, sequence: int) -> None:
+    """Judge by what was told."""
+    if sequence <= profile.state.told_sequence:
+        return
+    profile.state.told_sequence = sequence
+    if isinstance(told, Registered):
+        adopt_register(profile, told.entry)
+    else:
+        adopt_feedback(profile, told)
+
+
+def adopt_register(profile: Profile, entry: Institution | None) -> None:
+    """Hold the institution to a new register entry; without one nothing is approved for it."""
+    profile.state.entry = entry or Institution(id=profile.state.institution)
+    profile.hold_to_register(profile.ledger.state)
+
+
+def adopt_feedback(profile: Profile, feedback: Feedback) -> None:
+    """Raise the bar after a false positive; exempt what was expected; take back what was wrong."""
+    state = profile.state
+    name = f"feedback {feedback.alert_id}"
+    now_ms = state.frontier_ms
+    kept = [one for one in state.exemptions if one.id != name and instant_ms(one.valid_to) > now_ms]
+    state.exemptions = kept[-_EXEMPTIONS_MAX + 1 :]
+    if feedback.exemption is not None:
+        state.exemptions.append(feedback.exemption)
+    if feedback.label is Label.FALSE_POSITIVE:
+        for detector in feedback.detectors:
+            state.bars[detector] = Bar(factor=feedback.factor, until_ms=feedback.until_ms)
+    elif feedback.label is Label.CONFIRMED:
+        # What proved right is listened to again.
+        for detector in feedback.detectors:
+            state.bars.pop(detector, None)
+    profile.hold_to_register(profile.ledger.state)
+
+
+def note_exempted(profile: Profile, taken: Taken) -> None:
+    """Let the day learn what an exemption lets it learn, and forget a day that it must not."""
+    today = profile.state.today
+    today.unlearnt |= taken.unlearnt
+    if taken.learnt:
+        for place, window in enumerate(LEARNT_WINDOWS):
+            gained = profile.windows.total(window, Measure.GAINED)
+            today.maxima[place] = max(today.maxima[place], gained)

@@ -1,0 +1,1 @@
+"""Grafana's dashboards and alert rules as code; `python -m grafana` writes the files."""

@@ -1,0 +1,122 @@
+"""`headgate explain`: one alert again, from its events, with its reasons in numbers."""
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from detectors.config import config_hash
+from streams.config import Settings, load_settings
+from streams.explain import (
+    NotExplainedError,
+    Recorded,
+    explain,
+    is_of_a_ring,
+    recorded_in_file,
+    recorded_in_topic,
+    refuse_other_config,
+)
+from streams.inputs import TOPIC_PREFIX, Rejects
+from streams.progress import steps
+from streams.register import load_register
+from streams.replay_run import ReplayRun, reading_of
+from streams.report.explained import explanation_lines
+from streams.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
+
+_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(
+    name="explain",
+    epilog="Example: headgate explain 7f0c9d2b --input events.jsonl.gz --alerts alerts.ndjson",
+)
+@click.argument("alert_id", metavar="ALERT_ID")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    help="Events, as for replay; may be given often. Absent: the topics of the worker.",
+)
+@click.option(
+    "--alerts",
+    "alerts_path",
+    type=_existing,
+    help="What was said then (one finding a line); absent: the topic, or with --input nothing.",
+)
+@click.option("--config", "config_path", type=_existing, help="Settings as of then (TOML).")
+@click.option("--register", "register_path", type=_existing, help="What was approved then.")
+@click.option(
+    "--revision",
+    type=click.IntRange(min=1),
+    help="Which statement to explain; absent: the last one that names reasons.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def command(  # noqa: PLR0913 - one parameter an option
+    alert_id: str,
+    *,
+    inputs: tuple[str, ...],
+    alerts_path: Path | None,
+    config_path: Path | None,
+    register_path: Path | None,
+    revision: int | None,
+    as_json: bool,
+) -> None:
+    """Rebuild an alert from its events and say what it rests on.
+
+    The events are judged again from the first one, under the configuration and the register of
+    then; another configuration is refused. Exit code 1 if the alert does not come out, or not as
+    it is on record.
+    """
+    if "-" in inputs:
+        message = "--input - can be read once only, and an explanation reads twice"
+        raise click.UsageError(message)
+    settings = load_settings(config_path)
+    recorded = _recorded(settings, alert_id, alerts_path, from_topic=not inputs)
+    refuse_other_config(recorded, config_hash=config_hash(settings.core))
+    names = inputs or (_topic(settings, recorded),)
+    run = ReplayRun(
+        settings.core,
+        register=load_register(register_path),
+        reading=reading_of(settings),
+        rejects=Rejects(None),
+    )
+    with steps("explain", total=len(names)) as progress:
+        found = explain(
+            run,
+            names,
+            alert_id=alert_id,
+            recorded=recorded,
+            progress=progress,
+            revision=revision,
+        )
+    if as_json:
+        click.echo(msgspec.json.encode(found))
+    else:
+        click.echo("\n".join(explanation_lines(found)))
+    if found.record == "different":
+        sys.exit(1)
+
+
+def _recorded(
+    settings: Settings, alert_id: str, path: Path | None, *, from_topic: bool
+) -> Recorded:
+    if path is None and not from_topic:
+        return {}
+    kafka = settings.kafka
+    topic = ALERTS.full_name(kafka.topic_prefix)
+    recorded = (
+        recorded_in_topic(topic, bootstrap=kafka.bootstrap, alert_id=alert_id)
+        if path is None
+        else recorded_in_file(path, alert_id=alert_id)
+    )
+    if not recorded:
+        message = f"no alert {alert_id} in {path or topic}"
+        raise NotExplainedError(message)
+    return recorded
+
+
+def _topic(settings: Settings, recorded: Recorded) -> str:
+    """Return where the alert came from: a ring is found in what all institutions hold."""
+    topic = HOLDINGS if is_of_a_ring(recorded) else ACCESS_EVENTS
+    return f"{TOPIC_PREFIX}{topic.full_name(settings.kafka.topic_prefix)}"

@@ -1,0 +1,69 @@
+"""`headgate feedback`: what an alert turned out to be."""
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from detectors.errors import HeadgateError
+from detectors.feedback import Label
+from detectors.register import instant_ms
+from detectors.response.journal import Labelled
+from streams.config import load_settings
+from streams.deciding import KEY_VARIABLE, decide
+from streams.recorder.journal import read_journal
+from streams.topics import AUDIT
+
+_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command(
+    name="feedback",
+    epilog="Example: headgate feedback 7f0c9d2b expected --until 2026-07-01 --note 'agreed export'",
+)
+@click.argument("alert_id")
+@click.argument("label", type=click.Choice([label.value for label in Label]))
+@click.option("--until", metavar="DATE", help="How long it holds: a day, or a time with an offset.")
+@click.option("--note", default="", help="Why, for the record.")
+@click.option("--config", "config_path", type=_existing, help="The configuration.")
+@click.option(
+    "--key", "key_path", type=_existing, envvar=KEY_VARIABLE, help="Your private key (PEM)."
+)
+def command(
+    alert_id: str,
+    label: str,
+    *,
+    until: str | None,
+    note: str,
+    config_path: Path | None,
+    key_path: Path | None,
+) -> None:
+    """Say what an alert was; the detectors and the ladder take it into account.
+
+    A false positive ends its suspensions and makes its detectors harder to convince; what was
+    expected becomes an exemption; what is confirmed weighs more.
+    """
+    until_ms = None if until is None else _instant_ms(until)
+    settings = load_settings(config_path)
+    topic = AUDIT.full_name(settings.kafka.topic_prefix)
+    journal = asyncio.run(read_journal(topic, bootstrap=settings.kafka.bootstrap))
+    if journal.state.incident(alert_id) is None:
+        message = f"the audit knows no alert {alert_id}"
+        raise HeadgateError(message)
+    verb = Labelled(alert_id=alert_id, label=Label(label), until_ms=until_ms)
+    who = decide(settings, verb, key_path=key_path, note=note)
+    click.echo(f"{who} says of {alert_id}: {label}")
+
+
+def _instant_ms(text: str) -> int:
+    day_long = "T" not in text
+    try:
+        moment = msgspec.convert(f"{text}T00:00:00Z" if day_long else text, datetime, strict=False)
+    except msgspec.ValidationError as error:
+        raise click.BadParameter(str(error), param_hint="--until") from error
+    if moment.tzinfo is None:
+        message = "expected a day, or a time with an offset"
+        raise click.BadParameter(message, param_hint="--until")
+    return instant_ms(moment)

@@ -1,0 +1,84 @@
+"""`headgate register`: check a register, push it to the judges, show what holds."""
+
+import asyncio
+from pathlib import Path
+
+import click
+import msgspec
+
+from detectors.errors import HeadgateError
+from detectors.register import Institution
+from streams.committed import last_by_key
+from streams.config import Settings, load_settings
+from streams.outbox import Outgoing
+from streams.register import load_register
+from streams.sending import send
+from streams.topics import REGISTER
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_file = click.argument(
+    "path", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path)
+)
+_config = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The configuration, which says where Kafka is; without it, its defaults.",
+)
+
+
+@click.group(name="register", epilog="Example: headgate register push register.toml")
+def command() -> None:
+    """Check a register of projects, caps and exemptions, push it, show what holds."""
+
+
+@command.command(epilog="Example: headgate register check register.toml")
+@_file
+def check(*, path: Path) -> None:
+    """Say whether a register can be used; exit code 2 with the key's path if not."""
+    register = load_register(path)
+    click.echo(f"{path}: {len(register.institutions)} institutions, no mistakes found")
+
+
+@command.command(epilog="Example: headgate register push register.toml --config headgate.toml")
+@_file
+@_config
+def push(*, path: Path, config_path: Path | None) -> None:
+    """Let the entries of a file hold from now on; only those that differ are sent.
+
+    Entries that the file does not name stay. Each judge adopts its own at the event that comes
+    next in its partition, and a replay of the topic at the same one.
+    """
+    settings = load_settings(config_path)
+    register = load_register(path)
+    known = _known(settings)
+    changed = [
+        entry for entry in register.institutions if known.get(entry.id.encode()) != _encode(entry)
+    ]
+    topic = REGISTER.full_name(settings.kafka.topic_prefix)
+    records = [
+        Outgoing(topic=topic, key=entry.id.encode(), value=_encode(entry), partition=0)
+        for entry in changed
+    ]
+    send(records, bootstrap=settings.kafka.bootstrap)
+    for entry in changed:
+        click.echo(f"pushed {entry.id}")
+    click.echo(f"{len(register.institutions) - len(changed)} unchanged")
+
+
+@command.command(epilog="Example: headgate register show inst-007")
+@click.argument("institution")
+@_config
+def show(*, institution: str, config_path: Path | None) -> None:
+    """Print what was pushed for an institution, as JSON; exit code 1 if nothing was."""
+    raw = _known(load_settings(config_path)).get(institution.encode())
+    if raw is None:
+        message = f"nothing was pushed for {institution}"
+        raise HeadgateError(message)
+    entry = msgspec.json.decode(raw, type=Institution)
+    click.echo(msgspec.json.format(msgspec.json.encode(entry), indent=2).decode())
+
+
+def _known(settings: Settings) -> dict[bytes, bytes]:
+    topic = REGISTER.full_name(settings.kafka.topic_prefix)
+    return asyncio.run(last_by_key(topic, bootstrap=settings.kafka.bootstrap))

@@ -1,0 +1,67 @@
+"""How the response stands -> gauges, shown by whoever records, and by nobody else."""
+
+from collections import Counter as Tally
+from collections.abc import Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from detectors.feedback import Label
+from detectors.response.state import ResponseState
+from detectors.response.suspension import Standing, Suspension
+from streams import metric_table as table
+from streams.recorder.journal import Followed
+from streams.standing import Series
+
+MODES: Final = ("dry_run", "on")
+
+
+class ResponseGauges:
+    """Watches the recorder of this process."""
+
+    __slots__ = ("_decided", "_held", "_open", "_recorded", "_suspensions")
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Register everything; what can be counted is at zero."""
+        began, standing = table.SUSPENSIONS, table.SUSPENSIONS_OPEN
+        held, decided, recorded = table.HELD, table.DECIDED, table.AUDIT_ENTRIES
+        self._suspensions = Counter(began.name, began.meaning, began.labels, registry=registry)
+        for mode in MODES:
+            self._suspensions.labels(mode=mode)
+        self._open = Series(Gauge(standing.name, standing.meaning, standing.labels,
+                                  registry=registry))  # fmt: skip
+        self._held = Series(Gauge(held.name, held.meaning, held.labels, registry=registry))
+        self._decided = Series(
+            Gauge(decided.name, decided.meaning, decided.labels, registry=registry)
+        )
+        self._recorded = Gauge(recorded.name, recorded.meaning, registry=registry)
+
+    def responded(
+        self, state: ResponseState, followed: Sequence[Followed], *, entries_count: int
+    ) -> None:
+        """Count what began, and show how all stands."""
+        for one in followed:
+            if isinstance(one.action, Suspension) and one.action.revision == 1:
+                self._suspensions.labels(mode=_mode(one.action)).inc()
+        counts = Tally((one.state, _mode(one)) for one in state.open.values())
+        states: tuple[Standing, ...] = ("requested", "approved", "active")
+        self._open.show({(name, mode): counts[name, mode] for name in states for mode in MODES})
+        held = Tally(_mode(one) for one in state.open.values() if one.held)
+        self._held.show({(mode,): held[mode] for mode in MODES})
+        self._decided.show(
+            {
+                (detector, label.value): outcomes[label]
+                for detector, outcomes in state.outcomes.items()
+                for label in Label
+            }
+        )
+        self._recorded.set(entries_count)
+
+    def ended(self) -> None:
+        """Show nothing any more: another records."""
+        for series in (self._open, self._held, self._decided):
+            series.show({})
+
+
+def _mode(suspension: Suspension) -> str:
+    return "dry_run" if suspension.dry_run else "on"

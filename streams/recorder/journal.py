@@ -1,0 +1,148 @@
+"""The journal in memory: its chain's end, what it has recorded of each source, its fold."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Struct
+
+from detectors.errors import StateError
+from detectors.response.fold import Action, apply
+from detectors.response.journal import (
+    GENESIS,
+    Acted,
+    Body,
+    Configured,
+    Entry,
+    Source,
+    digest,
+    entry_bytes,
+    parse_entry,
+)
+from detectors.response.state import ResponseState
+from detectors.response.suspension import Suspension
+from streams.committed import committed_records
+
+Place = tuple[str, int]
+
+
+class Followed(Struct, frozen=True, kw_only=True):
+    """What followed from the entry of that sequence."""
+
+    sequence: int
+    action: Action
+
+
+class Written(Struct, frozen=True, kw_only=True):
+    """Lines to append, and what follows from them."""
+
+    lines: tuple[bytes, ...]
+    actions: tuple[Followed, ...]
+
+
+class Journal:
+    """Grows by entries that are applied as they are appended."""
+
+    __slots__ = (
+        "_batch",
+        "_batch_actions",
+        "configured",
+        "head",
+        "positions",
+        "sequence",
+        "state",
+    )
+
+    def __init__(self) -> None:
+        """Begin before the first entry."""
+        self.state = ResponseState()
+        self.head = GENESIS
+        self.sequence = 0
+        self.positions: dict[Place, int] = {}
+        self.configured: Configured | None = None
+        self._batch = 0
+        self._batch_actions: list[Followed] = []
+
+    def read(self, raw: bytes) -> None:
+        """Take in a line that the topic holds already.
+
+        Raises:
+            StateError: it does not follow from the line before; nobody may act on such a journal.
+        """
+        try:
+            entry = parse_entry(raw)
+        except msgspec.DecodeError as error:
+            message = f"line {self.sequence} of the audit is not ours: {error}"
+            raise StateError(message) from error
+        if (entry.sequence, entry.previous) != (self.sequence, self.head):
+            message = (
+                f"line {self.sequence} of the audit does not follow from the one before; "
+                "`headgate audit verify` says more"
+            )
+            raise StateError(message)
+        self._take(entry, raw)
+
+    def last_batch(self) -> tuple[Followed, ...]:
+        """Return what followed from the last batch: it may not have been carried out."""
+        return tuple(self._batch_actions)
+
+    def next_offset(self, topic: str, partition: int) -> int:
+        """Return the first offset of a source that is not recorded yet."""
+        return self.positions.get((topic, partition), 0)
+
+    def append(self, causes: Iterable[tuple[Source | None, Body]], *, now_ms: int) -> Written:
+        """Append one entry a cause as one batch, each followed by what it led to."""
+        batch = self.sequence
+        # The wall clock may be set back; the journal's time is not.
+        at_ms = max(now_ms, self.state.now_ms)
+        lines: list[bytes] = []
+        actions: list[Followed] = []
+        for source, body in causes:
+            followed = self._appended(lines, source, body, batch=batch, at_ms=at_ms)
+            for one in followed:
+                if isinstance(one.action, Suspension):
+                    acted = Acted(suspension=one.action)
+                    self._appended(lines, None, acted, batch=batch, at_ms=at_ms)
+            actions += followed
+        return Written(lines=tuple(lines), actions=tuple(actions))
+
+    def _appended(
+        self, lines: list[bytes], source: Source | None, body: Body, *, batch: int, at_ms: int
+    ) -> tuple[Followed, ...]:
+        entry = Entry(
+            sequence=self.sequence,
+            previous=self.head,
+            batch=batch,
+            recorded_ms=at_ms,
+            source=source,
+            body=body,
+        )
+        raw = entry_bytes(entry)
+        lines.append(raw)
+        return self._take(entry, raw)
+
+    def _take(self, entry: Entry, raw: bytes) -> tuple[Followed, ...]:
+        self.head = digest(raw)
+        self.sequence = entry.sequence + 1
+        if entry.batch != self._batch:
+            self._batch, self._batch_actions = entry.batch, []
+        if entry.source is not None:
+            place = (entry.source.topic, entry.source.partition)
+            self.positions[place] = entry.source.offset + 1
+        if isinstance(entry.body, Configured):
+            self.configured = entry.body
+        actions = apply(self.state, entry)
+        followed = tuple(Followed(sequence=entry.sequence, action=action) for action in actions)
+        self._batch_actions += followed
+        return followed
+
+
+async def read_journal(topic: str, *, bootstrap: str) -> Journal:
+    """Return the journal that a topic holds now.
+
+    Raises:
+        StateError: its lines do not chain.
+    """
+    journal = Journal()
+    async for record in committed_records(topic, bootstrap=bootstrap):
+        journal.read(record.value or b"")
+    return journal

@@ -1,0 +1,89 @@
+"""What follows from the journal -> records: suspensions, people, and what judges must know."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from aiokafka.partitioner import DefaultPartitioner
+from msgspec.structs import replace
+
+from detectors.response.suspension import Suspension, scope_id
+from streams.control import INSTRUCTION, Instruction, control_record, encode_instruction
+from streams.envelope import StateKeys
+from streams.outbox import Outgoing
+from streams.recorder.journal import Followed
+from streams.recorder.people import People, Person
+from streams.sinks import suspensions
+from streams.topics import ACCESS_EVENTS, PEOPLE, SUSPENSIONS
+
+_partitioner: Final = DefaultPartitioner()
+
+
+class Outputs:
+    """Makes the records under one prefix; tokens become pseudonyms again where they can."""
+
+    __slots__ = ("_keys", "_partitions", "_people", "_prefix")
+
+    def __init__(self, prefix: str, people: People, *, partitions: int, keys: StateKeys) -> None:
+        """Keep how topics are named and split, who is who, and what signs control records."""
+        self._prefix = prefix
+        self._people = people
+        self._partitions = list(range(partitions))
+        self._keys = keys
+
+    def suspensions(self, followed: Iterable[Followed]) -> list[Outgoing]:
+        """Return the new state of each suspension that has changed."""
+        changed = [one.action for one in followed if isinstance(one.action, Suspension)]
+        return [self._suspension(one) for one in changed]
+
+    def _suspension(self, one: Suspension) -> Outgoing:
+        made = suspensions.record(named(one, self._people), topic_prefix=self._prefix)
+        headers = tuple((name, value or b"") for name, value in made.headers)
+        return Outgoing(
+            topic=made.topic, key=made.key, value=made.value, partition=0, headers=headers
+        )
+
+    def people(self, changes: Mapping[str, bytes | None]) -> list[Outgoing]:
+        """Return what is written of people: who is new, and tombstones."""
+        topic = PEOPLE.full_name(self._prefix)
+        return [
+            Outgoing(topic=topic, key=token.encode(), value=value, partition=0)
+            for token, value in changes.items()
+        ]
+
+    def forgotten(self, person: Person | None) -> list[Outgoing]:
+        """Return the tombstone of a person's last suspension."""
+        if person is None:
+            return []
+        name = scope_id("user", institution=person.institution, subject=person.user)
+        topic = SUSPENSIONS.full_name(self._prefix)
+        return [Outgoing(topic=topic, key=name.encode(), value=None, partition=0)]
+
+    def controls(self, followed: Iterable[Followed]) -> list[Outgoing]:
+        """Return what the judges must know, for the partitions of their institutions."""
+        return [
+            self._control(
+                one.action.institution.encode(), Instruction(sequence=one.sequence, body=one.action)
+            )
+            for one in followed
+            if not isinstance(one.action, Suspension)
+        ]
+
+    def _control(self, key: bytes, instruction: Instruction) -> Outgoing:
+        return control_record(
+            INSTRUCTION,
+            encode_instruction(instruction),
+            topic=ACCESS_EVENTS.full_name(self._prefix),
+            # Where Kafka's own clients put the institution's events.
+            partition=_partitioner(key, self._partitions, self._partitions),
+            key=key,
+            keys=self._keys,
+        )
+
+
+def named(one: Suspension, people: People) -> Suspension:
+    """Return a suspension with its user's pseudonym in place of the token."""
+    person = people.person(one.subject) if one.scope == "user" else None
+    if person is None:
+        return one
+    reason = one.reason.replace(one.subject, person.user)
+    return replace(one, subject=person.user, reason=reason)

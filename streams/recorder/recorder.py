@@ -1,0 +1,194 @@
+"""The recorder: the one writer of the audit, and the only one who suspends.
+
+Each poll of its sources becomes one batch of entries, written with the suspensions that follow
+in one transaction. Its transactional id fences out whoever held the role before. What the judges
+must know goes into their partitions after that, once; the last batch is said again at every
+start, since the recorder may have died in between, and a judge knows a repeat by its sequence.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from msgspec import Struct
+
+from detectors.response.journal import Body, Configured, DecisionMade, Erased, Source, Tick
+from detectors.response.state import ResponseState, next_due_ms
+from streams.clock import wall_ms
+from streams.committed import last_by_key
+from streams.envelope import StateKeys
+from streams.outbox import Outgoing
+from streams.recorder.journal import Followed, Written, read_journal
+from streams.recorder.outputs import Outputs
+from streams.recorder.people import People
+from streams.recorder.sources import Sources
+from streams.topics import ALERTS, AUDIT, DECISIONS, PEOPLE, REGISTER
+
+logger = logging.getLogger("headgate.recorder")
+
+_POLL_MS: Final = 500
+# One batch is one transaction; more would only be a larger one to repeat.
+_BATCH_RECORDS_MAX: Final = 500
+_TRANSACTION_MS: Final = 30_000
+
+
+class RecorderWatcher(Protocol):
+    """Who counts what the response does."""
+
+    def responded(
+        self, state: ResponseState, followed: Sequence[Followed], *, entries_count: int
+    ) -> None:
+        """Note what followed, and how all stands."""
+
+    def ended(self) -> None:
+        """Note that another records from now on."""
+
+
+class Wires(Struct, frozen=True, kw_only=True):
+    """What a recorder is connected to."""
+
+    bootstrap: str
+    prefix: str
+    partitions: int
+    configured: Configured
+    keys: StateKeys
+    watcher: RecorderWatcher
+    now_ms: Callable[[], int] = wall_ms
+
+
+class Recorder:
+    """Runs until it is cancelled, or fenced out by another."""
+
+    __slots__ = ("_journal", "_outputs", "_people", "_producer", "_sources", "_wires")
+
+    def __init__(self, wires: Wires) -> None:
+        """Connect to nothing yet."""
+        self._wires = wires
+
+    async def run(self) -> None:
+        """Fence out the one before, read the journal, and go on from there."""
+        wires = self._wires
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=wires.bootstrap,
+            transactional_id=f"{wires.prefix}-recorder",
+            transaction_timeout_ms=_TRANSACTION_MS,
+            acks="all",
+        )
+        # From here on nobody else can commit: the journal's end stays where we find it.
+        await self._producer.start()
+        try:
+            await self._remember()
+            await self._go_on()
+        finally:
+            wires.watcher.ended()
+            await self._producer.stop()
+
+    async def _remember(self) -> None:
+        wires = self._wires
+        topic = AUDIT.full_name(wires.prefix)
+        self._journal = await read_journal(topic, bootstrap=wires.bootstrap)
+        people = PEOPLE.full_name(wires.prefix)
+        self._people = People(await last_by_key(people, bootstrap=wires.bootstrap))
+        self._outputs = Outputs(
+            wires.prefix, self._people, partitions=wires.partitions, keys=wires.keys
+        )
+        self._sources = Sources(
+            self._people,
+            alerts=ALERTS.full_name(wires.prefix),
+            decisions=DECISIONS.full_name(wires.prefix),
+            register=REGISTER.full_name(wires.prefix),
+            keys=wires.configured.response.keys,
+        )
+        await self._tell(self._outputs.controls(self._journal.last_batch()))
+        self._look(())
+        if self._journal.configured != wires.configured:
+            await self._record([(None, wires.configured)])
+        logger.info("The recorder stands at line %d of the audit.", self._journal.sequence)
+
+    async def _go_on(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._wires.bootstrap,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        await consumer.start()
+        try:
+            self._take_places(consumer)
+            while True:
+                await self._turn(consumer)
+        finally:
+            await consumer.stop()
+
+    def _take_places(self, consumer: AIOKafkaConsumer) -> None:
+        alerts = ALERTS.full_name(self._wires.prefix)
+        places = [TopicPartition(alerts, number) for number in range(self._wires.partitions)]
+        single = (DECISIONS, REGISTER)
+        places += [TopicPartition(topic.full_name(self._wires.prefix), 0) for topic in single]
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, self._journal.next_offset(place.topic, place.partition))
+
+    async def _turn(self, consumer: AIOKafkaConsumer) -> None:
+        """Record what has arrived, or that time has passed."""
+        found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
+        causes: list[tuple[Source | None, Body]] = [
+            cause
+            for place in sorted(found, key=self._sources.order)
+            for cause in self._sources.causes(place, found[place])
+        ]
+        due_ms = next_due_ms(self._journal.state)
+        if not causes and due_ms is not None and due_ms <= self._wires.now_ms():
+            causes = [(None, Tick())]
+        if causes:
+            await self._record(causes)
+
+    async def _record(self, causes: Sequence[tuple[Source | None, Body]]) -> None:
+        written = self._journal.append(causes, now_ms=self._wires.now_ms())
+        erased = self._erased(causes)
+        async with self._producer.transaction():
+            await self._send(self._lines(written))
+            await self._send(self._outputs.suspensions(written.actions))
+            for token in erased:
+                await self._send(self._outputs.forgotten(self._people.erase(token)))
+            await self._send(self._outputs.people(self._people.taken_changes()))
+        await self._tell(self._outputs.controls(written.actions))
+        self._look(written.actions)
+
+    def _look(self, followed: Sequence[Followed]) -> None:
+        journal = self._journal
+        self._wires.watcher.responded(journal.state, followed, entries_count=journal.sequence)
+
+    def _erased(self, causes: Sequence[tuple[Source | None, Body]]) -> list[str]:
+        """Return whom to forget now; never somebody who is suspended, whom none could release."""
+        wanted = [
+            body.verb.token
+            for _, body in causes
+            if isinstance(body, DecisionMade) and isinstance(body.verb, Erased)
+        ]
+        held = {one.subject for one in self._journal.state.open.values()}
+        return [token for token in wanted if token not in held]
+
+    def _lines(self, written: Written) -> list[Outgoing]:
+        topic = AUDIT.full_name(self._wires.prefix)
+        return [Outgoing(topic=topic, key=None, value=line, partition=0) for line in written.lines]
+
+    async def _send(self, records: Sequence[Outgoing]) -> None:
+        sent = [
+            await self._producer.send(
+                record.topic,
+                key=record.key,
+                value=record.value,
+                partition=record.partition,
+                headers=list(record.headers),
+            )
+            for record in records
+        ]
+        await asyncio.gather(*sent)
+
+    async def _tell(self, records: Sequence[Outgoing]) -> None:
+        """Let the judges know, in the partitions of their institutions."""
+        if records:
+            async with self._producer.transaction():
+                await self._send(records)

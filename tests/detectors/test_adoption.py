@@ -1,0 +1,166 @@
+"""What the response tells a judge: register entries and feedback, in the middle of its events."""
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from detectors.adoption import adopt
+from detectors.config import CoreConfig
+from detectors.event import AccessEvent, Participants
+from detectors.feedback import Feedback, Label
+from detectors.models.quota import QuotaConfig
+from detectors.pipeline import Profile, judge, open_profile
+from detectors.register import Exemption, Institution, Registered, instant_of
+from detectors.snapshot import dump, load
+from detectors.verdict import Alert, RaiseAlert
+
+DAY_MS = 86_400_000
+START_MS = 20_454 * DAY_MS
+CONFIG = CoreConfig()
+DETECTORS = ("excess", "sweep", "drip", "volume", "multivariate")
+
+
+def taking(count: int, *, first: int = 0, day: int = 0, project: str | None = None) -> AccessEvent:
+    """Return an event that takes `count` participants from `first` on."""
+    return AccessEvent(
+        id=f"{first}-{count}-{day}",
+        time=START_MS + day * DAY_MS,
+        institution="north",
+        dataset="imaging",
+        project=project,
+        participants=Participants(ranges=[(first, first + count - 1)]),
+    )
+
+
+def alerts(profile: Profile, event: AccessEvent) -> list[Alert]:
+    """Return the alerts of one event."""
+    return [one.alert for one in judge(profile, event) if isinstance(one, RaiseAlert)]
+
+
+def feedback(label: Label, **changes: object) -> Feedback:
+    """Return what people said of an alert, to hold for 30 days."""
+    said = Feedback(
+        alert_id="a1",
+        institution="north",
+        label=label,
+        until_ms=START_MS + 30 * DAY_MS,
+        detectors=DETECTORS,
+        factor=1e12,
+    )
+    return replace(said, **changes)
+
+
+def exemption(**changes: object) -> Exemption:
+    """Return an exemption from everything for 30 days."""
+    approved = Exemption(
+        id="export", valid_from=instant_of(START_MS), valid_to=instant_of(START_MS + 30 * DAY_MS)
+    )
+    return replace(approved, **changes)
+
+
+def registered(*exemptions: Exemption, **changes: object) -> Registered:
+    """Return an entry of north."""
+    entry = replace(Institution(id="north", exemptions=exemptions), **changes)
+    return Registered(institution="north", entry=entry)
+
+
+def restarted(profile: Profile) -> Profile:
+    """Return the profile after a restart, under no register."""
+    snapshot = dump(profile)
+    return load(snapshot.main, parts=snapshot.parts, config=profile.config)
+
+
+AFTER: dict[str, Callable[[Profile], Profile]] = {
+    "at once": lambda profile: profile,
+    "after a restart": restarted,
+}
+
+
+@pytest.mark.parametrize("later", AFTER.values(), ids=AFTER)
+def test_a_cap_holds_from_where_it_was_told(later: Callable[[Profile], Profile]) -> None:
+    """Neither before nor only after a restart; a later entry replaces it."""
+    profile = open_profile("north", config=CONFIG)
+    assert alerts(profile, taking(150)) == []
+    adopt(profile, registered(participants_max=200), sequence=5)
+    (alert,) = alerts(later(profile), taking(100, first=150))
+    assert [detail.detector for detail in alert.reasons if detail.share] == ["coverage"]
+
+
+def test_a_repeat_has_no_effect() -> None:
+    """Nor has what was said earlier and comes late."""
+    profile = open_profile("north", config=CONFIG)
+    adopt(profile, registered(participants_max=200), sequence=5)
+    adopt(profile, registered(participants_max=900), sequence=5)
+    adopt(profile, registered(participants_max=900), sequence=4)
+    assert profile.entry.participants_max == 200
+    adopt(profile, Registered(institution="north", entry=None), sequence=6)
+    assert profile.entry == Institution(id="north")
+
+
+def test_an_instruction_goes_before_the_file() -> None:
+    """What was pushed is newer than what the worker was started with."""
+    profile = open_profile("north", config=CONFIG, entry=Institution(id="north", group="old"))
+    assert profile.entry.group == "old"
+    adopt(profile, registered(group="new"), sequence=1)
+    assert profile.entry.group == "new"
+
+
+@pytest.mark.parametrize("later", AFTER.values(), ids=AFTER)
+def test_a_false_positive_raises_the_bar_until_its_date(
+    later: Callable[[Profile], Profile],
+) -> None:
+    """The same theft alerts before, not behind the bar, and again once the date has passed."""
+    assert alerts(open_profile("north", config=CONFIG), taking(41_200)) != []
+    profile = open_profile("north", config=CONFIG)
+    adopt(profile, feedback(Label.FALSE_POSITIVE), sequence=1)
+    profile = later(profile)
+    assert alerts(profile, taking(41_200)) == []
+    assert alerts(profile, taking(41_200, first=50_000, day=31)) != []
+
+
+def test_what_proves_right_is_listened_to_again() -> None:
+    """A confirmation takes the bar back; it concerns no other detector."""
+    profile = open_profile("north", config=CONFIG)
+    adopt(profile, feedback(Label.FALSE_POSITIVE), sequence=1)
+    adopt(profile, feedback(Label.CONFIRMED, detectors=("volume",)), sequence=2)
+    assert sorted(profile.state.bars) == sorted(set(DETECTORS) - {"volume"})
+
+
+@pytest.mark.parametrize("later", AFTER.values(), ids=AFTER)
+def test_what_was_expected_is_exempt_to_its_cap(later: Callable[[Profile], Profile]) -> None:
+    """Until then nothing is said; a later word on the same alert takes it back."""
+    said = feedback(Label.EXPECTED, exemption=exemption(id="feedback a1", participants_max=50_000))
+    profile = open_profile("north", config=CONFIG, entry=Institution(id="north", group="g"))
+    adopt(profile, said, sequence=1)
+    profile = later(profile)
+    assert alerts(profile, taking(41_200)) == []
+    assert alerts(profile, taking(60_000, first=100_000)) != []
+    adopt(profile, feedback(Label.CONFIRMED), sequence=2)
+    assert profile.entry.exemptions == ()
+
+
+@pytest.mark.parametrize(
+    ("alert", "learn"), [(False, False), (False, True), (True, False), (True, True)]
+)
+def test_an_exemption_has_two_switches(*, alert: bool, learn: bool) -> None:
+    """Whether it may alert and whether it is learnt: one says nothing of the other."""
+    profile = open_profile("north", config=CONFIG)
+    adopt(profile, registered(exemption(alert=alert, learn=learn)), sequence=1)
+    # Enough to be usual, too little to be an incident: an incident would not be learnt anyway.
+    judge(profile, taking(400))
+    judge(profile, taking(1, day=1))
+    learnt = [day for day in profile.state.baseline.maxima.values() if max(day) >= 400]
+    assert (len(learnt) == 1) is learn
+    assert bool(alerts(profile, taking(41_200, first=1_000, day=2))) is alert
+
+
+@pytest.mark.parametrize("alert", [False, True])
+def test_no_exemption_lifts_the_hard_cap(*, alert: bool) -> None:
+    """The quota counts what was exempted as well."""
+    quota = QuotaConfig(new_participants_day_max=1_000)
+    detectors = replace(CONFIG.detectors, quota=quota)
+    profile = open_profile("north", config=replace(CONFIG, detectors=detectors))
+    adopt(profile, registered(exemption(alert=alert)), sequence=1)
+    (said,) = alerts(profile, taking(1_100))
+    assert "quota" in {detail.detector for detail in said.reasons}

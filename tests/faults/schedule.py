@@ -1,0 +1,165 @@
+"""A seeded schedule of faults, struck at two workers and their broker while events come in."""
+
+import random
+import signal
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from tests.faults.arena import WORKERS, Arena, Ground, Outcome, battle
+from tests.faults.proxy import Weather
+from tests.faults.victim import CLOCK, PHASES, RECOVERY, SESSION_SECONDS
+
+FAULTS_MIN, FAULTS_MAX = 3, 5
+PAUSE_SECONDS_MAX = 2.0
+WEATHER_SECONDS = 1.5
+BROKER_GONE_SECONDS = 1.0
+POINT_VISITS_MAX = 3
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """One fault: which, after how long, and whom it strikes."""
+
+    name: str
+    after_seconds: float
+    victim: int
+    visits: int
+
+
+class Schedule(Struct, frozen=True, kw_only=True):
+    """All faults of one run."""
+
+    seed: int
+    faults: tuple[Fault, ...]
+
+    def __str__(self) -> str:
+        """Return it as one reads it."""
+        told = ", ".join(f"{fault.name} {fault.victim}" for fault in self.faults)
+        return f"schedule {self.seed}: {told}"
+
+
+def kill(arena: Arena, fault: Fault) -> None:
+    """End a worker at once, wherever it is."""
+    arena.workers[fault.victim].signal(signal.SIGKILL)
+
+
+def start_at(point: str) -> Callable[[Arena, Fault], None]:
+    """Return what replaces a worker by one with whom something is wrong at a point."""
+
+    def strike(arena: Arena, fault: Fault) -> None:
+        worker = arena.workers[fault.victim]
+        worker.kill()
+        worker.start(point=point, count=fault.visits)
+
+    return strike
+
+
+def freeze(arena: Arena, fault: Fault) -> None:
+    """Stop a worker until another has taken over, and wake it as a zombie."""
+    worker = arena.workers[fault.victim]
+    worker.signal(signal.SIGSTOP)
+    # Nobody is restarted meanwhile.
+    time.sleep(SESSION_SECONDS + 1.0)
+    worker.signal(signal.SIGCONT)
+
+
+def roll(arena: Arena, fault: Fault) -> None:
+    """Restart the workers politely, one after the other, as an upgrade does."""
+    first = fault.victim
+    for worker in (*arena.workers[first:], *arena.workers[:first]):
+        worker.signal(signal.SIGTERM)
+        arena.pass_time(1.0)
+
+
+def join(arena: Arena, fault: Fault) -> None:
+    """Let a third worker join, and leave in the middle of it all."""
+    third = arena.workers[WORKERS]
+    third.start()
+    arena.pass_time(1.0 + fault.visits)
+    third.signal(signal.SIGTERM if fault.victim else signal.SIGKILL)
+    assert third.process is not None
+    third.process.wait(30)
+    third.process = None
+
+
+def crash_broker(arena: Arena, fault: Fault) -> None:
+    """Kill the broker, and start it again."""
+    arena.ground.broker.kill()
+    arena.pass_time(BROKER_GONE_SECONDS * fault.visits)
+    arena.ground.broker.restart()
+
+
+def restart_broker(arena: Arena, fault: Fault) -> None:
+    """Stop the broker politely, and start it again."""
+    del fault
+    arena.ground.broker.stop()
+    arena.ground.broker.start()
+
+
+def weather(now: Weather) -> Callable[[Arena, Fault], None]:
+    """Return what spoils the network for a while."""
+
+    def strike(arena: Arena, fault: Fault) -> None:
+        arena.ground.proxy.set(now)
+        arena.pass_time(WEATHER_SECONDS * fault.visits)
+        arena.ground.proxy.set(Weather.FAIR)
+
+    return strike
+
+
+FAULTS: Mapping[str, Callable[[Arena, Fault], None]] = {
+    "kill": kill,
+    **{f"kill before {phase}": start_at(phase) for phase in PHASES},
+    "kill in recovery": start_at(RECOVERY),
+    "clock jumps": start_at(CLOCK),
+    "freeze": freeze,
+    "rolling restart": roll,
+    "join and leave": join,
+    "broker crash": crash_broker,
+    "broker restart": restart_broker,
+    **{f"{now} network": weather(now) for now in Weather if now is not Weather.FAIR},
+}
+# They take the longest, and one of them strikes everybody.
+ONCE = frozenset({"broker crash", "broker restart"})
+
+
+def drawn(seed: int) -> Schedule:
+    """Return the schedule of a seed."""
+    source = random.Random(seed)
+    names = list(FAULTS)
+    faults: list[Fault] = []
+    for _ in range(source.randint(FAULTS_MIN, FAULTS_MAX)):
+        name = source.choice(names)
+        if name in ONCE:
+            names = [name for name in names if name not in ONCE]
+        fault = Fault(
+            name=name,
+            after_seconds=source.uniform(0.2, PAUSE_SECONDS_MAX),
+            victim=source.randrange(WORKERS),
+            visits=source.randint(1, POINT_VISITS_MAX),
+        )
+        faults.append(fault)
+    return Schedule(seed=seed, faults=tuple(faults))
+
+
+def run(schedule: Schedule, ground: Ground, home: Path) -> Outcome:
+    """Strike, settle, stop and compare."""
+    with battle(ground, home, name=str(schedule.seed), seed=schedule.seed) as arena:
+        with arena.source:
+            # Not all schedules wait for calm: a start is a good moment to be struck.
+            if schedule.seed % 2:
+                arena.wait_until(arena.are_ready)
+            _strike_all(arena, schedule)
+        return arena.compared()
+
+
+def _strike_all(arena: Arena, schedule: Schedule) -> None:
+    for fault in schedule.faults:
+        arena.pass_time(fault.after_seconds)
+        FAULTS[fault.name](arena, fault)
+    arena.pass_time(PAUSE_SECONDS_MAX)
+    for worker in arena.workers:
+        if worker.armed:
+            worker.kill()

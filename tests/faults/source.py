@@ -1,0 +1,117 @@
+"""Seeded events for a worker that is being struck: honest, greedy, repeated, broken, control."""
+
+import asyncio
+import random
+import threading
+from typing import Self
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+
+from detectors.config import CoreConfig
+from detectors.event import AccessEvent, Participants
+from detectors.reference import prior_reference
+from streams.control import control_record, encode_reference
+from streams.envelope import StateKeys, keys_from_text
+
+START_MS = 1_767_600_000_000
+DAY_MS = 86_400_000
+STEP_MS = 300_000
+BEAT_SECONDS = 0.05
+REFERENCE_EVERY = 400
+INSTITUTIONS = 12
+OURS = keys_from_text(None)
+FORGER = StateKeys("somebody else's key")
+
+
+class Source:
+    """Produces from a thread of its own, so that faults do not slow it, until told to stop."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        *,
+        partitions: int,
+        seed: int = 7,
+        per_second: int = 400,
+        hot_ratio: float = 0.0,
+    ) -> None:
+        """Prepare; `hot_ratio` of all events are one institution's."""
+        self._bootstrap, self._topic, self._partitions = bootstrap, topic, partitions
+        self._random = random.Random(seed)
+        self._burst = max(1, round(per_second * BEAT_SECONDS))
+        self._hot_ratio = hot_ratio
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._produce()))
+        self.sent_count = 0
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join()
+
+    def has_sent(self, count: int) -> bool:
+        """Return whether more than `count` events have been sent."""
+        return self.sent_count > count
+
+    async def _produce(self) -> None:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            partitioner=DefaultPartitioner(),
+            enable_idempotence=True,
+            retry_backoff_ms=500,
+        )
+        await producer.start()
+        while not self._stopped.is_set():
+            for _ in range(self._burst):
+                await self._send(producer)
+            await asyncio.sleep(BEAT_SECONDS)
+        await producer.stop()
+
+    async def _send(self, producer: AIOKafkaProducer) -> None:
+        self.sent_count += 1
+        number, source = self.sent_count, self._random
+        at_ms = START_MS + number * STEP_MS - source.randrange(2 * STEP_MS)
+        if number % REFERENCE_EVERY == 0:
+            await self._send_reference(producer, day=at_ms // DAY_MS, version=f"said-{number}")
+        hot = source.random() < self._hot_ratio
+        institution = f"institution {0 if hot else source.randrange(INSTITUTIONS)}"
+        key = institution.encode()
+        if source.random() < 0.01:
+            await producer.send(self._topic, b'{"broken": %d}' % number, key=key)
+            return
+        first = source.randrange(400_000)
+        taken = int(source.lognormvariate(4.0, 2.0))
+        event = AccessEvent(
+            # One in fifty repeats the id of an earlier event.
+            id=f"e{number - 50 if source.random() < 0.02 else number}",
+            time=at_ms,
+            institution=institution,
+            user=f"user {source.randrange(5)}",
+            dataset=source.choice(("imaging", "genomes")),
+            bytes=taken * 1_000,
+            participants=Participants(ranges=[(first, min(499_999, first + taken))]),
+        )
+        await producer.send(self._topic, msgspec.json.encode(event), key=key)
+
+    async def _send_reference(self, producer: AIOKafkaProducer, *, day: int, version: str) -> None:
+        prior = prior_reference(CoreConfig().reference)
+        made = encode_reference(msgspec.structs.replace(prior, version=version, day=day))
+        for partition in range(self._partitions):
+            # One in four is forged: it must come back as a dead letter, and change nothing.
+            keys = FORGER if self._random.random() < 0.25 else OURS
+            record = control_record(
+                "reference", made, topic=self._topic, partition=partition, key=b"all", keys=keys
+            )
+            await producer.send(
+                self._topic,
+                record.value,
+                key=record.key,
+                partition=partition,
+                headers=list(record.headers),
+            )

@@ -1,0 +1,189 @@
+"""kill -9 of the recorder, again and again: each suspension is in force exactly once."""
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from detectors.register import Institution
+from detectors.response.journal import AlertSeen, Entry
+from detectors.response.suspension import Suspension
+from detectors.response.verify import verify
+from detectors.verdict import Alert, AlertChange, Level, RaiseAlert
+from streams.committed import committed_records
+from streams.control import Control, Instruction, decode_instruction, read_control
+from streams.envelope import keys_from_text
+from streams.recorder.journal import Journal
+from streams.sinks import alerts, suspensions
+from streams.topic_admin import ensure_topics
+from streams.topic_reader import TopicReader
+
+SCRIPT = Path(__file__).parent / "record.py"
+PARTITIONS = 3
+INSTITUTIONS_COUNT = 50
+PAUSE_SECONDS = 0.2
+DEATH_SECONDS_MAX = 20
+# In a transaction: early, later, at its end. Between the journal and the judges: at once, later.
+DEATHS = ("send:2", "tell:1", "tell:1", "tell:2", "send:3", "tell:3", "send:4", "send:1")
+NOW_MS = 1_775_044_800_000
+
+
+def alert(institution: str, *, revision: int, taken: int) -> Alert:
+    """Return a statement of an institution's one incident."""
+    change: AlertChange = "create" if revision == 1 else "update"
+    return Alert(
+        alert_id=f"alert-{institution}",
+        change=change,
+        revision=revision,
+        institution=institution,
+        at_ms=NOW_MS + revision,
+        started_ms=NOW_MS,
+        level=Level.ALERT,
+        severity="high",
+        confidence=1.0,
+        p_value=1e-9,
+        sentence=f"{institution} took {taken}, 90 % of it by user u-{institution}.",
+        reasons=(),
+        coverage=(),
+        taken_participants=taken,
+        top_user=f"u-{institution}",
+        top_user_share=0.9,
+        top_project=None,
+        sample_event_ids=(),
+        trigger_event_id="e",
+        config_hash="c",
+        reference_version="r",
+    )
+
+
+@contextlib.contextmanager
+def recorder(bootstrap: str, prefix: str, moment: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a recorder that is dead by the end, whatever happens."""
+    process = subprocess.Popen(
+        [sys.executable, str(SCRIPT), bootstrap, prefix, str(PARTITIONS), moment],
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+async def feed(bootstrap: str, prefix: str) -> None:
+    """Send a throttle, then a suspension of each institution, and register each in between."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    await producer.start()
+    try:
+        for revision, taken in ((1, 20), (2, 100)):
+            for number in range(INSTITUTIONS_COUNT):
+                name = f"i{number}"
+                stated = alert(name, revision=revision, taken=taken)
+                made = alerts.record(RaiseAlert(alert=stated), topic_prefix=prefix)
+                await producer.send_and_wait(made.topic, made.value, key=made.key)
+                entry = Institution(id=name, group=f"g{revision}")
+                await producer.send_and_wait(
+                    f"{prefix}.register", msgspec.json.encode(entry), key=name.encode()
+                )
+                await asyncio.sleep(PAUSE_SECONDS)
+    finally:
+        await producer.stop()
+
+
+async def journal(bootstrap: str, prefix: str) -> list[bytes]:
+    """Return the journal's lines."""
+    found = committed_records(f"{prefix}.audit", bootstrap=bootstrap)
+    return [record.value or b"" async for record in found]
+
+
+async def told(bootstrap: str, prefix: str) -> list[Suspension]:
+    """Return every suspension record that a reader of committed records is given."""
+    found = committed_records(f"{prefix}.suspensions", bootstrap=bootstrap)
+    return [suspensions.suspension_of(record.value or b"") async for record in found]
+
+
+async def play(bootstrap: str, prefix: str) -> None:
+    """Let recorders die at their moments while alerts come in; let the last one finish."""
+    feeding = asyncio.create_task(feed(bootstrap, prefix))
+    for moment in DEATHS:
+        with recorder(bootstrap, prefix, moment) as process:
+            died = await asyncio.to_thread(process.wait, DEATH_SECONDS_MAX)
+            assert died == -signal.SIGKILL, moment
+    await feeding
+    with recorder(bootstrap, prefix, "never"):
+        async with asyncio.timeout(60):
+            await until(lambda: _seen_count(bootstrap, prefix))
+            # What judges must know comes after the journal. In a thread: the reader has a loop.
+            await until(lambda: asyncio.to_thread(_told_count, bootstrap, prefix))
+
+
+async def until(count: Callable[[], Awaitable[int]]) -> None:
+    """Return once as many are counted as were sent."""
+    while await count() < 2 * INSTITUTIONS_COUNT:  # noqa: ASYNC110 - another process's progress.
+        await asyncio.sleep(0.2)
+
+
+async def _seen_count(bootstrap: str, prefix: str) -> int:
+    entries = [msgspec.json.decode(raw, type=Entry) for raw in await journal(bootstrap, prefix)]
+    return sum(isinstance(entry.body, AlertSeen) for entry in entries)
+
+
+def _instructions(bootstrap: str, prefix: str) -> dict[int, Instruction]:
+    """Return what the judges were told, by its place in the audit: a repeat says the same."""
+    found: dict[int, Instruction] = {}
+    for instruction in _all_instructions(bootstrap, prefix):
+        assert found.setdefault(instruction.sequence, instruction) == instruction
+    return found
+
+
+def _told_count(bootstrap: str, prefix: str) -> int:
+    return len(_instructions(bootstrap, prefix))
+
+
+def _all_instructions(bootstrap: str, prefix: str) -> Iterator[Instruction]:
+    keys = keys_from_text(None)
+    topic = f"{prefix}.access-events"
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
+        for partition in reader.partitions:
+            for records in reader.records(partition):
+                for record in records:
+                    one = read_control(record, topic=topic, partition=partition, keys=keys)
+                    assert isinstance(one, Control)
+                    instruction = decode_instruction(one.value)
+                    assert isinstance(instruction, Instruction)
+                    yield instruction
+
+
+@pytest.mark.kafka
+@pytest.mark.slow
+def test_each_suspension_is_in_force_exactly_once(kafka: str, topic_prefix: str) -> None:
+    """Nothing lost, nothing doubled, nothing invented, and the audit is whole."""
+    ensure_topics(kafka, prefix=topic_prefix, partitions=PARTITIONS)
+    asyncio.run(play(kafka, topic_prefix))
+    lines = asyncio.run(journal(kafka, topic_prefix))
+    assert verify(lines).problems == ()
+    seen = [
+        (entry.body.institution, entry.body.revision)
+        for entry in (msgspec.json.decode(line, type=Entry) for line in lines)
+        if isinstance(entry.body, AlertSeen)
+    ]
+    expected = [(f"i{n}", revision) for n in range(INSTITUTIONS_COUNT) for revision in (1, 2)]
+    assert sorted(seen) == sorted(expected)
+    shown = asyncio.run(told(kafka, topic_prefix))
+    assert set(Counter(one.record_id for one in shown).values()) == {1}
+    last = {one.scope_id: one for one in shown}
+    states = {(one.measure, one.state, one.revision) for one in last.values()}
+    assert (len(last), states) == (INSTITUTIONS_COUNT, {("suspend", "active", 2)})
+    folded = Journal()
+    for line in lines:
+        folded.read(line)
+    assert len(folded.state.open) == INSTITUTIONS_COUNT
+    assert folded.state.entries["i7"].group == "g2"

@@ -1,0 +1,57 @@
+"""Two workers, three partitions, a real Kafka behind a bad network, and seeded faults.
+
+Afterwards a plain walk over the topic by the pure core says what must have come out: every alert,
+summary, holding and dead letter byte for byte, and every saved state. Repeats are allowed, but
+only as they were. `make faults` runs more of them.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.failstop import ExitCode
+from tests.faults.arena import Ground, battle, ground
+from tests.faults.schedule import FAULTS, drawn, run
+from tests.faults.victim import SESSION_SECONDS
+
+# Chosen so that nearly every kind of fault is among them.
+SEEDS = (6, 9, 13, 17)
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Yield a broker behind a proxy, one for all schedules."""
+    with ground(tmp_path_factory.mktemp("ground")) as found:
+        yield found
+
+
+@pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: str(drawn(seed)))
+def test_nothing_is_lost_and_nothing_invented(seed: int, field: Ground, tmp_path: Path) -> None:
+    """Whatever the schedule, what came out is what an undisturbed walk gives."""
+    assert run(drawn(seed), field, tmp_path).differences == []
+
+
+def test_a_zombie_notices_and_ends_before_it_writes(field: Ground, tmp_path: Path) -> None:
+    """It wakes after others have taken over; its exit code says why it went."""
+    with battle(field, tmp_path, name="zombie") as arena:
+        with arena.source:
+            arena.wait_until(arena.are_ready)
+            arena.wait_until(lambda: arena.source.has_sent(500))
+            process = arena.workers[0].process
+            assert process is not None
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(SESSION_SECONDS + 2.0)
+            process.send_signal(signal.SIGCONT)
+            assert process.wait(15) == ExitCode.LEASE_LOST
+        assert arena.compared().differences == []
+
+
+def test_the_short_form_strikes_with_nearly_everything() -> None:
+    """The seeds are chosen for that, and a new kind of fault must not slip by."""
+    struck = {fault.name for seed in SEEDS for fault in drawn(seed).faults}
+    assert set(FAULTS) - struck == {"broker restart"}

@@ -1,0 +1,146 @@
+"""The oracle: what must have come out of a topic, by a plain walk of the pure core over it."""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from detectors.collusion import CollusionJudge
+from detectors.config import CoreConfig, config_hash
+from detectors.pipeline import Profile, adopt_reference, judge, open_profile
+from detectors.reference import Reference, prior_reference
+from detectors.snapshot import dump, load
+from detectors.verdict import NewHoldings
+from streams.app import group_name
+from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits
+from streams.control import control_kind, decode_reference, read_control
+from streams.effects import KafkaSinks
+from streams.envelope import keys_from_text
+from streams.judge_agent import Place
+from streams.outbox import Outgoing
+from streams.recovered import PartitionStore
+from streams.rejects import Rejected
+from streams.sinks import alerts
+from streams.state_topic import StateTopic
+from streams.topic_reader import TopicReader, TopicRecord
+
+Sent = tuple[str, bytes | None, bytes | None]
+States = dict[tuple[int, str], bytes]
+
+CORE = CoreConfig()
+KEYS = keys_from_text(None)
+
+
+class Walk:
+    """One walk over all partitions."""
+
+    def __init__(self, prefix: str) -> None:
+        """Begin with nothing."""
+        self._topic = f"{prefix}.access-events"
+        self._sinks = KafkaSinks(prefix)
+        self._limits: DecodeLimits = decode_limits(DecodeConfig(), CORE.cohort)
+        self.sent: set[Sent] = set()
+        self.profiles: dict[tuple[int, str], Profile] = {}
+
+    def partition(self, records: Iterator[list[TopicRecord]]) -> None:
+        """Walk one partition."""
+        reference = prior_reference(CORE.reference)
+        for record in (record for batch in records for record in batch):
+            if control_kind(record.headers) is not None:
+                reference = self._obey(record, reference)
+            else:
+                self._judge(record, reference)
+
+    def _obey(self, record: TopicRecord, reference: Reference) -> Reference:
+        control = read_control(record, topic=self._topic, partition=record.partition, keys=KEYS)
+        if isinstance(control, Rejected):
+            self._note([self._sinks.refusal(control, Kept(record), self._place(record))])
+            return reference
+        assert control.kind == "reference"
+        found = decode_reference(control.value)
+        assert isinstance(found, Reference)
+        return found if found.day >= reference.day else reference
+
+    def _judge(self, record: TopicRecord, reference: Reference) -> None:
+        place = self._place(record)
+        event = decode(
+            record.value, key=record.key, kafka_time_ms=record.time_ms, limits=self._limits
+        )
+        if isinstance(event, Rejected):
+            self._note([self._sinks.refusal(event, Kept(record), place)])
+            return
+        owner = (record.partition, event.institution)
+        if owner not in self.profiles:
+            self.profiles[owner] = open_profile(event.institution, config=CORE)
+        profile = self.profiles[owner]
+        adopt_reference(profile, reference)
+        for effect in judge(profile, event):
+            self._note(self._sinks.effect(effect, place))
+
+    def _place(self, record: TopicRecord) -> Place:
+        return Place(
+            topic=self._topic,
+            partition=record.partition,
+            offset=record.offset,
+            kafka_time_ms=record.time_ms,
+        )
+
+    def _note(self, records: Sequence[Outgoing]) -> None:
+        self.sent |= {(record.topic, record.key, record.value) for record in records}
+
+
+class Kept:
+    """A record read back, as the worker saw it."""
+
+    def __init__(self, record: TopicRecord) -> None:
+        """Take over what the worker reads."""
+        self.offset, self.timestamp = record.offset, record.time_ms
+        self.key, self.value, self.headers = record.key, record.value, record.headers
+
+
+def received(bootstrap: str, topic: str) -> list[TopicRecord]:
+    """Return every record of a topic."""
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
+        return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
+
+
+def walked(bootstrap: str, prefix: str) -> Walk:
+    """Return the walk over a whole topic, and over the holdings that it led to."""
+    walk = Walk(prefix)
+    with TopicReader(f"{prefix}.access-events", bootstrap=bootstrap) as reader:
+        for partition in reader.partitions:
+            walk.partition(reader.records(partition))
+    walk.sent |= _told_of_rings(bootstrap, prefix)
+    return walk
+
+
+def _told_of_rings(bootstrap: str, prefix: str) -> set[Sent]:
+    """Return what the judge of all holdings says of those that came out, in their order."""
+    second = CollusionJudge(
+        CORE.detectors.collusion, cohort_size=CORE.cohort.size, config_hash=config_hash(CORE)
+    )
+    told = set()
+    for record in received(bootstrap, f"{prefix}.holdings"):
+        holdings = msgspec.json.decode(record.value or b"", type=NewHoldings)
+        made = [alerts.record(effect, topic_prefix=prefix) for effect in second.add(holdings)]
+        told |= {(one.topic, one.key, one.value) for one in made}
+    return told
+
+
+def saved_states(bootstrap: str, prefix: str, *, partitions: int) -> States:
+    """Return the main record of every saved state, as recovery reads it."""
+    topic = StateTopic(f"{prefix}.state", app=group_name(prefix), keys=KEYS)
+    stores = [PartitionStore() for _ in range(partitions)]
+    for record in received(bootstrap, topic.topic):
+        key = record.key or b""
+        stores[record.partition].apply(key, topic.saved(record.partition, key, record.value))
+    found = {}
+    for partition, store in enumerate(stores):
+        for institution, saved in store.mains.items():
+            parts = {name: part.payload for name, part in store.parts.get(institution, {}).items()}
+            found[partition, institution] = dump(load(saved.payload, parts=parts, config=CORE)).main
+    return found
+
+
+def expected_states(walk: Walk) -> States:
+    """Return what must have been saved."""
+    return {owner: dump(profile).main for owner, profile in walk.profiles.items()}

@@ -1,0 +1,81 @@
+"""Workers that somebody restarts whenever they end, as a supervisor does."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.faults.victim import CLOCK, NOWHERE
+
+STOP_SECONDS_MAX = 30.0
+
+
+class Worker:
+    """One place in the group, and the process that holds it now."""
+
+    def __init__(self, config: Path, log: Path) -> None:
+        """Start nothing yet."""
+        self._config, self._log = config, log
+        self.ended: list[int] = []
+        self.armed = False
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *, point: str = NOWHERE, count: int = 0) -> None:
+        """Start; with a point, it dies the `count`-th time that it comes there."""
+        self.armed = point not in (NOWHERE, CLOCK)
+        command = [sys.executable, "-m", "tests.faults.victim", point, str(count)]
+        options = ["--config", str(self._config), "--no-create-topics"]
+        self._log.touch()
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen([*command, *options], stdout=log, stderr=log)
+
+    def tend(self) -> None:
+        """Restart it if it has ended."""
+        code = None if self.process is None else self.process.poll()
+        if code is not None:
+            self.ended.append(code)
+            self.start()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if there is somebody to receive it."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def is_ready(self) -> bool:
+        """Return whether the present process has said so."""
+        if self.process is None:
+            return True
+        return f" pid={self.process.pid} Ready." in self._log.read_text(errors="replace")
+
+    def leave(self) -> tuple[int, float]:
+        """End by SIGTERM; return the code and how many seconds it took."""
+        process = self.process
+        assert process is not None
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(STOP_SECONDS_MAX)
+        self.process = None
+        return code, time.monotonic() - began
+
+    def kill(self) -> None:
+        """End at once, whatever it is doing."""
+        if self.process is not None:
+            self.signal(signal.SIGCONT)
+            self.process.kill()
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def workers(config: Path, log: Path, *, count: int, spare: int = 0) -> Iterator[list[Worker]]:
+    """Run workers, with places for `spare` more, and end them whatever happens."""
+    found = [Worker(config, log) for _ in range(count + spare)]
+    try:
+        for worker in found[:count]:
+            worker.start()
+        yield found
+    finally:
+        for worker in found:
+            worker.kill()

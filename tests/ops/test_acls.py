@@ -1,0 +1,196 @@
+"""The script of access rules, carried out on a real Kafka that knows who is who."""
+
+import asyncio
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
+from kafka import KafkaAdminClient
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
+from kafka.admin import ACLResourcePatternType as PatternType
+from msgspec import Struct
+
+from streams.acls import RAW, ROLES
+from streams.broker import LocalBroker
+from streams.ports import free_ports
+from streams.topic_admin import ensure_topics
+from streams.topics import TOPICS
+
+SCRIPT = Path(__file__).parents[2] / "docs" / "examples" / "acls.sh"
+# Stands in for Kafka's tool: says what it was asked for.
+TOOL = """#!/bin/sh
+for word in "$@"; do printf '%s\\n' "$word" >> "$ASKED"; done
+echo >> "$ASKED"
+"""
+PROPERTIES = """\
+listeners=PLAINTEXT://127.0.0.1:{{port}},NAMED://127.0.0.1:{port},CONTROLLER://127.0.0.1:{{controller_port}}
+advertised.listeners=PLAINTEXT://127.0.0.1:{{port}},NAMED://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,NAMED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.named.plain.sasl.jaas.config={login} required {users};
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users=User:ANONYMOUS
+"""
+LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+KINDS = {
+    "--topic": ResourceType.TOPIC,
+    "--group": ResourceType.GROUP,
+    "--transactional-id": ResourceType.TRANSACTIONAL_ID,
+}
+
+
+class Guarded(Struct, frozen=True, kw_only=True):
+    """A Kafka with the rules in force: for clients with a name, and for nobody in particular."""
+
+    named: str
+    anonymous: str
+
+
+def asked(home: Path) -> list[list[str]]:
+    """Return what the script asks Kafka's tool for, call by call."""
+    tool = home / "kafka-acls"
+    tool.write_text(TOOL)
+    tool.chmod(0o755)
+    path = f"{home}{os.pathsep}{os.environ['PATH']}"
+    more = {"PATH": path, "ASKED": str(home / "asked"), "BOOTSTRAP": "b:9", "ADMIN": "a"}
+    shell = shutil.which("sh")
+    assert shell is not None
+    subprocess.run([shell, str(SCRIPT)], env=os.environ | more, timeout=60, check=True)
+    calls = (home / "asked").read_text().strip().split("\n\n")
+    return [call.split("\n") for call in calls]
+
+
+def rules(words: list[str]) -> Iterator[ACL]:
+    """Yield the rules of one call, as Kafka's tool would make them."""
+    pairs = list(pairwise(words))
+    (principal,) = [value for name, value in pairs if name == "--allow-principal"]
+    pattern = PatternType.PREFIXED if "prefixed" in words else PatternType.LITERAL
+    for name, value in pairs:
+        if name in KINDS:
+            for operation in (value for name, value in pairs if name == "--operation"):
+                yield ACL(
+                    principal=principal,
+                    host="*",
+                    operation=ACLOperation[_constant(operation)],
+                    permission_type=ACLPermissionType.ALLOW,
+                    resource_pattern=ResourcePattern(KINDS[name], value, pattern),
+                )
+
+
+def _constant(operation: str) -> str:
+    return {"DescribeConfigs": "DESCRIBE_CONFIGS"}.get(operation, operation.upper())
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """Yield a Kafka on which the script was carried out."""
+    (port,) = free_ports(1)
+    users = " ".join(f'user_headgate-{role.name}="{role.name}"' for role in ROLES)
+    with LocalBroker(properties=PROPERTIES.format(port=port, login=LOGIN, users=users)) as broker:
+        ensure_topics(broker.bootstrap, prefix="headgate", partitions=1, replication_factor=1)
+        admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
+        calls = asked(tmp_path_factory.mktemp("tool"))
+        made = [rule for words in calls for rule in rules(words)]
+        assert made
+        admin.create_acls(made)
+        admin.close()
+        yield Guarded(named=f"127.0.0.1:{port}", anonymous=broker.bootstrap)
+
+
+def login(role: str) -> dict[str, str]:
+    """Return how a role says who it is."""
+    return {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": "PLAIN",
+        "sasl_plain_username": f"headgate-{role}",
+        "sasl_plain_password": role,
+    }
+
+
+async def may_write(guarded: Guarded, role: str, topic: str) -> bool:
+    """Tell whether Kafka takes a record."""
+    producer = AIOKafkaProducer(bootstrap_servers=guarded.named, **login(role))
+    await producer.start()
+    try:
+        await producer.send_and_wait(f"headgate.{topic}", b"{}", key=b"k")
+    except TopicAuthorizationFailedError:
+        return False
+    finally:
+        await producer.stop()
+    return True
+
+
+async def may_read(guarded: Guarded, role: str, topic: str, *, group: str | None = None) -> bool:
+    """Tell whether Kafka gives a record."""
+    filler = AIOKafkaProducer(bootstrap_servers=guarded.anonymous)
+    await filler.start()
+    await filler.send_and_wait(f"headgate.{topic}", b"{}", key=b"k")
+    await filler.stop()
+    consumer = AIOKafkaConsumer(
+        f"headgate.{topic}",
+        bootstrap_servers=guarded.named,
+        group_id=group,
+        auto_offset_reset="earliest",
+        **login(role),
+    )
+    try:
+        await consumer.start()
+        await asyncio.wait_for(consumer.getone(), 20)
+    except (TopicAuthorizationFailedError, GroupAuthorizationFailedError):
+        return False
+    finally:
+        await consumer.stop()
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", [role.name for role in ROLES])
+def test_each_role_writes_what_it_may_and_nothing_else(guarded: Guarded, role: str) -> None:
+    """Over every topic that there is."""
+    (mine,) = [one for one in ROLES if one.name == role]
+    found = {topic.name for topic in TOPICS if asyncio.run(may_write(guarded, role, topic.name))}
+    assert found == set(mine.writes) - {RAW}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", [role.name for role in ROLES])
+def test_each_role_reads_what_it_may_and_nothing_else(guarded: Guarded, role: str) -> None:
+    """Over every topic that there is."""
+    (mine,) = [one for one in ROLES if one.name == role]
+    found = {topic.name for topic in TOPICS if asyncio.run(may_read(guarded, role, topic.name))}
+    assert found == set(mine.reads) - {RAW}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("group", "allowed"), [("headgate-hook", True), ("headgate-worker", False)]
+)
+def test_the_hook_cannot_take_the_workers_place(
+    guarded: Guarded, group: str, *, allowed: bool
+) -> None:
+    """Its progress is its own; whoever joins the workers' group would stop a judge."""
+    assert asyncio.run(may_read(guarded, "hook", "suspensions", group=group)) == allowed
+
+
+def test_no_rule_is_wider_than_a_role(tmp_path: Path) -> None:
+    """Nobody may do everything, nothing is for everybody, and every call adds."""
+    for words in asked(tmp_path):
+        assert words[:6] == [
+            "--bootstrap-server",
+            "b:9",
+            "--command-config",
+            "a",
+            "--add",
+            "--force",
+        ]
+        said = shlex.join(words)
+        assert "*" not in said
+        assert "--operation All" not in said
