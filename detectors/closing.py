@@ -116,7 +116,6 @@ def _summary(profile: Profile, *, day: int, days_count: int, trusted: bool) -> D
         held_participants=profile.ledger.state.held_participants,
         trusted=trusted,
         alerted=state.today.alerted,
-        raised=state.today.raised,
     )
 
 

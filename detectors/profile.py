@@ -47,7 +47,6 @@ class DayState(Struct, kw_only=True):
     new: int = 0
     published_participants: int = 0
     alerted: bool = False
-    raised: bool = False
     unlearnt: bool = False
     walks: dict[str, int] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)

@@ -12,9 +12,12 @@ from detectors.calibration.tail import Tail, fit
 from detectors.features.baseline import LEARNT_WINDOWS, upper_quantile
 from detectors.verdict import DailySummary, Run
 
-# What an incident is taken to speak before any has: on one day and a half, as if seen in ten.
-_ALERT_DAYS_PRIOR: Final = 1.5
-_INCIDENTS_PRIOR: Final = 10.0
+# The realised rate moves the threshold only as far as so many alert-days of evidence let it, and
+# never by more than this factor: who sends nothing for weeks may not open the gate.
+_ALERT_DAYS_PRIOR: Final = 5.0
+_CORRECTION_MAX: Final = 3.0
+# So many settled days must be known before the first ones are forgotten.
+_SETTLED_DAYS_MIN: Final = 7
 
 # The pseudo-channel of whole incidents: it is what the budget is kept on.
 INCIDENT_CHANNEL: Final = "incident"
@@ -51,18 +54,17 @@ class Reference(Struct, frozen=True, kw_only=True):
     tails: Annotated[
         dict[str, dict[str, Tail]], Meta(description="by peer group and channel; '' is everybody")
     ]
-    alert_days_per_incident: Annotated[
-        float, Meta(ge=1, description="on how many days an incident speaks: the budget is in days")
-    ] = 1.0
+    institution_days: Annotated[int, Meta(ge=0, description="days behind the tails")] = 0
+    alert_days: Annotated[int, Meta(ge=0, description="of these, days with an alert")] = 0
 
 
 # Before any peer is known. Fitted on calibration worlds; see docs/quality.md.
 PRIOR_TAILS: Final[dict[str, Tail]] = {
-    "excess": Tail(knots=((2.7, -1.5),), slope=0.85),
+    "excess": Tail(knots=((3.0, -1.0), (4.0, -1.9), (4.4, -2.5)), slope=2.3),
     "sweep/1d": Tail(knots=((3.0, -2.3),), slope=0.85),
     "drip/90d": Tail(knots=((3.7, -2.0),), slope=0.85),
     "volume/1h": Tail(knots=((3.0, -2.0),), slope=0.8),
-    INCIDENT_CHANNEL: Tail(knots=((0.5, -1.2),), slope=0.9),
+    INCIDENT_CHANNEL: Tail(knots=((0.0, 0.0),), slope=1.0),
 }
 DEFAULT_TAIL: Final = Tail(knots=((0.0, 0.0),), slope=1.0)
 
@@ -84,6 +86,19 @@ def tails_of(reference: Reference, group: str) -> dict[str, Tail]:
     return reference.tails.get(group) or reference.tails[""]
 
 
+def incident_rate(reference: Reference, *, budget_rate: float) -> float:
+    """Return the p-value below which an incident is told, so that the realised rate keeps to the
+    budget: an incident may speak on several days, and the past may be stranger than the present.
+
+    >>> quiet = Reference(version="", day=0, usual={}, tails={}, institution_days=4_200)
+    >>> round(incident_rate(quiet, budget_rate=1.0 / 700.0) * 700.0, 2)
+    2.2
+    """
+    expected = budget_rate * reference.institution_days
+    correction = (expected + _ALERT_DAYS_PRIOR) / (reference.alert_days + _ALERT_DAYS_PRIOR)
+    return budget_rate * min(_CORRECTION_MAX, max(1.0 / _CORRECTION_MAX, correction))
+
+
 class ReferenceBuilder:
     """Collects summaries and builds the reference of a day.
 
@@ -92,7 +107,7 @@ class ReferenceBuilder:
     'prior'
     """
 
-    __slots__ = ("_alert_days", "_days", "_first_day", "_raised", "_runs", "_usual", "config")
+    __slots__ = ("_alert_days", "_days", "_first_day", "_runs", "_usual", "config")
 
     def __init__(self, config: ReferenceConfig) -> None:
         """Start with nobody."""
@@ -100,7 +115,6 @@ class ReferenceBuilder:
         self._first_day: int | None = None
         self._days: dict[tuple[str, int], int] = {}
         self._alert_days: dict[int, int] = {}
-        self._raised: dict[int, int] = {}
         self._runs: dict[tuple[str, str, int], tuple[int, float, str]] = {}
         self._usual: dict[str, tuple[int, str, tuple[float, ...]]] = {}
 
@@ -115,7 +129,6 @@ class ReferenceBuilder:
             self._days[key] = self._days.get(key, 0) + 1
         if summary.day > counted:
             _count(self._alert_days, before + 1, amount=summary.alerted)
-            _count(self._raised, before + 1, amount=summary.raised)
         if summary.day >= counted:
             self._usual[summary.institution] = (summary.day, summary.group, summary.usual)
         for channel, run in summary.runs.items():
@@ -134,10 +147,8 @@ class ReferenceBuilder:
         first = last - self.config.history_days + 1
         self._days = {key: count for key, count in self._days.items() if key[1] >= first}
         self._alert_days = _since(first, self._alert_days)
-        self._raised = _since(first, self._raised)
         self._runs = {key: run for key, run in self._runs.items() if run[0] >= first}
-        # Everything is new to ledgers that have just begun: such days say nothing of later ones.
-        settled = (self._first_day or 0) + self.config.settling_days
+        settled = self._settled(last)
         days: dict[str, int] = {}
         for (group, counted), count in self._days.items():
             if settled <= counted <= last:
@@ -159,7 +170,8 @@ class ReferenceBuilder:
             day=day,
             usual=self._pooled(institution_days),
             tails=tails,
-            alert_days_per_incident=self._alert_days_per_incident(settled, last),
+            institution_days=institution_days,
+            alert_days=sum(n for key, n in self._alert_days.items() if settled <= key <= last),
         )
 
     def _tails(
@@ -182,11 +194,15 @@ class ReferenceBuilder:
             for channel in sorted(channels)
         }
 
-    def _alert_days_per_incident(self, settled: int, last: int) -> float:
-        alert_days = sum(n for day, n in self._alert_days.items() if settled <= day <= last)
-        raised = sum(n for day, n in self._raised.items() if settled <= day <= last)
-        prior_days = _ALERT_DAYS_PRIOR * _INCIDENTS_PRIOR
-        return max(1.0, (alert_days + prior_days) / (raised + _INCIDENTS_PRIOR))
+    def _settled(self, last: int) -> int:
+        """Return the first day that counts.
+
+        Everything is new to ledgers that have just begun: the platform's first days say nothing
+        of later ones, though while there are no others they are the best there is.
+        """
+        born = self._first_day or 0
+        settled = born + self.config.settling_days
+        return settled if last >= settled + _SETTLED_DAYS_MIN else born
 
     def _pooled(self, institution_days: int) -> dict[str, tuple[float, ...]]:
         groups: dict[str, list[tuple[float, ...]]] = {}

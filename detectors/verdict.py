@@ -143,7 +143,6 @@ class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
     held_participants: int
     trusted: Annotated[bool, Meta(description="False while under suspicion")]
     alerted: Annotated[bool, Meta(description="an alert was raised or updated")] = False
-    raised: Annotated[bool, Meta(description="an alert was raised")] = False
 
 
 class NewHoldings(Struct, frozen=True, kw_only=True, tag=True):

@@ -114,8 +114,10 @@ class Baseline:
         history = self._history(today, newest=today - self.config.freeze_days)
         days_count = len(history[_DAY_PLACE])
         found = []
-        for maxima, mean, theirs in zip(history, _means(history), peers, strict=True):
-            young = self._shrunk(mean, count=days_count, to=theirs)
+        for place, (maxima, mean) in enumerate(zip(history, _means(history), strict=True)):
+            young = peers[place]
+            if WINDOW_DAYS[place] > 1:
+                young = self._shrunk(mean, count=days_count, to=young)
             found.append(self._shrunk(self._quantile(maxima), count=len(maxima), to=young))
         return tuple(found)
 
@@ -142,7 +144,7 @@ class Baseline:
 
 
 def _means(history: tuple[list[int], ...]) -> tuple[float, ...]:
-    """Return what each window holds on average, by the mean day; the hour is taken as a day's."""
+    """Return what each window holds on average, by the mean day."""
     days = history[_DAY_PLACE]
     mean_day = sum(days) / len(days) if days else 0.0
     return tuple(mean_day * window_days for window_days in WINDOW_DAYS)

@@ -11,6 +11,7 @@ from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
 from detectors.policy.explain import MAJORITY_RATIO, sentence
 from detectors.policy.incident import Incident, change_of, level_of, severity_of
 from detectors.profile import Profile
+from detectors.reference import incident_rate
 from detectors.verdict import (
     Alert,
     AlertChange,
@@ -36,20 +37,16 @@ def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> 
     if surprise >= incident.mark + GROWTH_DECADES or verdict.p_value <= RULE_P_VALUE:
         incident.last_day, incident.mark = at_ms // DAY_MS, max(incident.mark, surprise)
     taken = taken_participants(profile.ledger.state, incident)
+    rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
     change = change_of(
         incident,
-        within_budget=verdict.p_value <= incident_rate(profile),
+        within_budget=verdict.p_value <= rate,
         taken_participants=taken,
         config=profile.config.policy,
     )
     if change is None:
         return ()
     return _spoken(profile, incident, verdict, change, at_ms=at_ms, event_id=event_id)
-
-
-def incident_rate(profile: Profile) -> float:
-    """Return the budget as incidents per institution-day: an incident may speak on many days."""
-    return profile.budget_rate / profile.reference.alert_days_per_incident
 
 
 def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
@@ -104,7 +101,6 @@ def _spoken(
     taken_ratio = min(1.0, taken / profile.config.cohort.size)
     incident.revision += 1
     profile.state.today.alerted = True
-    profile.state.today.raised |= change == "create"
     # A window reaches back behind the incident's first day: what it shows has been said too.
     shown = (int(detail.observed) for detail in verdict.reasons if detail.feature in _PEOPLE)
     incident.alerted_participants = max(1, taken, *shown)
@@ -112,7 +108,8 @@ def _spoken(
     incident.severity = severity_of(taken_ratio)
     if not incident.alert_id:
         incident.alert_id = _name(profile, incident, "alert")
-    margin = log10(incident_rate(profile) / max(verdict.p_value, P_VALUE_MIN))
+    rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
+    margin = log10(rate / max(verdict.p_value, P_VALUE_MIN))
     level = level_of(margin=margin, taken_ratio=taken_ratio, config=profile.config.policy)
     level = Level.ALERT if level is Level.WATCH else level
     spoken = Verdict(level=level, p_value=verdict.p_value, reasons=verdict.reasons)

@@ -125,7 +125,7 @@ def test_a_smaller_budget_never_tells_more() -> None:
 
 def test_every_alert_names_the_config_it_was_judged_by() -> None:
     """Another config has another name, and the alert carries it."""
-    strict = CoreConfig(detectors=DetectorsConfig(excess=ExcessConfig(multiple=3.0)))
+    strict = CoreConfig(detectors=DetectorsConfig(excess=ExcessConfig(floor_cohort_ratio=0.002)))
     (alert,) = alerts(north(config=strict), took(0, 40_000))
     assert alert.config_hash == config_hash(strict)
     assert config_hash(strict) != config_hash(CoreConfig())

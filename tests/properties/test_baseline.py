@@ -4,13 +4,16 @@ from hypothesis import strategies as st
 
 from detectors.features.baseline import (
     LEARNT_WINDOWS,
+    WINDOW_DAYS,
     Baseline,
     BaselineConfig,
     BaselineState,
     upper_quantile,
 )
 
-CONFIG = BaselineConfig(freeze_days=30, history_days=20)
+CONFIG = BaselineConfig(freeze_days=30, history_days=20, settling_days=5)
+FIRST_DAY = 20_000
+NOBODY = (0.0,) * len(LEARNT_WINDOWS)
 AMOUNTS = st.lists(
     st.integers(0, 10**9), min_size=len(LEARNT_WINDOWS), max_size=len(LEARNT_WINDOWS)
 )
@@ -20,7 +23,8 @@ DAYS = st.lists(st.tuples(st.integers(1, 12), AMOUNTS), max_size=40)
 
 def learnt(days: list[tuple[int, list[int]]]) -> tuple[Baseline, dict[int, list[int]]]:
     """Return a baseline that has learnt, and what it was taught by day."""
-    baseline, taught, day = Baseline(CONFIG, BaselineState()), dict[int, list[int]](), 20_000
+    baseline = Baseline(CONFIG, BaselineState(first_day=FIRST_DAY))
+    taught, day = dict[int, list[int]](), FIRST_DAY - 1
     for step, maxima in days:
         day += step
         baseline.learn(day, maxima)
@@ -41,17 +45,40 @@ def test_the_frozen_baseline_knows_only_what_is_old_enough(
 ) -> None:
     """A day counts from `freeze_days` after it, and is forgotten `history_days` later."""
     baseline, taught = learnt(days)
-    today = max(taught, default=20_000) + ahead
-    counted = [
-        maxima
-        for day, maxima in taught.items()
-        if CONFIG.freeze_days < today - day < CONFIG.freeze_days + CONFIG.history_days
-    ]
-    history_days, usual = baseline.frozen(today)
-    assert history_days == len(counted)
-    for place, value in enumerate(usual):
-        column = [maxima[place] for maxima in counted]
-        assert value == upper_quantile(column, quantile=CONFIG.quantile)
+    today = max(taught, default=FIRST_DAY) + ahead
+    oldest = max(today - CONFIG.freeze_days - CONFIG.history_days + 1, FIRST_DAY + 5)
+    usual = baseline.usual(today, peers=NOBODY)
+    for place, window_days in enumerate(WINDOW_DAYS[:2]):
+        column = [
+            maxima[place]
+            for day, maxima in taught.items()
+            if oldest + window_days - 1 <= day < today - CONFIG.freeze_days
+        ]
+        weight = len(column) / (len(column) + CONFIG.shrinkage_days)
+        assert usual[place] == weight * upper_quantile(column, quantile=CONFIG.quantile)
+
+
+@given(first=st.lists(AMOUNTS, min_size=5, max_size=5), later=st.lists(AMOUNTS, max_size=60))
+def test_the_first_days_teach_nothing(first: list[list[int]], later: list[list[int]]) -> None:
+    """Whatever an institution loads at its beginning, no later day takes for usual."""
+    found = []
+    for opening in (first, [[0] * len(LEARNT_WINDOWS)] * 5):
+        baseline = Baseline(CONFIG, BaselineState(first_day=FIRST_DAY))
+        for day, maxima in enumerate(opening + later, start=FIRST_DAY):
+            baseline.learn(day, maxima)
+        found.append(baseline.usual(FIRST_DAY + len(later) + 5, peers=NOBODY))
+    # Sums over weeks still hold the first days for a while, and count only after it.
+    assert found[0] == found[1]
+
+
+def test_while_young_a_month_is_thirty_mean_days() -> None:
+    """Between the first days and the first month behind them, the daily pace tells the month."""
+    config = BaselineConfig(freeze_days=1, settling_days=5, shrinkage_days=0.001)
+    baseline = Baseline(config, BaselineState(first_day=FIRST_DAY))
+    for day in range(FIRST_DAY, FIRST_DAY + 12):
+        baseline.learn(day, [50, 100, 10**6, 10**7])
+    usual = baseline.usual(FIRST_DAY + 12, peers=NOBODY)
+    assert [round(amount, -1) for amount in usual] == [50, 100, 700, 3_000]
 
 
 @given(days=DAYS, recent=st.lists(AMOUNTS, min_size=1, max_size=30))
@@ -60,12 +87,12 @@ def test_nobody_can_teach_the_baseline_within_the_freeze(
 ) -> None:
     """Whatever an institution does for a month, today's usual stays what it was."""
     baseline, taught = learnt(days)
-    last = max(taught, default=20_000)
+    last = max(taught, default=FIRST_DAY)
     today = last + len(recent)
-    before = baseline.frozen(today)
+    before = baseline.usual(today, peers=NOBODY)
     for day, maxima in enumerate(recent, start=last + 1):
         baseline.learn(day, maxima)
-    assert baseline.frozen(today) == before
+    assert baseline.usual(today, peers=NOBODY) == before
 
 
 @given(days=DAYS)
@@ -79,10 +106,13 @@ def test_the_history_is_bounded(days: list[tuple[int, list[int]]]) -> None:
 def test_what_is_told_to_peers_includes_the_unfrozen_days(
     days: list[tuple[int, list[int]]],
 ) -> None:
-    """The peers hear of all kept days, today's included."""
+    """The peers hear of all settled days, today's included; before there are any, of nothing."""
     baseline, taught = learnt(days)
-    today = max(taught, default=20_000)
-    kept = [day for day in taught if day > today - CONFIG.freeze_days - CONFIG.history_days]
-    days_count, usual = baseline.known(today)
-    assert days_count == len(kept)
-    assert len(usual) == len(LEARNT_WINDOWS)
+    today = max(taught, default=FIRST_DAY)
+    oldest = today - CONFIG.freeze_days - CONFIG.history_days
+    kept = [maxima for day, maxima in taught.items() if day > oldest and day >= FIRST_DAY + 5]
+    known = baseline.known(today)
+    assert bool(known) == bool(kept)
+    if kept:
+        column = [maxima[1] for maxima in kept]
+        assert known[1] == upper_quantile(column, quantile=CONFIG.quantile)

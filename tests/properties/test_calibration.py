@@ -1,5 +1,6 @@
 from math import isclose
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -10,39 +11,48 @@ from detectors.calibration.tail import EXCEEDANCES_MIN, Tail, fit
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 SCORES = st.floats(0.0, 1e18)
 SLOPES = st.floats(1e-6, 1e6)
-INTERCEPTS = st.floats(-1e6, 1e6)
-TAILS = st.builds(Tail, intercept=INTERCEPTS, slope=SLOPES)
+
+
+@st.composite
+def tails(draw: st.DrawFn, *, slopes: st.SearchStrategy[float] = SLOPES) -> Tail:
+    """Return a tail: scores going up, rates down."""
+    scores = sorted(draw(st.sets(st.floats(0.0, 1e6), min_size=1, max_size=6)))
+    rates = sorted(
+        draw(st.lists(st.floats(-6.0, 1.0), min_size=len(scores), max_size=len(scores))),
+        reverse=True,
+    )
+    return Tail(knots=tuple(zip(scores, rates, strict=True)), slope=draw(slopes))
+
+
 P_VALUES = st.floats(0.0, 1.0, exclude_min=True)
 CHANNELS = st.sampled_from(["a", "b", "c", "d"])
 WEIGHTS = st.dictionaries(CHANNELS, st.floats(0.01, 100.0), min_size=1)
 
 
-@given(tail=TAILS, score=SCORES)
+@given(tail=tails(), score=SCORES)
 def test_a_tail_gives_a_probability_for_every_score(tail: Tail, score: float) -> None:
     """Never zero, never above one, never an overflow, however steep the tail or far the score."""
     assert 0.0 < tail.p_value(score) <= 1.0
 
 
-@given(tail=TAILS, lower=SCORES, higher=SCORES)
+@given(tail=tails(), lower=SCORES, higher=SCORES)
 def test_a_stranger_score_is_never_more_probable(tail: Tail, lower: float, higher: float) -> None:
     """Higher is stranger, always."""
     assume(lower <= higher)
     assert tail.p_value(higher) <= tail.p_value(lower)
 
 
-@given(
-    tail=st.builds(Tail, intercept=st.floats(-5.0, 5.0), slope=st.floats(0.05, 20.0)),
-    p_value=st.floats(1e-12, 1.0),
-)
-def test_the_score_of_a_probability_has_that_probability(tail: Tail, p_value: float) -> None:
-    """`score_at` and `p_value` are each other's inverse."""
-    assert isclose(tail.p_value(tail.score_at(p_value)), p_value, rel_tol=1e-6)
+@given(tail=tails())
+def test_a_tail_passes_through_its_knots(tail: Tail) -> None:
+    """What was counted is what is said, the equal rates of close scores included."""
+    for score, rate in tail.knots:
+        assert isclose(tail.log_rate(score), rate, abs_tol=1e-6)
 
 
 @given(
     exceedances=st.lists(st.floats(0.0, 1e9), max_size=60),
     institution_days=st.integers(0, 10**7),
-    prior=st.builds(Tail, intercept=st.floats(-5.0, 5.0), slope=st.floats(0.05, 20.0)),
+    prior=tails(slopes=st.floats(0.05, 20.0)),
     prior_days=st.floats(0.1, 1e5),
     score=SCORES,
 )
@@ -66,7 +76,7 @@ def test_the_order_of_exceedances_is_irrelevant(
     exceedances: list[float], data: st.DataObject
 ) -> None:
     """A tail is a function of what happened, not of when it was heard of."""
-    prior = Tail(intercept=0.0, slope=1.0)
+    prior = Tail(knots=((0.0, 0.0),), slope=1.0)
     again = data.draw(st.permutations(exceedances))
     fitted = [
         fit(scores, institution_days=500, prior=prior, prior_days=100.0)
@@ -123,8 +133,20 @@ def test_the_budget_is_a_rate_of_at_most_one_alert_a_day(knob: float) -> None:
     assert 0.0 < rate <= 1.0
 
 
-def test_exceedances_that_are_all_alike_have_no_tail() -> None:
-    """Nothing lies beyond their median, so nothing is learnt: the prior stands."""
-    prior = Tail(intercept=0.0, slope=1.0)
-    fitted = fit([3.0] * 50, institution_days=10_000, prior=prior, prior_days=1.0)
-    assert fitted == prior
+def test_exceedances_that_are_all_alike_are_counted_and_end_there() -> None:
+    """All of them reach their score; nothing was seen beyond, where the tail falls steeply."""
+    prior = Tail(knots=((0.0, 0.0),), slope=1.0)
+    fitted = fit([3.0] * 50, institution_days=10_000, prior=prior, prior_days=1e-6)
+    assert [score for score, _ in fitted.knots] == [3.0]
+    assert fitted.p_value(3.0) == pytest.approx(50 / 10_000)
+    assert fitted.slope > prior.slope
+
+
+def test_within_what_was_seen_the_rate_is_counted() -> None:
+    """A straight line through scores that bend downwards would be far off at their end."""
+    prior = Tail(knots=((0.0, 0.0),), slope=1.0)
+    scores = [4.0 - 3.0 / rank for rank in range(1, 101)]
+    fitted = fit(scores, institution_days=10_000, prior=prior, prior_days=1e-6)
+    for reached in (6, 12, 25, 50, 100):
+        score = sorted(scores, reverse=True)[reached - 1]
+        assert fitted.p_value(score) == pytest.approx(reached / 10_000, rel=1e-3)

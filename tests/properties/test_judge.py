@@ -214,7 +214,7 @@ def test_an_adopted_reference_holds_from_there_on(
         version="day-1",
         day=1,
         usual={"": (float(usual),) * 4},
-        tails={INCIDENT_CHANNEL: Tail(intercept=0.5, slope=0.8)},
+        tails={"": {INCIDENT_CHANNEL: Tail(knots=((0.0, 0.5),), slope=0.8)}},
     )
     prior, lasting, restarting = north(), north(), north()
     assert judged(lasting, events[:place]) == judged(prior, events[:place])

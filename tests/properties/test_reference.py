@@ -6,14 +6,16 @@ from detectors.reference import (
     INCIDENT_CHANNEL,
     ReferenceBuilder,
     ReferenceConfig,
+    incident_rate,
     prior_reference,
+    tails_of,
     usual_of,
 )
 from detectors.verdict import DailySummary, Run
 
 CONFIG = ReferenceConfig(settling_days=0, prior_institution_days=10.0)
 FIRST_DAY = 20_000
-CHANNELS = st.sampled_from(["excess/1h", "excess/30d", "volume/1h", "unheard/1d", INCIDENT_CHANNEL])
+CHANNELS = st.sampled_from(["excess", "drip/90d", "volume/1h", "unheard/1d", INCIDENT_CHANNEL])
 
 
 @st.composite
@@ -40,7 +42,6 @@ def summaries_of(draw: st.DrawFn, institution: str) -> list[DailySummary]:
                 held_participants=0,
                 trusted=True,
                 alerted=draw(st.booleans()),
-                raised=draw(st.booleans()),
             )
         )
     return found
@@ -68,7 +69,7 @@ def one_day(day: int, *, peak: float) -> DailySummary:
         days_count=1,
         age_days=day - FIRST_DAY,
         usual=(1.0, 2.0, 3.0, 4.0),
-        runs={"excess/1h": Run(first_day=day, peak=peak)},
+        runs={"excess": Run(first_day=day, peak=peak)},
         held_participants=0,
         trusted=True,
     )
@@ -128,9 +129,10 @@ def test_every_reference_answers_every_question(summaries: list[DailySummary], a
     for group in ("default", "large", "unheard of", ""):
         assert len(usual_of(reference, group)) == 4
         assert min(usual_of(reference, group)) >= 0.0
-    assert INCIDENT_CHANNEL in reference.tails
-    assert all(0.0 < tail.p_value(3.0) <= 1.0 for tail in reference.tails.values())
-    assert reference.alert_days_per_incident >= 1.0
+        tails = tails_of(reference, group)
+        assert INCIDENT_CHANNEL in tails
+        assert all(0.0 < tail.p_value(3.0) <= 1.0 for tail in tails.values())
+    assert 0 <= reference.alert_days <= reference.institution_days
 
 
 def test_without_summaries_the_prior_holds() -> None:
@@ -149,13 +151,37 @@ def test_a_day_counts_only_once_it_has_ended_long_enough_ago(
     assert builder.build(FIRST_DAY + CONFIG.lag_days - 1) == prior_reference(CONFIG)
 
 
-def test_the_first_days_of_an_institution_stay_out_of_the_tails() -> None:
-    """Everything is new to a ledger that has just begun: such days count for no tail."""
+def test_the_platforms_first_days_stay_out_of_the_tails_once_others_are_known() -> None:
+    """Everything is new to ledgers that have just begun; while no others are, they must do."""
     config = ReferenceConfig(settling_days=30)
     builder = ReferenceBuilder(config)
-    for day in range(FIRST_DAY, FIRST_DAY + 30):
-        builder.add(one_day(day, peak=40.0))
-    assert builder.build(FIRST_DAY + 60).tails == prior_reference(config).tails
+    for day in range(FIRST_DAY, FIRST_DAY + 60):
+        builder.add(one_day(day, peak=40.0 if day < FIRST_DAY + 30 else 1.0))
+    opening = builder.build(FIRST_DAY + 20)
+    assert opening.institution_days == 19
+    assert opening.tails[""]["excess"].knots[-1][0] == 40.0
+    settled = builder.build(FIRST_DAY + 60)
+    assert settled.institution_days == 29
+    assert settled.tails[""]["excess"].knots[-1][0] == 1.0
+
+
+@given(alert_days=st.integers(0, 10_000), institution_days=st.integers(0, 10_000))
+def test_the_realised_rate_corrects_the_threshold_within_bounds(
+    alert_days: int, institution_days: int
+) -> None:
+    """Too many alert-days make it stricter, too few less strict, never by more than three."""
+    reference = msgspec.structs.replace(
+        prior_reference(CONFIG),
+        alert_days=min(alert_days, institution_days),
+        institution_days=institution_days,
+    )
+    rate = incident_rate(reference, budget_rate=0.01)
+    assert 0.01 / 3.0 <= rate <= 0.03
+    expected = 0.01 * institution_days
+    if reference.alert_days > expected:
+        assert rate <= 0.01
+    else:
+        assert rate >= 0.01
 
 
 @given(peaks=st.lists(st.floats(0.0, 50.0), min_size=4, max_size=40))

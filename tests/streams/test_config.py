@@ -59,11 +59,11 @@ def test_the_core_and_the_shell_are_read_from_one_file(tmp_path: Path) -> None:
     """Side by side, as people write it."""
     path = tmp_path / "headgate.toml"
     path.write_text(
-        "[detectors.excess]\nmultiple = 3.0\n[detectors.quota]\nbytes_day_max = 5\n"
+        "[detectors.excess]\nweight = 3.0\n[detectors.quota]\nbytes_day_max = 5\n"
         "[kafka]\npartitions = 7\n[cohort]\nsize = 99\n"
     )
     settings = load_settings(path, environment=NOTHING)
-    assert settings.core.detectors.excess.multiple == 3.0
+    assert settings.core.detectors.excess.weight == 3.0
     assert settings.core.detectors.quota.bytes_day_max == 5
     assert settings.kafka.partitions == 7
     assert settings.limits.cohort_size == 99
