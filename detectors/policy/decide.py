@@ -62,13 +62,13 @@ def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
 
 
 def taken_participants(ledger: LedgerState, incident: Incident) -> int:
-    """Return how many more participants are held than when the incident began."""
-    return sum(
-        max(0, holding.held_participants - incident.held_before.get(name, 0))
-        + holding.counted_participants
+    """Return how many more people are held than when the incident began, counts included."""
+    counted = sum(
+        holding.counted_participants
         - min(holding.counted_participants, incident.counted_before.get(name, 0))
         for name, holding in ledger.holdings.items()
     )
+    return max(0, ledger.held_participants - incident.people_before) + counted
 
 
 def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
@@ -82,6 +82,7 @@ def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
             last_day=at_ms // DAY_MS,
             started_ms=max(at_ms - window_ms, state.first_day * DAY_MS),
             mark=0.0,
+            people_before=state.today.people_before,
             held_before=dict(state.today.held_before),
             counted_before=dict(state.today.counted_before),
         )

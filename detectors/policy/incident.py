@@ -68,6 +68,8 @@ class Incident(Struct, kw_only=True):
     taken_participants: int = 0
     severity: Severity = "low"
     suspended: bool = False
+    # Distinct people in all datasets, then each dataset's own.
+    people_before: int = 0
     held_before: dict[str, int] = field(default_factory=dict)
     counted_before: dict[str, int] = field(default_factory=dict)
 

@@ -96,7 +96,7 @@ def test_a_suspension_is_asked_for_once_an_incident() -> None:
 def test_a_theft_by_one_user_suspends_that_user() -> None:
     """Where one user took most of it, the others may go on working."""
     profile = north()
-    events = [took(0, 1_000, user="ben"), took(1, 40_000, user="ada"), took(2, 40_000, user="ada")]
+    events = [took(0, 1_000, user="ben"), took(1, 40_000, user="ada"), took(2, 45_000, user="ada")]
     effects = [one for event in events for one in judge(profile, event)]
     (suspension,) = (one for one in effects if isinstance(one, Suspend))
     assert (suspension.scope, suspension.subject) == ("user", "ada")

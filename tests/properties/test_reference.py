@@ -15,6 +15,8 @@ from detectors.verdict import DailySummary, Run
 
 CONFIG = ReferenceConfig(settling_days=0, prior_institution_days=10.0)
 FIRST_DAY = 20_000
+# A power of two, so that products with it are exact.
+RATE = 2.0**-7
 CHANNELS = st.sampled_from(["excess", "drip/90d", "volume/1h", "unheard/1d", INCIDENT_CHANNEL])
 
 
@@ -175,13 +177,13 @@ def test_the_realised_rate_corrects_the_threshold_within_bounds(
         alert_days=min(alert_days, institution_days),
         institution_days=institution_days,
     )
-    rate = incident_rate(reference, budget_rate=0.01)
-    assert 0.01 / 3.0 <= rate <= 0.03
-    expected = 0.01 * institution_days
+    rate = incident_rate(reference, budget_rate=RATE)
+    assert RATE / 3.0 <= rate <= 3.0 * RATE
+    expected = RATE * institution_days
     if reference.alert_days > expected:
-        assert rate <= 0.01
+        assert rate <= RATE
     else:
-        assert rate >= 0.01
+        assert rate >= RATE
 
 
 @given(peaks=st.lists(st.floats(0.0, 50.0), min_size=4, max_size=40))
