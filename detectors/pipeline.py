@@ -7,6 +7,7 @@ config, register and references give the same effects byte for byte, whatever th
 from bisect import insort
 from hashlib import blake2b
 from typing import Final
+from zlib import crc32
 
 import msgspec
 from pyroaring import BitMap64
@@ -62,8 +63,8 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     if not taken.named:
         state.counted_events += 1
     amounts = _amounts(event, taken, at_ms=at_ms)
-    if taken.new and taken.ids is not None and _walks_on(profile, event.user, taken.ids):
-        amounts[Measure.WALKED] = taken.new
+    if taken.ids is not None:
+        _note_order(profile, event, taken, amounts)
     profile.windows.add(at_ms, amounts)
     if at_ms // HOUR_MS == state.today.hour and succeeded:
         state.today.hour_bytes = min(AMOUNT_MAX, state.today.hour_bytes + event.bytes)
@@ -109,12 +110,38 @@ def _amounts(event: AccessEvent, taken: Taken, *, at_ms: int) -> list[int]:
     return amounts
 
 
-def _walks_on(profile: Profile, user: str | None, ids: BitMap64) -> bool:
+def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: list[int]) -> None:
+    """Note whether the user walks through the ids, or takes the same people slice by slice."""
+    pages, user, ids = profile.state.today.pages, event.user or "", taken.ids
+    if not ids:
+        return
+    if taken.new:
+        if _walks_on(profile, user, ids):
+            amounts[Measure.WALKED] = taken.new
+        pages.pop(user, None)
+        pages[user] = (ids.min(), ids.max(), taken.read, _fields_mark(event))
+        if len(pages) > _NAMES_MAX:
+            del pages[next(iter(pages))]
+    elif (page := pages.get(user)) is not None and page[2] == taken.read:
+        mark = _fields_mark(event)
+        if page[3] != mark and (page[0], page[1]) == (ids.min(), ids.max()):
+            amounts[Measure.SLICED] = taken.read
+            pages[user] = (*page[:3], mark)
+
+
+def _fields_mark(event: AccessEvent) -> int:
+    """Return a number that tells one set of fields from another."""
+    fields = event.fields
+    if fields is None or isinstance(fields, FieldCount):
+        return 0
+    return crc32("\0".join(fields).encode())
+
+
+def _walks_on(profile: Profile, user: str, ids: BitMap64) -> bool:
     """Tell whether this request begins beyond the user's last one; remember where it ends."""
     walks = profile.state.today.walks
-    name = user or ""
-    last = walks.pop(name, None)
-    walks[name] = ids.max()
+    last = walks.pop(user, None)
+    walks[user] = ids.max()
     if len(walks) > _NAMES_MAX:
         del walks[next(iter(walks))]
     return last is not None and ids.min() > last

@@ -61,7 +61,8 @@ class Reference(Struct, frozen=True, kw_only=True):
 # Before any peer is known. Fitted on calibration worlds; see docs/quality.md.
 PRIOR_TAILS: Final[dict[str, Tail]] = {
     "excess": Tail(knots=((3.0, -1.0), (4.0, -1.9), (4.4, -2.5)), slope=2.3),
-    "sweep/1d": Tail(knots=((3.0, -2.3),), slope=0.85),
+    "sweep/sweep": Tail(knots=((3.0, -2.3),), slope=0.85),
+    "sweep/slicing": Tail(knots=((3.0, -2.3),), slope=0.85),
     "drip/90d": Tail(knots=((3.7, -2.0),), slope=0.85),
     "volume/1h": Tail(knots=((3.0, -2.0),), slope=0.4),
     INCIDENT_CHANNEL: Tail(knots=((0.0, 0.0),), slope=1.0),

@@ -30,7 +30,11 @@ DETECTORS: Final[dict[str, Entry]] = {
         channels=("excess",),
         card="docs/detectors/excess.md",
     ),
-    "sweep": Entry(config=SweepConfig, channels=("sweep/1d",), card="docs/detectors/sweep.md"),
+    "sweep": Entry(
+        config=SweepConfig,
+        channels=("sweep/sweep", "sweep/slicing"),
+        card="docs/detectors/sweep.md",
+    ),
     "drip": Entry(config=DripConfig, channels=("drip/90d",), card="docs/detectors/drip.md"),
     "multivariate": Entry(
         config=MultivariateConfig, channels=(), card="docs/detectors/multivariate.md"

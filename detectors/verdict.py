@@ -84,6 +84,9 @@ class Alert(Struct, frozen=True, kw_only=True):
     reasons: tuple[ReasonDetail, ...]
     coverage: tuple[Coverage, ...]
     taken_participants: Annotated[int, Meta(description="new participants in this incident")]
+    full_cohort_days: Annotated[
+        float | None, Meta(description="until the whole cohort is held at the last day's pace")
+    ] = None
     top_user: str | None
     top_user_share: float
     top_project: str | None

@@ -52,6 +52,7 @@ class Measure(IntEnum):
     WALKED = 7  # new participants that continue an ascending walk through the ids
     CELLS = 8  # participants x fields
     GAINED = 9  # participants never held before, approved exports included
+    SLICED = 10  # participants just taken, read once more by the same user for other fields
 
 
 # A plain number: looking up an enum's member costs as much as the sum it is for.

@@ -1,10 +1,12 @@
-"""Step 4 of 7: features -> score. Sweep: walking through the ids, page after page.
+"""Step 4 of 7: features -> score. Sweep: page after page through the ids, slice after slice.
 
-Catches collection that goes up through the participants in order, whatever its page size.
+Catches collection that goes up through the participants in order, whatever its page size, and
+collection that takes each page of people a few fields at a time.
 Misses a thief who shuffles the ids, or lets many users each walk a short way.
 
 Source: enumeration as a sign of scraping (OWASP Automated Threat OAT-011); the measure is ours:
-new participants of requests that begin beyond where the same user's last one ended.
+new participants of requests that begin beyond where the same user's last one ended, or that are
+read again at once for other fields.
 The score is log10 of the walked participants beyond the floor, in a day, of half a million.
 """
 
@@ -30,6 +32,9 @@ class SweepConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     walked_ratio: Annotated[
         float, Meta(gt=0, le=1, description="share of the day's new participants that was walked")
     ] = 0.8
+    slices_min: Annotated[
+        float, Meta(ge=1, description="further reads of each new participant that make it slicing")
+    ] = 3.0
     floor_cohort_ratio: Annotated[
         float, Meta(gt=0, le=1, description="share of the cohort too small to matter")
     ] = 0.002
@@ -62,22 +67,30 @@ class Sweep:
         self.config = config
 
     def score(self, features: Features) -> tuple[Score, ...]:
-        """Return a score where most of the day's new participants were walked."""
-        walked = features.windows.total(Window.DAY, Measure.WALKED)
+        """Return what most of the day's new participants were: walked, sliced, or both."""
         floor = self.config.floor_cohort_ratio * features.cohort_size
         new = features.windows.total(Window.DAY, Measure.NEW)
-        scale = COMMON_COHORT / features.cohort_size
-        if walked <= floor or walked < self.config.walked_ratio * new:
-            return ()
-        return (
-            Score(
-                channel="sweep/1d",
-                detector="sweep",
-                reason=Reason.SWEEP,
-                feature="walked_participants",
-                window_seconds=WINDOW_SECONDS[Window.DAY],
-                value=log10(max(1.0, scale * (walked - floor))),
-                observed=float(walked),
-                expected=floor,
-            ),
-        )
+        walked = features.windows.total(Window.DAY, Measure.WALKED)
+        sliced = features.windows.total(Window.DAY, Measure.SLICED)
+        found = []
+        if walked > floor and walked >= self.config.walked_ratio * new:
+            found.append(_score(features, Reason.SWEEP, "walked_participants", walked, floor))
+        if new > floor and sliced >= self.config.slices_min * new:
+            found.append(_score(features, Reason.SLICING, "sliced_participants", new, floor))
+        return tuple(found)
+
+
+def _score(
+    features: Features, reason: Reason, feature: str, participants: int, floor: float
+) -> Score:
+    scale = COMMON_COHORT / features.cohort_size
+    return Score(
+        channel=f"sweep/{reason}",
+        detector="sweep",
+        reason=reason,
+        feature=feature,
+        window_seconds=WINDOW_SECONDS[Window.DAY],
+        value=log10(max(1.0, scale * (participants - floor))),
+        observed=float(participants),
+        expected=floor,
+    )

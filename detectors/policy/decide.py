@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.features.ledger import LedgerState
-from detectors.features.windows import DAY_MS
+from detectors.features.windows import DAY_MS, Measure, Window
 from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
 from detectors.policy.explain import MAJORITY_RATIO, sentence
 from detectors.policy.incident import Incident, change_of, level_of, severity_of
@@ -25,7 +25,9 @@ from detectors.verdict import (
 
 _SECOND_MS: Final = 1_000
 _SAMPLES_MAX: Final = 5
-_PEOPLE: Final = ("new_participants", "surplus_participants", "walked_participants")
+# Forecasts beyond a year tell nobody what to do today.
+_FORECAST_DAYS_MAX: Final = 365
+_PEOPLE: Final = ("new_participants", "surplus_participants", "walked_participants", "sliced_participants")
 
 
 def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> tuple[Effect, ...]:
@@ -148,6 +150,7 @@ def _alert(
             coverage,
             top_user=top_user,
             top_user_share=top_user_share,
+            full_cohort_days=full_cohort_days(profile),
         )
         if verdict.reasons
         else f"{state.institution} has been quiet since; the incident is closed."
@@ -170,11 +173,22 @@ def _alert(
         top_user=top_user,
         top_user_share=top_user_share,
         top_project=top_project,
+        full_cohort_days=full_cohort_days(profile),
         sample_event_ids=tuple(name for _, name in state.today.samples[:_SAMPLES_MAX]),
         trigger_event_id=event_id,
         config_hash=profile.config_hash,
         reference_version=profile.reference.version,
     )
+
+
+def full_cohort_days(profile: Profile) -> float | None:
+    """Return in how many days the whole cohort is held at the last day's pace; None for years."""
+    held = profile.ledger.state.held_participants
+    left = profile.config.cohort.size - held
+    pace = profile.windows.total(Window.DAY, Measure.GAINED)
+    if left <= 0 or pace <= 0 or left > _FORECAST_DAYS_MAX * pace:
+        return None
+    return left / pace
 
 
 def _coverage(profile: Profile, incident: Incident) -> tuple[Coverage, ...]:

@@ -15,6 +15,7 @@ _NAMES: Final[dict[str, str]] = {
     "new_participants": "new participants",
     "surplus_participants": "new participants beyond its usual pace",
     "walked_participants": "participants in ascending order",
+    "sliced_participants": "new participants a few fields at a time",
     "bytes": "bytes",
     "rows": "rows",
 }
@@ -79,6 +80,7 @@ def sentence(
     *,
     top_user: str | None,
     top_user_share: float,
+    full_cohort_days: float | None = None,
 ) -> str:
     """Return the explanation: who did what, against what was expected, and what it now holds."""
     parts = [f"{institution} {_clause(reasons[0])}"]
@@ -89,4 +91,19 @@ def sentence(
         return f"{said}."
     most = max(coverage, key=lambda one: (one.after_ratio - one.before_ratio, one.after_ratio))
     bound = "at most " if most.kind == "upper_bound" else ""
-    return f"{said}; now holds {bound}{percent(most.after_ratio)} of the {most.dataset} cohort."
+    held = f"now holds {bound}{percent(most.after_ratio)} of the {most.dataset} cohort"
+    if full_cohort_days is None or most.after_ratio >= 1.0:
+        return f"{said}; {held}."
+    return f"{said}; {held}, all of it {ahead(full_cohort_days)} at this pace."
+
+
+def ahead(days: float) -> str:
+    """Return how far off something is, as people say it.
+
+    >>> [ahead(days) for days in (0.04, 0.6, 1.2, 12.4)]
+    ['within the hour', 'in 14 h', 'in 29 h', 'in 12 days']
+    """
+    hours = 24.0 * days
+    if hours < 1.0:
+        return "within the hour"
+    return f"in {hours:.0f} h" if hours < 48.0 else f"in {days:.0f} days"  # noqa: PLR2004

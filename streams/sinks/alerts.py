@@ -200,6 +200,7 @@ def _unmapped(alert: Alert) -> Document:
         "level": alert.level,
         "p_value": alert.p_value,
         "taken_participants": alert.taken_participants,
+        "full_cohort_days": alert.full_cohort_days,
         "coverage": [_coverage(one) for one in alert.coverage],
         "reasons": [msgspec.to_builtins(detail) for detail in alert.reasons],
         "config_hash": alert.config_hash,
