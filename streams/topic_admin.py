@@ -63,6 +63,24 @@ def ensure_topics(
     return tuple(missing)
 
 
+def check_topics(
+    bootstrap: str, *, prefix: str, partitions: int, adapters: Iterable[str] = ()
+) -> None:
+    """Raise `TopicsError` on what is missing or can't be used; create nothing."""
+    topics = wanted_topics(adapters)
+    try:
+        with closing(open_admin(bootstrap)) as admin:
+            found = found_topics(admin, topics, prefix=prefix)
+    except KafkaError as error:
+        problem = f"can't look at the topics on {bootstrap}: {error}"
+        raise TopicsError(problem) from error
+    missing = [name for name, state in found.items() if state.partitions_count == 0]
+    if missing:
+        problem = f"missing, and not to be created: {', '.join(sorted(missing))}"
+        raise TopicsError(problem)
+    refuse_misfits(found, topics, prefix=prefix, partitions=partitions)
+
+
 def found_topics(
     admin: KafkaAdminClient, topics: Iterable[Topic], *, prefix: str
 ) -> dict[str, TopicState]:

@@ -60,6 +60,10 @@ class TopicReader:
         """Return how many offsets there are to read."""
         return sum(end - self._starts[place] for place, end in self._ends.items())
 
+    def end(self, partition: int) -> int:
+        """Return the offset at which a partition ends."""
+        return self._ends[TopicPartition(self.topic, partition)]
+
     def count_before(self, partition: int) -> int:
         """Return how many offsets there are in the partitions before `partition`."""
         return sum(
