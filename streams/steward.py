@@ -20,6 +20,7 @@ from streams.outbox import Outbox
 from streams.protocol import Keeper, ProfileT, Write
 from streams.recovered import Saved
 from streams.state_topic import StateTopic
+from streams.vigil import StallError
 
 logger = logging.getLogger("headgate.worker")
 
@@ -29,6 +30,7 @@ _CODES: Final[Mapping[type[HeadgateError], ExitCode]] = {
     LeaseLostError: ExitCode.LEASE_LOST,
     CheckpointError: ExitCode.CHECKPOINT_FAILED,
     CoreError: ExitCode.TOO_MANY_DEAD_LETTERS,
+    StallError: ExitCode.STALLED,
 }
 
 
