@@ -23,7 +23,7 @@ from tests.faults.workers import Worker, workers
 
 PARTITIONS = 3
 WORKERS = 2
-SETTLE_SECONDS_MAX = 60.0
+SETTLE_SECONDS_MAX = 120.0
 LOOK_SECONDS = 0.2
 SHOWN_MAX = 5
 EVENTS_PER_SECOND = 300
@@ -76,7 +76,7 @@ class Arena(Struct, frozen=True, kw_only=True):
         end = time.monotonic() + seconds_max
         while not is_so():
             ended = [worker.ended for worker in self.workers]
-            assert time.monotonic() < end, f"not within {seconds_max} s; workers ended: {ended}"
+            assert time.monotonic() < end, f"{is_so}: not in {seconds_max} s; ended: {ended}"
             self.tend()
             time.sleep(LOOK_SECONDS)
 
