@@ -175,20 +175,23 @@ def _add_judges(
         watcher=wires.watcher,
         dead_letter_ratio_max=settings.worker.dead_letter_ratio_max,
     )
-    session_seconds = settings.kafka.session_timeout_seconds
-    ends = partial(
-        topic_ends,
-        wires.events_topic,
-        bootstrap=settings.kafka.bootstrap,
-        timeout_seconds=session_seconds,
-    )
-    # Others would long have taken over by then, if this worker had said nothing at all.
-    vigil = Vigil(keeper, ends=ends, stall_seconds=2 * session_seconds, stop=stop_for)
-    wires.app.task(vigil.keep)
+    wires.app.task(_vigil(wires, keeper).keep)
     add_state_table(wires.app, state.topic, steward, partitions=settings.kafka.partitions)
     handle = judging(agent, checkpointer=checkpointer, outbox=wires.outbox)
     add_agent(wires.app, wires.events_topic, name="judge", handle=handle)
     return steward
+
+
+def _vigil(wires: _Wires, keeper: Keeper[Profile]) -> Vigil[Profile]:
+    session_seconds = wires.settings.kafka.session_timeout_seconds
+    ends = partial(
+        topic_ends,
+        wires.events_topic,
+        bootstrap=wires.settings.kafka.bootstrap,
+        timeout_seconds=session_seconds,
+    )
+    # Others would long have taken over by then, if this worker had said nothing at all.
+    return Vigil(keeper, ends=ends, stall_seconds=2 * session_seconds, stop=stop_for)
 
 
 def _add_rekeying(wires: _Wires, topic: str) -> RekeyAgent:
