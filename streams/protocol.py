@@ -238,11 +238,13 @@ class Keeper(Generic[ProfileT]):
 
     order: ClassVar[tuple[Phase, ...]] = tuple(Phase)
 
-    __slots__ = ("_core", "_outputs", "epoch", "partitions")
+    __slots__ = ("_core", "_outputs", "epoch", "partitions", "settled")
 
     def __init__(self, core: Core[ProfileT]) -> None:
         """Start with no partition."""
         self.epoch = 0
+        # Whether everything of our partitions has been read back: only then may states be opened.
+        self.settled = False
         self.partitions: dict[int, PartitionKeeper[ProfileT]] = {}
         self._core = core
         self._outputs: list[object] = []
@@ -281,6 +283,7 @@ class Keeper(Generic[ProfileT]):
     def drop(self) -> None:
         """Forget all that is not saved: a rebalance is a restart."""
         self.epoch += 1
+        self.settled = False
         self._outputs.clear()
         for keeper in self.partitions.values():
             keeper.drop()

@@ -111,12 +111,14 @@ class Steward(Generic[ProfileT]):
         self._group.hold()
         try:
             self._keeper.drop()
+            epoch = self._keeper.epoch
             recovered = self._group.recovered()
             # None: the group has moved on, and we are told again. What is kept meanwhile must be
             # what Faust believes to have read: it goes on from there, not from the beginning.
             if recovered is not None:
                 self._keeper.retain(recovered)
                 await self._begin(recovered)
+                self._keeper.settled = self._keeper.epoch == epoch
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
 
