@@ -9,6 +9,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
 from detectors.errors import HeadgateError
+from streams.connection import client_options
 from streams.topics import Topic, wanted_topics
 
 ADMIN_TIMEOUT_MS = 20_000
@@ -137,7 +138,7 @@ def refuse_misfits(
 def open_admin(bootstrap: str) -> KafkaAdminClient:
     """Return an admin client, or fail within seconds when nobody answers."""
     return KafkaAdminClient(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
         request_timeout_ms=ADMIN_TIMEOUT_MS,
     )

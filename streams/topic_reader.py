@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from detectors.errors import SinkError
+from streams.connection import client_options
 
 _ASSIGNED_POLL_SECONDS: Final = 0.01
 _POLL_MS: Final = 500
@@ -90,7 +91,7 @@ class TopicReader:
 
     async def _open(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

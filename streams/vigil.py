@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from detectors.errors import HeadgateError
 from streams.clock import monotonic_seconds
+from streams.connection import client_options
 from streams.protocol import Keeper, ProfileT
 
 _LOOKS_PER_STALL: Final = 6
@@ -98,7 +99,7 @@ class Vigil(Generic[ProfileT]):
 async def topic_ends(topic: str, *, bootstrap: str, timeout_seconds: float) -> dict[int, int]:
     """Return where each partition of a topic ends, asked over a connection of its own."""
     async with asyncio.timeout(timeout_seconds):
-        consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
         try:
             await consumer.start()
             await consumer.topics()
