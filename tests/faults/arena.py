@@ -129,18 +129,24 @@ def battle(
     name: str,
     seed: int = 7,
     hot_ratio: float = 0.0,
+    per_second: int = EVENTS_PER_SECOND,
     workers_count: int = WORKERS,
+    addresses: str | None = None,
 ) -> Iterator[Arena]:
-    """Make topics, start workers, prepare a source, and leave nothing of them behind."""
+    """Make topics, start workers, prepare a source, and leave nothing of them behind.
+
+    The workers go through the proxy, or by `addresses` where these are given.
+    """
     prefix = f"faults-{name}-{uuid.uuid4().hex[:6]}"
     bootstrap = ground.broker.bootstrap
-    config = config_file(home, bootstrap=f"127.0.0.1:{ground.proxy.port}", prefix=prefix)
+    through = addresses or f"127.0.0.1:{ground.proxy.port}"
+    config = config_file(home, bootstrap=through, prefix=prefix)
     source = Source(
-        bootstrap,
+        addresses or bootstrap,
         f"{prefix}.access-events",
         partitions=PARTITIONS,
         seed=seed,
-        per_second=EVENTS_PER_SECOND,
+        per_second=per_second,
         hot_ratio=hot_ratio,
     )
     log = home / f"{prefix}.log"
