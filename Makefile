@@ -3,8 +3,9 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$p
 
 SCHEDULES ?= 30
 SEED ?= 1
+MINUTES ?= 60
 
-.PHONY: help demo test check faults bench bench-speed bench-quality
+.PHONY: help demo test check faults soak bench bench-speed bench-quality
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
@@ -19,6 +20,9 @@ check: .venv/.ready  ## lint, format, types and layering
 
 faults: .venv/.ready  ## SCHEDULES=30 SEED=1: random schedules of faults, compared with an undisturbed walk
 	@.venv/bin/python -m tests.faults --schedules $(SCHEDULES) --seed $(SEED)
+
+soak: .venv/.ready  ## MINUTES=60: two workers under load, struck now and then; rate, memory, lag, differences
+	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES)
 
 bench: bench-speed bench-quality  ## speed and quality, as tables
 

@@ -74,17 +74,16 @@ def _rule(rule: Document) -> Document:
 
 def _steps(expr: str) -> Iterator[Document]:
     """Yield the query, which has a value where the alert fires, and the condition that it has."""
-    span = {"from": _WINDOW_SECONDS, "to": 0}
     yield {
         "refId": "A",
         "datasourceUid": DATASOURCE_UID,
-        "relativeTimeRange": span,
+        "relativeTimeRange": {"from": _WINDOW_SECONDS, "to": 0},
         "model": {"refId": "A", "expr": expr, "instant": True, "range": False},
     }
     yield {
         "refId": "B",
         "datasourceUid": "__expr__",
-        "relativeTimeRange": span,
+        "relativeTimeRange": {"from": _WINDOW_SECONDS, "to": 0},
         "model": {"refId": "B", "type": "math", "expression": "is_number($A)"},
     }
 

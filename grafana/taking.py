@@ -194,17 +194,22 @@ def _columns() -> dict[str, dict[str, object]]:
 def _held() -> timeseries.Panel:
     return curves(
         "Share of the cohort held: the ten that hold most",
-        query(f"topk(10, max by (institution) ({_HELD}))", "{{institution}}"),
+        query(
+            # The ten of the last moment: those of each moment would be many, and broken lines.
+            f"max by (institution) ({_HELD}) and topk(10, max by (institution) ({_HELD} @ end()))",
+            "{{institution}}",
+        ),
         unit="percentunit",
         says="A staircase is a study that grows; a cliff is a grab.",
     )
 
 
 def _taken() -> timeseries.Panel:
-    expr = taken(_HELD, by="institution", span="1d")
+    now = taken(f"{_HELD} @ end()", by="institution", span="1d")
+    expr = f"({taken(_HELD, by='institution', span='1d')}) and topk(10, {now})"
     return curves(
         "Taken in 24 h: the ten that took most",
-        query(f"topk(10, {expr})", "{{institution}}"),
+        query(expr, "{{institution}}"),
         unit="percentunit",
         says="Share of the cohort that came new to each within the day before.",
     )

@@ -31,7 +31,7 @@ from streams.recorder.recorder import Wires as RecorderWires
 from streams.reference_agent import ReferenceAgent
 from streams.rekey_agent import RekeyAgent
 from streams.state_topic import StateTopic
-from streams.steward import Steward
+from streams.steward import Steward, stop_for
 from streams.topic_history import records_before
 from streams.topics import (
     ACCESS_EVENTS,
@@ -42,6 +42,7 @@ from streams.topics import (
     SUMMARIES,
     raw_topic,
 )
+from streams.vigil import Vigil, topic_ends
 
 RECOVERY_SECONDS_MAX: Final = 300.0
 
@@ -174,10 +175,23 @@ def _add_judges(
         watcher=wires.watcher,
         dead_letter_ratio_max=settings.worker.dead_letter_ratio_max,
     )
+    wires.app.task(_vigil(wires, keeper).keep)
     add_state_table(wires.app, state.topic, steward, partitions=settings.kafka.partitions)
     handle = judging(agent, checkpointer=checkpointer, outbox=wires.outbox)
     add_agent(wires.app, wires.events_topic, name="judge", handle=handle)
     return steward
+
+
+def _vigil(wires: _Wires, keeper: Keeper[Profile]) -> Vigil[Profile]:
+    session_seconds = wires.settings.kafka.session_timeout_seconds
+    ends = partial(
+        topic_ends,
+        wires.events_topic,
+        bootstrap=wires.settings.kafka.bootstrap,
+        timeout_seconds=session_seconds,
+    )
+    # Others would long have taken over by then, if this worker had said nothing at all.
+    return Vigil(keeper, ends=ends, stall_seconds=2 * session_seconds, stop=stop_for)
 
 
 def _add_rekeying(wires: _Wires, topic: str) -> RekeyAgent:

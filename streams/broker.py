@@ -40,10 +40,12 @@ class LocalBroker:
 
     Without `data_dir` its data live in a temporary directory and go when it stops. A port that is
     None is chosen among free ones and kept over restarts. `properties` are lines for the node's
-    configuration file, over ours; `{port}`, `{controller_port}` and `{data}` are put in.
+    configuration file, over ours; `{port}`, `{controller_port}` and `{data}` are put in. Nodes
+    of one cluster share a `cluster_id`.
     """
 
     __slots__ = (
+        "_cluster_id",
         "_controller_port",
         "_home",
         "_process",
@@ -60,6 +62,7 @@ class LocalBroker:
         port: int | None = None,
         data_dir: Path | None = None,
         properties: str = "",
+        cluster_id: str | None = None,
         runtime: KafkaRuntime | None = None,
     ) -> None:
         """Choose where to listen and to keep data; nothing is started yet."""
@@ -67,6 +70,7 @@ class LocalBroker:
         self.port = port or free[0]
         self._controller_port = free[1]
         self._properties = properties
+        self._cluster_id = cluster_id or new_cluster_id()
         self._runtime = runtime
         self._temporary = data_dir is None
         self._home = data_dir
@@ -180,9 +184,9 @@ class LocalBroker:
     def _format(self, runtime: KafkaRuntime, home: Path) -> None:
         if (home / "data" / "meta.properties").exists():
             return
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # As one word: an id may begin with a dash, which would be read as an option.
-        format_arguments = ("format", f"--cluster-id={cluster_id}", "-c", str(_properties(home)))
+        named = f"--cluster-id={self._cluster_id}"
+        format_arguments = ("format", named, "-c", str(_properties(home)))
         command = runtime.command("kafka.tools.StorageTool", *format_arguments)
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - ours
         if done.returncode != 0:
@@ -251,6 +255,11 @@ class LocalBroker:
             return "it wrote no log"
         lines = log_path.read_text(errors="replace").splitlines()[-count:]
         return "\n".join([f"its log {log_path} ends with", *lines])
+
+
+def new_cluster_id() -> str:
+    """Return an id for a new cluster, as Kafka writes them."""
+    return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
 
 
 def train_archive(runtime: KafkaRuntime) -> None:

@@ -155,9 +155,14 @@ class Checkpointer(Generic[ProfileT]):
         return [self._outbox.post(self._state.record(write)) for write in writes]
 
     async def _commit_offsets(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.commits:
-            async with asyncio.timeout(self._config.timeout_seconds):
-                await self._commit(checkpoint.commits)
+        if not checkpoint.commits:
+            return
+        async with asyncio.timeout(self._config.timeout_seconds):
+            done = await self._commit(checkpoint.commits)
+        if not done and self._keeper.holds(checkpoint):
+            # The group is about to rebalance, or not: we may not wait for the next event to see.
+            for partition in checkpoint.commits:
+                self._keeper.partition(partition).commit_again()
 
     def _rewrite_count(self, now_seconds: float) -> int:
         """Return how many states of each partition it is time to write again."""

@@ -6,6 +6,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from detectors.errors import SinkError
+from streams.connection import client_options
 from streams.transport import Record
 
 _POLL_MS: Final = 500
@@ -20,7 +21,7 @@ async def committed_records(topic: str, *, bootstrap: str) -> AsyncIterator[Reco
         SinkError: there is no such topic, or it gives nothing more before its end.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         enable_auto_commit=False,
         isolation_level="read_committed",
         max_partition_fetch_bytes=_FETCH_BYTES,

@@ -21,6 +21,13 @@ from streams.adapters.mapping import Mapping
 from streams.checkpoint import CheckpointConfig
 from streams.codec import DecodeConfig, DecodeLimits, decode_limits
 from streams.config_errors import config_error, refuse_infinite
+from streams.connection import (
+    PASSWORD_VARIABLE,
+    USERNAME_VARIABLE,
+    Security,
+    SecurityConfig,
+    settle,
+)
 from streams.hooks.config import HookConfig, check_hook
 from streams.metrics_server import MetricsConfig
 from streams.signing import public_keys
@@ -35,6 +42,8 @@ VARIABLES: Final[dict[str, str]] = {
     BOOTSTRAP_VARIABLE: "overrides `kafka.bootstrap`",
     METRICS_ADDRESS_VARIABLE: "overrides `metrics.address`",
     STATE_KEY_VARIABLE: "signs states and control records: `current` or `current,previous`",
+    USERNAME_VARIABLE: "who we are to Kafka, where `kafka.security.sasl` is set",
+    PASSWORD_VARIABLE: "how we prove it",
     HOOK_SECRETS_VARIABLE: "the secrets that sign deliveries: `whsec_...`, or several by commas",
 }
 MASK: Final = "***"
@@ -62,6 +71,7 @@ class KafkaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     session_timeout_seconds: Annotated[
         float, Meta(ge=6, le=300, description="silence after which a worker is replaced")
     ] = 30.0
+    security: SecurityConfig = field(default_factory=SecurityConfig)
 
 
 class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -126,7 +136,9 @@ def load_settings(
     `environment` is the process's own unless given. Raises `ConfigError` with the key's path.
     """
     file = ConfigFile() if path is None else parse_config(_read(path), name=str(path))
-    settings = _settings(file, os.environ if environment is None else environment)
+    environment = os.environ if environment is None else environment
+    settings = _settings(file, environment)
+    settle(Security(settings.kafka.security, environment))
     # Made once here, so that what cannot work is refused before anything starts.
     settings.row_mapping()
     public_keys(settings.response.keys)

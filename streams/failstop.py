@@ -25,6 +25,7 @@ class ExitCode(IntEnum):
     RECOVERY_STUCK = 75
     BUG = 76
     CONNECTION_LOST = 77
+    STALLED = 78
 
 
 def fail_stop(code: ExitCode, sentence: str) -> NoReturn:

@@ -12,6 +12,8 @@ import faust
 from faust.types import EventT
 from msgspec import Meta, Struct
 
+from streams.connection import settled
+
 Hook = Callable[[], Awaitable[None]]
 
 # Of whole batches. A longer queue would hold a backlog in memory.
@@ -88,6 +90,7 @@ def faust_app(
         name,
         batched_topics=batched_topics,
         broker=brokers,
+        broker_credentials=settled().credentials(),
         key_serializer="raw",
         value_serializer="raw",
         topic_partitions=partitions,

@@ -2,6 +2,7 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.connection import client_options
 from streams.transport import Record
 
 _TIMEOUT_MS = 5_000
@@ -9,7 +10,7 @@ _TIMEOUT_MS = 5_000
 
 async def last_record(topic: str, *, bootstrap: str) -> Record | None:
     """Return the topic's last record, None for an empty topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
     await consumer.start()
     try:
         place = TopicPartition(topic, 0)

@@ -103,6 +103,11 @@ DECIDED: Final = Spec(
     meaning="Alerts by what people said they were; confirmed / all is a detector's effectiveness.",
     labels=("detector", "label"),
 )
+RECORDERS: Final = Spec(
+    name="headgate_recorders_count",
+    kind="gauge",
+    meaning="1 on the worker that records the audit; without one, nothing follows from alerts.",
+)
 AUDIT_ENTRIES: Final = Spec(
     name="headgate_audit_entries_count",
     kind="gauge",
@@ -189,8 +194,8 @@ BUILD_INFO: Final = Spec(
 
 SPECS: Final = (
     EVENTS, LATE, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY, ALERT_P_VALUE,
-    STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, HELD, DECIDED, AUDIT_ENTRIES, COVERAGE, INCIDENT,
-    LIMIT, INSTITUTIONS, LAG, EVENT_TIME,
+    STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, HELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
+    INCIDENT, LIMIT, INSTITUTIONS, LAG, EVENT_TIME,
     CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET, REALISED,
     CONFIG_INFO, BUILD_INFO,
 )  # fmt: skip

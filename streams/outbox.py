@@ -15,6 +15,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from msgspec import Struct
 
+from streams.connection import client_options
+
 Durable = asyncio.Future[None]
 
 # The largest input, returned whole as a dead letter, and the headers around it.
@@ -49,7 +51,7 @@ class Outbox:
     async def start(self) -> None:
         """Connect."""
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             enable_idempotence=True,
             acks="all",
             linger_ms=_LINGER_MS,

@@ -137,6 +137,8 @@ class PartitionKeeper(Generic[ProfileT]):
                 message = f"partition {self.partition} has no barrier on the state topic"
                 raise StateError(message)
             self._chain = Chain(f"partition {self.partition}", barrier.offset)
+            # The commit may have been lost after the barrier: repeats alone would never move us.
+            self._chain.moved = True
             self.context = barrier.payload
         return self._chain.admit(span)
 
@@ -144,6 +146,11 @@ class PartitionKeeper(Generic[ProfileT]):
         """Note that everything before `end` has been dealt with."""
         if self._chain is not None:
             self._chain.advance(end)
+
+    def commit_again(self) -> None:
+        """Note that our position is not committed after all; the next checkpoint tries again."""
+        if self._chain is not None:
+            self._chain.moved = True
 
     def profile(self, institution: str, offset: int) -> ProfileT | None:
         """Return the profile that the event at `offset` is new to, or None if it is in it."""
@@ -231,11 +238,13 @@ class Keeper(Generic[ProfileT]):
 
     order: ClassVar[tuple[Phase, ...]] = tuple(Phase)
 
-    __slots__ = ("_core", "_outputs", "epoch", "partitions")
+    __slots__ = ("_core", "_outputs", "epoch", "partitions", "settled")
 
     def __init__(self, core: Core[ProfileT]) -> None:
         """Start with no partition."""
         self.epoch = 0
+        # Whether everything of our partitions has been read back: only then may states be opened.
+        self.settled = False
         self.partitions: dict[int, PartitionKeeper[ProfileT]] = {}
         self._core = core
         self._outputs: list[object] = []
@@ -274,6 +283,7 @@ class Keeper(Generic[ProfileT]):
     def drop(self) -> None:
         """Forget all that is not saved: a rebalance is a restart."""
         self.epoch += 1
+        self.settled = False
         self._outputs.clear()
         for keeper in self.partitions.values():
             keeper.drop()

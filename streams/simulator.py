@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from detectors.errors import SinkError
 from detectors.event import AccessEvent
 from streams.codec import encode
+from streams.connection import client_options
 
 _LINGER_MS: Final = 5
 _BATCH_BYTES: Final = 256 * 1024
@@ -63,7 +64,7 @@ class EventProducer:
     async def __aenter__(self) -> Self:
         """Connect."""
         producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             acks="all",
             enable_idempotence=True,
             linger_ms=_LINGER_MS,

@@ -20,6 +20,7 @@ from streams.outbox import Outbox
 from streams.protocol import Keeper, ProfileT, Write
 from streams.recovered import Saved
 from streams.state_topic import StateTopic
+from streams.vigil import StallError
 
 logger = logging.getLogger("headgate.worker")
 
@@ -29,6 +30,7 @@ _CODES: Final[Mapping[type[HeadgateError], ExitCode]] = {
     LeaseLostError: ExitCode.LEASE_LOST,
     CheckpointError: ExitCode.CHECKPOINT_FAILED,
     CoreError: ExitCode.TOO_MANY_DEAD_LETTERS,
+    StallError: ExitCode.STALLED,
 }
 
 
@@ -109,12 +111,14 @@ class Steward(Generic[ProfileT]):
         self._group.hold()
         try:
             self._keeper.drop()
+            epoch = self._keeper.epoch
             recovered = self._group.recovered()
             # None: the group has moved on, and we are told again. What is kept meanwhile must be
             # what Faust believes to have read: it goes on from there, not from the beginning.
             if recovered is not None:
                 self._keeper.retain(recovered)
                 await self._begin(recovered)
+                self._keeper.settled = self._keeper.epoch == epoch
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
 

@@ -9,6 +9,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
 from detectors.errors import HeadgateError
+from streams.connection import client_options
 from streams.topics import Topic, wanted_topics
 
 ADMIN_TIMEOUT_MS = 20_000
@@ -61,6 +62,24 @@ def ensure_topics(
         problem = f"can't make the topics on {bootstrap}: {error}"
         raise TopicsError(problem) from error
     return tuple(missing)
+
+
+def check_topics(
+    bootstrap: str, *, prefix: str, partitions: int, adapters: Iterable[str] = ()
+) -> None:
+    """Raise `TopicsError` on what is missing or can't be used; create nothing."""
+    topics = wanted_topics(adapters)
+    try:
+        with closing(open_admin(bootstrap)) as admin:
+            found = found_topics(admin, topics, prefix=prefix)
+    except KafkaError as error:
+        problem = f"can't look at the topics on {bootstrap}: {error}"
+        raise TopicsError(problem) from error
+    missing = [name for name, state in found.items() if state.partitions_count == 0]
+    if missing:
+        problem = f"missing, and not to be created: {', '.join(sorted(missing))}"
+        raise TopicsError(problem)
+    refuse_misfits(found, topics, prefix=prefix, partitions=partitions)
 
 
 def found_topics(
@@ -119,7 +138,7 @@ def refuse_misfits(
 def open_admin(bootstrap: str) -> KafkaAdminClient:
     """Return an admin client, or fail within seconds when nobody answers."""
     return KafkaAdminClient(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
         request_timeout_ms=ADMIN_TIMEOUT_MS,
     )

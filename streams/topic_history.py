@@ -10,6 +10,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from detectors.errors import SinkError
+from streams.connection import client_options
 from streams.transport import Record
 
 _POLL_MS: Final = 1_000
@@ -24,7 +25,7 @@ async def records_before(end: int, *, topic: str, bootstrap: str) -> AsyncIterat
         SinkError: the topic gives nothing more before its end.
     """
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client_options(bootstrap),
         enable_auto_commit=False,
         max_partition_fetch_bytes=_FETCH_BYTES,
     )

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from detectors.errors import SinkError
+from streams.connection import client_options
 
 _ASSIGNED_POLL_SECONDS: Final = 0.01
 _POLL_MS: Final = 500
@@ -60,6 +61,10 @@ class TopicReader:
         """Return how many offsets there are to read."""
         return sum(end - self._starts[place] for place, end in self._ends.items())
 
+    def end(self, partition: int) -> int:
+        """Return the offset at which a partition ends."""
+        return self._ends[TopicPartition(self.topic, partition)]
+
     def count_before(self, partition: int) -> int:
         """Return how many offsets there are in the partitions before `partition`."""
         return sum(
@@ -86,7 +91,7 @@ class TopicReader:
 
     async def _open(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **client_options(self._bootstrap),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -71,7 +71,9 @@ class MetricsWatcher:
             self._metrics.checkpoint_states.inc(done.states_count)
 
     def looked(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
-        """Show lag, standing and how many are judged, as they are."""
+        """Show lag, standing and how many are judged, as they are; as they were, if rebalancing."""
+        if not keeper.settled:
+            return
         for partition in keeper.partitions.values():
             partition.wake(_WOKEN_COUNT)
         profiles = [

@@ -87,7 +87,8 @@ def _feedback(
 ) -> Feedback:
     """Return what the institution's judge must know; it holds by the events' time."""
     config = state.config
-    until_ms = verb.until_ms or incident.at_ms + config.feedback_days * DAY_MS
+    said_ms = max(incident.at_ms, made.at_ms)
+    until_ms = verb.until_ms or said_ms + config.feedback_days * DAY_MS
     false = verb.label is Label.FALSE_POSITIVE
     exemption = Exemption(
         id=f"feedback {incident.alert_id}",

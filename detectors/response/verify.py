@@ -67,7 +67,7 @@ class Verifier:
         try:
             entry = parse_entry(raw)
         except msgspec.DecodeError:
-            self._head, self._expected = digest(raw), self._expected + 1
+            # Whether it stands in place of a line, or only among them, the next line tells.
             return [Problem(line=line, problem="not an entry of an audit")]
         found = [*self._links(entry), *self._times(entry), *self._acts(entry)]
         self._head, self._expected = digest(raw), entry.sequence + 1

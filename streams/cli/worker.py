@@ -18,7 +18,7 @@ from streams.metrics_server import serve
 from streams.recorder.gauges import ResponseGauges
 from streams.register import load_register
 from streams.run import run
-from streams.topic_admin import ensure_topics
+from streams.topic_admin import check_topics, ensure_topics
 from streams.watch import MetricsWatcher
 
 logger = logging.getLogger("headgate.worker")
@@ -58,8 +58,7 @@ def command(
     set_up_logs(verbose=verbose)
     if settings.state_key is None:
         logger.warning("HEADGATE_STATE_KEY is not set: states are signed by the development key.")
-    if not no_create_topics:
-        _create_topics(settings)
+    _prepare_topics(settings, create=not no_create_topics)
     registry = CollectorRegistry()
     metrics = Metrics(
         registry, institutions_labelled_max=settings.metrics.institutions_labelled_max
@@ -100,7 +99,15 @@ async def _work(
     await run(worker)
 
 
-def _create_topics(settings: Settings) -> None:
+def _prepare_topics(settings: Settings, *, create: bool) -> None:
+    if not create:
+        check_topics(
+            settings.kafka.bootstrap,
+            prefix=settings.kafka.topic_prefix,
+            partitions=settings.kafka.partitions,
+            adapters=settings.adapters,
+        )
+        return
     made = ensure_topics(
         settings.kafka.bootstrap,
         prefix=settings.kafka.topic_prefix,

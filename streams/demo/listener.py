@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from msgspec import Struct
 
 from detectors.reference import Reference
+from streams.connection import client_options
 from streams.control import decode_reference
 from streams.report.lines import Line, alert_line, suspension_line
 from streams.sinks.suspensions import suspension_of
@@ -78,7 +79,7 @@ class Listener:
         }
         consumer = AIOKafkaConsumer(
             *hear,
-            bootstrap_servers=bootstrap,
+            **client_options(bootstrap),
             group_id=None,
             auto_offset_reset="earliest",
             isolation_level="read_committed",

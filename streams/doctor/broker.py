@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from streams.clock import wall_ms
 from streams.config import KafkaConfig
+from streams.connection import client_options
 from streams.doctor.finding import Finding, fail, ok, warn
 from streams.topic_admin import differences, found_topics, misfits, open_admin
 from streams.topics import ACCESS_EVENTS, wanted_topics
@@ -138,7 +139,7 @@ def _guarded(name: str, check: Check, admin: KafkaAdminClient, expected: Expecte
 
 def _skew_ms(bootstrap: str, topic: str) -> int:
     """Return the greatest difference that is possible, whichever way the record took long."""
-    with closing(KafkaProducer(bootstrap_servers=bootstrap, acks="all")) as producer:
+    with closing(KafkaProducer(**client_options(bootstrap), acks="all")) as producer:
         before_ms = wall_ms()
         stamped_ms: int = producer.send(topic, b"doctor").get(SEND_SECONDS_MAX).timestamp
         after_ms = wall_ms()

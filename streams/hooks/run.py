@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from detectors.errors import SinkError
 from streams.config import KafkaConfig
+from streams.connection import client_options
 from streams.hooks.config import HookConfig
 from streams.hooks.follow import Follower
 from streams.hooks.post import Poster
@@ -49,7 +50,7 @@ async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
     for number in _SIGNALS:
         loop.add_signal_handler(number, told.set)
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=kafka.bootstrap,
+        **client_options(kafka.bootstrap),
         group_id=hook_group(hook.config, prefix=kafka.topic_prefix),
         session_timeout_ms=int(kafka.session_timeout_seconds * 1000),
         enable_auto_commit=False,

@@ -7,14 +7,20 @@ transactional id, not by the group: one that lost the role in its sleep is fence
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from aiokafka.errors import ProducerFenced
 
+from detectors.errors import StateError
 from streams.group import Group
 from streams.steward import stop_for
 from streams.transport import Batch
 
 logger = logging.getLogger("headgate.recorder")
+
+# After being fenced out, or refused: a rebalance is through by then.
+PATIENCE_SECONDS: Final = 10.0
+_STOP_SECONDS: Final = 5.0
 
 Run = Callable[[], Awaitable[None]]
 
@@ -22,12 +28,18 @@ Run = Callable[[], Awaitable[None]]
 class RecorderAgent:
     """Runs the recorder for as long as the role is ours."""
 
-    __slots__ = ("_group", "_run", "_running", "_stop")
+    __slots__ = ("_group", "_patience_seconds", "_run", "_running", "_stop")
 
     def __init__(
-        self, run: Run, *, group: Group, stop: Callable[[Exception], None] = stop_for
+        self,
+        run: Run,
+        *,
+        group: Group,
+        stop: Callable[[Exception], None] = stop_for,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """Keep what is run; `stop` is told of a failure after which nobody may go on."""
+        self._patience_seconds = patience_seconds
         self._run = run
         self._group = group
         self._stop = stop
@@ -38,30 +50,39 @@ class RecorderAgent:
 
     async def recovery_complete(self) -> None:
         """Begin or end, as the role is ours or not."""
-        ours = bool(self._group.assigned())
+        ours = self._ours
         if self._running is not None and (self._running.done() or not ours):
-            self._running.cancel()
-            await asyncio.wait({self._running})
-            self._running = None
+            await self.close()
         if ours and self._running is None:
             self._running = asyncio.create_task(self._record(), name="recorder")
 
     async def close(self) -> None:
-        """End for good."""
+        """End; what is not committed by then, another will fence out."""
         if self._running is not None:
             self._running.cancel()
-            await asyncio.wait({self._running})
+            await asyncio.wait({self._running}, timeout=_STOP_SECONDS)
+            self._running = None
 
     async def handle(self, partition: int, batch: Batch) -> None:
         """Commit what the recorder reads by itself: in this group the topic only gives the role."""
         await self._group.commit({partition: batch.span.end})
 
+    @property
+    def _ours(self) -> bool:
+        return bool(self._group.assigned())
+
     async def _record(self) -> None:
-        try:
-            await self._run()
-        except ProducerFenced:
-            logger.info("Another records now.")
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 - every failure ends the process.
-            self._stop(error)
+        while self._ours:
+            try:
+                await self._run()
+            except ProducerFenced:
+                # By another, to whom the group is about to give the role; or by the broker, since
+                # we slept through a transaction.
+                logger.warning("Fenced out: another records, or we slept too long.")
+            except StateError as error:
+                # A damaged record must not stop the judges, and no restart would heal it.
+                logger.critical("The audit is refused, and nothing follows from alerts: %s.", error)
+            except Exception as error:  # noqa: BLE001 - every other failure ends the process.
+                self._stop(error)
+                return
+            await asyncio.sleep(self._patience_seconds)

@@ -19,7 +19,7 @@ MODES: Final = ("dry_run", "on")
 class ResponseGauges:
     """Watches the recorder of this process."""
 
-    __slots__ = ("_decided", "_held", "_open", "_recorded", "_suspensions")
+    __slots__ = ("_decided", "_held", "_open", "_recorded", "_recorders", "_suspensions")
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register everything; what can be counted is at zero."""
@@ -34,6 +34,7 @@ class ResponseGauges:
         self._decided = Series(
             Gauge(decided.name, decided.meaning, decided.labels, registry=registry)
         )
+        self._recorders = Gauge(table.RECORDERS.name, table.RECORDERS.meaning, registry=registry)
         self._recorded = Gauge(recorded.name, recorded.meaning, registry=registry)
 
     def responded(
@@ -56,9 +57,11 @@ class ResponseGauges:
             }
         )
         self._recorded.set(entries_count)
+        self._recorders.set(1)
 
     def ended(self) -> None:
         """Show nothing any more: another records."""
+        self._recorders.set(0)
         for series in (self._open, self._held, self._decided):
             series.show({})
 

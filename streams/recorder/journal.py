@@ -1,5 +1,6 @@
 """The journal in memory: its chain's end, what it has recorded of each source, its fold."""
 
+import logging
 from collections.abc import Iterable
 
 import msgspec
@@ -21,6 +22,8 @@ from detectors.response.journal import (
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
 from streams.committed import committed_records
+
+logger = logging.getLogger("headgate.recorder")
 
 Place = tuple[str, int]
 
@@ -70,9 +73,10 @@ class Journal:
         """
         try:
             entry = parse_entry(raw)
-        except msgspec.DecodeError as error:
-            message = f"line {self.sequence} of the audit is not ours: {error}"
-            raise StateError(message) from error
+        except msgspec.DecodeError:
+            # Somebody else's; the chain goes on beside it, and `audit verify` tells of it.
+            logger.error("A record before line %d of the audit is not ours.", self.sequence)  # noqa: TRY400
+            return
         if (entry.sequence, entry.previous) != (self.sequence, self.head):
             message = (
                 f"line {self.sequence} of the audit does not follow from the one before; "

@@ -18,6 +18,7 @@ from detectors.response.journal import Body, Configured, DecisionMade, Erased, S
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
 from streams.committed import last_by_key
+from streams.connection import client_options
 from streams.envelope import StateKeys
 from streams.outbox import Outgoing
 from streams.recorder.journal import Followed, Written, read_journal
@@ -71,7 +72,7 @@ class Recorder:
         """Fence out the one before, read the journal, and go on from there."""
         wires = self._wires
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=wires.bootstrap,
+            **client_options(wires.bootstrap),
             transactional_id=f"{wires.prefix}-recorder",
             transaction_timeout_ms=_TRANSACTION_MS,
             acks="all",
@@ -109,7 +110,7 @@ class Recorder:
 
     async def _go_on(self) -> None:
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._wires.bootstrap,
+            **client_options(self._wires.bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )

@@ -30,6 +30,7 @@ EVENTS_PER_SECOND = 300
 # Ends that only a defect of ours can bring about.
 DEFECTS = (ExitCode.BUG, ExitCode.STATE_REFUSED, ExitCode.TOO_MANY_DEAD_LETTERS)
 BEHIND_PROXY = """\
+log.cleaner.backoff.ms=200
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,CONTROLLER:PLAINTEXT
 listeners=PLAINTEXT://127.0.0.1:{{port}},BEHIND://127.0.0.1:{behind},\
 CONTROLLER://127.0.0.1:{{controller_port}}
@@ -75,7 +76,7 @@ class Arena(Struct, frozen=True, kw_only=True):
         end = time.monotonic() + seconds_max
         while not is_so():
             ended = [worker.ended for worker in self.workers]
-            assert time.monotonic() < end, f"not within {seconds_max} s; workers ended: {ended}"
+            assert time.monotonic() < end, f"{is_so}: not in {seconds_max} s; ended: {ended}"
             self.tend()
             time.sleep(LOOK_SECONDS)
 
@@ -104,6 +105,13 @@ class Arena(Struct, frozen=True, kw_only=True):
     def _is_done(self, name: str) -> bool:
         return lag(self.bootstrap, self.prefix, name=name) == 0
 
+    def send_more(self, count: int) -> None:
+        """Send about so many events after those of the source."""
+        source = self.source.after()
+        with source:
+            self.wait_until(lambda: source.has_sent(source.first + count))
+        self.source.sent_count = source.sent_count
+
     def compared(self) -> "Outcome":
         """Settle, stop, and compare what came out with what must have."""
         try:
@@ -121,18 +129,24 @@ def battle(
     name: str,
     seed: int = 7,
     hot_ratio: float = 0.0,
+    per_second: int = EVENTS_PER_SECOND,
     workers_count: int = WORKERS,
+    addresses: str | None = None,
 ) -> Iterator[Arena]:
-    """Make topics, start workers, prepare a source, and leave nothing of them behind."""
+    """Make topics, start workers, prepare a source, and leave nothing of them behind.
+
+    The workers go through the proxy, or by `addresses` where these are given.
+    """
     prefix = f"faults-{name}-{uuid.uuid4().hex[:6]}"
     bootstrap = ground.broker.bootstrap
-    config = config_file(home, bootstrap=f"127.0.0.1:{ground.proxy.port}", prefix=prefix)
+    through = addresses or f"127.0.0.1:{ground.proxy.port}"
+    config = config_file(home, bootstrap=through, prefix=prefix)
     source = Source(
-        bootstrap,
+        addresses or bootstrap,
         f"{prefix}.access-events",
         partitions=PARTITIONS,
         seed=seed,
-        per_second=EVENTS_PER_SECOND,
+        per_second=per_second,
         hot_ratio=hot_ratio,
     )
     log = home / f"{prefix}.log"
@@ -176,7 +190,7 @@ def lag(bootstrap: str, prefix: str, *, name: str = "access-events") -> int:
     with contextlib.closing(open_admin(bootstrap)) as admin:
         offsets = admin.list_group_offsets([group_name(prefix)])[group_name(prefix)]
     with TopicReader(topic, bootstrap=bootstrap) as reader:
-        ends = reader.total_count
+        ends = sum(reader.end(partition) for partition in reader.partitions)
     committed = [found.offset for tp, found in offsets.items() if tp.topic == topic]
     return int(ends - sum(committed))
 

@@ -37,15 +37,17 @@ class Source:
         seed: int = 7,
         per_second: int = 400,
         hot_ratio: float = 0.0,
+        sent_count: int = 0,
     ) -> None:
-        """Prepare; `hot_ratio` of all events are one institution's."""
+        """Prepare; `hot_ratio` of all events are one institution's, `sent_count` came before."""
         self._bootstrap, self._topic, self._partitions = bootstrap, topic, partitions
+        self._per_second, self.first = per_second, sent_count
         self._random = random.Random(seed)
         self._burst = max(1, round(per_second * BEAT_SECONDS))
         self._hot_ratio = hot_ratio
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._produce()))
-        self.sent_count = 0
+        self.sent_count = sent_count
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -58,6 +60,18 @@ class Source:
     def has_sent(self, count: int) -> bool:
         """Return whether more than `count` events have been sent."""
         return self.sent_count > count
+
+    def after(self) -> "Source":
+        """Return a source that goes on where this one has ended."""
+        return Source(
+            self._bootstrap,
+            self._topic,
+            partitions=self._partitions,
+            seed=self.sent_count,
+            per_second=self._per_second,
+            hot_ratio=self._hot_ratio,
+            sent_count=self.sent_count,
+        )
 
     async def _produce(self) -> None:
         producer = AIOKafkaProducer(

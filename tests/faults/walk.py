@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from detectors.adoption import adopt
 from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
@@ -12,7 +13,14 @@ from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
 from streams.app import group_name
 from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits
-from streams.control import control_kind, decode_reference, read_control
+from streams.control import (
+    INSTRUCTION,
+    Instruction,
+    control_kind,
+    decode_instruction,
+    decode_reference,
+    read_control,
+)
 from streams.effects import KafkaSinks
 from streams.envelope import keys_from_text
 from streams.judge_agent import Place
@@ -55,7 +63,12 @@ class Walk:
         if isinstance(control, Rejected):
             self._note([self._sinks.refusal(control, Kept(record), self._place(record))])
             return reference
-        assert control.kind == "reference"
+        if control.kind == INSTRUCTION:
+            told = decode_instruction(control.value)
+            assert isinstance(told, Instruction)
+            profile = self._profile(record.partition, told.body.institution)
+            adopt(profile, told.body, sequence=told.sequence)
+            return reference
         found = decode_reference(control.value)
         assert isinstance(found, Reference)
         return found if found.day >= reference.day else reference
@@ -68,13 +81,16 @@ class Walk:
         if isinstance(event, Rejected):
             self._note([self._sinks.refusal(event, Kept(record), place)])
             return
-        owner = (record.partition, event.institution)
-        if owner not in self.profiles:
-            self.profiles[owner] = open_profile(event.institution, config=CORE)
-        profile = self.profiles[owner]
+        profile = self._profile(record.partition, event.institution)
         adopt_reference(profile, reference)
         for effect in judge(profile, event):
             self._note(self._sinks.effect(effect, place))
+
+    def _profile(self, partition: int, institution: str) -> Profile:
+        owner = (partition, institution)
+        if owner not in self.profiles:
+            self.profiles[owner] = open_profile(institution, config=CORE)
+        return self.profiles[owner]
 
     def _place(self, record: TopicRecord) -> Place:
         return Place(

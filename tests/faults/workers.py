@@ -23,14 +23,14 @@ class Worker:
         self.armed = False
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self, *, point: str = NOWHERE, count: int = 0) -> None:
+    def start(self, *options: str, point: str = NOWHERE, count: int = 0) -> None:
         """Start; with a point, it dies the `count`-th time that it comes there."""
         self.armed = point not in (NOWHERE, CLOCK)
         command = [sys.executable, "-m", "tests.faults.victim", point, str(count)]
-        options = ["--config", str(self._config), "--no-create-topics"]
+        command += ["--config", str(self._config), "--no-create-topics", *options]
         self._log.touch()
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen([*command, *options], stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def tend(self) -> None:
         """Restart it if it has ended."""
@@ -48,7 +48,21 @@ class Worker:
         """Return whether the present process has said so."""
         if self.process is None:
             return True
-        return f" pid={self.process.pid} Ready." in self._log.read_text(errors="replace")
+        return f" pid={self.process.pid} Ready." in self.said()
+
+    def ends_by_itself(self) -> int:
+        """Wait until the process has ended, and return its code; the place is empty then."""
+        process, self.process = self.process, None
+        assert process is not None
+        try:
+            return process.wait(STOP_SECONDS_MAX)
+        finally:
+            process.kill()
+            process.wait()
+
+    def said(self) -> str:
+        """Return the log of all workers."""
+        return self._log.read_text(errors="replace")
 
     def leave(self) -> tuple[int, float]:
         """End by SIGTERM; return the code and how many seconds it took."""

@@ -215,8 +215,17 @@ def test_nobody_acts_on_a_broken_journal() -> None:
     read.read(LINES[0])
     with pytest.raises(StateError, match="does not follow from the one before"):
         read.read(LINES[2])
-    with pytest.raises(StateError, match="is not ours"):
-        read.read(b"?")
+
+
+def test_a_strange_record_among_the_lines_stops_nobody() -> None:
+    """Somebody wrote to the topic; the chain goes on beside it, and verify says where."""
+    mixed = [LINES[0], b"?", *LINES[1:]]
+    read = Journal()
+    for line in mixed:
+        read.read(line)
+    assert (read.head, read.sequence) == (HEAD, len(LINES))
+    (problem,) = verify(mixed).problems
+    assert (problem.line, problem.problem) == (1, "not an entry of an audit")
 
 
 def test_an_anchor_is_a_line_and_a_hash(tmp_path: Path) -> None:

@@ -73,6 +73,7 @@ class Group:
         self.written, self.offsets = written, offsets
         self.read_back: set[int] | None = set(offsets)
         self.meanwhile: Callable[[], None] = lambda: None
+        self.refuses = False
 
     def assigned(self) -> set[int]:
         """Return the partitions."""
@@ -92,9 +93,10 @@ class Group:
         return dict.fromkeys(partitions, 10)
 
     async def commit(self, offsets: Mapping[int, int]) -> bool:
-        """Write the commit down."""
-        self.written.append(dict(offsets))
-        return True
+        """Write the commit down, unless it is refused."""
+        if not self.refuses:
+            self.written.append(dict(offsets))
+        return not self.refuses
 
     def hold(self) -> None:
         """Write it down."""
@@ -114,7 +116,7 @@ class World:
         self.written: list[object] = []
         self.now = [0.0]
         self.stopped: list[Exception] = []
-        self.done: list[Done] = []
+        self.done: list[Done | None] = []
         self.keeper: Keeper[list[int]] = Keeper(Counting())
         self.kafka = Kafka(self.written)
         self.group = Group(self.written, offsets=offsets or {0: None})
@@ -226,7 +228,41 @@ def test_a_rebalance_in_between_leaves_commit_and_tombstones_undone() -> None:
 
     world = asyncio.run(scenario())
     assert world.written[-1] == MAIN
-    assert [done.committed for done in world.done] == [False]
+    assert [done.committed for done in world.done if done] == [False]
+
+
+def test_a_commit_that_the_group_refuses_is_made_again() -> None:
+    """With the next checkpoint, and not only when another event comes."""
+
+    async def scenario() -> list[object]:
+        world = World()
+        await world.begin()
+        world.judge(10)
+        world.group.refuses = True
+        await world.checkpointer.carry_out()
+        world.written.clear()
+        world.group.refuses = False
+        await world.checkpointer.carry_out()
+        await world.checkpointer.carry_out()
+        return world.written
+
+    assert asyncio.run(scenario()) == [BARRIER, {0: 11}]
+
+
+def test_a_commit_that_was_lost_after_its_barrier_is_made_up_for() -> None:
+    """Killed in between, the group stands behind the state; repeats alone must move it."""
+
+    async def scenario() -> list[object]:
+        world = World(offsets={0: 10})
+        with_barrier(world, 12)
+        await world.begin()
+        keeper = world.keeper.partition(0)
+        assert keeper.admit(Span(10, 12)) == 12
+        keeper.advance(12)
+        await world.checkpointer.carry_out()
+        return world.written
+
+    assert asyncio.run(scenario()) == [BARRIER, {0: 12}]
 
 
 def test_a_worker_that_slept_writes_nothing() -> None:

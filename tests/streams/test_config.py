@@ -15,6 +15,7 @@ from detectors.errors import ConfigError
 from streams.cli.config import command
 from streams.config import ConfigFile, load_settings, parse_config, shown
 from streams.config_errors import struct_in
+from streams.connection import SecurityConfig
 from streams.documents import pages
 
 ROOT = Path(__file__).parents[2]
@@ -155,6 +156,7 @@ def test_show_prints_what_is_in_effect(tmp_path: Path, monkeypatch: pytest.Monke
         "partitions": 4,
         "replication_factor": -1,
         "session_timeout_seconds": 30.0,
+        "security": msgspec.to_builtins(SecurityConfig()),
     }
 
 

@@ -64,6 +64,7 @@ def test_the_whole_is_looked_at_after_a_checkpoint() -> None:
     metrics.configured(config_hash="c", budget=5.0, modes=detector_modes(CoreConfig()))
     watcher = MetricsWatcher(metrics)
     keeper: Keeper[Profile] = Keeper(ProfileCore(CoreConfig(), register=REGISTER))
+    keeper.settled = True
     partition = keeper.partition(0)
     partition.store.barrier = Saved(0, b"")
     partition.admit(Span(0, 1))
@@ -86,7 +87,7 @@ def test_the_whole_is_looked_at_after_a_checkpoint() -> None:
 
 
 def test_a_saved_institution_is_shown_before_its_next_event() -> None:
-    """After a restart the silent ones hold what they held."""
+    """After a restart the silent ones hold what they held; never before all is read back."""
     registry = CollectorRegistry()
     watcher = MetricsWatcher(Metrics(registry, institutions_labelled_max=5))
     core = ProfileCore(CoreConfig(), register=REGISTER)
@@ -98,8 +99,14 @@ def test_a_saved_institution_is_shown_before_its_next_event() -> None:
     store.apply(main_key("thief"), Saved(3, dumped.main))
     for name, payload in dumped.new_parts.items():
         store.apply(part_key("thief", name), Saved(3, payload))
-    watcher.looked({}, keeper)
     who = {"institution": "thief", "jurisdiction": "gb", "dataset": "imaging"}
+    watcher.looked({}, keeper)
+    assert sampled("coverage_ratio", registry, **who) is None
+    keeper.settled = True
+    watcher.looked({}, keeper)
+    assert sampled("coverage_ratio", registry, **who) == 0.5
+    keeper.drop()
+    watcher.looked({}, keeper)
     assert sampled("coverage_ratio", registry, **who) == 0.5
 
 

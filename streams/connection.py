@@ -1,0 +1,129 @@
+"""How Kafka is reached: TLS and SASL, as every client wants it said.
+
+A process speaks to one Kafka in one name. So that is settled once, when the configuration is read,
+and whoever opens a connection asks here: no command can forget to protect it. User and password
+come from the environment only.
+"""
+
+import ssl
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from faust import SASLCredentials, SSLCredentials
+from msgspec import Meta, Struct
+
+from detectors.errors import ConfigError
+
+USERNAME_VARIABLE: Final = "HEADGATE_KAFKA_USERNAME"
+PASSWORD_VARIABLE: Final = "HEADGATE_KAFKA_PASSWORD"  # noqa: S105 - a name, no password
+_PATH: Final = "kafka.security"
+
+
+class SecurityConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How connections to Kafka are protected."""
+
+    tls: Annotated[bool, Meta(description="encrypt, and check the broker's certificate")] = False
+    ca_file: Annotated[
+        str | None, Meta(description="certificates to trust, PEM; the system's own without it")
+    ] = None
+    certificate_file: Annotated[
+        str | None, Meta(description="this client's own certificate, PEM, with `key_file`")
+    ] = None
+    key_file: Annotated[str | None, Meta(description="the key of `certificate_file`, PEM")] = None
+    sasl: Annotated[
+        Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] | None,
+        Meta(description="how user and password are proved; both are in the environment"),
+    ] = None
+
+
+class Security:
+    """What a configuration and the environment say, ready for the clients."""
+
+    __slots__ = ("_context", "_password", "_sasl", "_username")
+
+    def __init__(self, config: SecurityConfig, environment: Mapping[str, str]) -> None:
+        """Read the files; `ConfigError` says what is missing or does not go together."""
+        self._context = _context(config)
+        self._sasl = config.sasl
+        self._username = environment.get(USERNAME_VARIABLE) or ""
+        self._password = environment.get(PASSWORD_VARIABLE) or ""
+        if config.sasl is None:
+            return
+        if config.sasl == "PLAIN" and not config.tls:
+            problem = "expected tls = true: PLAIN shows the password to whoever listens"
+            key = "sasl"
+            raise _refusal(key, problem)
+        for variable in (USERNAME_VARIABLE, PASSWORD_VARIABLE):
+            if not environment.get(variable):
+                raise ConfigError(variable, f"expected to be set, since {_PATH}.sasl is")
+
+    @property
+    def protocol(self) -> str:
+        """Return Kafka's name for it."""
+        if self._sasl is None:
+            return "PLAINTEXT" if self._context is None else "SSL"
+        return "SASL_PLAINTEXT" if self._context is None else "SASL_SSL"
+
+    def options(self) -> dict[str, object]:
+        """Return the arguments that aiokafka and kafka-python take alike."""
+        found: dict[str, object] = {"security_protocol": self.protocol}
+        if self._context is not None:
+            found["ssl_context"] = self._context
+        if self._sasl is not None:
+            found["sasl_mechanism"] = self._sasl
+            found["sasl_plain_username"] = self._username
+            found["sasl_plain_password"] = self._password
+        return found
+
+    def credentials(self) -> SASLCredentials | SSLCredentials | None:
+        """Return the same for Faust."""
+        if self._sasl is not None:
+            return SASLCredentials(
+                username=self._username,
+                password=self._password,
+                ssl_context=self._context,
+                mechanism=self._sasl,
+            )
+        return None if self._context is None else SSLCredentials(self._context)
+
+
+_settled: Final[list[Security]] = []
+
+
+def settle(security: Security) -> None:
+    """Have every connection from now on made so."""
+    _settled[:] = [security]
+
+
+def settled() -> Security:
+    """Return how connections are made: unprotected, unless a configuration says otherwise."""
+    return _settled[0] if _settled else Security(SecurityConfig(), {})
+
+
+def client_options(bootstrap: str) -> dict[str, object]:
+    """Return the arguments of a client of Kafka that say where and how."""
+    return {"bootstrap_servers": bootstrap, **settled().options()}
+
+
+def _refusal(name: str, problem: str) -> ConfigError:
+    return ConfigError(f"{_PATH}.{name}", problem)
+
+
+def _context(config: SecurityConfig) -> ssl.SSLContext | None:
+    files = {"ca_file", "certificate_file", "key_file"}
+    given = [name for name in sorted(files) if getattr(config, name) is not None]
+    if not config.tls:
+        if given:
+            raise _refusal(given[0], "expected tls = true beside it")
+        return None
+    if (config.certificate_file is None) != (config.key_file is None):
+        key = "key_file"
+        raise _refusal(key, "expected certificate_file and key_file together")
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+        if config.certificate_file is not None:
+            context.load_cert_chain(config.certificate_file, config.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(_PATH, f"a file cannot be read: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context

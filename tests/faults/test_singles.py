@@ -1,0 +1,205 @@
+"""Faults that random schedules cannot draw, each on a real Kafka, each with what must follow."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from streams.app import group_name
+from streams.envelope import Address, seal
+from streams.failstop import ExitCode
+from streams.keys import main_key
+from streams.topic_admin import ensure_topics, open_admin
+from streams.topic_reader import TopicReader
+from tests.faults.arena import PARTITIONS, Arena, Ground, battle, ground, lag
+from tests.faults.walk import KEYS, received, saved_states
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+
+SENT_COUNT = 600
+REFUSED = 1
+
+
+@pytest.fixture(scope="module")
+def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    """Yield a broker behind a proxy, one for all tests."""
+    with ground(tmp_path_factory.mktemp("ground")) as found:
+        yield found
+
+
+def judged(arena: Arena) -> None:
+    """Have some events judged and saved, and the worker gone."""
+    with arena.source:
+        arena.wait_until(arena.are_ready)
+        arena.wait_until(lambda: arena.source.has_sent(SENT_COUNT))
+    arena.settle()
+    assert arena.workers[0].leave()[0] == 0
+
+
+async def send(bootstrap: str, topic: str, *values: bytes, key: bytes, partition: int) -> None:
+    """Send records as they are."""
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        for value in values:
+            await producer.send(topic, value, key=key, partition=partition)
+
+
+def test_expired_records_end_the_worker_until_their_loss_is_accepted(
+    field: Ground, tmp_path: Path
+) -> None:
+    """What retention removed unjudged is said, and nobody goes on without being told to."""
+    with battle(field, tmp_path, name="expired", workers_count=1) as arena:
+        judged(arena)
+        arena.send_more(SENT_COUNT)
+        topic = f"{arena.prefix}.access-events"
+        with TopicReader(topic, bootstrap=arena.bootstrap) as reader:
+            ends = {TopicPartition(topic, p): reader.end(p) for p in reader.partitions}
+        with contextlib.closing(open_admin(arena.bootstrap)) as admin:
+            admin.delete_records(ends)
+        worker = arena.workers[0]
+        worker.start()
+        assert worker.ends_by_itself() == ExitCode.HOLE
+        assert "removed from the topic by its retention before they were judged" in worker.said()
+        worker.start("--accept-lost-records")
+        arena.wait_until(worker.is_ready)
+        arena.send_more(SENT_COUNT)
+        arena.settle()
+        assert worker.leave()[0] == 0
+
+
+def test_compaction_takes_nothing_that_recovery_needs(field: Ground, tmp_path: Path) -> None:
+    """The state topic is compacted down to its last records, and a killed worker goes on."""
+    with battle(field, tmp_path, name="compacted", workers_count=1) as arena:
+        topic = f"{arena.prefix}.state"
+        at_once = {
+            "min.compaction.lag.ms": "0",
+            "min.cleanable.dirty.ratio": "0.0",
+            "segment.ms": "100",
+        }
+        with contextlib.closing(open_admin(arena.bootstrap)) as admin:
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, at_once)])
+        with arena.source:
+            arena.wait_until(arena.are_ready)
+            arena.wait_until(lambda: arena.source.has_sent(4 * SENT_COUNT))
+        arena.settle()
+
+        def is_compacted() -> bool:
+            with TopicReader(topic, bootstrap=arena.bootstrap) as reader:
+                offsets_count = reader.total_count
+            return len(received(arena.bootstrap, topic)) < offsets_count // 2
+
+        arena.wait_until(is_compacted, seconds_max=60)
+        arena.workers[0].kill()
+        arena.send_more(SENT_COUNT)
+        assert arena.compared().differences == []
+
+
+def is_forgotten(arena: Arena) -> bool:
+    """Delete the group; tell whether that could be done, for it must be empty."""
+    with contextlib.closing(open_admin(arena.bootstrap)) as admin:
+        done = dict(admin.delete_groups([group_name(arena.prefix)]))
+    return done == {group_name(arena.prefix): "OK"}
+
+
+def damaged(arena: Arena, kind: str) -> bytes:
+    """Return a record of the state topic that nobody may take."""
+    if kind == "rubbish":
+        return b"rubbish"
+    key = main_key("institution 3")
+    address = Address(
+        app=group_name(arena.prefix), topic=f"{arena.prefix}.state", partition=0, key=key
+    )
+    sealed = seal(b"of the future", address=address, applied_offset=10**6, keys=KEYS)
+    # The byte after the magic is the schema.
+    return sealed[:4] + b"\x02" + sealed[5:]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("rubbish", "is not a Headgate state"), ("future", "has schema 2, expected 1")],
+)
+def test_a_damaged_state_is_refused_and_can_be_rebuilt(
+    kind: str, told: str, field: Ground, tmp_path: Path
+) -> None:
+    """Never taken as empty; without the topic and the group, all is judged anew, to the byte."""
+    with battle(field, tmp_path, name=kind, workers_count=1) as arena:
+        judged(arena)
+        topic, worker = f"{arena.prefix}.state", arena.workers[0]
+        key = main_key("institution 3")
+        asyncio.run(send(arena.bootstrap, topic, damaged(arena, kind), key=key, partition=0))
+        worker.start()
+        assert worker.ends_by_itself() == ExitCode.STATE_REFUSED
+        assert told in worker.said()
+        arena.wait_until(partial(is_forgotten, arena))
+        with contextlib.closing(open_admin(arena.bootstrap)) as admin:
+            admin.delete_topics([topic])
+        ensure_topics(arena.bootstrap, prefix=arena.prefix, partitions=PARTITIONS)
+        worker.start()
+        arena.wait_until(worker.is_ready)
+        found = arena.compared()
+        assert (found.differences, found.repeats_count > 0) == ([], True)
+
+
+def test_a_broker_that_is_gone_for_longer_than_every_timeout_loses_nothing(
+    field: Ground, tmp_path: Path
+) -> None:
+    """Workers end and are started again and again, until it is back."""
+    with battle(field, tmp_path, name="gone") as arena:
+        with arena.source:
+            arena.wait_until(arena.are_ready)
+            arena.wait_until(lambda: arena.source.has_sent(SENT_COUNT))
+            field.broker.kill()
+            arena.pass_time(25.0)
+            field.broker.restart()
+        ended = [code for worker in arena.workers for code in worker.ended]
+        assert set(ended) <= {ExitCode.CONNECTION_LOST, ExitCode.CHECKPOINT_FAILED, REFUSED}
+        assert arena.compared().differences == []
+
+
+def test_one_institution_that_sends_nearly_everything_delays_but_changes_nothing(
+    field: Ground, tmp_path: Path
+) -> None:
+    """A hot partition under kills, as any other."""
+    with battle(field, tmp_path, name="hot", hot_ratio=0.9) as arena:
+        with arena.source:
+            arena.wait_until(arena.are_ready)
+            for worker in arena.workers:
+                arena.pass_time(2.0)
+                worker.kill()
+                arena.tend()
+        assert arena.compared().differences == []
+
+
+def test_a_producer_of_rubbish_alone_stops_nobody(field: Ground, tmp_path: Path) -> None:
+    """Every record of it is a dead letter, and honest events beside it are judged."""
+    with battle(field, tmp_path, name="rubbish", workers_count=1) as arena:
+        topic = f"{arena.prefix}.access-events"
+        rubbish = [b"\xff\x00 %d" % number for number in range(5_000)]
+        for partition in range(PARTITIONS):
+            asyncio.run(send(arena.bootstrap, topic, *rubbish, key=b"north", partition=partition))
+        with arena.source:
+            arena.wait_until(lambda: arena.source.has_sent(SENT_COUNT))
+        found = arena.compared()
+        letters = received(arena.bootstrap, f"{arena.prefix}.dead-letters")
+        assert (found.differences, found.restarts_count) == ([], 0)
+        assert len([letter for letter in letters if letter.key == b"north"]) == 15_000
+
+
+def test_another_number_of_partitions_is_refused(field: Ground, tmp_path: Path) -> None:
+    """Institutions would move between judges; so nobody starts, and the sentence says why."""
+    with battle(field, tmp_path, name="more", workers_count=1) as arena:
+        judged(arena)
+        states = saved_states(arena.bootstrap, arena.prefix, partitions=PARTITIONS)
+        with contextlib.closing(open_admin(arena.bootstrap)) as admin:
+            admin.create_partitions({f"{arena.prefix}.access-events": PARTITIONS + 1})
+        worker = arena.workers[0]
+        worker.start()
+        assert worker.ends_by_itself() == REFUSED
+        assert f"has {PARTITIONS + 1} partitions, {PARTITIONS} are configured" in worker.said()
+        assert lag(arena.bootstrap, arena.prefix) == 0
+        assert saved_states(arena.bootstrap, arena.prefix, partitions=PARTITIONS) == states
