@@ -14,7 +14,7 @@ from detectors.verdict import DailySummary, Run
 
 # The realised rate moves the threshold only as far as so many alert-days of evidence let it, and
 # never by more than this factor: who sends nothing for weeks may not open the gate.
-_ALERT_DAYS_PRIOR: Final = 5.0
+_ALERT_DAYS_PRIOR: Final = 2.0
 _CORRECTION_MAX: Final = 3.0
 # So many settled days must be known before the first ones are forgotten.
 _SETTLED_DAYS_MIN: Final = 7
@@ -33,9 +33,7 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     settling_days: Annotated[
         int, Meta(ge=0, le=365, description="first days of the platform, kept out of the tails")
     ] = 30
-    peer_quantile: Annotated[
-        float, Meta(ge=0.5, lt=1, description="of the peers' own usual")
-    ] = 0.5
+    peer_quantile: Annotated[float, Meta(ge=0.5, lt=1, description="of the peers' own usual")] = 0.5
     prior_institution_days: Annotated[
         float, Meta(gt=0, description="what the built-in tails weigh, in institution-days")
     ] = 200.0
@@ -88,12 +86,13 @@ def tails_of(reference: Reference, group: str) -> dict[str, Tail]:
 
 
 def incident_rate(reference: Reference, *, budget_rate: float) -> float:
-    """Return the p-value below which an incident is told, so that the realised rate keeps to the
-    budget: an incident may speak on several days, and the past may be stranger than the present.
+    """Return the p-value below which an incident is told, corrected by the realised rate.
+
+    An incident may speak on several days, and the past may be stranger than the present.
 
     >>> quiet = Reference(version="", day=0, usual={}, tails={}, institution_days=4_200)
     >>> round(incident_rate(quiet, budget_rate=1.0 / 700.0) * 700.0, 2)
-    2.2
+    3.0
     """
     expected = budget_rate * reference.institution_days
     correction = (expected + _ALERT_DAYS_PRIOR) / (reference.alert_days + _ALERT_DAYS_PRIOR)
@@ -124,7 +123,7 @@ class ReferenceBuilder:
         born = summary.day - summary.age_days
         self._first_day = born if self._first_day is None else min(self._first_day, born)
         before = summary.day - summary.days_count
-        counted, _, usual = self._usual.get(summary.institution, (before, "", ()))
+        counted, _, _ = self._usual.get(summary.institution, (before, "", ()))
         for day in range(max(before, counted) + 1, summary.day + 1):
             key = (summary.group, day)
             self._days[key] = self._days.get(key, 0) + 1

@@ -57,7 +57,14 @@ CURVE_BUDGETS: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0)
 FOLDER: Final = Path(__file__).parent
 EXAMPLES: Final = FOLDER.parents[1] / "docs" / "examples"
 
-SHORT: Final = {"seeds": 2, "calibration_seeds": 2, "trials": 2, "budgets": "1,5", "world": "plain"}
+SHORT: Final = {
+    "seeds": 2,
+    "calibration_seeds": 2,
+    "trials": 2,
+    "budgets": "1,5",
+    "world": "plain",
+    "baselines": f"{EXCESS};{PERFECT}",
+}
 
 Item = TypeVar("Item")
 

@@ -110,7 +110,7 @@ class Baseline:
         )
 
     def _compute(self, today: int, *, peers: tuple[float, ...]) -> tuple[float, ...]:
-        """Return the usual; while no sum over weeks lies behind the first days, a mean stands in."""
+        """Return the usual; while no week lies behind the first days, seven mean days stand in."""
         history = self._history(today, newest=today - self.config.freeze_days)
         days_count = len(history[_DAY_PLACE])
         found = []

@@ -27,7 +27,12 @@ _SECOND_MS: Final = 1_000
 _SAMPLES_MAX: Final = 5
 # Forecasts beyond a year tell nobody what to do today.
 _FORECAST_DAYS_MAX: Final = 365
-_PEOPLE: Final = ("new_participants", "surplus_participants", "walked_participants", "sliced_participants")
+_PEOPLE: Final = (
+    "new_participants",
+    "surplus_participants",
+    "walked_participants",
+    "sliced_participants",
+)
 
 
 def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> tuple[Effect, ...]:
