@@ -89,7 +89,7 @@ def test_names_without_end_do_not_let_the_state_grow() -> None:
     """Thousands of users, projects and datasets, each with the longest name, stay bounded."""
     profile = open_profile("north", config=CONFIG)
     sizes = []
-    for number in range(4_500):
+    for number in range(7_500):
         name = f"{number:04d}" + "\N{SNOWMAN}" * 124
         event = AccessEvent(
             id=name,
