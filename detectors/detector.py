@@ -27,6 +27,9 @@ class Breachable(Struct, frozen=True, kw_only=True):
     held_participants: int
     project_participants: int
     project_grew: bool
+    # What has left under a cap on bytes, this event included; 0 where there is no cap.
+    institution_bytes: int = 0
+    project_bytes: int = 0
 
 
 class Score(Struct, frozen=True, kw_only=True):

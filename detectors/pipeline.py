@@ -160,6 +160,8 @@ def _breaches(
         held_participants=profile.ledger.state.held_participants,
         project_participants=profile.ledger.project_participants(event.project),
         project_grew=taken.project_new > taken.exempted,
+        institution_bytes=profile.ledger.capped_bytes(None),
+        project_bytes=profile.ledger.capped_bytes(event.project),
     )
     found = (rule.check(breachable) for rule in profile.rules)
     return tuple(score for score in found if score is not None)

@@ -183,9 +183,9 @@ def _detectors(profile: Profile) -> tuple[Detector, ...]:
 def _rules(config: CoreConfig, entry: Institution) -> tuple[EventRule, ...]:
     """Return the rules that have something to check for this institution."""
     modes = _modes(config)
-    capped = entry.participants_max is not None or any(
-        project.participants_max is not None for project in entry.projects
-    )
+    caps = [entry.participants_max, entry.bytes_max]
+    caps += [cap for one in entry.projects for cap in (one.participants_max, one.bytes_max)]
+    capped = any(cap is not None for cap in caps)
     table: tuple[tuple[str, bool, EventRule], ...] = (
         ("coverage", capped, Coverage(entry)),
         ("scope", bool(entry.projects), Scope(entry)),

@@ -26,6 +26,9 @@ class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     participants_max: Annotated[
         Bound | None, Meta(description="how many distinct participants it may hold")
     ] = None
+    bytes_max: Annotated[
+        Bound | None, Meta(description="how much may leave for it, from when this is known")
+    ] = None
     valid_from: Instant | None = None
     valid_to: Instant | None = None
 
@@ -57,6 +60,9 @@ class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     contact: str | None = None
     participants_max: Annotated[
         Bound | None, Meta(description="how many distinct participants it may hold")
+    ] = None
+    bytes_max: Annotated[
+        Bound | None, Meta(description="how much may leave for it, from when this is known")
     ] = None
     projects: tuple[Project, ...] = ()
     exemptions: tuple[Exemption, ...] = ()

@@ -47,6 +47,7 @@ class _Saved(Struct, frozen=True, kw_only=True):
     today: bytes
     held_participants: int
     exempted: dict[str, int]
+    capped_bytes: dict[str, int] = {}
 
 
 class _Schema(Struct):
@@ -75,6 +76,7 @@ def dump(profile: Profile, *, known: frozenset[str] = frozenset()) -> Snapshot:
         today=ledger.today.serialize(),
         held_participants=ledger.held_participants,
         exempted=ledger.exempted,
+        capped_bytes=ledger.capped_bytes,
     )
     parts = {
         part: holding.base.serialize() for part, holding in _bases(profile) if part not in known
@@ -128,6 +130,7 @@ def load(
         today_count=len(today),
         held_participants=saved.held_participants,
         exempted=saved.exempted,
+        capped_bytes=saved.capped_bytes,
     )
     return Profile(
         state=saved.profile,

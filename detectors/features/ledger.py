@@ -11,10 +11,13 @@ from pyroaring import BitMap64
 
 from detectors.cohort import Holding, absorb, bitmap_of, empty_holding, take, unheld
 from detectors.event import AccessEvent
+from detectors.features.windows import AMOUNT_MAX
 from detectors.register import Exemption, Institution, covers
 
 # What lies beyond `datasets_max` is pooled under this name, which no real dataset can bear.
 OTHER_DATASETS: Final = "\N{HORIZONTAL ELLIPSIS}other"
+# Under this name, which no project bears, the institution as a whole is counted.
+INSTITUTION: Final = ""
 
 
 class LedgerState(Struct, kw_only=True):
@@ -26,6 +29,8 @@ class LedgerState(Struct, kw_only=True):
     today_count: int = 0
     held_participants: int = 0
     exempted: dict[str, int] = field(default_factory=dict)
+    # What has left under a cap on bytes, by project; the institution's own has no name.
+    capped_bytes: dict[str, int] = field(default_factory=dict)
 
 
 class Taken(Struct, frozen=True, kw_only=True):
@@ -57,7 +62,7 @@ class Ledger:
     (10, 0)
     """
 
-    __slots__ = ("_capped", "cohort_size", "datasets_max", "entry", "state")
+    __slots__ = ("_bytes_capped", "_capped", "cohort_size", "datasets_max", "entry", "state")
 
     def __init__(
         self, state: LedgerState, entry: Institution, *, datasets_max: int, cohort_size: int
@@ -70,14 +75,23 @@ class Ledger:
         self._capped = frozenset(
             project.id for project in entry.projects if project.participants_max is not None
         )
+        capped = [project.id for project in entry.projects if project.bytes_max is not None]
+        own = [] if entry.bytes_max is None else [INSTITUTION]
+        self._bytes_capped = frozenset(capped + own)
 
     def project_participants(self, project: str | None) -> int:
         """Return how many participants a capped project holds, counts included."""
         holding = self.state.projects.get(project or "")
         return holding.held_participants + holding.counted_participants if holding else 0
 
+    def capped_bytes(self, project: str | None) -> int:
+        """Return what has left under a project's cap on bytes, or the institution's own."""
+        return self.state.capped_bytes.get(project or INSTITUTION, 0)
+
     def take(self, event: AccessEvent, *, at_ms: int) -> Taken:
         """Book what a successful event took and return it."""
+        if self._bytes_capped:
+            self._count_bytes(event)
         ids = bitmap_of(event.participants) if event.participants is not None else None
         if ids is None:
             return self._take_counted(event, at_ms=at_ms)
@@ -103,6 +117,12 @@ class Ledger:
             learnt=learnt,
             unlearnt=unlearnt,
         )
+
+    def _count_bytes(self, event: AccessEvent) -> None:
+        counted = self.state.capped_bytes
+        for name in (INSTITUTION, event.project):
+            if name in self._bytes_capped:
+                counted[name] = min(AMOUNT_MAX, counted.get(name, 0) + event.bytes)
 
     def _take_for_project(self, project: str | None, ids: BitMap64) -> int:
         if project is None or project not in self._capped:

@@ -1,12 +1,15 @@
 """Step 4 of 7: event -> score. Coverage: more of the cohort than was ever approved.
 
-Catches a theft of any slowness, inside an institution of any weight, once the people held pass
-what the register grants to the project or the institution: the one rule patience cannot beat.
+Catches a theft of any slowness, inside an institution of any weight, once the people held, or the
+bytes that left, pass what the register grants to the project or the institution: the one rule
+patience cannot beat.
 Misses whatever has no declared budget, and producers that say how many but not who.
 
 Source: data-access agreements grant a project its participants; see docs/detectors/coverage.md.
-A rule: its score is the ratio of the people held to the people granted; calibration is bypassed.
+A rule: its score is the ratio of what is held to what was granted; calibration is bypassed.
 """
+
+from typing import Final
 
 from msgspec import Struct
 
@@ -14,6 +17,9 @@ from detectors.detector import Breachable, Mode, Score
 from detectors.features.windows import WINDOW_SECONDS, Window
 from detectors.register import Institution
 from detectors.verdict import Reason
+
+# Beyond a cap on bytes every event breaks it; it is worth saying at each tenth of the cap.
+_BYTES_STEPS: Final = 10
 
 
 class CoverageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,15 +49,21 @@ class Coverage:
     1.5
     """
 
-    __slots__ = ("_institution_max", "_projects_max")
+    __slots__ = ("_bytes_max", "_institution_max", "_projects_bytes_max", "_projects_max")
 
     def __init__(self, entry: Institution) -> None:
         """Look up the budgets."""
         self._institution_max = entry.participants_max
+        self._bytes_max = entry.bytes_max
         self._projects_max = {
             project.id: project.participants_max
             for project in entry.projects
             if project.participants_max is not None
+        }
+        self._projects_bytes_max = {
+            project.id: project.bytes_max
+            for project in entry.projects
+            if project.bytes_max is not None
         }
 
     def check(self, breachable: Breachable) -> Score | None:
@@ -64,7 +76,29 @@ class Coverage:
         held = breachable.held_participants
         if limit is not None and breachable.new and held > limit:
             return _score("institution_participants", held, limit)
+        return self._check_bytes(breachable)
+
+    def _check_bytes(self, breachable: Breachable) -> Score | None:
+        size = breachable.event.bytes
+        limit = self._projects_bytes_max.get(breachable.event.project or "")
+        if limit is not None and _steps_on(breachable.project_bytes, size, limit):
+            return _score("project_bytes", breachable.project_bytes, limit)
+        limit = self._bytes_max
+        if limit is not None and _steps_on(breachable.institution_bytes, size, limit):
+            return _score("institution_bytes", breachable.institution_bytes, limit)
         return None
+
+
+def _steps_on(total: int, size: int, limit: int) -> bool:
+    """Tell whether `size` bytes have brought the total beyond the limit, or a tenth further.
+
+    >>> [_steps_on(total, 5, 100) for total in (100, 103, 108, 112)]
+    [False, True, False, True]
+    """
+    if total <= limit:
+        return False
+    before, step = total - size, max(1, limit)
+    return before <= limit or _BYTES_STEPS * before // step < _BYTES_STEPS * total // step
 
 
 def _score(feature: str, held: int, limit: int) -> Score:

@@ -58,6 +58,8 @@ _BREACHES: Final[dict[str, str]] = {
 _HELD: Final[dict[str, str]] = {
     "project_participants": "holds {:,.0f} participants for one project (approved {:,.0f})",
     "institution_participants": "holds {:,.0f} participants (approved {:,.0f})",
+    "project_bytes": "received {:,.0f} bytes for one project (approved {:,.0f})",
+    "institution_bytes": "received {:,.0f} bytes (approved {:,.0f})",
     "canaries": "read {:,.0f} canary records that nobody has reason to read",
 }
 

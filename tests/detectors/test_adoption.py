@@ -11,7 +11,7 @@ from detectors.event import AccessEvent, Participants
 from detectors.feedback import Feedback, Label
 from detectors.models.quota import QuotaConfig
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.register import Exemption, Institution, Registered, instant_of
+from detectors.register import Exemption, Institution, Project, Registered, instant_of
 from detectors.snapshot import dump, load
 from detectors.verdict import Alert, RaiseAlert
 
@@ -164,3 +164,41 @@ def test_no_exemption_lifts_the_hard_cap(*, alert: bool) -> None:
     adopt(profile, registered(exemption(alert=alert)), sequence=1)
     (said,) = alerts(profile, taking(1_100))
     assert "quota" in {detail.detector for detail in said.reasons}
+
+
+def loading(number: int, *, size: int, project: str | None = None) -> AccessEvent:
+    """Return an event in which bytes of people who are held already leave."""
+    return AccessEvent(
+        id=f"b{number}",
+        time=START_MS + number * 60_000,
+        institution="north",
+        dataset="imaging",
+        project=project,
+        bytes=size,
+        participants=Participants(ranges=[(0, 9)]),
+    )
+
+
+@pytest.mark.parametrize("later", AFTER.values(), ids=AFTER)
+def test_a_cap_on_bytes_counts_from_when_it_is_known(
+    later: Callable[[Profile], Profile],
+) -> None:
+    """Reading the same people again holds nobody new, but what leaves adds up."""
+    profile = open_profile("north", config=CONFIG)
+    judge(profile, loading(0, size=5_000))
+    adopt(profile, registered(bytes_max=1_000), sequence=1)
+    assert alerts(profile, loading(1, size=600)) == []
+    (alert,) = alerts(later(profile), loading(2, size=600))
+    assert "received 1,200 bytes (approved 1,000)" in alert.sentence
+
+
+def test_a_cap_on_bytes_may_be_a_projects_own() -> None:
+    """Another project's bytes do not count against it."""
+    profile = open_profile("north", config=CONFIG)
+    capped = Project(id="p1", bytes_max=1_000)
+    adopt(profile, registered(projects=(capped, Project(id="p2"))), sequence=1)
+    assert alerts(profile, loading(1, size=9_000, project="p2")) == []
+    assert alerts(profile, loading(2, size=900, project="p1")) == []
+    (alert,) = alerts(profile, loading(3, size=200, project="p1"))
+    assert "received 1,100 bytes for one project (approved 1,000)" in alert.sentence
+    assert profile.ledger.state.capped_bytes == {"p1": 1_100}
