@@ -16,6 +16,8 @@ _GAP_DAYS_MAX: Final = 31
 # Smaller days say nothing to the judge of several institutions: 100 of 500,000.
 PUBLISHED_COHORT_RATIO: Final = 0.0002
 _REACHING_BACK: Final = (Window.WEEK, Window.MONTH)
+# What detectors compare with the usual; `quota` counts `GAINED`, which stays.
+_EVIDENCE: Final = (Measure.NEW, Measure.WALKED, Measure.SLICED, Measure.OFF_HOURS)
 
 
 def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
@@ -45,15 +47,7 @@ def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]
     state = profile.state
     closed = state.today.day
     trusted = not (_suspicious(profile, closed) or state.today.unlearnt)
-    if closed >= state.first_day + profile.config.baseline.settling_days:
-        month_usual = usual_now(profile, closed)[-1]
-        profile.drip.learn(state.today.new, month_usual=month_usual)
-        for _ in range(min(_GAP_DAYS_MAX, day - closed - 1)):
-            profile.drip.learn(0, month_usual=month_usual)
-    if trusted:
-        profile.baseline.learn(closed, _day_maxima(profile))
-        profile.multivariate.learn(day_point(profile.windows))
-        _learn_silence(profile, first=max(closed + 1, day - _GAP_DAYS_MAX), last=day - 1)
+    _learn(profile, day, trusted=trusted)
     summary = _summary(profile, day=day - 1, days_count=day - closed, trusted=trusted)
     quiet_before = day - profile.config.policy.quiet_days
     for channel in [name for name, run in state.open_runs.items() if run.last_day < quiet_before]:
@@ -70,6 +64,25 @@ def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]
     return effects
 
 
+def _learn(profile: Profile, day: int, *, trusted: bool) -> None:
+    """Learn the day that closes and the silent ones after it, up to `day`."""
+    state = profile.state
+    closed = state.today.day
+    if trusted:
+        profile.baseline.learn(closed, _day_maxima(profile))
+        profile.multivariate.learn(day_point(profile.windows))
+    settled_day = state.first_day + profile.config.baseline.settling_days
+    if closed < settled_day <= day:
+        _settle(profile)
+    if closed >= settled_day:
+        month_usual = usual_now(profile, closed)[-1]
+        profile.drip.learn(state.today.new, month_usual=month_usual)
+        for _ in range(min(_GAP_DAYS_MAX, day - closed - 1)):
+            profile.drip.learn(0, month_usual=month_usual)
+    if trusted:
+        _learn_silence(profile, first=max(closed + 1, day - _GAP_DAYS_MAX), last=day - 1)
+
+
 def new_holdings(profile: Profile, *, at_ms: int) -> NewHoldings:
     """Return who was taken new on the open day, so far."""
     return NewHoldings(
@@ -78,6 +91,18 @@ def new_holdings(profile: Profile, *, at_ms: int) -> NewHoldings:
         at_ms=at_ms,
         participants=profile.ledger.state.today.serialize(),
     )
+
+
+def _settle(profile: Profile) -> None:
+    """End the first days: what was loaded then is held, but is no evidence any more.
+
+    Else it would fill the windows for another month, and what is new would not stand out. Caps
+    go on counting it.
+    """
+    profile.windows.forget(_EVIDENCE)
+    profile.state.open_runs.clear()
+    if profile.state.incident is not None and not profile.state.incident.raised:
+        profile.state.incident = None
 
 
 def _suspicious(profile: Profile, day: int) -> bool:

@@ -31,6 +31,7 @@ class OpenRun(Struct, kw_only=True):
 
     first_day: int
     last_day: int
+    peak_day: int
     peak: float
     mark: float
 

@@ -14,8 +14,8 @@ from detectors.verdict import DailySummary, Run
 
 # The realised rate moves the threshold only as far as so many alert-days of evidence let it, and
 # never by more than this factor: who sends nothing for weeks may not open the gate.
-_ALERT_DAYS_PRIOR: Final = 2.0
-_CORRECTION_MAX: Final = 3.0
+_ALERT_DAYS_PRIOR: Final = 20.0
+_CORRECTION_MAX: Final = 2.0
 # So many settled days must be known before the first ones are forgotten.
 _SETTLED_DAYS_MIN: Final = 7
 
@@ -29,10 +29,10 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     lag_days: Annotated[
         int, Meta(ge=1, le=30, description="a day counts once it ended this long ago")
     ] = 2
-    history_days: Annotated[int, Meta(ge=7, le=730, description="days of runs that count")] = 42
+    history_days: Annotated[int, Meta(ge=7, le=730, description="days of runs that count")] = 84
     settling_days: Annotated[
         int, Meta(ge=0, le=365, description="first days of the platform, kept out of the tails")
-    ] = 30
+    ] = 21
     peer_quantile: Annotated[float, Meta(ge=0.5, lt=1, description="of the peers' own usual")] = 0.5
     prior_institution_days: Annotated[
         float, Meta(gt=0, description="what the built-in tails weigh, in institution-days")
@@ -92,7 +92,7 @@ def incident_rate(reference: Reference, *, budget_rate: float) -> float:
 
     >>> quiet = Reference(version="", day=0, usual={}, tails={}, institution_days=4_200)
     >>> round(incident_rate(quiet, budget_rate=1.0 / 700.0) * 700.0, 2)
-    3.0
+    1.3
     """
     expected = budget_rate * reference.institution_days
     correction = (expected + _ALERT_DAYS_PRIOR) / (reference.alert_days + _ALERT_DAYS_PRIOR)
@@ -135,11 +135,11 @@ class ReferenceBuilder:
             self._fold(summary, channel, run)
 
     def _fold(self, summary: DailySummary, channel: str, run: Run) -> None:
+        """Keep a run's peak with the day on which it was reached: there the run counts, once."""
         key = (summary.institution, channel, run.first_day)
-        latest, peak, group = self._runs.get(key, (summary.day, 0.0, summary.group))
-        if summary.day >= latest:
-            latest, group = summary.day, summary.group
-        self._runs[key] = (latest, max(peak, run.peak), group)
+        known = self._runs.get(key)
+        if known is None or run.peak > known[1]:
+            self._runs[key] = (run.peak_day, run.peak, summary.group)
 
     def build(self, day: int) -> Reference:
         """Return the reference that holds from `day` on, and forget what is too old for it."""
@@ -157,8 +157,8 @@ class ReferenceBuilder:
         if not institution_days:
             return prior_reference(self.config)
         exceedances: dict[tuple[str, str], list[float]] = {}
-        for (_, channel, first_day), (_, peak, group) in self._runs.items():
-            if settled <= first_day <= last:
+        for (_, channel, first_day), (peak_day, peak, group) in self._runs.items():
+            if settled <= first_day and peak_day <= last:
                 exceedances.setdefault(("", channel), []).append(peak)
                 exceedances.setdefault((group, channel), []).append(peak)
         everybody = self._tails("", exceedances, days=institution_days, priors=PRIOR_TAILS)

@@ -127,6 +127,7 @@ class Run(Struct, frozen=True, kw_only=True):
     """Consecutive days on which one channel was strange: one exceedance, however long it lasts."""
 
     first_day: int
+    peak_day: Annotated[int, Meta(description="when the peak was reached: there the run counts")]
     peak: float
 
 

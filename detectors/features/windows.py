@@ -145,6 +145,14 @@ class Windows:
         now = self.state.open[_NEW]
         return (hour[_NEW] + now, day[_NEW] + now, week[_NEW] + now, month[_NEW] + now)
 
+    def forget(self, measures: tuple[Measure, ...]) -> None:
+        """Begin anew with some measures, as if nothing of them had been taken."""
+        state = self.state
+        kept = (*state.buckets.values(), *state.hours.values(), *state.days.values())
+        for amounts in (state.open, *kept, *self.sums):
+            for measure in measures:
+                amounts[measure] = 0
+
     def advance(self, at_ms: int) -> None:
         """Close buckets so that the open one holds `at_ms`; time never turns back."""
         bucket = at_ms // BUCKET_MS

@@ -130,8 +130,13 @@ def note_run(profile: Profile, channel: str, value: float, *, today: int) -> Non
     runs = profile.state.open_runs
     run = runs.get(channel)
     if run is None:
-        run = runs[channel] = OpenRun(first_day=today, last_day=today, peak=value, mark=value)
+        run = runs[channel] = OpenRun(
+            first_day=today, last_day=today, peak_day=today, peak=value, mark=value
+        )
     if value >= run.mark + GROWTH_DECADES:
         run.last_day, run.mark = max(run.last_day, today), value
-    run.peak = max(run.peak, value)
-    profile.state.today.runs[channel] = Run(first_day=run.first_day, peak=run.peak)
+    if value > run.peak:
+        run.peak_day, run.peak = today, value
+    profile.state.today.runs[channel] = Run(
+        first_day=run.first_day, peak_day=run.peak_day, peak=run.peak
+    )

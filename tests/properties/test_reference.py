@@ -38,7 +38,7 @@ def summaries_of(draw: st.DrawFn, institution: str) -> list[DailySummary]:
                 age_days=day - FIRST_DAY,
                 usual=tuple(draw(st.lists(st.floats(0.0, 1e6), min_size=4, max_size=4))),
                 runs={
-                    channel: Run(first_day=max(FIRST_DAY, day - back), peak=peak)
+                    channel: Run(first_day=max(FIRST_DAY, day - back), peak_day=day, peak=peak)
                     for channel, (back, peak) in runs.items()
                 },
                 held_participants=0,
@@ -71,7 +71,7 @@ def one_day(day: int, *, peak: float) -> DailySummary:
         days_count=1,
         age_days=day - FIRST_DAY,
         usual=(1.0, 2.0, 3.0, 4.0),
-        runs={"excess": Run(first_day=day, peak=peak)},
+        runs={"excess": Run(first_day=day, peak_day=day, peak=peak)},
         held_participants=0,
         trusted=True,
     )

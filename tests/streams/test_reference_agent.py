@@ -105,7 +105,7 @@ def summary(institution: str, day: int) -> bytes:
         days_count=1,
         age_days=200,
         usual=(1.0, 2.0, 3.0, 4.0),
-        runs={"excess/1d": Run(first_day=day, peak=3.0)},
+        runs={"excess/1d": Run(first_day=day, peak_day=day, peak=3.0)},
         held_participants=0,
         trusted=True,
     )
