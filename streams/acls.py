@@ -22,6 +22,7 @@ class Role(Struct, frozen=True, kw_only=True):
     what: str
     writes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     transactional_id: str | None = None
 
@@ -41,6 +42,8 @@ ROLES: Final = (
             name for name in _ALL if name not in (topics.DECISIONS.name, topics.REGISTER.name)
         ),
         reads=(*(name for name in _ALL if name != topics.DEAD_LETTERS.name), RAW),
+        # It refuses topics that would lose what it relies on.
+        checks=(*_ALL, RAW),
         groups=("worker",),
         transactional_id="recorder",
     ),
@@ -99,7 +102,8 @@ def _lines(role: Role) -> Iterator[str]:
     begin = f'allow --allow-principal "${_variable(role)}"'
     for names, operations in (
         (role.writes, ("Write", "Describe")),
-        (role.reads, ("Read", "Describe", "DescribeConfigs")),
+        (role.reads, ("Read", "Describe")),
+        (role.checks, ("DescribeConfigs",)),
     ):
         doing = " ".join(f"--operation {one}" for one in operations)
         whole = [name for name in names if name != RAW]

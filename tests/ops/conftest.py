@@ -4,11 +4,15 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+# Of each log.
+_SHOWN_CHARACTERS = 2_000
 
 Start = Callable[..., Path]
 
@@ -45,6 +49,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
             return path
 
         yield begin
+    # Shown by pytest only beside a test that failed.
+    for path in sorted(logs.iterdir()):
+        sys.stdout.write(f"--- {path.name}\n{path.read_text()[-_SHOWN_CHARACTERS:]}\n")
 
 
 @pytest.fixture(scope="module")
