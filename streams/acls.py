@@ -38,9 +38,7 @@ ROLES: Final = (
     Role(
         name="worker",
         what="judges, and records what follows",
-        writes=tuple(
-            name for name in _ALL if name not in (topics.DECISIONS.name, topics.REGISTER.name)
-        ),
+        writes=tuple(name for name in _ALL if name != topics.DECISIONS.name),
         reads=(*(name for name in _ALL if name != topics.DEAD_LETTERS.name), RAW),
         # It refuses topics that would lose what it relies on.
         checks=(*_ALL, RAW),
@@ -55,8 +53,8 @@ ROLES: Final = (
     ),
     Role(
         name="committee",
-        what="people: they decide and keep the register, and may erase names from the audit",
-        writes=(topics.DECISIONS.name, topics.REGISTER.name, topics.PEOPLE.name),
+        what="people: they decide, and what they decide the worker carries out",
+        writes=(topics.DECISIONS.name,),
         reads=tuple(name for name in _ALL if name != topics.STATE.name),
     ),
     Role(

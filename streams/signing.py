@@ -25,7 +25,8 @@ from detectors.errors import ConfigError
 from detectors.response.journal import DecisionMade, Verb
 from streams.rejects import Rejected, RejectReason, rejected
 
-_RECORD_BYTES_MAX: Final = 65_536
+# An entry of the register with all its projects and fields; a person's word is far smaller.
+_RECORD_BYTES_MAX: Final = 900_000
 # Keeps these signatures apart from whatever else the same key may sign.
 _DOMAIN: Final = b"headgate decision 1\n"
 

@@ -75,7 +75,7 @@ class Erased(Struct, frozen=True, kw_only=True, tag="erase"):
     token: str
 
 
-Verb = Approved | Released | Labelled | Erased
+Verb = Approved | Released | Labelled | Erased | Registered
 
 
 class DecisionMade(Struct, frozen=True, kw_only=True, tag="decision"):
@@ -117,7 +117,7 @@ class Acted(Struct, frozen=True, kw_only=True, tag="action"):
     suspension: Suspension
 
 
-Body = AlertSeen | DecisionMade | Refused | Registered | Configured | Tick | Acted
+Body = AlertSeen | DecisionMade | Refused | Configured | Tick | Acted
 
 
 class Entry(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ allow --allow-principal "$PLATFORM" --operation Write --operation Describe --top
 allow --allow-principal "$PLATFORM" --operation Write --operation Describe --topic "$PREFIX.raw." --resource-pattern-type prefixed
 
 # worker: judges, and records what follows.
-allow --allow-principal "$WORKER" --operation Write --operation Describe --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters" --topic "$PREFIX.state"
+allow --allow-principal "$WORKER" --operation Write --operation Describe --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters" --topic "$PREFIX.state"
 allow --allow-principal "$WORKER" --operation Read --operation Describe --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.state"
 allow --allow-principal "$WORKER" --operation Read --operation Describe --topic "$PREFIX.raw." --resource-pattern-type prefixed
 allow --allow-principal "$WORKER" --operation DescribeConfigs --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters" --topic "$PREFIX.state"
@@ -35,8 +35,8 @@ allow --allow-principal "$WORKER" --operation Write --operation Describe --trans
 allow --allow-principal "$HOOK" --operation Read --operation Describe --topic "$PREFIX.suspensions"
 allow --allow-principal "$HOOK" --operation Read --operation Describe --group "$PREFIX-hook" --resource-pattern-type prefixed
 
-# committee: people: they decide and keep the register, and may erase names from the audit.
-allow --allow-principal "$COMMITTEE" --operation Write --operation Describe --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.audit-people"
+# committee: people: they decide, and what they decide the worker carries out.
+allow --allow-principal "$COMMITTEE" --operation Write --operation Describe --topic "$PREFIX.decisions"
 allow --allow-principal "$COMMITTEE" --operation Read --operation Describe --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters"
 
 # siem: reads alerts and suspensions.

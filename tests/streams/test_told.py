@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from detectors.event import AccessEvent, Participants
 from detectors.register import Institution, Registered
-from detectors.response.journal import Tick
+from detectors.response.journal import DecisionMade, Tick
 from streams.cli import headgate
 from streams.recorder.journal import Journal
 
@@ -21,7 +21,15 @@ def audit(tmp_path: Path) -> Path:
     """Return an audit that raises a cap to 150 in the second hour."""
     journal, path = Journal(), tmp_path / "audit.jsonl"
     entry = Institution(id="north", participants_max=150)
-    body = Registered(institution="north", entry=entry)
+    body = DecisionMade(
+        decision_id="d",
+        who="ann",
+        note="",
+        at_ms=START_MS,
+        verb=Registered(institution="north", entry=entry),
+        signed="",
+        signature="",
+    )
     lines = [
         *journal.append([(None, Tick())], now_ms=START_MS).lines,
         *journal.append([(None, body)], now_ms=START_MS + 2 * HOUR_MS).lines,
