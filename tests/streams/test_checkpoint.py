@@ -182,6 +182,28 @@ def test_a_checkpoint_writes_in_the_order_that_recovery_relies_on() -> None:
     ]  # fmt: skip
 
 
+def test_judges_go_on_while_many_states_are_packed() -> None:
+    """The snapshot is taken in one go; what follows leaves the loop to others again and again."""
+
+    async def scenario() -> int:
+        world = World()
+        await world.begin()
+        for number in range(2_000):
+            world.judge(10 + number, institution=f"i{number}")
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while not world.done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        await asyncio.gather(world.steward.save(), others())
+        return turns
+
+    assert asyncio.run(scenario()) >= 2_000 / 50
+
+
 def test_nothing_new_is_no_checkpoint() -> None:
     """An idle worker writes nothing."""
 
