@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec import Struct
 
 from detectors.errors import ConfigError
+from detectors.feedback import Moment
 from detectors.response.journal import DecisionMade, Verb
 from streams.rejects import Rejected, RejectReason, rejected
 
@@ -38,7 +39,7 @@ class Decision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     topic: str
     who: str
     note: str
-    at_ms: int
+    at_ms: Moment
     verb: Verb
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from detectors.feedback import Label
+from detectors.feedback import Label, Moment
 from detectors.register import Registered
 from detectors.response.config import ResponseConfig
 from detectors.response.suspension import Suspension
@@ -66,7 +66,7 @@ class Labelled(Struct, frozen=True, kw_only=True, tag="feedback"):
 
     alert_id: str
     label: Label
-    until_ms: int | None = None
+    until_ms: Moment | None = None
 
 
 class Erased(Struct, frozen=True, kw_only=True, tag="erase"):
