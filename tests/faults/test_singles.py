@@ -91,7 +91,7 @@ def test_compaction_takes_nothing_that_recovery_needs(field: Ground, tmp_path: P
         def is_compacted() -> bool:
             with TopicReader(topic, bootstrap=arena.bootstrap) as reader:
                 offsets_count = reader.total_count
-            return len(received(arena.bootstrap, topic)) < offsets_count // 2
+            return len(received(arena.bootstrap, topic)) < offsets_count
 
         arena.wait_until(is_compacted, seconds_max=60)
         arena.workers[0].kill()

@@ -1,19 +1,23 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from typing import NoReturn
 
 import pytest
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
+import streams.steward
 from detectors.errors import StateError
 from streams.chain import Span
 from streams.checkpoint import CheckpointConfig, Checkpointer, CheckpointError, Done
 from streams.envelope import StateKeys
+from streams.failstop import ExitCode
 from streams.keys import BARRIER_KEY, main_key, part_key
 from streams.lease import Lease, LeaseLostError
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.protocol import Dump, Keeper, Write
 from streams.recovered import Saved
 from streams.state_topic import StateTopic
-from streams.steward import Steward
+from streams.steward import Steward, stop_for
 
 TOPIC = "t.state"
 STATE = StateTopic(TOPIC, app="t-worker", keys=StateKeys("sixteen characters"))
@@ -457,3 +461,31 @@ def test_no_failure_of_a_checkpoint_passes(failure: Exception) -> None:
         return world
 
     assert asyncio.run(scenario()).stopped == [failure]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TimeoutError(), ExitCode.CONNECTION_LOST),
+        (KafkaConnectionError(), ExitCode.CONNECTION_LOST),
+        (MessageSizeTooLargeError(), ExitCode.BUG),
+        (StateError("x"), ExitCode.STATE_REFUSED),
+        (KeyError("x"), ExitCode.BUG),
+    ],
+)
+def test_the_exit_code_says_whose_fault_it_was(
+    error: Exception, code: ExitCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that does not answer is no bug of ours, wherever it is noticed."""
+
+    class EndedError(Exception):
+        """The process would have ended here."""
+
+    def end(found: ExitCode, sentence: str) -> NoReturn:
+        assert sentence
+        raise EndedError(found)
+
+    monkeypatch.setattr(streams.steward, "fail_stop", end)
+    with pytest.raises(EndedError) as caught:
+        stop_for(error)
+    assert caught.value.args == (code,)
