@@ -111,7 +111,9 @@ def standing(actions: tuple[Action, ...]) -> list[tuple[str, str]]:
         pytest.param(9, 1.0, [], id="below both rungs nobody is touched"),
         pytest.param(10, 1.0, [("throttle", "active")], id="a hundredth is throttled"),
         pytest.param(45, 1.0, [("suspend", "active")], id="nearly a twentieth is suspended"),
-        pytest.param(80, 0.5, [("throttle", "active")], id="half the confidence, half the risk"),
+        pytest.param(200, 0.94, [("throttle", "active")], id="much, but not sure enough"),
+        pytest.param(47, 0.95, [("throttle", "active")], id="sure, but not quite enough"),
+        pytest.param(900, 0.74, [], id="however much: hardly surer than the budget"),
     ],
 )
 def test_the_rung_is_confidence_times_harm(
@@ -329,9 +331,9 @@ def test_what_was_expected_becomes_an_exemption() -> None:
 
 
 def test_a_confirmed_incident_weighs_more() -> None:
-    """A throttled one may be suspended by it at once."""
+    """A throttled one may be suspended by it at once, and a person is surer than any alert."""
     desk = Desk()
-    desk.alert(taken_participants=30)
+    desk.alert(taken_participants=30, confidence=0.8)
     _, grown = desk.decide(Labelled(alert_id="a1", label=Label.CONFIRMED))
     assert standing((grown,)) == [("suspend", "active")]
 
