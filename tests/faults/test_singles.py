@@ -22,6 +22,7 @@ from streams.keys import main_key
 from streams.topic_admin import ensure_topics, open_admin
 from streams.topic_reader import TopicReader
 from tests.faults.arena import PARTITIONS, Arena, Ground, battle, ground, lag
+from tests.faults.victim import SESSION_SECONDS
 from tests.faults.walk import KEYS, received, saved_states
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -235,6 +236,29 @@ def test_every_spoilt_message_is_judged_or_a_dead_letter(field: Ground, tmp_path
         letters_count = len(received(arena.bootstrap, f"{arena.prefix}.dead-letters"))
         assert (found.differences, found.restarts_count) == ([], 0)
         assert SPOILT_COUNT * 0.3 < letters_count < SPOILT_COUNT
+
+
+async def send_in_transactions(bootstrap: str, topic: str, *, count: int) -> None:
+    """Send records, each in a transaction of its own, whose marker comes a little later."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=topic)
+    await producer.start()
+    for number in range(count):
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"%d" % number, key=b"north", partition=0)
+    await producer.stop()
+
+
+def test_markers_of_transactions_are_no_records_that_nobody_judges(
+    field: Ground, tmp_path: Path
+) -> None:
+    """They are passed and committed, and an idle worker is not taken for one that is stuck."""
+    with battle(field, tmp_path, name="markers", workers_count=1) as arena:
+        arena.wait_until(arena.are_ready)
+        topic = f"{arena.prefix}.access-events"
+        asyncio.run(send_in_transactions(arena.bootstrap, topic, count=3))
+        arena.settle()
+        arena.pass_time(4 * SESSION_SECONDS)
+        assert arena.workers[0].ended == []
 
 
 def test_another_number_of_partitions_is_refused(field: Ground, tmp_path: Path) -> None:
