@@ -26,11 +26,18 @@ soak: .venv/.ready  ## MINUTES=60: two workers under load, struck now and then; 
 
 bench: bench-speed bench-quality  ## speed and quality, as tables
 
-bench-speed: .venv/.ready  ## events per second beside the bare consumer and the naive build
+bench-speed: .venv/.ready .venv-peers/.ready  ## events per second beside the bare consumer and the naive build
 	@.venv/bin/python -m benchmarks.speed
 
 bench-quality: .venv/.ready  ## recall, leak and measured false alarms beside the usual ways
 	@.venv/bin/python -m benchmarks.quality --save
+
+.venv-peers/.ready: .venv/.ready
+	@echo "Installing the peers of the speed benchmark ..."
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --editable . --group peers
+	@touch $@
 
 .venv/.ready: pyproject.toml .ci/constraints.txt
 	@test -n "$(PYTHON)" || { echo "Headgate needs Python 3.11, 3.12 or 3.13 with venv; put one on PATH or say make PYTHON=/path/to/python"; exit 1; }

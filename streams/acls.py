@@ -22,6 +22,7 @@ class Role(Struct, frozen=True, kw_only=True):
     what: str
     writes: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     transactional_id: str | None = None
 
@@ -37,10 +38,10 @@ ROLES: Final = (
     Role(
         name="worker",
         what="judges, and records what follows",
-        writes=tuple(
-            name for name in _ALL if name not in (topics.DECISIONS.name, topics.REGISTER.name)
-        ),
+        writes=tuple(name for name in _ALL if name != topics.DECISIONS.name),
         reads=(*(name for name in _ALL if name != topics.DEAD_LETTERS.name), RAW),
+        # It refuses topics that would lose what it relies on.
+        checks=(*_ALL, RAW),
         groups=("worker",),
         transactional_id="recorder",
     ),
@@ -52,8 +53,8 @@ ROLES: Final = (
     ),
     Role(
         name="committee",
-        what="people: they decide and keep the register, and may erase names from the audit",
-        writes=(topics.DECISIONS.name, topics.REGISTER.name, topics.PEOPLE.name),
+        what="people: they decide, and what they decide the worker carries out",
+        writes=(topics.DECISIONS.name,),
         reads=tuple(name for name in _ALL if name != topics.STATE.name),
     ),
     Role(
@@ -99,7 +100,8 @@ def _lines(role: Role) -> Iterator[str]:
     begin = f'allow --allow-principal "${_variable(role)}"'
     for names, operations in (
         (role.writes, ("Write", "Describe")),
-        (role.reads, ("Read", "Describe", "DescribeConfigs")),
+        (role.reads, ("Read", "Describe")),
+        (role.checks, ("DescribeConfigs",)),
     ):
         doing = " ".join(f"--operation {one}" for one in operations)
         whole = [name for name in names if name != RAW]

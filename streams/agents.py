@@ -1,5 +1,6 @@
 """Agents and signals of the worker's Faust app: what Faust calls, and what is done then."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol, cast
 
@@ -53,6 +54,9 @@ def judging(agent: JudgeAgent, *, checkpointer: Checkpointer[Profile], outbox: O
     async def judge(partition: int, batch: Batch) -> None:
         checkpointer.note(agent.handle(partition, batch))
         await outbox.below(_POSTED_COUNT_MAX)
+        # Faust hands over what is queued without a pause. A backlog on a busy machine would keep
+        # the lease from being stamped, end the worker, and be met again by the next one.
+        await asyncio.sleep(0)
 
     return judge
 

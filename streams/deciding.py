@@ -21,8 +21,8 @@ _NO_KEY: Final = "expected the path of your private key there, or in --key"
 _KEYS_PATH: Final = "response.keys"
 
 
-def decide(settings: Settings, verb: Verb, *, key_path: Path | None, note: str) -> str:
-    """Sign a decision, send it, and return in whose name.
+def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -> str:
+    """Sign decisions, send them in their order, and return in whose name.
 
     Raises:
         ConfigError: there is no key, or the configuration knows nobody by it.
@@ -32,16 +32,22 @@ def decide(settings: Settings, verb: Verb, *, key_path: Path | None, note: str) 
     key = load_private_key(key_path)
     who = signer(key, settings.response.keys)
     topic = DECISIONS.full_name(settings.kafka.topic_prefix)
-    decision = Decision(
-        decision_id=secrets.token_hex(16),
-        topic=topic,
-        who=who,
-        note=note,
-        at_ms=wall_ms(),
-        verb=verb,
-    )
-    record = Outgoing(topic=topic, key=who.encode(), value=sign(decision, key), partition=0)
-    send([record], bootstrap=settings.kafka.bootstrap)
+    decisions = [
+        Decision(
+            decision_id=secrets.token_hex(16),
+            topic=topic,
+            who=who,
+            note=note,
+            at_ms=wall_ms(),
+            verb=verb,
+        )
+        for verb in verbs
+    ]
+    records = [
+        Outgoing(topic=topic, key=who.encode(), value=sign(decision, key), partition=0)
+        for decision in decisions
+    ]
+    send(records, bootstrap=settings.kafka.bootstrap)
     return who
 
 

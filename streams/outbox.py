@@ -80,10 +80,19 @@ class Outbox:
         return durable
 
     async def durable(self, futures: Sequence[Durable]) -> None:
-        """Return when all of these are durable; raise what went wrong, or `TimeoutError`."""
-        if futures:
-            async with asyncio.timeout(self._timeout_seconds):
-                await asyncio.gather(*futures)
+        """Return when all of these are durable; raise what went wrong.
+
+        `TimeoutError` if none became so for the whole time-out: many on a slow way are not lost.
+        """
+        pending = set(futures)
+        while pending:
+            done, pending = await asyncio.wait(
+                pending, timeout=self._timeout_seconds, return_when=asyncio.FIRST_EXCEPTION
+            )
+            if not done:
+                raise TimeoutError
+            for future in done:
+                future.result()
 
     async def below(self, count: int) -> None:
         """Return once at most `count` records wait for the producer: back-pressure."""

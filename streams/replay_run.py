@@ -1,5 +1,6 @@
 """One replay over all its inputs: which judges an input meets, and what came of it all."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Final
@@ -36,6 +37,7 @@ from streams.inputs import (
 )
 from streams.progress import Steps
 from streams.readers import FileSource
+from streams.recorder.told import Told, among
 from streams.rejects import Rejected, RejectReason, rejected
 from streams.replay import References, Replay
 from streams.report.record import Report, Truth
@@ -55,6 +57,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     keys: StateKeys
     raw_topic: str | None
     holdings_topic: str | None = None
+    told: tuple[Told, ...] = ()
 
 
 class ReplayRun:
@@ -65,6 +68,7 @@ class ReplayRun:
         "_reading",
         "_register",
         "_replays",
+        "_told",
         "config",
         "recorder",
         "rejects",
@@ -80,6 +84,8 @@ class ReplayRun:
         self._reading = reading
         self._register = register
         self._replays: list[Replay] = []
+        # Access events have their instructions on record; files have not.
+        self._told = deque(reading.told)
         # All files, and all partitions of a raw topic, tell of one world: they share its judges.
         self._files = self._replay("built")
 
@@ -98,7 +104,8 @@ class ReplayRun:
                 yield from self._topic_effects(topic, reached, institution=institution)
             else:
                 with FileSource(name) as source:
-                    yield from self._files.effects(self._file_events(source, reached))
+                    events = self._file_events(source, reached)
+                    yield from self._files.effects(among(self._told, events))
 
     def events(self, names: Sequence[str]) -> Iterator[AccessEvent]:
         """Yield the events of every input in the order given, unjudged; holdings have none."""

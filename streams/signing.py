@@ -22,10 +22,12 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec import Struct
 
 from detectors.errors import ConfigError
+from detectors.feedback import Moment
 from detectors.response.journal import DecisionMade, Verb
 from streams.rejects import Rejected, RejectReason, rejected
 
-_RECORD_BYTES_MAX: Final = 65_536
+# An entry of the register with all its projects and fields; a person's word is far smaller.
+_RECORD_BYTES_MAX: Final = 900_000
 # Keeps these signatures apart from whatever else the same key may sign.
 _DOMAIN: Final = b"headgate decision 1\n"
 
@@ -37,7 +39,7 @@ class Decision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     topic: str
     who: str
     note: str
-    at_ms: int
+    at_ms: Moment
     verb: Verb
 
 

@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final, Generic
 
+from aiokafka.errors import KafkaError
+
 from detectors.errors import CoreError, HeadgateError, StateError
 from streams.chain import HoleError
 from streams.checkpoint import Checkpointer, CheckpointError, Done
@@ -38,6 +40,8 @@ def stop_for(error: Exception) -> None:
     """End the process for a failure after which nobody may go on."""
     if isinstance(error, HeadgateError):
         fail_stop(_CODES.get(type(error), ExitCode.BUG), f"{error}.")
+    if isinstance(error, TimeoutError) or (isinstance(error, KafkaError) and error.retriable):
+        fail_stop(ExitCode.CONNECTION_LOST, f"The connection to Kafka broke down: {error!r}.")
     logger.error("An error that should not exist.", exc_info=error)
     fail_stop(ExitCode.BUG, repr(error))
 

@@ -88,14 +88,14 @@ SUSPENSIONS = Topic(
 DECISIONS = Topic(
     name="decisions",
     key="institution",
-    content="what people said: approve, release, confirmed, false positive, expected",
+    content="what people said, signed: approve, release, register, what an alert was",
     per_institution=False,
     cleanup="delete",
 )
 REGISTER = Topic(
     name="register",
     key="institution",
-    content="approved projects, caps and exemptions, each with the time from which it holds",
+    content="approved projects, caps and exemptions, as they hold now",
     per_institution=False,
     cleanup="compact",
 )

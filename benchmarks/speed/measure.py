@@ -38,7 +38,9 @@ _JUDGED = re.compile(r"^headgate_events_judged_total (\S+)", re.MULTILINE)
 _WAIT_SECONDS_MAX = 120.0
 _LOOK_SECONDS = 0.1
 _TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
-_NAIVE_SECONDS_MAX = 180.0
+_TOLD_SECONDS_MAX = 180.0
+# An environment of their own: their dependencies do not go together with ours.
+PEERS = Path(".venv-peers/bin/python")
 
 
 class Rate(Struct, frozen=True, kw_only=True):
@@ -167,12 +169,28 @@ def worker(bootstrap: str, prefix: str, home: Path) -> Iterator[Running]:
         process.wait(30)
 
 
+def peak_bytes(process_id: int) -> int:
+    """Return the most memory that a process has held so far."""
+    return _status_bytes(process_id, "VmHWM")
+
+
+def resident_bytes(process_id: int) -> int:
+    """Return the memory that a process holds."""
+    return _status_bytes(process_id, "VmRSS")
+
+
+def _status_bytes(process_id: int, name: str) -> int:
+    lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
+    found = next(line for line in lines if line.startswith(name))
+    return int(found.split()[1]) * 1_024
+
+
 def worker_rate(running: Running, count: int) -> Rate:
     """Return events/s while a backlog of `count` is judged, checkpoints included."""
-    while not (before := _judged(running.metrics)):
+    while not (before := judged_count(running.metrics)):
         time.sleep(_LOOK_SECONDS)
     watch = Stopwatch(running.process_id)
-    while (judged := _judged(running.metrics)) < count:
+    while (judged := judged_count(running.metrics)) < count:
         time.sleep(_LOOK_SECONDS)
     return watch.rate(judged - before)
 
@@ -231,12 +249,22 @@ def state_size(bootstrap: str, prefix: str, *, belongs: str) -> StateSize:
 
 def naive_rate(bootstrap: str, topic: str, *, count: int, home: Path) -> Rate:
     """Return events/s of the naive build on the same topic."""
-    command = [
-        sys.executable, "-m", "benchmarks.speed.naive", bootstrap, topic, str(PARTITIONS),
-        str(count), str(home / "naive"),
-    ]  # fmt: skip
+    home_of = str(home / "naive")
+    arguments = [bootstrap, topic, str(PARTITIONS), str(count), home_of]
+    return _told_rate([sys.executable, "-m", "benchmarks.speed.naive", *arguments])
+
+
+def peer_rate(name: str, bootstrap: str, topic: str, *, count: int) -> Rate | None:
+    """Return events/s of our judge on another framework; None where that is not installed."""
+    if not PEERS.exists():
+        return None
+    module = f"benchmarks.speed.peer_{name}"
+    return _told_rate([str(PEERS), "-m", module, bootstrap, topic, str(count)])
+
+
+def _told_rate(command: list[str]) -> Rate:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    end = Timer(_NAIVE_SECONDS_MAX, process.kill)
+    end = Timer(_TOLD_SECONDS_MAX, process.kill)
     end.start()
     try:
         for line in process.stdout or ():
@@ -247,11 +275,12 @@ def naive_rate(bootstrap: str, topic: str, *, count: int, home: Path) -> Rate:
         end.cancel()
         process.kill()
         process.wait()
-    message = "the naive build ended without a rate"
+    message = f"{command[2]} ended without a rate"
     raise RuntimeError(message)
 
 
-def _judged(metrics: str) -> float:
+def judged_count(metrics: str) -> float:
+    """Return how many events a worker has judged, as its metrics say."""
     with urllib.request.urlopen(metrics, timeout=10) as response:  # noqa: S310 - our own address.
         found = _JUDGED.search(response.read().decode())
     return float(found.group(1)) if found else 0.0

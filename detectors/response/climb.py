@@ -9,7 +9,7 @@ from detectors.response import guard
 from detectors.response.changes import change, measure_ends, put, release, request_ends
 from detectors.response.config import Mode
 from detectors.response.journal import AlertSeen
-from detectors.response.ladder import HARMLESS, risk_of, rung_of, scope_of, stronger
+from detectors.response.ladder import HARMLESS, confidence_in, risk_of, rung_of, scope_of, stronger
 from detectors.response.state import Incident, ResponseState, remember
 from detectors.response.suspension import HEADGATE, Measure, Scope, Suspension, scope_id
 
@@ -47,7 +47,8 @@ def climb(state: ResponseState, incident: Incident, *, sequence: int) -> list[Su
     entry = state.entry(incident.institution)
     risk = risk_of(state, incident.institution)
     modes = state.config.modes_of(entry.jurisdiction)
-    rung = rung_of(risk, config=state.config, modes=modes)
+    sure = confidence_in(incident)
+    rung = rung_of(risk, confidence=sure, config=state.config, modes=modes)
     if rung is None or incident.label in HARMLESS:
         return []
     measure, mode = rung

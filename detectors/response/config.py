@@ -20,13 +20,20 @@ class Modes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ResponseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When the ladder is climbed, for how long, and how far it may reach.
 
-    Risk is the confidence of the alert times the share of the cohort taken in its incident.
+    Risk is confidence times the share of the cohort taken, over an institution's incidents. A
+    rung also asks for the confidence of the alert at hand: much taken is not yet much amiss.
     """
 
     modes: Modes = field(default_factory=Modes)
     jurisdictions: Annotated[
         dict[str, Modes], Meta(description="other modes for institutions registered there")
     ] = field(default_factory=dict)
+    throttle_confidence: Annotated[
+        float, Meta(ge=0, le=1, description="of an alert at least; 0.5 is just within the budget")
+    ] = 0.75
+    suspend_confidence: Annotated[
+        float, Meta(ge=0, le=1, description="as throttle_confidence; 0.95 is ten times rarer")
+    ] = 0.95
     throttle_risk: Annotated[float, Meta(gt=0, le=1, description="risk that asks to throttle")] = (
         0.01
     )

@@ -6,23 +6,25 @@ from msgspec.structs import replace
 
 from detectors.features.windows import DAY_MS
 from detectors.feedback import Feedback, Label
-from detectors.register import Exemption, instant_of
+from detectors.register import Exemption, Registered, instant_of
 from detectors.response.changes import change, measure_ends, release
 from detectors.response.climb import climb
 from detectors.response.journal import DecisionMade, Erased, Labelled, Released
 from detectors.response.state import Incident, ResponseState
 from detectors.response.suspension import Suspension
 
+Decided = Suspension | Feedback | Registered
+
 # The work that was expected may go on as far again as it has come.
 _EXEMPTION_GROWTH: Final = 2
 
 
-def decided(
-    state: ResponseState, made: DecisionMade, *, sequence: int
-) -> list[Suspension | Feedback]:
+def decided(state: ResponseState, made: DecisionMade, *, sequence: int) -> list[Decided]:
     """Carry out a decision; one about what is over, or was said before, has no effect."""
     if isinstance(made.verb, Labelled):
         return _labelled(state, made, made.verb, sequence=sequence)
+    if isinstance(made.verb, Registered):
+        return _registered(state, made.verb)
     if isinstance(made.verb, Erased):
         return []
     one = state.suspension(made.verb.suspension_id)
@@ -33,9 +35,17 @@ def decided(
     return _approved(state, one, made)
 
 
-def _approved(
-    state: ResponseState, one: Suspension, made: DecisionMade
-) -> list[Suspension | Feedback]:
+def _registered(state: ResponseState, verb: Registered) -> list[Decided]:
+    if verb.entry is not None and verb.entry.id != verb.institution:
+        return []
+    if verb.entry is None:
+        state.entries.pop(verb.institution, None)
+    else:
+        state.entries[verb.institution] = verb.entry
+    return [verb]
+
+
+def _approved(state: ResponseState, one: Suspension, made: DecisionMade) -> list[Decided]:
     waits = one.state != "active" or one.asks is not None
     if not waits or made.who in one.approvals:
         return []
@@ -59,14 +69,14 @@ def _approved(
 
 def _labelled(
     state: ResponseState, made: DecisionMade, verb: Labelled, *, sequence: int
-) -> list[Suspension | Feedback]:
+) -> list[Decided]:
     incident = state.incident(verb.alert_id)
     # An older statement, sent again, must not undo a later one.
     if incident is None or made.at_ms <= incident.labelled_ms:
         return []
     _count(state, incident, verb.label)
     incident.label, incident.labelled_ms = verb.label, made.at_ms
-    actions: list[Suspension | Feedback] = [_feedback(state, incident, verb, made)]
+    actions: list[Decided] = [_feedback(state, incident, verb, made)]
     if verb.label is Label.CONFIRMED:
         return actions + climb(state, incident, sequence=sequence)
     why = verb.label.value.replace("_", " ")

@@ -25,8 +25,6 @@ def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
         actions += alerted(state, body, sequence=entry.sequence)
     elif isinstance(body, DecisionMade):
         actions += decided(state, body, sequence=entry.sequence)
-    elif isinstance(body, Registered):
-        actions += _registered(state, body)
     elif isinstance(body, Configured):
         state.config, state.cohort_size = body.response, body.cohort_size
     return tuple(actions)
@@ -39,11 +37,3 @@ def _expired(state: ResponseState) -> list[Action]:
         if one.expires_ms is not None and one.expires_ms <= state.now_ms
     ]
     return [release(state, one, by=HEADGATE, why="expired") for one in due]
-
-
-def _registered(state: ResponseState, body: Registered) -> list[Action]:
-    if body.entry is None:
-        state.entries.pop(body.institution, None)
-    else:
-        state.entries[body.institution] = body.entry
-    return [body]

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from detectors.feedback import Label
+from detectors.feedback import Label, Moment
 from detectors.register import Registered
 from detectors.response.config import ResponseConfig
 from detectors.response.suspension import Suspension
@@ -66,7 +66,7 @@ class Labelled(Struct, frozen=True, kw_only=True, tag="feedback"):
 
     alert_id: str
     label: Label
-    until_ms: int | None = None
+    until_ms: Moment | None = None
 
 
 class Erased(Struct, frozen=True, kw_only=True, tag="erase"):
@@ -75,7 +75,7 @@ class Erased(Struct, frozen=True, kw_only=True, tag="erase"):
     token: str
 
 
-Verb = Approved | Released | Labelled | Erased
+Verb = Approved | Released | Labelled | Erased | Registered
 
 
 class DecisionMade(Struct, frozen=True, kw_only=True, tag="decision"):
@@ -117,7 +117,7 @@ class Acted(Struct, frozen=True, kw_only=True, tag="action"):
     suspension: Suspension
 
 
-Body = AlertSeen | DecisionMade | Refused | Registered | Configured | Tick | Acted
+Body = AlertSeen | DecisionMade | Refused | Configured | Tick | Acted
 
 
 class Entry(Struct, frozen=True, kw_only=True):

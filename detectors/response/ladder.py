@@ -35,21 +35,32 @@ def _risk(state: ResponseState, incident: Incident, *, now_ms: int) -> float:
     age_days = (now_ms - incident.at_ms) / DAY_MS
     kept = 0.5 ** (age_days / config.risk_halflife_days)
     harm = min(1.0, incident.taken_participants / state.cohort_size)
-    return float(weight * kept * incident.confidence * harm)
+    return float(weight * kept * confidence_in(incident) * harm)
 
 
-def rung_of(risk: float, *, config: ResponseConfig, modes: Modes) -> tuple[Measure, Mode] | None:
-    """Return the strongest measure that the risk asks for and the modes know.
+def rung_of(
+    risk: float, *, confidence: float, config: ResponseConfig, modes: Modes
+) -> tuple[Measure, Mode] | None:
+    """Return the strongest measure that risk and confidence ask for and the modes know.
 
     >>> config = ResponseConfig(modes=Modes(throttle="automatic", suspend="off"))
-    >>> rung_of(0.5, config=config, modes=config.modes)
+    >>> rung_of(0.5, confidence=1.0, config=config, modes=config.modes)
     ('throttle', 'automatic')
+    >>> rung_of(0.5, confidence=0.6, config=config, modes=config.modes) is None
+    True
     """
-    if risk >= config.suspend_risk and modes.suspend != "off":
+    suspends = risk >= config.suspend_risk and confidence >= config.suspend_confidence
+    if suspends and modes.suspend != "off":
         return "suspend", modes.suspend
-    if risk >= config.throttle_risk and modes.throttle != "off":
+    throttles = risk >= config.throttle_risk and confidence >= config.throttle_confidence
+    if throttles and modes.throttle != "off":
         return "throttle", modes.throttle
     return None
+
+
+def confidence_in(incident: Incident) -> float:
+    """Return how sure an incident is: as sure as its alert, or as the person who confirmed it."""
+    return 1.0 if incident.label is Label.CONFIRMED else incident.confidence
 
 
 def stronger(measure: Measure, than: Measure | None) -> bool:

@@ -23,20 +23,22 @@ allow --allow-principal "$PLATFORM" --operation Write --operation Describe --top
 allow --allow-principal "$PLATFORM" --operation Write --operation Describe --topic "$PREFIX.raw." --resource-pattern-type prefixed
 
 # worker: judges, and records what follows.
-allow --allow-principal "$WORKER" --operation Write --operation Describe --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters" --topic "$PREFIX.state"
-allow --allow-principal "$WORKER" --operation Read --operation Describe --operation DescribeConfigs --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.state"
-allow --allow-principal "$WORKER" --operation Read --operation Describe --operation DescribeConfigs --topic "$PREFIX.raw." --resource-pattern-type prefixed
+allow --allow-principal "$WORKER" --operation Write --operation Describe --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters" --topic "$PREFIX.state"
+allow --allow-principal "$WORKER" --operation Read --operation Describe --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.state"
+allow --allow-principal "$WORKER" --operation Read --operation Describe --topic "$PREFIX.raw." --resource-pattern-type prefixed
+allow --allow-principal "$WORKER" --operation DescribeConfigs --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters" --topic "$PREFIX.state"
+allow --allow-principal "$WORKER" --operation DescribeConfigs --topic "$PREFIX.raw." --resource-pattern-type prefixed
 allow --allow-principal "$WORKER" --operation Read --operation Describe --group "$PREFIX-worker" --resource-pattern-type prefixed
 allow --allow-principal "$WORKER" --operation Write --operation Describe --transactional-id "$PREFIX-recorder"
 
 # hook: tells the platform who is suspended.
-allow --allow-principal "$HOOK" --operation Read --operation Describe --operation DescribeConfigs --topic "$PREFIX.suspensions"
+allow --allow-principal "$HOOK" --operation Read --operation Describe --topic "$PREFIX.suspensions"
 allow --allow-principal "$HOOK" --operation Read --operation Describe --group "$PREFIX-hook" --resource-pattern-type prefixed
 
-# committee: people: they decide and keep the register, and may erase names from the audit.
-allow --allow-principal "$COMMITTEE" --operation Write --operation Describe --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.audit-people"
-allow --allow-principal "$COMMITTEE" --operation Read --operation Describe --operation DescribeConfigs --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters"
+# committee: people: they decide, and what they decide the worker carries out.
+allow --allow-principal "$COMMITTEE" --operation Write --operation Describe --topic "$PREFIX.decisions"
+allow --allow-principal "$COMMITTEE" --operation Read --operation Describe --topic "$PREFIX.access-events" --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions" --topic "$PREFIX.decisions" --topic "$PREFIX.register" --topic "$PREFIX.holdings" --topic "$PREFIX.summaries" --topic "$PREFIX.reference" --topic "$PREFIX.audit" --topic "$PREFIX.audit-people" --topic "$PREFIX.dead-letters"
 
 # siem: reads alerts and suspensions.
-allow --allow-principal "$SIEM" --operation Read --operation Describe --operation DescribeConfigs --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions"
+allow --allow-principal "$SIEM" --operation Read --operation Describe --topic "$PREFIX.alerts" --topic "$PREFIX.suspensions"
 allow --allow-principal "$SIEM" --operation Read --operation Describe --group "$PREFIX-siem" --resource-pattern-type prefixed

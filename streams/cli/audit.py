@@ -15,7 +15,7 @@ from detectors.response.verify import Problem, Verified, Verifier
 from streams.committed import committed_records, last_by_key
 from streams.config import Settings, load_settings
 from streams.deciding import KEY_VARIABLE, decide
-from streams.recorder.people import Person
+from streams.recorder.people import people_of
 from streams.signing import signature_problem
 from streams.topics import AUDIT, PEOPLE
 
@@ -93,8 +93,7 @@ def erase(
     """
     settings = load_settings(config_path)
     topic = PEOPLE.full_name(settings.kafka.topic_prefix)
-    found = asyncio.run(last_by_key(topic, bootstrap=settings.kafka.bootstrap))
-    people = [msgspec.json.decode(raw, type=Person) for raw in found.values()]
+    people = people_of(asyncio.run(last_by_key(topic, bootstrap=settings.kafka.bootstrap)))
     wanted = [one for one in people if (one.institution, one.user) == (institution, user)]
     if not wanted:
         message = f"the audit has no token for {user} of {institution}"

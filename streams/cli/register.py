@@ -7,12 +7,11 @@ import click
 import msgspec
 
 from detectors.errors import HeadgateError
-from detectors.register import Institution
+from detectors.register import Institution, Registered
 from streams.committed import last_by_key
 from streams.config import Settings, load_settings
-from streams.outbox import Outgoing
+from streams.deciding import KEY_VARIABLE, decide
 from streams.register import load_register
-from streams.sending import send
 from streams.topics import REGISTER
 
 _encode = msgspec.json.Encoder(order="sorted").encode
@@ -40,14 +39,22 @@ def check(*, path: Path) -> None:
     click.echo(f"{path}: {len(register.institutions)} institutions, no mistakes found")
 
 
-@command.command(epilog="Example: headgate register push register.toml --config headgate.toml")
+@command.command(epilog="Example: headgate register push register.toml --key ann.pem")
 @_file
 @_config
-def push(*, path: Path, config_path: Path | None) -> None:
+@click.option(
+    "--key",
+    "key_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    envvar=KEY_VARIABLE,
+    help="Your private key (PEM).",
+)
+@click.option("--note", default="", help="Why, for the record.")
+def push(*, path: Path, config_path: Path | None, key_path: Path | None, note: str) -> None:
     """Let the entries of a file hold from now on; only those that differ are sent.
 
-    Entries that the file does not name stay. Each judge adopts its own at the event that comes
-    next in its partition, and a replay of the topic at the same one.
+    Entries that the file does not name stay. Each is a signed decision. Each judge adopts its own
+    at the event that comes next in its partition, and a replay of the topic at the same one.
     """
     settings = load_settings(config_path)
     register = load_register(path)
@@ -55,14 +62,11 @@ def push(*, path: Path, config_path: Path | None) -> None:
     changed = [
         entry for entry in register.institutions if known.get(entry.id.encode()) != _encode(entry)
     ]
-    topic = REGISTER.full_name(settings.kafka.topic_prefix)
-    records = [
-        Outgoing(topic=topic, key=entry.id.encode(), value=_encode(entry), partition=0)
-        for entry in changed
-    ]
-    send(records, bootstrap=settings.kafka.bootstrap)
-    for entry in changed:
-        click.echo(f"pushed {entry.id}")
+    verbs = [Registered(institution=entry.id, entry=entry) for entry in changed]
+    if verbs:
+        who = decide(settings, *verbs, key_path=key_path, note=note)
+        for entry in changed:
+            click.echo(f"{who} registers {entry.id}")
     click.echo(f"{len(register.institutions) - len(changed)} unchanged")
 
 
@@ -70,7 +74,7 @@ def push(*, path: Path, config_path: Path | None) -> None:
 @click.argument("institution")
 @_config
 def show(*, institution: str, config_path: Path | None) -> None:
-    """Print what was pushed for an institution, as JSON; exit code 1 if nothing was."""
+    """Print what holds for an institution, as JSON; exit code 1 if nothing was pushed for it."""
     raw = _known(load_settings(config_path)).get(institution.encode())
     if raw is None:
         message = f"nothing was pushed for {institution}"

@@ -13,6 +13,7 @@ from streams.clock import monotonic_seconds
 from streams.config import load_settings
 from streams.inputs import Rejects
 from streams.progress import Steps, steps
+from streams.recorder.told import told_in
 from streams.register import load_register
 from streams.replay_run import ReplayRun, reading_of
 from streams.report.lines import Totals, effect_line, total_lines, totals_of
@@ -32,6 +33,12 @@ _new = click.Path(dir_okay=False, writable=True, path_type=Path)
 @click.option("--config", "config_path", type=_existing, help="Settings (TOML).")
 @click.option("--register", "register_path", type=_existing, help="What is approved (TOML, JSON).")
 @click.option(
+    "--audit",
+    "audit_path",
+    type=_existing,
+    help="An exported audit: its register and feedback hold from when they were recorded.",
+)
+@click.option(
     "--alerts", "alerts_path", type=_new, help="Write alerts here: one OCSF finding a line."
 )
 @click.option("--report", "report_path", type=_new, help="Write an HTML report here.")
@@ -50,6 +57,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     *,
     config_path: Path | None,
     register_path: Path | None,
+    audit_path: Path | None,
     alerts_path: Path | None,
     report_path: Path | None,
     dead_letters_path: Path | None,
@@ -69,9 +77,10 @@ def command(  # noqa: PLR0913 - one parameter an option
     began = monotonic_seconds()
     with ExitStack() as files:
         rejects = Rejects(_opened(files, dead_letters_path))
-        run = ReplayRun(
-            settings.core, register=register, reading=reading_of(settings), rejects=rejects
+        reading = msgspec.structs.replace(
+            reading_of(settings), told=told_in(audit_path) if audit_path else ()
         )
+        run = ReplayRun(settings.core, register=register, reading=reading, rejects=rejects)
         alerts = _opened(files, alerts_path)
         progress = files.enter_context(steps("replay", total=len(inputs)))
         for effect in _written(run.effects(inputs, progress=progress), alerts):

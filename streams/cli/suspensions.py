@@ -97,7 +97,16 @@ def keygen(*, name: str, path: Path) -> None:
 def _current(settings: Settings) -> list[Suspension]:
     topic = SUSPENSIONS.full_name(settings.kafka.topic_prefix)
     found = asyncio.run(last_by_key(topic, bootstrap=settings.kafka.bootstrap))
-    return sorted(map(suspension_of, found.values()), key=lambda one: one.requested_ms)
+    stated = [one for raw in found.values() if (one := _stated(raw)) is not None]
+    return sorted(stated, key=lambda one: one.requested_ms)
+
+
+def _stated(raw: bytes) -> Suspension | None:
+    try:
+        return suspension_of(raw)
+    except msgspec.DecodeError:
+        # Whoever else writes there must not hide from people what is in force.
+        return None
 
 
 def _open(settings: Settings, suspension_id: str) -> Suspension:

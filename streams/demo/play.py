@@ -45,7 +45,7 @@ interval_seconds = 2.0
 suspend_margin = 0.0
 
 [response]
-suspend_risk = 0.025
+suspend_confidence = 0.5
 blast_radius_institutions = 42
 
 [response.modes]

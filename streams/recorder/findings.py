@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from detectors.feedback import Moment
 from detectors.response.journal import AlertSeen
 from detectors.verdict import AlertChange, Severity
 from streams.recorder.people import People
@@ -56,7 +57,7 @@ class _Finding(Struct, frozen=True):
     activity_id: int
     severity_id: int
     confidence_score: int
-    time: int
+    time: Moment
     start_time: int
     message: str
     finding_info: _Info

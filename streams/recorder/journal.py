@@ -65,8 +65,8 @@ class Journal:
         self._batch = 0
         self._batch_actions: list[Followed] = []
 
-    def read(self, raw: bytes) -> None:
-        """Take in a line that the topic holds already.
+    def read(self, raw: bytes) -> tuple[Followed, ...]:
+        """Take in a line that the topic holds already, and return what followed from it.
 
         Raises:
             StateError: it does not follow from the line before; nobody may act on such a journal.
@@ -76,14 +76,14 @@ class Journal:
         except msgspec.DecodeError:
             # Somebody else's; the chain goes on beside it, and `audit verify` tells of it.
             logger.error("A record before line %d of the audit is not ours.", self.sequence)  # noqa: TRY400
-            return
+            return ()
         if (entry.sequence, entry.previous) != (self.sequence, self.head):
             message = (
                 f"line {self.sequence} of the audit does not follow from the one before; "
                 "`headgate audit verify` says more"
             )
             raise StateError(message)
-        self._take(entry, raw)
+        return self._take(entry, raw)
 
     def last_batch(self) -> tuple[Followed, ...]:
         """Return what followed from the last batch: it may not have been carried out."""

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+import msgspec
 from aiokafka.partitioner import DefaultPartitioner
 from msgspec.structs import replace
 
+from detectors.register import Registered
 from detectors.response.suspension import Suspension, scope_id
 from streams.control import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.envelope import StateKeys
@@ -13,9 +15,10 @@ from streams.outbox import Outgoing
 from streams.recorder.journal import Followed
 from streams.recorder.people import People, Person
 from streams.sinks import suspensions
-from streams.topics import ACCESS_EVENTS, PEOPLE, SUSPENSIONS
+from streams.topics import ACCESS_EVENTS, PEOPLE, REGISTER, SUSPENSIONS
 
 _partitioner: Final = DefaultPartitioner()
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 class Outputs:
@@ -41,6 +44,20 @@ class Outputs:
         return Outgoing(
             topic=made.topic, key=made.key, value=made.value, partition=0, headers=headers
         )
+
+    def register(self, followed: Iterable[Followed]) -> list[Outgoing]:
+        """Return the register's entries that have changed, for whoever reads what holds."""
+        topic = REGISTER.full_name(self._prefix)
+        changed = [one.action for one in followed if isinstance(one.action, Registered)]
+        return [
+            Outgoing(
+                topic=topic,
+                key=one.institution.encode(),
+                value=None if one.entry is None else _encode(one.entry),
+                partition=0,
+            )
+            for one in changed
+        ]
 
     def people(self, changes: Mapping[str, bytes | None]) -> list[Outgoing]:
         """Return what is written of people: who is new, and tombstones."""

@@ -42,7 +42,7 @@ class People:
 
     def __init__(self, records: Mapping[bytes, bytes]) -> None:
         """Begin with the topic's records."""
-        people = [msgspec.json.decode(raw, type=Person) for raw in records.values()]
+        people = people_of(records)
         self._by_token = {person.token: person for person in people}
         self._by_name = {(person.institution, person.user): person for person in people}
         self._changed: dict[str, bytes | None] = {}
@@ -73,3 +73,16 @@ class People:
         """Return what is to be written since this was last asked: records and tombstones."""
         changed, self._changed = self._changed, {}
         return changed
+
+
+def people_of(records: Mapping[bytes, bytes]) -> list[Person]:
+    """Return the people in the topic's records; one that is not its token's is nobody."""
+    found = []
+    for key, raw in records.items():
+        try:
+            person = msgspec.json.decode(raw, type=Person)
+        except msgspec.DecodeError:
+            continue
+        if person.token.encode() == key:
+            found.append(person)
+    return found

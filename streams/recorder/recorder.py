@@ -25,7 +25,7 @@ from streams.recorder.journal import Followed, Written, read_journal
 from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
 from streams.recorder.sources import Sources
-from streams.topics import ALERTS, AUDIT, DECISIONS, PEOPLE, REGISTER
+from streams.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
 
 logger = logging.getLogger("headgate.recorder")
 
@@ -99,7 +99,6 @@ class Recorder:
             self._people,
             alerts=ALERTS.full_name(wires.prefix),
             decisions=DECISIONS.full_name(wires.prefix),
-            register=REGISTER.full_name(wires.prefix),
             keys=wires.configured.response.keys,
         )
         await self._tell(self._outputs.controls(self._journal.last_batch()))
@@ -125,8 +124,7 @@ class Recorder:
     def _take_places(self, consumer: AIOKafkaConsumer) -> None:
         alerts = ALERTS.full_name(self._wires.prefix)
         places = [TopicPartition(alerts, number) for number in range(self._wires.partitions)]
-        single = (DECISIONS, REGISTER)
-        places += [TopicPartition(topic.full_name(self._wires.prefix), 0) for topic in single]
+        places.append(TopicPartition(DECISIONS.full_name(self._wires.prefix), 0))
         consumer.assign(places)
         for place in places:
             consumer.seek(place, self._journal.next_offset(place.topic, place.partition))
@@ -151,6 +149,7 @@ class Recorder:
         async with self._producer.transaction():
             await self._send(self._lines(written))
             await self._send(self._outputs.suspensions(written.actions))
+            await self._send(self._outputs.register(written.actions))
             for token in erased:
                 await self._send(self._outputs.forgotten(self._people.erase(token)))
             await self._send(self._outputs.people(self._people.taken_changes()))

@@ -111,7 +111,9 @@ def standing(actions: tuple[Action, ...]) -> list[tuple[str, str]]:
         pytest.param(9, 1.0, [], id="below both rungs nobody is touched"),
         pytest.param(10, 1.0, [("throttle", "active")], id="a hundredth is throttled"),
         pytest.param(45, 1.0, [("suspend", "active")], id="nearly a twentieth is suspended"),
-        pytest.param(80, 0.5, [("throttle", "active")], id="half the confidence, half the risk"),
+        pytest.param(200, 0.94, [("throttle", "active")], id="much, but not sure enough"),
+        pytest.param(47, 0.95, [("throttle", "active")], id="sure, but not quite enough"),
+        pytest.param(900, 0.74, [], id="however much: hardly surer than the budget"),
     ],
 )
 def test_the_rung_is_confidence_times_harm(
@@ -140,7 +142,7 @@ def test_each_mode_does_what_it_says(mode: Mode, state: str, *, dry_run: bool) -
 def test_a_jurisdiction_may_have_its_own_modes() -> None:
     """Where the law wants a person first, a person is asked."""
     desk = Desk(jurisdictions={"uk": Modes(throttle="approve", suspend="approve")})
-    desk.put(Registered(institution="north", entry=Institution(id="north", jurisdiction="uk")))
+    desk.decide(Registered(institution="north", entry=Institution(id="north", jurisdiction="uk")))
     assert standing(desk.alert()) == [("suspend", "requested")]
     assert standing(desk.alert(alert_id="a2", institution="south")) == [("suspend", "active")]
 
@@ -159,7 +161,7 @@ def test_the_scope_is_the_smallest_that_holds_the_story(
     """Colleagues who took nothing go on working."""
     desk = Desk()
     entry = Institution(id="north", projects=tuple(Project(id=name) for name in projects))
-    desk.put(Registered(institution="north", entry=entry))
+    desk.decide(Registered(institution="north", entry=entry))
     desk.alert(user_share=share)
     assert (desk.one.scope, desk.one.subject) == expected
 
@@ -240,7 +242,7 @@ def test_a_large_register_widens_the_guard() -> None:
     desk = Desk(blast_radius_ratio=0.5)
     for number in range(10):
         name = f"i{number}"
-        desk.put(Registered(institution=name, entry=Institution(id=name)))
+        desk.decide(Registered(institution=name, entry=Institution(id=name)))
     for number in range(5):
         desk.alert(alert_id=f"a{number}", institution=f"i{number}")
     assert {one.held for one in desk.state.open.values()} == {False}
@@ -329,9 +331,9 @@ def test_what_was_expected_becomes_an_exemption() -> None:
 
 
 def test_a_confirmed_incident_weighs_more() -> None:
-    """A throttled one may be suspended by it at once."""
+    """A throttled one may be suspended by it at once, and a person is surer than any alert."""
     desk = Desk()
-    desk.alert(taken_participants=30)
+    desk.alert(taken_participants=30, confidence=0.8)
     _, grown = desk.decide(Labelled(alert_id="a1", label=Label.CONFIRMED))
     assert standing((grown,)) == [("suspend", "active")]
 
@@ -376,3 +378,14 @@ def test_an_agreement_covers_no_more_than_was_agreed() -> None:
     desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
     desk.alert(taken_participants=60, change="update")
     assert (desk.one.measure, desk.one.agreed) == ("suspend", False)
+
+
+def test_an_entry_is_of_the_institution_it_names() -> None:
+    """Else one signature could be read in two ways; without an entry, none is left."""
+    desk = Desk()
+    entry = Institution(id="north", group="g")
+    assert desk.decide(Registered(institution="south", entry=entry)) == ()
+    assert desk.decide(Registered(institution="north", entry=entry)) != ()
+    assert desk.state.entry("north").group == "g"
+    desk.decide(Registered(institution="north", entry=None))
+    assert desk.state.entries == {}

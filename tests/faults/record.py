@@ -11,14 +11,19 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import Configured
 from streams.envelope import keys_from_text
 from streams.outbox import Outgoing
 from streams.recorder.recorder import Recorder, Wires
+from streams.signing import public_text
 
 RESPONSE = ResponseConfig(
-    modes=Modes(throttle="automatic", suspend="automatic"), blast_radius_institutions=1_000
+    modes=Modes(throttle="automatic", suspend="automatic"),
+    blast_radius_institutions=1_000,
+    keys={"ann": public_text(Ed25519PrivateKey.from_private_bytes(bytes(range(32))))},
 )
 
 

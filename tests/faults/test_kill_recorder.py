@@ -12,8 +12,9 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from detectors.register import Institution
+from detectors.register import Institution, Registered
 from detectors.response.journal import AlertSeen, Entry
 from detectors.response.suspension import Suspension
 from detectors.response.verify import verify
@@ -22,11 +23,14 @@ from streams.committed import committed_records
 from streams.control import Control, Instruction, decode_instruction, read_control
 from streams.envelope import keys_from_text
 from streams.recorder.journal import Journal
+from streams.signing import Decision, sign
 from streams.sinks import alerts, suspensions
 from streams.topic_admin import ensure_topics
 from streams.topic_reader import TopicReader
 
 SCRIPT = Path(__file__).parent / "record.py"
+# The one whose public key `record.py` is configured with.
+ANN = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PARTITIONS = 3
 INSTITUTIONS_COUNT = 50
 PAUSE_SECONDS = 0.2
@@ -64,6 +68,20 @@ def alert(institution: str, *, revision: int, taken: int) -> Alert:
     )
 
 
+def registered(name: str, prefix: str, revision: int) -> bytes:
+    """Return the signed decision that registers an institution."""
+    entry = Institution(id=name, group=f"g{revision}")
+    decision = Decision(
+        decision_id=name,
+        topic=f"{prefix}.decisions",
+        who="ann",
+        note="",
+        at_ms=revision,
+        verb=Registered(institution=name, entry=entry),
+    )
+    return sign(decision, ANN)
+
+
 @contextlib.contextmanager
 def recorder(bootstrap: str, prefix: str, moment: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run a recorder that is dead by the end, whatever happens."""
@@ -89,9 +107,8 @@ async def feed(bootstrap: str, prefix: str) -> None:
                 stated = alert(name, revision=revision, taken=taken)
                 made = alerts.record(RaiseAlert(alert=stated), topic_prefix=prefix)
                 await producer.send_and_wait(made.topic, made.value, key=made.key)
-                entry = Institution(id=name, group=f"g{revision}")
                 await producer.send_and_wait(
-                    f"{prefix}.register", msgspec.json.encode(entry), key=name.encode()
+                    f"{prefix}.decisions", registered(name, prefix, revision)
                 )
                 await asyncio.sleep(PAUSE_SECONDS)
     finally:

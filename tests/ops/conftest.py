@@ -1,14 +1,17 @@
-"""What the tests of operations share: Debian's programs, free ports, processes that end."""
+"""What the tests of operations share: Debian's programs, free processes that end."""
 
 import os
 import shutil
-import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
+# Of each log.
+_SHOWN_CHARACTERS = 2_000
 
 Start = Callable[..., Path]
 
@@ -45,19 +48,9 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
             return path
 
         yield begin
-
-
-@pytest.fixture(scope="module")
-def free_port() -> Callable[[], int]:
-    """Return what picks a port that nobody listens on."""
-
-    def pick() -> int:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", 0))
-            port: int = listener.getsockname()[1]
-            return port
-
-    return pick
+    # Shown by pytest only beside a test that failed.
+    for path in sorted(logs.iterdir()):
+        sys.stdout.write(f"--- {path.name}\n{path.read_text()[-_SHOWN_CHARACTERS:]}\n")
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

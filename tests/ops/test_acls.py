@@ -2,10 +2,16 @@
 
 import asyncio
 import os
+import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+import time
+import urllib.request
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,16 +19,35 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 from kafka import KafkaAdminClient
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
+from kafka.admin import (
+    ACL,
+    ACLOperation,
+    ACLPermissionType,
+    ResourcePattern,
+    ResourceType,
+    ScramMechanism,
+    UserScramCredentialUpsertion,
+)
 from kafka.admin import ACLResourcePatternType as PatternType
 from msgspec import Struct
 
+from detectors.event import AccessEvent, Participants
 from streams.acls import RAW, ROLES
 from streams.broker import LocalBroker
 from streams.ports import free_ports
+from streams.simulator import send_all
 from streams.topic_admin import ensure_topics
 from streams.topics import TOPICS
 
+Start = Callable[..., Path]
+
+THEFT = AccessEvent(
+    id="e1",
+    time=1_775_000_000_000,
+    institution="north",
+    dataset="imaging",
+    participants=Participants(ranges=[(0, 249_999)]),
+)
 SCRIPT = Path(__file__).parents[2] / "docs" / "examples" / "acls.sh"
 # Stands in for Kafka's tool: says what it was asked for.
 TOOL = """#!/bin/sh
@@ -33,13 +58,29 @@ PROPERTIES = """\
 listeners=PLAINTEXT://127.0.0.1:{{port}},NAMED://127.0.0.1:{port},CONTROLLER://127.0.0.1:{{controller_port}}
 advertised.listeners=PLAINTEXT://127.0.0.1:{{port}},NAMED://127.0.0.1:{port}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,NAMED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
-sasl.enabled.mechanisms=PLAIN
-listener.name.named.plain.sasl.jaas.config={login} required {users};
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.named.scram-sha-512.sasl.jaas.config={login} required;
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users=User:ANONYMOUS
 """
-LOGIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
+LOGIN = "org.apache.kafka.common.security.scram.ScramLoginModule"
+MAIN = "from streams.cli import main; main()"
+CONFIG = """
+[kafka]
+bootstrap = "{bootstrap}"
+topic_prefix = "live"
+partitions = 1
+[kafka.security]
+sasl = "SCRAM-SHA-512"
+[checkpoint]
+interval_seconds = 0.5
+[metrics]
+port = {port}
+[hook]
+url = "http://127.0.0.1:9/"
+metrics_port = {hook_port}
+"""
 KINDS = {
     "--topic": ResourceType.TOPIC,
     "--group": ResourceType.GROUP,
@@ -54,18 +95,20 @@ class Guarded(Struct, frozen=True, kw_only=True):
     anonymous: str
 
 
-def asked(home: Path) -> list[list[str]]:
+def asked(home: Path, *, prefix: str = "headgate") -> list[list[str]]:
     """Return what the script asks Kafka's tool for, call by call."""
     tool = home / "kafka-acls"
     tool.write_text(TOOL)
     tool.chmod(0o755)
     path = f"{home}{os.pathsep}{os.environ['PATH']}"
-    more = {"PATH": path, "ASKED": str(home / "asked"), "BOOTSTRAP": "b:9", "ADMIN": "a"}
+    calls = home / f"asked-{prefix}"
+    more = {
+        "PATH": path, "ASKED": str(calls), "BOOTSTRAP": "b:9", "ADMIN": "a", "PREFIX": prefix,
+    }  # fmt: skip
     shell = shutil.which("sh")
     assert shell is not None
     subprocess.run([shell, str(SCRIPT)], env=os.environ | more, timeout=60, check=True)
-    calls = (home / "asked").read_text().strip().split("\n\n")
-    return [call.split("\n") for call in calls]
+    return [call.split("\n") for call in calls.read_text().strip().split("\n\n")]
 
 
 def rules(words: list[str]) -> Iterator[ACL]:
@@ -93,14 +136,22 @@ def _constant(operation: str) -> str:
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """Yield a Kafka on which the script was carried out."""
     (port,) = free_ports(1)
-    users = " ".join(f'user_headgate-{role.name}="{role.name}"' for role in ROLES)
-    with LocalBroker(properties=PROPERTIES.format(port=port, login=LOGIN, users=users)) as broker:
-        ensure_topics(broker.bootstrap, prefix="headgate", partitions=1, replication_factor=1)
+    with LocalBroker(properties=PROPERTIES.format(port=port, login=LOGIN)) as broker:
         admin = KafkaAdminClient(bootstrap_servers=broker.bootstrap)
-        calls = asked(tmp_path_factory.mktemp("tool"))
-        made = [rule for words in calls for rule in rules(words)]
-        assert made
-        admin.create_acls(made)
+        home = tmp_path_factory.mktemp("tool")
+        # The second is for what really runs: the first is filled with whatever may be written.
+        for prefix in ("headgate", "live"):
+            ensure_topics(broker.bootstrap, prefix=prefix, partitions=1, replication_factor=1)
+            made = [rule for words in asked(home, prefix=prefix) for rule in rules(words)]
+            assert made
+            admin.create_acls(made)
+        mechanism = ScramMechanism.SCRAM_SHA_512
+        admin.alter_user_scram_credentials(
+            [
+                UserScramCredentialUpsertion(f"headgate-{role.name}", mechanism, role.name)
+                for role in ROLES
+            ]
+        )
         admin.close()
         yield Guarded(named=f"127.0.0.1:{port}", anonymous=broker.bootstrap)
 
@@ -109,7 +160,7 @@ def login(role: str) -> dict[str, str]:
     """Return how a role says who it is."""
     return {
         "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "PLAIN",
+        "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": f"headgate-{role}",
         "sasl_plain_password": role,
     }
@@ -178,6 +229,54 @@ def test_the_hook_cannot_take_the_workers_place(
 ) -> None:
     """Its progress is its own; whoever joins the workers' group would stop a judge."""
     assert asyncio.run(may_read(guarded, "hook", "suspensions", group=group)) == allowed
+
+
+@pytest.mark.slow
+def test_the_rules_are_all_that_worker_and_hook_need(
+    guarded: Guarded, tmp_path: Path, start: Start
+) -> None:
+    """Each under its own name: an event is judged and saved, its suspension reaches the hook."""
+    config, (port, hook_port) = tmp_path / "headgate.toml", free_ports(2)
+    config.write_text(CONFIG.format(bootstrap=guarded.named, port=port, hook_port=hook_port))
+    secrets = {"HEADGATE_HOOK_SECRETS": f"whsec_{b64encode(bytes(range(32))).decode()}"}
+
+    def begin(role: str, *more: str) -> Path:
+        name = {
+            "HEADGATE_KAFKA_USERNAME": f"headgate-{role}",
+            "HEADGATE_KAFKA_PASSWORD": role,
+        }
+        command = (sys.executable, "-c", MAIN, role, "--config", str(config), *more)
+        return start(*command, log=f"{role}.log", **name, **secrets)
+
+    logs = [begin("worker", "--no-create-topics"), begin("hook")]
+    for log in logs:
+        wait_for(partial(is_ready, log))
+    asyncio.run(send_all([THEFT], bootstrap=guarded.anonymous, topic="live.access-events"))
+    wait_for(lambda: 'headgate_incident_severity{institution="north"' in fetched(port))
+    states = r"headgate_suspensions_open_count\{[^}]*\} [1-9]"
+    wait_for(lambda: re.search(states, fetched(port)) is not None)
+    wait_for(lambda: "headgate_hook_waiting_deliveries 1.0" in fetched(hook_port))
+    assert not [log for log in logs if "uthoriz" in log.read_text()]
+
+
+def is_ready(log: Path) -> bool:
+    """Tell whether a process says that it is ready."""
+    return "Ready." in log.read_text()
+
+
+def fetched(port: int) -> str:
+    """Return the metrics that are served at `port`."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        text: str = answer.read().decode()
+    return text
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Look until it is so, for a minute at most."""
+    end_seconds = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end_seconds
+        time.sleep(0.2)
 
 
 def test_no_rule_is_wider_than_a_role(tmp_path: Path) -> None:

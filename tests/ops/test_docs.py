@@ -1,6 +1,7 @@
 """The documentation holds: it builds, its commands exist, its paths are there."""
 
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -137,6 +138,15 @@ def test_a_supervisor_is_told_what_a_restart_does_not_heal() -> None:
     (codes,) = re.findall(r"RestartPreventExitStatus=(.*)", text)
     hopeless = {2, ExitCode.HOLE, ExitCode.STATE_REFUSED, ExitCode.TOO_MANY_DEAD_LETTERS}
     assert {int(code) for code in codes.split()} == hopeless
+
+
+def test_every_page_is_once_in_the_contents() -> None:
+    """But for decisions, which the pages that rest on them link to."""
+    contents = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    listed = re.findall(r"[\w/]+\.md", json.dumps(contents))
+    docs = ROOT / "docs"
+    pages = {str(page.relative_to(docs)) for page in docs.rglob("*.md")}
+    assert sorted(listed) == sorted(page for page in pages if not page.startswith("decisions/"))
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ import yaml
 from msgspec import Struct
 
 from detectors.event import AccessEvent, Participants
+from streams.ports import free_ports
 from streams.simulator import send_all
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +41,6 @@ MAY_BE_SILENT = {
     },
 }
 
-Port = Callable[[], int]
 Start = Callable[..., Path]
 
 CONFIG = """
@@ -104,7 +104,7 @@ def alertmanager_config(*, pager_port: int) -> str:
     """Return the configuration as shipped, with the test's pager."""
     text = (DOCKER / "alertmanager" / "alertmanager.yml").read_text()
     document = yaml.safe_load(text.replace("pager:9095", f"127.0.0.1:{pager_port}"))
-    document["route"] |= {"group_wait": "0s"}
+    document["route"] |= {"group_wait": "1s"}
     return yaml.safe_dump(document)
 
 
@@ -121,11 +121,10 @@ def watched(
     tmp_path_factory: pytest.TempPathFactory,
     program: Callable[[str], str],
     start: Start,
-    free_port: Port,
 ) -> Watched:
     """Return what runs after a theft: pager, Alertmanager, Prometheus and a worker."""
     home, prefix = tmp_path_factory.mktemp("watched"), f"test-{uuid.uuid4().hex[:12]}"
-    worker, pager, prometheus, alertmanager = (free_port() for _ in range(4))
+    worker, pager, prometheus, alertmanager = free_ports(4)
     files = {
         "headgate.toml": CONFIG.format(bootstrap=kafka, prefix=prefix, port=worker),
         "register.toml": REGISTER,
@@ -167,6 +166,56 @@ def watched(
     assert "north" not in pager_log.read_text()
     asyncio.run(send_all([THEFT], bootstrap=kafka, topic=f"{prefix}.access-events"))
     return running
+
+
+def test_nobody_is_told_twice_of_one_institution(
+    tmp_path: Path, program: Callable[[str], str], start: Start
+) -> None:
+    """The real Alertmanager keeps tickets about whom somebody is woken for, and groups the rest."""
+    pager, alertmanager = free_ports(2)
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(alertmanager_config(pager_port=pager))
+    log = start(sys.executable, str(DOCKER / "pager.py"), "127.0.0.1", str(pager), log="told.log")
+    start(
+        program("prometheus-alertmanager"),
+        f"--config.file={config}",
+        f"--storage.path={tmp_path / 'data'}",
+        f"--web.listen-address=127.0.0.1:{alertmanager}",
+        "--cluster.listen-address=",
+        log="routes.log",
+    )
+    wait_for(partial(answers, f"http://127.0.0.1:{alertmanager}/-/ready"))
+    found = [
+        raised("HeadgateExtraction", "page", institution="north", jurisdiction="gb"),
+        raised("HeadgateNearLimit", "ticket", institution="north", jurisdiction="gb"),
+        raised("HeadgateDown", "page"),
+        raised("HeadgateNoEvents", "page"),
+        raised("HeadgateNearLimit", "ticket", institution="south", jurisdiction="gb"),
+    ]
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{alertmanager}/api/v2/alerts",
+        data=json.dumps(found).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - ours
+        assert answer.status == 200
+    expected = {
+        "page  firing  HeadgateExtraction of north",
+        "jurisdiction-gb  firing  HeadgateExtraction of north",
+        "page  firing  HeadgateDown of nobody",
+        "ticket  firing  HeadgateNearLimit of south",
+    }
+    wait_for(lambda: expected <= set(log.read_text().splitlines()))
+    assert set(log.read_text().splitlines()[1:]) == expected
+
+
+def raised(name: str, severity: str, **labels: str) -> dict[str, object]:
+    """Return an alert as Prometheus sends it."""
+    summary = f"{name} of {labels.get('institution', 'nobody')}"
+    return {
+        "labels": {"alertname": name, "severity": severity, **labels},
+        "annotations": {"summary": summary},
+    }
 
 
 @pytest.mark.kafka

@@ -203,7 +203,7 @@ class Response(RuleBasedStateMachine):
     def register(self, institution: str, jurisdiction: str | None) -> None:
         """Replace an institution's entry."""
         entry = Institution(id=institution, jurisdiction=jurisdiction, projects=PROJECTS)
-        self.take(Registered(institution=institution, entry=entry))
+        self.decide("ann", Registered(institution=institution, entry=entry))
 
     @invariant()
     def one_of_a_scope(self) -> None:

@@ -25,6 +25,8 @@ from detectors.response.journal import (
     Labelled,
     Released,
     Source,
+    Tick,
+    Verb,
     digest,
 )
 from detectors.response.verify import verify
@@ -60,9 +62,8 @@ def seen(number: int) -> AlertSeen:
     )
 
 
-def decision(number: int) -> DecisionMade:
+def decision(number: int, verb: Verb) -> DecisionMade:
     """Return a signed decision."""
-    verb = Labelled(alert_id=f"a{number}", label=Label.CONFIRMED)
     signed = sign(
         Decision(decision_id="d", topic=TOPIC, who="ann", note="", at_ms=number, verb=verb), ANN
     )
@@ -82,12 +83,14 @@ def journal() -> list[bytes]:
     for number in range(30):
         bodies: list[Body] = [seen(number)]
         if number % 7 == 6:
-            bodies.append(decision(number))
+            labelled = Labelled(alert_id=f"a{number}", label=Label.CONFIRMED)
+            bodies.append(decision(number, labelled))
         if number % 9 == 8:
             entry = Institution(id="i1", jurisdiction=f"j{number}")
-            bodies.append(Registered(institution="i1", entry=entry))
+            bodies.append(decision(number, Registered(institution="i1", entry=entry)))
         causes = [
-            (Source(topic=type(body).__name__, partition=0, offset=number), body) for body in bodies
+            (Source(topic=type(body).__name__, partition=0, offset=10 * number + place), body)
+            for place, body in enumerate(bodies)
         ]
         lines += grown.append(causes, now_ms=number * 10_000_000).lines
     return lines
@@ -203,7 +206,7 @@ def test_the_same_record_twice_is_found() -> None:
     """An entry stands for one record of its source, once."""
     entries = [msgspec.json.decode(line, type=Entry) for line in LINES[:1]]
     source = Source(topic="t", partition=0, offset=4)
-    tick = Registered(institution="i", entry=None)
+    tick = Tick()
     entries += [replace(entries[0], sequence=number, source=source, body=tick) for number in (1, 2)]
     (problem,) = verify(chained(entries)).problems
     assert problem.problem == "stands for a record that an earlier line stands for"

@@ -1,19 +1,23 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from typing import NoReturn
 
 import pytest
+from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
 
+import streams.steward
 from detectors.errors import StateError
 from streams.chain import Span
 from streams.checkpoint import CheckpointConfig, Checkpointer, CheckpointError, Done
 from streams.envelope import StateKeys
+from streams.failstop import ExitCode
 from streams.keys import BARRIER_KEY, main_key, part_key
 from streams.lease import Lease, LeaseLostError
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.protocol import Dump, Keeper, Write
 from streams.recovered import Saved
 from streams.state_topic import StateTopic
-from streams.steward import Steward
+from streams.steward import Steward, stop_for
 
 TOPIC = "t.state"
 STATE = StateTopic(TOPIC, app="t-worker", keys=StateKeys("sixteen characters"))
@@ -180,6 +184,28 @@ def test_a_checkpoint_writes_in_the_order_that_recovery_relies_on() -> None:
         alert, alert, (first, True), MAIN, BARRIER, {0: 12},
         alert, (second, True), MAIN, BARRIER, {0: 13}, (first, False),
     ]  # fmt: skip
+
+
+def test_judges_go_on_while_many_states_are_packed() -> None:
+    """The snapshot is taken in one go; what follows leaves the loop to others again and again."""
+
+    async def scenario() -> int:
+        world = World()
+        await world.begin()
+        for number in range(2_000):
+            world.judge(10 + number, institution=f"i{number}")
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while not world.done:
+                turns += 1
+                await asyncio.sleep(0)
+
+        await asyncio.gather(world.steward.save(), others())
+        return turns
+
+    assert asyncio.run(scenario()) >= 2_000 / 50
 
 
 def test_nothing_new_is_no_checkpoint() -> None:
@@ -435,3 +461,31 @@ def test_no_failure_of_a_checkpoint_passes(failure: Exception) -> None:
         return world
 
     assert asyncio.run(scenario()).stopped == [failure]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TimeoutError(), ExitCode.CONNECTION_LOST),
+        (KafkaConnectionError(), ExitCode.CONNECTION_LOST),
+        (MessageSizeTooLargeError(), ExitCode.BUG),
+        (StateError("x"), ExitCode.STATE_REFUSED),
+        (KeyError("x"), ExitCode.BUG),
+    ],
+)
+def test_the_exit_code_says_whose_fault_it_was(
+    error: Exception, code: ExitCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that does not answer is no bug of ours, wherever it is noticed."""
+
+    class EndedError(Exception):
+        """The process would have ended here."""
+
+    def end(found: ExitCode, sentence: str) -> NoReturn:
+        assert sentence
+        raise EndedError(found)
+
+    monkeypatch.setattr(streams.steward, "fail_stop", end)
+    with pytest.raises(EndedError) as caught:
+        stop_for(error)
+    assert caught.value.args == (code,)

@@ -235,6 +235,7 @@ def test_the_endpoint_serves_what_is_registered_on_loopback() -> None:
     finally:
         server.close()
     assert "headgate_events_judged_total 3.0" in page
+    assert "_created" not in page
     closed = http.client.HTTPConnection(server.address, timeout=1)
     with pytest.raises(ConnectionRefusedError):
         closed.request("GET", "/metrics")

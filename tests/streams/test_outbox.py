@@ -66,3 +66,18 @@ def test_a_broker_that_does_not_answer_is_a_timeout() -> None:
             await outbox.durable([asyncio.get_running_loop().create_future()])
 
     asyncio.run(scenario())
+
+
+def test_a_slow_way_is_no_timeout_as_long_as_something_arrives() -> None:
+    """Many dead letters over a bad network take long; that alone ends nobody."""
+
+    async def scenario() -> None:
+        outbox = Outbox(bootstrap="", timeout_seconds=0.2)
+        loop = asyncio.get_running_loop()
+        futures = [loop.create_future() for _ in range(8)]
+        for place, future in enumerate(futures):
+            loop.call_later(0.05 * place, future.set_result, None)
+        await outbox.durable(futures)
+        assert all(future.done() for future in futures)
+
+    asyncio.run(scenario())

@@ -322,8 +322,8 @@ def test_the_judge_is_told_in_its_own_partition(kafka: str, topic_prefix: str) -
     async def scenario() -> None:
         world = World(kafka, topic_prefix)
         entry = Institution(id="north", jurisdiction="uk")
-        await world.send("register", b"north", msgspec.json.encode(entry))
-        await world.send("register", b"south", msgspec.json.encode(entry))
+        await world.decide(Registered(institution="north", entry=entry))
+        await world.decide(Registered(institution="north", entry=entry), key=EVE)
         await world.alert()
         async with world.recording():
             await world.until(open_count(world, 1))
@@ -331,6 +331,8 @@ def test_the_judge_is_told_in_its_own_partition(kafka: str, topic_prefix: str) -
             await world.until(open_count(world, 0))
         async with world.recording():
             await world.until(lambda: bool(world.state.outcomes))
+        register = await last_by_key(f"{topic_prefix}.register", bootstrap=kafka)
+        assert register == {b"north": msgspec.json.encode(entry, order="sorted")}
 
     run(scenario)
     with TopicReader(f"{topic_prefix}.access-events", bootstrap=kafka) as reader:

@@ -1,0 +1,56 @@
+import asyncio
+from typing import cast
+
+from detectors.pipeline import Profile
+from streams.agents import judging
+from streams.chain import Span
+from streams.checkpoint import Checkpointer
+from streams.judge_agent import JudgeAgent
+from streams.outbox import Outbox
+from streams.transport import Batch
+
+
+class Busy:
+    """A judge, checkpointer and outbox that never have to wait."""
+
+    def __init__(self) -> None:
+        """Begin with nothing judged."""
+        self.judged_count = 0
+
+    def handle(self, partition: int, batch: Batch) -> int:
+        """Judge a batch."""
+        del partition, batch
+        self.judged_count += 1
+        return 1
+
+    def note(self, judged_count: int) -> None:
+        """Note nothing."""
+
+    async def below(self, count: int) -> None:
+        """Wait for nothing."""
+
+
+def test_a_backlog_leaves_the_loop_to_others_after_each_batch() -> None:
+    """The lease must be stamped, or the worker ends and its successor meets the same backlog."""
+    busy = Busy()
+    judge = judging(
+        cast("JudgeAgent", busy),
+        checkpointer=cast("Checkpointer[Profile]", busy),
+        outbox=cast("Outbox", busy),
+    )
+    seen: list[int] = []
+
+    async def backlog() -> None:
+        for _ in range(5):
+            await judge(0, Batch((), Span(0, 1)))
+
+    async def others() -> None:
+        while busy.judged_count < 5:
+            seen.append(busy.judged_count)
+            await asyncio.sleep(0)
+
+    async def scenario() -> None:
+        await asyncio.gather(backlog(), others())
+
+    asyncio.run(scenario())
+    assert seen == [1, 2, 3, 4]

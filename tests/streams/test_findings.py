@@ -1,0 +1,212 @@
+"""What the recorder reads: findings without names, people who can be forgotten, signed words."""
+
+import base64
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
+
+from detectors.errors import ConfigError
+from detectors.feedback import Label
+from detectors.response.journal import AlertSeen, DecisionMade, Labelled, Released
+from detectors.verdict import Alert, AlertChange, Level, RaiseAlert, Reason, ReasonDetail
+from streams.deciding import signer
+from streams.recorder.findings import alert_seen
+from streams.recorder.people import People, Person
+from streams.rejects import Rejected
+from streams.signing import Decision, checked, load_private_key, private_pem, public_text, sign
+from streams.sinks import alerts
+
+ANN, EVE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+KEYS = {"ann": ANN.public_key()}
+TOPIC = "t.decisions"
+DECISION = Decision(
+    decision_id="d",
+    topic=TOPIC,
+    who="ann",
+    note="",
+    at_ms=5,
+    verb=Released(suspension_id="s"),
+)
+REASON = ReasonDetail(
+    detector="excess",
+    reason=Reason.EXCESS,
+    feature="new_participants",
+    window_seconds=3_600,
+    observed=100.0,
+    expected=1.0,
+    p_value=1e-9,
+    share=1.0,
+)
+ALERT = Alert(
+    alert_id="a1",
+    change="create",
+    revision=3,
+    institution="north",
+    at_ms=1_775_044_800_000,
+    started_ms=1_775_044_700_000,
+    level=Level.SUSPEND,
+    severity="high",
+    confidence=0.973,
+    p_value=1e-9,
+    sentence="north took 100 people, 90 % of it by user u-1; now holds 10 %.",
+    reasons=(REASON, REASON),
+    coverage=(),
+    taken_participants=100,
+    top_user="u-1",
+    top_user_share=0.9,
+    top_project="p1",
+    sample_event_ids=(),
+    trigger_event_id="e",
+    config_hash="c",
+    reference_version="r",
+)
+
+
+def raw(alert: Alert) -> bytes:
+    """Return an alert as it lies on its topic."""
+    return alerts.record(RaiseAlert(alert=alert), topic_prefix="t").value or b""
+
+
+def seen(alert: Alert, people: People) -> AlertSeen:
+    """Return an alert as the journal has it."""
+    found = alert_seen(raw(alert), people)
+    assert isinstance(found, AlertSeen)
+    return found
+
+
+def test_a_finding_is_read_without_its_user() -> None:
+    """Everything that the ladder needs, and a token where a person was named."""
+    people = People({})
+    found = seen(ALERT, people)
+    assert found.user is not None
+    assert people.person(found.user) is not None
+    assert (
+        found.sentence == f"north took 100 people, 90 % of it by user {found.user}; now holds 10 %."
+    )
+    assert (found.alert_id, found.revision, found.confidence) == ("a1", 3, 0.97)
+    assert (found.detectors, found.project, found.severity) == (("excess",), "p1", "high")
+    assert b"u-1" not in msgspec.json.encode(found)
+
+
+@pytest.mark.parametrize("change", ["create", "update", "close"])
+def test_every_change_is_read(change: AlertChange) -> None:
+    """Also that an incident is over, which has no reasons and names nobody."""
+    closing = replace(ALERT, change=change, reasons=(), top_user=None)
+    found = seen(closing, People({}))
+    assert (found.change, found.user, found.detectors) == (change, None, ())
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b'{"data": {}}', b"\xff"])
+def test_what_is_no_finding_is_said_to_be_none(value: bytes | None) -> None:
+    """As a sentence: the recorder puts it on record and goes on."""
+    assert str(alert_seen(value, People({}))).startswith("not a finding of ours")
+
+
+def test_a_finding_from_beyond_the_calendar_is_refused() -> None:
+    """No date could be made of it."""
+    assert isinstance(alert_seen(raw(ALERT).replace(b"1775044800000", b"9" * 17), People({})), str)
+
+
+def test_the_digest_of_a_finding_is_salted() -> None:
+    """Else whoever guesses the user could prove it from the audit."""
+    one, other = seen(ALERT, People({})), seen(ALERT, People({}))
+    assert one.record_sha256 != other.record_sha256
+
+
+def test_a_token_stays_until_it_is_erased() -> None:
+    """The same person has the same token, also after a restart; once erased, another."""
+    people = People({})
+    token = people.token("north", "u-1")
+    written = people.taken_changes()
+    assert people.taken_changes() == {}
+    kept = {name.encode(): value for name, value in written.items() if value is not None}
+    again = People(kept)
+    assert again.token("north", "u-1") == token
+    assert again.token("south", "u-1") != token
+    again.taken_changes()
+    assert again.erase(token) is not None
+    assert again.erase(token) is None
+    assert (again.person(token), again.taken_changes()) == (None, {token: None})
+    assert again.token("north", "u-1") != token
+
+
+def test_a_record_under_anothers_token_is_nobody() -> None:
+    """Whoever may write there cannot rename a person."""
+    person = Person(salt="00", institution="north", user="u-1")
+    value = msgspec.json.encode(person)
+    assert People({b"person-1": value}).person(person.token) is None
+    assert People({b"person-1": b"{"}).person("person-1") is None
+    assert People({person.token.encode(): value}).person(person.token) == person
+
+
+@pytest.mark.parametrize(
+    ("record", "detail"),
+    [
+        pytest.param(None, "no decision", id="nothing"),
+        pytest.param(b"{" * 70, "not a signed decision", id="no JSON"),
+        pytest.param(b"{}", "not a signed decision", id="nothing signed"),
+        pytest.param(b"x" * 1_000_000, "too long", id="too much"),
+        pytest.param(sign(DECISION, EVE), "not signed by the key of 'ann'", id="another's key"),
+        pytest.param(
+            sign(replace(DECISION, who="eve"), EVE), "no key is known of 'eve'", id="a stranger"
+        ),
+        pytest.param(
+            sign(replace(DECISION, topic="u"), ANN), "signed for the topic 'u'", id="elsewhere"
+        ),
+        pytest.param(
+            sign(DECISION, ANN).replace(b'"signature":"', b'"signature":"?'),
+            "not a signed decision",
+            id="no base64",
+        ),
+        pytest.param(
+            sign(replace(DECISION, at_ms=10**17), ANN), "not a signed decision", id="no date"
+        ),
+        pytest.param(
+            sign(
+                replace(
+                    DECISION, verb=Labelled(alert_id="a", label=Label.EXPECTED, until_ms=10**17)
+                ),
+                ANN,
+            ),
+            "not a signed decision",
+            id="until no date",
+        ),
+    ],
+)
+def test_what_is_not_rightly_signed_is_refused(record: bytes | None, detail: str) -> None:
+    """With a sentence that says why."""
+    found = checked(record, topic=TOPIC, keys=KEYS)
+    assert isinstance(found, Rejected)
+    assert detail in found.detail
+
+
+def test_a_changed_word_is_not_signed() -> None:
+    """The signature is over the text itself."""
+    record = msgspec.json.decode(sign(DECISION, ANN))
+    record["signed"] = record["signed"].replace('"s"', '"t"')
+    assert isinstance(checked(msgspec.json.encode(record), topic=TOPIC, keys=KEYS), Rejected)
+
+
+def test_a_signed_decision_is_read_as_it_was_meant() -> None:
+    """Who, what and when, with the signed text kept as proof."""
+    found = checked(sign(DECISION, ANN), topic=TOPIC, keys=KEYS)
+    assert isinstance(found, DecisionMade)
+    assert (found.who, found.verb, found.at_ms) == ("ann", Released(suspension_id="s"), 5)
+    base64.b64decode(found.signature, validate=True)
+
+
+def test_a_key_says_whose_it_is(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The name is the configuration's; a key that nobody there has is refused."""
+    path = tmp_path_factory.mktemp("keys") / "ann.pem"
+    path.write_bytes(private_pem(ANN))
+    key = load_private_key(path)
+    assert signer(key, {"ann": public_text(ANN)}) == "ann"
+    with pytest.raises(ConfigError, match="nobody has the public key"):
+        signer(key, {"eve": public_text(EVE)})
+    path.write_text("-----BEGIN NOTHING-----")
+    with pytest.raises(ConfigError, match="expected an Ed25519 key in PEM"):
+        load_private_key(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_private_key(path.with_name("none"))
