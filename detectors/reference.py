@@ -14,7 +14,7 @@ from detectors.verdict import DailySummary, Run
 
 # The realised rate moves the threshold only as far as so many alert-days of evidence let it, and
 # never by more than this factor: who sends nothing for weeks may not open the gate.
-_ALERT_DAYS_PRIOR: Final = 20.0
+_ALERT_DAYS_PRIOR: Final = 10.0
 _CORRECTION_MAX: Final = 2.0
 # So many settled days must be known before the first ones are forgotten.
 _SETTLED_DAYS_MIN: Final = 7
@@ -92,7 +92,7 @@ def incident_rate(reference: Reference, *, budget_rate: float) -> float:
 
     >>> quiet = Reference(version="", day=0, usual={}, tails={}, institution_days=4_200)
     >>> round(incident_rate(quiet, budget_rate=1.0 / 700.0) * 700.0, 2)
-    1.3
+    1.6
     """
     expected = budget_rate * reference.institution_days
     correction = (expected + _ALERT_DAYS_PRIOR) / (reference.alert_days + _ALERT_DAYS_PRIOR)
