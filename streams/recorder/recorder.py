@@ -7,6 +7,7 @@ start, since the recorder may have died in between, and a judge knows a repeat b
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
@@ -33,6 +34,7 @@ _POLL_MS: Final = 500
 # One batch is one transaction; more would only be a larger one to repeat.
 _BATCH_RECORDS_MAX: Final = 500
 _TRANSACTION_MS: Final = 30_000
+_STOP_SECONDS: Final = 3.0
 
 
 class RecorderWatcher(Protocol):
@@ -77,14 +79,17 @@ class Recorder:
             transaction_timeout_ms=_TRANSACTION_MS,
             acks="all",
         )
-        # From here on nobody else can commit: the journal's end stays where we find it.
-        await self._producer.start()
         try:
+            # From here on nobody else can commit: the journal's end stays where we find it.
+            await self._producer.start()
             await self._remember()
             await self._go_on()
         finally:
             wires.watcher.ended()
-            await self._producer.stop()
+            # Without a broker it would wait for one; what is not committed, the next one undoes.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await self._producer.stop()
 
     async def _remember(self) -> None:
         wires = self._wires
@@ -146,13 +151,15 @@ class Recorder:
     async def _record(self, causes: Sequence[tuple[Source | None, Body]]) -> None:
         written = self._journal.append(causes, now_ms=self._wires.now_ms())
         erased = self._erased(causes)
-        async with self._producer.transaction():
-            await self._send(self._lines(written))
-            await self._send(self._outputs.suspensions(written.actions))
-            await self._send(self._outputs.register(written.actions))
-            for token in erased:
-                await self._send(self._outputs.forgotten(self._people.erase(token)))
-            await self._send(self._outputs.people(self._people.taken_changes()))
+        # Never aborted: whatever fails ends the recorder, and the next one's start undoes it.
+        await self._producer.begin_transaction()
+        await self._send(self._lines(written))
+        await self._send(self._outputs.suspensions(written.actions))
+        await self._send(self._outputs.register(written.actions))
+        for token in erased:
+            await self._send(self._outputs.forgotten(self._people.erase(token)))
+        await self._send(self._outputs.people(self._people.taken_changes()))
+        await self._producer.commit_transaction()
         await self._tell(self._outputs.controls(written.actions))
         self._look(written.actions)
 
@@ -190,5 +197,6 @@ class Recorder:
     async def _tell(self, records: Sequence[Outgoing]) -> None:
         """Let the judges know, in the partitions of their institutions."""
         if records:
-            async with self._producer.transaction():
-                await self._send(records)
+            await self._producer.begin_transaction()
+            await self._send(records)
+            await self._producer.commit_transaction()
