@@ -12,6 +12,8 @@ from detectors.calibration.tail import Tail, fit
 from detectors.features.baseline import LEARNT_WINDOWS, upper_quantile
 from detectors.verdict import DailySummary, Run
 
+# The budget is in days, and an incident that grows speaks on more than one.
+_ALERT_DAYS_PER_INCIDENT: Final = 1.2
 # The realised rate moves the threshold only as far as so many alert-days of evidence let it, and
 # never by more than this factor: who sends nothing for weeks may not open the gate.
 _ALERT_DAYS_PRIOR: Final = 10.0
@@ -88,15 +90,16 @@ def tails_of(reference: Reference, group: str) -> dict[str, Tail]:
 def incident_rate(reference: Reference, *, budget_rate: float) -> float:
     """Return the p-value below which an incident is told, corrected by the realised rate.
 
-    An incident may speak on several days, and the past may be stranger than the present.
+    The past, which the tails are fitted to, may be stranger than the present.
 
     >>> quiet = Reference(version="", day=0, usual={}, tails={}, institution_days=4_200)
     >>> round(incident_rate(quiet, budget_rate=1.0 / 700.0) * 700.0, 2)
-    1.6
+    1.33
     """
     expected = budget_rate * reference.institution_days
     correction = (expected + _ALERT_DAYS_PRIOR) / (reference.alert_days + _ALERT_DAYS_PRIOR)
-    return budget_rate * min(_CORRECTION_MAX, max(1.0 / _CORRECTION_MAX, correction))
+    bounded = min(_CORRECTION_MAX, max(1.0 / _CORRECTION_MAX, correction))
+    return budget_rate / _ALERT_DAYS_PER_INCIDENT * bounded
 
 
 class ReferenceBuilder:
