@@ -29,6 +29,7 @@ References = Literal["built", "recorded"]
 class Replay:
     """All institutions of one input, each with its judge.
 
+    >>> from detectors.event import AccessEvent
     >>> replay = Replay(CoreConfig(), register=Register())
     >>> event = AccessEvent(id="e", time=0, institution="north", dataset="imaging")
     >>> list(replay.effects([event])), replay.events_count
