@@ -19,12 +19,14 @@ from detectors.verdict import (
     Effect,
     Level,
     RaiseAlert,
+    Reason,
     Suspend,
     Verdict,
 )
 
 _SECOND_MS: Final = 1_000
 _SAMPLES_MAX: Final = 5
+_RULES: Final = (Reason.CANARY, Reason.COVERAGE, Reason.QUOTA, Reason.SCOPE)
 # Forecasts beyond a year tell nobody what to do today.
 _FORECAST_DAYS_MAX: Final = 365
 _PEOPLE: Final = (
@@ -48,12 +50,22 @@ def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> 
     change = change_of(
         incident,
         within_budget=verdict.p_value <= rate,
+        new_fact=any(fact not in incident.facts for fact in _facts(verdict)),
         taken_participants=taken,
         config=profile.config.policy,
     )
     if change is None:
         return ()
     return _spoken(profile, incident, verdict, change, at_ms=at_ms, event_id=event_id)
+
+
+def _facts(verdict: Verdict) -> tuple[str, ...]:
+    """Return what rules found; a canary touched while too much is taken is news."""
+    return tuple(
+        f"{detail.detector}/{detail.feature}"
+        for detail in verdict.reasons
+        if detail.reason in _RULES and detail.share > 0.0
+    )
 
 
 def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
@@ -113,6 +125,7 @@ def _spoken(
     shown = (int(detail.observed) for detail in verdict.reasons if detail.feature in _PEOPLE)
     incident.alerted_participants = max(1, taken, *shown)
     incident.taken_participants = taken
+    incident.facts.extend(fact for fact in _facts(verdict) if fact not in incident.facts)
     incident.severity = severity_of(taken_ratio)
     if not incident.alert_id:
         incident.alert_id = _name(profile, incident, "alert")

@@ -68,6 +68,8 @@ class Incident(Struct, kw_only=True):
     taken_participants: int = 0
     severity: Severity = "low"
     suspended: bool = False
+    # The facts that have been told: what rules found, by detector and feature.
+    facts: list[str] = field(default_factory=list)
     # Distinct people in all datasets, then each dataset's own.
     people_before: int = 0
     held_before: dict[str, int] = field(default_factory=dict)
@@ -89,11 +91,18 @@ def severity_of(taken_ratio: float) -> Severity:
 
 
 def change_of(
-    incident: Incident, *, within_budget: bool, taken_participants: int, config: PolicyConfig
+    incident: Incident,
+    *,
+    within_budget: bool,
+    new_fact: bool,
+    taken_participants: int,
+    config: PolicyConfig,
 ) -> Change | None:
-    """Return whether to raise or update the incident now."""
+    """Return whether to raise or update the incident now. A new fact is always told."""
     if not incident.raised:
         return "create" if within_budget else None
+    if new_fact:
+        return "update"
     since = taken_participants - incident.taken_participants
     grown = (config.update_growth_ratio - 1.0) * incident.alerted_participants
     return "update" if since >= grown else None

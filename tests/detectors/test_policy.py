@@ -3,6 +3,7 @@ import pytest
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig, config_hash
 from detectors.event import AccessEvent, Participants
+from detectors.models.canary import CanaryConfig
 from detectors.models.excess import ExcessConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.policy.explain import duration, percent, sentence
@@ -82,6 +83,14 @@ def test_one_theft_is_one_alert_updated_when_it_has_doubled() -> None:
     told = alerts(north(), took(0, 40_000), took(1, 50), took(2, 40_000), took(3, 50))
     assert [(one.change, one.revision) for one in told] == [("create", 1), ("update", 2)]
     assert len({one.alert_id for one in told}) == 1
+
+
+def test_a_new_fact_is_told_however_little_was_taken_since() -> None:
+    """A canary touched within an incident that people know of is news; the second touch is not."""
+    canary = CanaryConfig(participants=(150_000, 200_000))
+    profile = north(config=CoreConfig(detectors=DetectorsConfig(canary=canary)))
+    told = alerts(profile, took(0, 40_000), took(1, 50), took(3, 1), took(4, 1, hours=1))
+    assert [one.reasons[0].reason for one in told] == [Reason.EXCESS, Reason.CANARY]
 
 
 def test_a_suspension_is_asked_for_once_an_incident() -> None:
