@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import ProducerFenced
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
@@ -171,9 +171,25 @@ class World:
         await self.send("decisions", b"north", sign(decision, key))
 
     async def lines(self) -> list[bytes]:
-        """Return the journal."""
+        """Return the journal, once the markers of its transactions are written."""
+        ends = [await self.end(isolation) for isolation in ("read_committed", "read_uncommitted")]
+        while ends[0] != ends[1]:
+            await asyncio.sleep(0.05)
+            ends[0] = await self.end("read_committed")
         found = committed_records(f"{self.prefix}.audit", bootstrap=self.bootstrap)
         return [record.value or b"" async for record in found]
+
+    async def end(self, isolation_level: str) -> int:
+        """Return where the journal ends, to a reader of this isolation."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.bootstrap, isolation_level=isolation_level
+        )
+        await consumer.start()
+        try:
+            journal = TopicPartition(f"{self.prefix}.audit", 0)
+            return int((await consumer.end_offsets([journal]))[journal])
+        finally:
+            await consumer.stop()
 
     async def entries(self) -> list[Entry]:
         """Return the journal's entries."""
