@@ -9,7 +9,7 @@ from faust.types import StreamT
 
 from detectors.pipeline import Profile
 from streams.checkpoint import Checkpointer
-from streams.faust_app import HeadgateApp, StateTable
+from streams.faust_app import POLLS_KEPT_MAX, HeadgateApp, StateTable
 from streams.judge_agent import JudgeAgent
 from streams.outbox import Outbox
 from streams.steward import Steward, stop_for
@@ -73,6 +73,7 @@ def add_state_table(
         value_type=bytes,
         partitions=partitions,
         changelog_topic=changelog,
+        recovery_buffer_size=POLLS_KEPT_MAX,
     )
     table.recovered = steward.recovered
     app.tables.add(table)

@@ -46,8 +46,8 @@ from streams.vigil import Vigil, topic_ends
 
 RECOVERY_SECONDS_MAX: Final = 300.0
 
-# Read in batches by agents of the worker, besides the raw topics.
-_FOLLOWED: Final = (ACCESS_EVENTS, SUMMARIES, HOLDINGS, DECISIONS)
+# Read in batches: by agents of the worker, besides the raw topics, and the state by its recovery.
+_BATCHED: Final = (ACCESS_EVENTS, SUMMARIES, HOLDINGS, DECISIONS, STATE)
 
 
 def group_name(topic_prefix: str) -> str:
@@ -115,7 +115,7 @@ def build_worker(
         bootstrap=settings.kafka.bootstrap,
         config=GroupConfig(session_seconds=settings.kafka.session_timeout_seconds),
         batched_topics=[
-            *(topic.full_name(prefix) for topic in _FOLLOWED),
+            *(topic.full_name(prefix) for topic in _BATCHED),
             *raw_topics,
         ],
         partitions=settings.kafka.partitions,

@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from faust import SASLCredentials, SSLCredentials
 from msgspec import Meta, Struct
 
 from detectors.errors import ConfigError
@@ -39,14 +38,14 @@ class SecurityConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Security:
     """What a configuration and the environment say, ready for the clients."""
 
-    __slots__ = ("_context", "_password", "_sasl", "_username")
+    __slots__ = ("context", "password", "sasl", "username")
 
     def __init__(self, config: SecurityConfig, environment: Mapping[str, str]) -> None:
         """Read the files; `ConfigError` says what is missing or does not go together."""
-        self._context = _context(config)
-        self._sasl = config.sasl
-        self._username = environment.get(USERNAME_VARIABLE) or ""
-        self._password = environment.get(PASSWORD_VARIABLE) or ""
+        self.context = _context(config)
+        self.sasl = config.sasl
+        self.username = environment.get(USERNAME_VARIABLE) or ""
+        self.password = environment.get(PASSWORD_VARIABLE) or ""
         if config.sasl is None:
             return
         if config.sasl == "PLAIN" and not config.tls:
@@ -60,31 +59,20 @@ class Security:
     @property
     def protocol(self) -> str:
         """Return Kafka's name for it."""
-        if self._sasl is None:
-            return "PLAINTEXT" if self._context is None else "SSL"
-        return "SASL_PLAINTEXT" if self._context is None else "SASL_SSL"
+        if self.sasl is None:
+            return "PLAINTEXT" if self.context is None else "SSL"
+        return "SASL_PLAINTEXT" if self.context is None else "SASL_SSL"
 
     def options(self) -> dict[str, object]:
         """Return the arguments that aiokafka and kafka-python take alike."""
         found: dict[str, object] = {"security_protocol": self.protocol}
-        if self._context is not None:
-            found["ssl_context"] = self._context
-        if self._sasl is not None:
-            found["sasl_mechanism"] = self._sasl
-            found["sasl_plain_username"] = self._username
-            found["sasl_plain_password"] = self._password
+        if self.context is not None:
+            found["ssl_context"] = self.context
+        if self.sasl is not None:
+            found["sasl_mechanism"] = self.sasl
+            found["sasl_plain_username"] = self.username
+            found["sasl_plain_password"] = self.password
         return found
-
-    def credentials(self) -> SASLCredentials | SSLCredentials | None:
-        """Return the same for Faust."""
-        if self._sasl is not None:
-            return SASLCredentials(
-                username=self._username,
-                password=self._password,
-                ssl_context=self._context,
-                mechanism=self._sasl,
-            )
-        return None if self._context is None else SSLCredentials(self._context)
 
 
 _settled: Final[list[Security]] = []

@@ -6,19 +6,25 @@ defect of Faust away says which.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import faust
+from faust import SASLCredentials, SSLCredentials
+from faust.tables import TableManager
 from faust.types import EventT
 from msgspec import Meta, Struct
 
-from streams.connection import settled
+from streams.connection import Security, settled
+from streams.transport import Batch
 
 Hook = Callable[[], Awaitable[None]]
 
 # Of whole batches. A longer queue would hold a backlog in memory.
 _BATCHES_QUEUED_MAX: Final = 4
 _FETCH_BYTES_MAX: Final = 4 * 2**20
+# Polls of the state topic that Faust keeps before it hands them on; with 1 it would read on after
+# the recovery, what we write ourselves.
+POLLS_KEPT_MAX: Final = 2
 
 
 class GroupConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,16 +70,25 @@ class HeadgateApp(faust.App):
         await self.closed()
 
 
+class StateTables(TableManager):
+    """Starts at once: our one table is known before the app starts, so nobody need wait for it."""
+
+    async def on_start(self) -> None:
+        """Begin recovery without the second that Faust leaves for tables to be declared in."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class StateTable(faust.Table[bytes, bytes]):
     """Reads the state topic back during recovery and hands its records on; it stores nothing."""
 
     recovered: Callable[[int, bytes, bytes | None], None]
 
     def apply_changelog_batch(self, batch: Iterable[EventT[bytes]]) -> None:
-        """Hand on the records of a batch, in the order of the topic."""
+        """Hand on the records of some polls, in the order of the topic."""
         for event in batch:
-            message = event.message
-            self.recovered(message.partition, message.key or b"", message.value)
+            for record in cast("Batch", event.value).records:
+                self.recovered(event.message.partition, record.key or b"", record.value)
 
 
 def faust_app(
@@ -90,11 +105,12 @@ def faust_app(
         name,
         batched_topics=batched_topics,
         broker=brokers,
-        broker_credentials=settled().credentials(),
+        broker_credentials=_credentials(settled()),
         key_serializer="raw",
         value_serializer="raw",
         topic_partitions=partitions,
         store="memory://",
+        TableManager=StateTables,
         # Topics are made beforehand, with the retention and compaction that they need.
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -114,3 +130,15 @@ def faust_app(
         worker_redirect_stdouts=False,
         autodiscover=False,
     )
+
+
+def _credentials(security: Security) -> SASLCredentials | SSLCredentials | None:
+    """Return how connections are made, as Faust wants it said."""
+    if security.sasl is not None:
+        return SASLCredentials(
+            username=security.username,
+            password=security.password,
+            ssl_context=security.context,
+            mechanism=security.sasl,
+        )
+    return None if security.context is None else SSLCredentials(security.context)

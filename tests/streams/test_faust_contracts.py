@@ -18,6 +18,7 @@ from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from aiokafka.structs import TopicPartition
 from faust.app.base import App
 from faust.tables import recovery
+from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport import by_url
 from faust.transport.consumer import Consumer
@@ -46,6 +47,8 @@ USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
     (Recovery, "add_active", ("self", "table", "tp")),
     (Fetcher, "_create_fetch_waiter", ("self",)),
     (Assignment, "state_value", ("self", "tp")),
+    (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ("self", "transport")),
+    (TableManager, "_update_channels", ("self",)),
     (faust.Table, "apply_changelog_batch", ("self", "batch")),
 )  # fmt: skip
 
