@@ -4,8 +4,9 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do $$p
 SCHEDULES ?= 30
 SEED ?= 1
 MINUTES ?= 60
+MESSAGES ?= 200000
 
-.PHONY: help demo test check faults soak bench bench-speed bench-quality
+.PHONY: help demo test check faults fuzz soak bench bench-speed bench-quality
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
@@ -20,6 +21,9 @@ check: .venv/.ready  ## lint, format, types and layering
 
 faults: .venv/.ready  ## SCHEDULES=30 SEED=1: random schedules of faults, compared with an undisturbed walk
 	@.venv/bin/python -m tests.faults --schedules $(SCHEDULES) --seed $(SEED)
+
+fuzz: .venv/.ready  ## MESSAGES=200000 SEED=1: spoilt messages through a running worker, each accounted for
+	@.venv/bin/python -m tests.faults.fuzz --messages $(MESSAGES) --seed $(SEED)
 
 soak: .venv/.ready  ## MINUTES=60: two workers under load, struck now and then; rate, memory, lag, differences
 	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES)

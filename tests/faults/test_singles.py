@@ -2,26 +2,24 @@
 
 import asyncio
 import contextlib
-import random
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import DefaultPartitioner
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from benchmarks.speed.workload import typical_events
 from streams.app import group_name
-from streams.codec import encode
 from streams.envelope import Address, seal
 from streams.failstop import ExitCode
 from streams.keys import main_key
+from streams.progress import Silent
 from streams.topic_admin import ensure_topics, open_admin
 from streams.topic_reader import TopicReader
 from tests.faults.arena import PARTITIONS, Arena, Ground, battle, ground, lag
+from tests.faults.fuzz import fuzz
 from tests.faults.victim import SESSION_SECONDS
 from tests.faults.walk import KEYS, received, saved_states
 
@@ -199,46 +197,13 @@ def test_a_producer_of_rubbish_alone_stops_nobody(field: Ground, tmp_path: Path)
         assert len([letter for letter in letters if letter.key == b"north"]) == 15_000
 
 
-def mutated(count: int) -> list[tuple[bytes, bytes]]:
-    """Return keys and values of typical events, each value spoilt in one place or two."""
-    source = random.Random(13)
-    made = []
-    for event in typical_events(count, seed=13):
-        raw = bytearray(encode(event))
-        for _ in range(source.randint(1, 2)):
-            at = source.randrange(len(raw))
-            change = source.randrange(4)
-            if change == 0:
-                raw[at] = source.randrange(256)
-            elif change == 1:
-                del raw[at : at + source.randrange(1, 20)]
-            elif change == 2:
-                raw[at:at] = raw[source.randrange(len(raw)) :][:20]
-            else:
-                raw[at:at] = str(source.randrange(10**20)).encode()
-        made.append((event.institution.encode(), bytes(raw)))
-    return made
-
-
-async def send_keyed(bootstrap: str, topic: str, records: list[tuple[bytes, bytes]]) -> None:
-    """Send records, each to the partition of its key."""
-    async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap, partitioner=DefaultPartitioner(), linger_ms=20
-    ) as producer:
-        for key, value in records:
-            await producer.send(topic, value, key=key)
-
-
 def test_every_spoilt_message_is_judged_or_a_dead_letter(field: Ground, tmp_path: Path) -> None:
     """As the walk over them says, message by message; and nobody is stopped by any."""
-    with battle(field, tmp_path, name="spoilt", workers_count=1) as arena:
-        topic, records = f"{arena.prefix}.access-events", mutated(SPOILT_COUNT)
-        asyncio.run(send_keyed(arena.bootstrap, topic, records))
-        arena.wait_until(arena.are_ready)
-        found = arena.compared()
-        letters_count = len(received(arena.bootstrap, f"{arena.prefix}.dead-letters"))
-        assert (found.differences, found.restarts_count) == ([], 0)
-        assert SPOILT_COUNT * 0.3 < letters_count < SPOILT_COUNT
+    with Silent() as progress:
+        found = fuzz(field, tmp_path, messages=SPOILT_COUNT, seed=13, progress=progress)
+    assert (found.differences, found.unaccounted_count) == ([], 0)
+    assert found.judged_count + found.rejected_count == found.messages_count == SPOILT_COUNT
+    assert SPOILT_COUNT * 0.3 < found.rejected_count < SPOILT_COUNT
 
 
 async def send_in_transactions(bootstrap: str, topic: str, *, count: int) -> None:

@@ -48,6 +48,8 @@ class Walk:
         self._limits: DecodeLimits = decode_limits(DecodeConfig(), CORE.cohort)
         self.sent: set[Sent] = set()
         self.profiles: dict[tuple[int, str], Profile] = {}
+        # By partition and offset: whatever is no event and no control record of ours.
+        self.refused: dict[tuple[int, int], str] = {}
 
     def partition(self, records: Iterator[list[TopicRecord]]) -> None:
         """Walk one partition."""
@@ -80,6 +82,7 @@ class Walk:
         )
         if isinstance(event, Rejected):
             self._note([self._sinks.refusal(event, Kept(record), place)])
+            self.refused[record.partition, record.offset] = event.reason.value
             return
         profile = self._profile(record.partition, event.institution)
         adopt_reference(profile, reference)
@@ -142,8 +145,10 @@ def _told_of_rings(bootstrap: str, prefix: str) -> set[Sent]:
     return told
 
 
-def saved_states(bootstrap: str, prefix: str, *, partitions: int) -> States:
-    """Return the main record of every saved state, as recovery reads it."""
+def saved_profiles(
+    bootstrap: str, prefix: str, *, partitions: int
+) -> dict[tuple[int, str], Profile]:
+    """Return the profile of every saved state, as recovery reads it."""
     topic = StateTopic(f"{prefix}.state", app=group_name(prefix), keys=KEYS)
     stores = [PartitionStore() for _ in range(partitions)]
     for record in received(bootstrap, topic.topic):
@@ -153,8 +158,14 @@ def saved_states(bootstrap: str, prefix: str, *, partitions: int) -> States:
     for partition, store in enumerate(stores):
         for institution, saved in store.mains.items():
             parts = {name: part.payload for name, part in store.parts.get(institution, {}).items()}
-            found[partition, institution] = dump(load(saved.payload, parts=parts, config=CORE)).main
+            found[partition, institution] = load(saved.payload, parts=parts, config=CORE)
     return found
+
+
+def saved_states(bootstrap: str, prefix: str, *, partitions: int) -> States:
+    """Return the main record of every saved state."""
+    found = saved_profiles(bootstrap, prefix, partitions=partitions)
+    return {owner: dump(profile).main for owner, profile in found.items()}
 
 
 def expected_states(walk: Walk) -> States:

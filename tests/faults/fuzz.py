@@ -1,0 +1,166 @@
+"""`python -m tests.faults.fuzz --messages N --seed S`: N spoilt messages through a running worker.
+
+Each must end as what the plain walk over them says: judged, or a dead letter with that reason.
+What was judged is counted in the states that the worker has saved, not in what it claims.
+"""
+
+import asyncio
+import logging
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import click
+from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import DefaultPartitioner
+from msgspec import Struct
+
+from benchmarks.speed.workload import typical_events
+from streams.codec import encode
+from streams.control import control_kind
+from streams.progress import Steps, steps
+from streams.sinks.dead_letters import (
+    OFFSET_HEADER,
+    PARTITION_HEADER,
+    REASON_HEADER,
+    TOPIC_HEADER,
+)
+from tests.faults.arena import PARTITIONS, SHOWN_MAX, Arena, Ground, battle, ground, lag
+from tests.faults.walk import received, saved_profiles, walked
+
+# Of the slowest machine that this is run on, with room to spare.
+_PER_SECOND_MIN: Final = 500
+_START_SECONDS_MAX: Final = 120.0
+
+Place = tuple[int, int]
+
+
+class Account(Struct, frozen=True, kw_only=True):
+    """What became of all messages."""
+
+    messages_count: int
+    judged_count: int
+    rejected: dict[str, int]
+    unaccounted_count: int
+    differences: list[str]
+
+    @property
+    def rejected_count(self) -> int:
+        """How many are dead letters."""
+        return sum(self.rejected.values())
+
+    def __str__(self) -> str:
+        """Return it as one reads it."""
+        reasons = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
+        return (
+            f"messages {self.messages_count}, judged {self.judged_count}, rejected "
+            f"{self.rejected_count} ({reasons}), unaccounted {self.unaccounted_count}"
+        )
+
+
+def mutated(count: int, *, seed: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield keys and values of typical events, each value spoilt in one place or two."""
+    source = random.Random(seed)
+    for event in typical_events(count, seed=seed):
+        raw = bytearray(encode(event))
+        for _ in range(source.randint(1, 2)):
+            at = source.randrange(len(raw))
+            change = source.randrange(4)
+            if change == 0:
+                raw[at] = source.randrange(256)
+            elif change == 1:
+                del raw[at : at + source.randrange(1, 20)]
+            elif change == 2:
+                raw[at:at] = raw[source.randrange(len(raw)) :][:20]
+            else:
+                raw[at:at] = str(source.randrange(10**20)).encode()
+        yield event.institution.encode(), bytes(raw)
+
+
+def fuzz(field: Ground, home: Path, *, messages: int, seed: int, progress: Steps) -> Account:
+    """Send spoilt messages to a worker, wait until it is done, and say what became of each."""
+    with battle(field, home, name="spoilt", workers_count=1) as arena:
+        topic = f"{arena.prefix}.access-events"
+        asyncio.run(_send(arena.bootstrap, topic, mutated(messages, seed=seed)))
+
+        def is_through() -> bool:
+            done = messages - lag(arena.bootstrap, arena.prefix)
+            progress.reach(events_count=done, done=done)
+            return done >= messages
+
+        arena.wait_until(is_through, seconds_max=_START_SECONDS_MAX + messages / _PER_SECOND_MIN)
+        found = arena.compared()
+        restarts = [f"{found.restarts_count} restarts"] if found.restarts_count else []
+        return _account(arena, messages=messages, told=[*found.differences, *restarts])
+
+
+async def _send(bootstrap: str, topic: str, records: Iterator[tuple[bytes, bytes]]) -> None:
+    """Send records, each to the partition of its key."""
+    async with AIOKafkaProducer(
+        bootstrap_servers=bootstrap, partitioner=DefaultPartitioner(), linger_ms=20
+    ) as producer:
+        for key, value in records:
+            await producer.send(topic, value, key=key)
+
+
+def _account(arena: Arena, *, messages: int, told: list[str]) -> Account:
+    bootstrap, prefix = arena.bootstrap, arena.prefix
+    letters = _letters(arena)
+    profiles = saved_profiles(bootstrap, prefix, partitions=PARTITIONS).values()
+    judged = sum(one.state.events_count + one.state.repeats_count for one in profiles)
+    wanted = walked(bootstrap, prefix).refused
+    events_count = sum(
+        control_kind(record.headers) is None
+        for record in received(bootstrap, f"{prefix}.access-events")
+    )
+    unlike = [
+        f"{place}: the dead letter says {letters.get(place)}, the walk {wanted.get(place)}"
+        for place in sorted(letters.keys() | wanted.keys())
+        if letters.get(place) != wanted.get(place)
+    ]
+    lost = [f"{events_count} of {messages} messages arrived"] if events_count != messages else []
+    return Account(
+        messages_count=messages,
+        judged_count=judged,
+        rejected=dict(Counter(letters.values()).most_common()),
+        unaccounted_count=messages - judged - len(letters),
+        differences=[*told, *lost, *unlike],
+    )
+
+
+def _letters(arena: Arena) -> dict[Place, str]:
+    """Return the reason of each dead letter by where its message lies; repeats say the same."""
+    found = {}
+    for record in received(arena.bootstrap, f"{arena.prefix}.dead-letters"):
+        headers = dict(record.headers)
+        if headers[TOPIC_HEADER].decode() == f"{arena.prefix}.access-events":
+            place = (int(headers[PARTITION_HEADER]), int(headers[OFFSET_HEADER]))
+            found[place] = headers[REASON_HEADER].decode()
+    return found
+
+
+@click.command()
+@click.option("--messages", type=click.IntRange(1), default=200_000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+def main(*, messages: int, seed: int) -> None:
+    """Send spoilt messages to a worker and account for every one of them; exit 1 if one is not."""
+    # A topic that was just made has no leader yet; the producer says so, and tries again.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        ground(Path(name)) as field,
+        steps("fuzz", total=messages) as progress,
+    ):
+        found = fuzz(field, Path(name), messages=messages, seed=seed, progress=progress)
+    for difference in found.differences[:SHOWN_MAX]:
+        click.echo(f"DIFFERS: {difference}")
+    click.echo(found)
+    sys.exit(1 if found.differences or found.unaccounted_count else 0)
+
+
+if __name__ == "__main__":
+    main()
