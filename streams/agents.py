@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Protocol, cast
 
+from aiokafka.errors import IllegalStateError
 from faust.streams import Stream
 from faust.types import StreamT
 
@@ -93,6 +94,9 @@ def add_signals(app: HeadgateApp, steward: Steward[Profile], followers: Iterable
         try:
             for follower in told:
                 await follower.recovery_complete()
+        except IllegalStateError:
+            # Reassigned meanwhile: Faust takes it as the steward's own, and tells all of us again.
+            raise
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             stop_for(error)
 

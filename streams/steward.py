@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final, Generic
 
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 
 from detectors.errors import CoreError, HeadgateError, StateError
 from streams.chain import HoleError
@@ -123,6 +123,9 @@ class Steward(Generic[ProfileT]):
                 self._keeper.retain(recovered)
                 await self._begin(recovered)
                 self._keeper.settled = self._keeper.epoch == epoch
+        except IllegalStateError:
+            # The assignment is the next one already: Faust begins anew on it, and tells us again.
+            raise
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
 

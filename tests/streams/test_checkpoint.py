@@ -3,7 +3,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NoReturn
 
 import pytest
-from aiokafka.errors import KafkaConnectionError, MessageSizeTooLargeError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError, MessageSizeTooLargeError
 
 import streams.steward
 from detectors.errors import StateError
@@ -317,6 +317,24 @@ def test_a_partition_never_judged_gets_a_barrier_and_then_a_commit() -> None:
         return world.written
 
     assert asyncio.run(scenario()) == ["hold", BARRIER, {0: 10}]
+
+
+def test_a_group_that_is_reassigned_while_it_is_asked_ends_nobody() -> None:
+    """Faust takes the error as what it is, another rebalance, and tells of its end again."""
+
+    async def scenario() -> World:
+        world = World()
+
+        def reassigned() -> None:
+            raise IllegalStateError
+
+        world.group.meanwhile = reassigned
+        with pytest.raises(IllegalStateError):
+            await world.steward.recovery_complete()
+        return world
+
+    world = asyncio.run(scenario())
+    assert (world.stopped, world.keeper.settled) == ([], False)
 
 
 def test_a_commit_without_a_barrier_is_refused() -> None:

@@ -140,6 +140,14 @@ def test_recovery_tells_us_before_it_seeks_and_resumes() -> None:
     assert places == sorted(places)
 
 
+def test_recovery_takes_a_reassignment_for_another_rebalance() -> None:
+    """What asks for partitions that are no longer ours may raise: recovery begins anew."""
+    source = inspect.getsource(Recovery)
+    caught = source.index("except IllegalStateError as exc:")
+    assert source.index("self.on_recovery_completed)(generation_id") < caught
+    assert "continue" in source[caught:][:300]
+
+
 def test_defect_recovery_swallows_errors() -> None:
     """An error in reading a state back is logged and passed over; hence we end by ourselves."""
     source = inspect.getsource(recovery)
