@@ -12,6 +12,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.speed.filling import fill
 from benchmarks.speed.growth import (
     Point,
     Recovery,
@@ -20,23 +21,19 @@ from benchmarks.speed.growth import (
     recovery,
 )
 from benchmarks.speed.measure import (
-    PARTITIONS,
     Delay,
     Rate,
     StateSize,
     alert_delay,
-    fill,
     limit_rate,
     naive_rate,
-    peak_bytes,
     peer_rate,
     replay_rate,
-    resident_bytes,
     state_size,
-    worker,
     worker_rate,
 )
 from benchmarks.speed.open_loop import OpenLoop, open_loop
+from benchmarks.speed.running import PARTITIONS, peak_bytes, resident_bytes, worker
 from benchmarks.speed.workload import records
 from streams.broker import LocalBroker
 from streams.topic_admin import ensure_topics

@@ -9,7 +9,9 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec import Struct
 
-from benchmarks.speed.measure import PARTITIONS, Stopwatch, fill, judged_count, worker
+from benchmarks.speed.filling import fill
+from benchmarks.speed.measure import Stopwatch
+from benchmarks.speed.running import PARTITIONS, judged_count, worker
 from benchmarks.speed.workload import COHORT, START_MS
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants

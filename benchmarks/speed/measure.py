@@ -1,14 +1,10 @@
 """Each measurement, against one broker: the limit, replay, the worker, the naive build."""
 
 import os
-import re
-import signal
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, median
 from threading import Timer
@@ -18,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 from msgspec import Struct
 
+from benchmarks.speed.running import PARTITIONS, Running, judged_count
 from benchmarks.speed.workload import grab
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
@@ -31,11 +28,7 @@ from streams.replay import Replay
 from streams.state_topic import StateTopic
 from streams.topic_reader import TopicReader
 
-PARTITIONS = 4
 Records = list[tuple[bytes, bytes]]
-_METRICS = re.compile(r"http://\S+/metrics")
-_JUDGED = re.compile(r"^headgate_events_judged_total (\S+)", re.MULTILINE)
-_WAIT_SECONDS_MAX = 120.0
 _LOOK_SECONDS = 0.1
 _TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 _TOLD_SECONDS_MAX = 180.0
@@ -89,18 +82,6 @@ class Stopwatch:
         return (int(fields[11]) + int(fields[12])) * _TICK_SECONDS
 
 
-async def fill(bootstrap: str, topic: str, records: Records) -> None:
-    """Produce records in order."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, partitioner=DefaultPartitioner(), linger_ms=20,
-        max_batch_size=262_144,
-    )  # fmt: skip
-    await producer.start()
-    for key, value in records:
-        await producer.send(topic, value, key=key)
-    await producer.stop()
-
-
 async def limit_rate(bootstrap: str, topic: str, count: int) -> Rate:
     """Return events/s of bare aiokafka and msgspec: nothing built on them can be faster."""
     decoder = msgspec.json.Decoder(AccessEvent)
@@ -138,51 +119,6 @@ def replay_rate(records: Records) -> Rate:
     for _ in replay.effects(events()):
         pass
     return watch.rate(len(records))
-
-
-class Running(Struct, frozen=True, kw_only=True):
-    """A worker that runs."""
-
-    metrics: str
-    process_id: int
-
-
-@contextmanager
-def worker(bootstrap: str, prefix: str, home: Path) -> Iterator[Running]:
-    """Run a worker until the block ends."""
-    config = home / f"{prefix}.toml"
-    config.write_text(
-        f'[kafka]\nbootstrap = "{bootstrap}"\ntopic_prefix = "{prefix}"\n'
-        f"partitions = {PARTITIONS}\n[metrics]\nport = 0\n"
-    )
-    start = "from streams.cli import main; main()"
-    command = [sys.executable, "-c", start, "worker", "--config", str(config)]
-    log = home / f"{prefix}.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stderr=output)
-    try:
-        _wait_for(lambda: " Ready." in log.read_text(), process)
-        found = _METRICS.search(log.read_text())
-        yield Running(metrics=found.group() if found else "", process_id=process.pid)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def peak_bytes(process_id: int) -> int:
-    """Return the most memory that a process has held so far."""
-    return _status_bytes(process_id, "VmHWM")
-
-
-def resident_bytes(process_id: int) -> int:
-    """Return the memory that a process holds."""
-    return _status_bytes(process_id, "VmRSS")
-
-
-def _status_bytes(process_id: int, name: str) -> int:
-    lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
-    found = next(line for line in lines if line.startswith(name))
-    return int(found.split()[1]) * 1_024
 
 
 def worker_rate(running: Running, count: int) -> Rate:
@@ -277,19 +213,3 @@ def _told_rate(command: list[str]) -> Rate:
         process.wait()
     message = f"{command[2]} ended without a rate"
     raise RuntimeError(message)
-
-
-def judged_count(metrics: str) -> float:
-    """Return how many events a worker has judged, as its metrics say."""
-    with urllib.request.urlopen(metrics, timeout=10) as response:  # noqa: S310 - our own address.
-        found = _JUDGED.search(response.read().decode())
-    return float(found.group(1)) if found else 0.0
-
-
-def _wait_for(is_so: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    end_seconds = time.monotonic() + _WAIT_SECONDS_MAX
-    while not is_so():
-        if process.poll() is not None or time.monotonic() > end_seconds:
-            message = f"the worker did not become ready (exit code {process.poll()})"
-            raise RuntimeError(message)
-        time.sleep(0.05)

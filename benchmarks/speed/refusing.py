@@ -1,0 +1,79 @@
+"""What spoilt messages cost: the same backlog clean, and with one message of a hundred spoilt."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from benchmarks.speed.filling import Record, fill, many
+from benchmarks.speed.measure import Stopwatch
+from benchmarks.speed.running import PARTITIONS, through_count, worker
+from streams.topic_admin import ensure_topics
+
+SPOILT_RATIO: Final = 0.01
+ROUNDS: Final = 2
+_EVERY: Final = round(1 / SPOILT_RATIO)
+# A limit that a backlog can break by the thousand without becoming one of bytes alone.
+_BYTES_MAX: Final = 4_096
+_CONFIG: Final = f"[decode]\nevent_bytes_max = {_BYTES_MAX}\n"
+_LOOK_SECONDS: Final = 0.05
+
+# By reason; each leaves the rest of the message as it was.
+KINDS: Final[dict[str, Callable[[bytes, bytes], Record]]] = {
+    "not_json": lambda key, value: (key, value[:-1]),
+    "missing_key": lambda key, value: (key, value.replace(b'"institution":', b'"institutes":')),
+    "wrong_type": lambda key, value: (key, value.replace(b'"rows":', b'"rows":"many","was":')),
+    "key_mismatch": lambda key, value: (key + b"-2", value),
+    "too_large": lambda key, value: (key, value[:-1] + b" " * _BYTES_MAX + b"}"),
+    "time_far_future": lambda key, value: (key, value.replace(b'"time":17', b'"time":37')),
+}
+
+
+class Refusing(Struct, frozen=True, kw_only=True):
+    """Processor time of a worker for a message, in a clean and in a spoilt backlog."""
+
+    spoilt_ratio: float
+    clean_cpu_microseconds: float
+    spoilt_cpu_microseconds: float
+    cost_ratio: float
+
+
+def spoilt(count: int) -> Iterator[Record]:
+    """Yield typical messages, every hundredth of which is refused, for each reason in turn."""
+    kinds = list(KINDS.values())
+    for number, (key, value) in enumerate(many(count)):
+        turn, rest = divmod(number, _EVERY)
+        yield kinds[turn % len(kinds)](key, value) if rest == _EVERY - 1 else (key, value)
+
+
+def refusing(bootstrap: str, home: Path, *, events: int) -> Refusing:
+    """Measure clean and spoilt in turn, so that what else happens strikes both alike."""
+    seconds = {"clean": 0.0, "spoilt": 0.0}
+    for number in range(ROUNDS):
+        for name, records in (("clean", many(events)), ("spoilt", spoilt(events))):
+            prefix = f"refusing-{name}-{number}"
+            seconds[name] += _cpu_seconds(bootstrap, prefix, home, records, count=events)
+    clean, dirty = (seconds[name] / (ROUNDS * events) * 1e6 for name in ("clean", "spoilt"))
+    return Refusing(
+        spoilt_ratio=SPOILT_RATIO,
+        clean_cpu_microseconds=clean,
+        spoilt_cpu_microseconds=dirty,
+        cost_ratio=dirty / clean - 1,
+    )
+
+
+def _cpu_seconds(
+    bootstrap: str, prefix: str, home: Path, records: Iterator[Record], *, count: int
+) -> float:
+    """Return the processor time that a worker needs for all of them."""
+    ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+    asyncio.run(fill(bootstrap, f"{prefix}.access-events", records))
+    with worker(bootstrap, prefix, home, more=_CONFIG) as running:
+        watch, before = Stopwatch(running.process_id), through_count(running.metrics)
+        while (through := through_count(running.metrics)) < count:
+            time.sleep(_LOOK_SECONDS)
+        rate = watch.rate(through - before)
+    return count / rate.per_cpu_second

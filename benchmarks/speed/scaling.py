@@ -1,0 +1,73 @@
+"""What a second worker adds: the same backlog for one worker, and for two that share it."""
+
+import asyncio
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from benchmarks.speed.filling import fill, many
+from benchmarks.speed.measure import Rate, Stopwatch
+from benchmarks.speed.running import PARTITIONS, Running, judged_count, worker
+from streams.topic_admin import ensure_topics
+
+WORKERS: Final = 2
+# The rest is left out: whoever got the smaller partitions would be waiting for the other.
+_COUNTED_RATIO: Final = 0.6
+_LOOK_SECONDS: Final = 0.05
+
+
+class Scaling(Struct, frozen=True, kw_only=True):
+    """Events a second of one and of two workers, and what of twice the one the two reach.
+
+    By the clock the two share two cores with the broker; by processor time nothing is shared.
+    """
+
+    one: Rate
+    two: Rate
+    efficiency: float
+    efficiency_per_cpu_second: float
+
+
+def scaling(bootstrap: str, home: Path, *, events: int) -> Scaling:
+    """Measure one worker, and then two."""
+    one = _rate(bootstrap, home, events=events, workers=1)
+    two = _rate(bootstrap, home, events=events, workers=WORKERS)
+    return Scaling(
+        one=one,
+        two=two,
+        efficiency=two.per_second / (WORKERS * one.per_second),
+        efficiency_per_cpu_second=two.per_cpu_second / one.per_cpu_second,
+    )
+
+
+def _rate(bootstrap: str, home: Path, *, events: int, workers: int) -> Rate:
+    """Return what all of them do together, while each of them has something to do."""
+    prefix = f"scaling-{workers}"
+    ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(worker(bootstrap, prefix, home, number=number))
+            for number in range(workers)
+        ]
+        # Only now: the first would have judged half of it before the second had joined.
+        asyncio.run(fill(bootstrap, f"{prefix}.access-events", many(events)))
+        while not all(judged_count(one.metrics) for one in running):
+            time.sleep(_LOOK_SECONDS)
+        watches = [Stopwatch(one.process_id) for one in running]
+        before = _judged(running)
+        wanted = before + _COUNTED_RATIO * (events - before)
+        while (judged := _judged(running)) < wanted:
+            time.sleep(_LOOK_SECONDS)
+        rates = [watch.rate(judged - before) for watch in watches]
+    # Each watch has counted the events of all, by its own worker's processor time.
+    return Rate(
+        per_second=rates[0].per_second,
+        per_cpu_second=1 / sum(1 / rate.per_cpu_second for rate in rates),
+    )
+
+
+def _judged(running: list[Running]) -> float:
+    return sum(judged_count(one.metrics) for one in running)
