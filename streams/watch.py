@@ -13,7 +13,7 @@ from streams.judge_agent import Counts, Place
 from streams.metrics import REPEATED, SAVED, Metrics
 from streams.outbox import Durable
 from streams.protocol import Keeper
-from streams.rejects import Rejected
+from streams.rejects import Rejected, RejectReason
 from streams.standing import standing_of
 
 _MS: Final = 1_000
@@ -24,7 +24,7 @@ _WOKEN_COUNT: Final = 50
 class MetricsWatcher:
     """Counts into the metrics of this worker."""
 
-    __slots__ = ("_metrics", "_now_ms", "_received_seconds")
+    __slots__ = ("_metrics", "_now_ms", "_received_seconds", "_refused")
 
     def __init__(
         self,
@@ -36,6 +36,14 @@ class MetricsWatcher:
         self._metrics = metrics
         self._now_ms = now_ms
         self._received_seconds: dict[int, float] = {}
+        # Looked up once: a producer of rubbish slows nobody down by it.
+        self._refused = {
+            reason: (
+                metrics.rejects.labels(reason=reason.value),
+                metrics.dead_letters.labels(reason=reason.value),
+            )
+            for reason in RejectReason
+        }
         # One that begins has nothing unsaved.
         metrics.checkpoint_time.set(now_ms() / _MS)
 
@@ -50,9 +58,8 @@ class MetricsWatcher:
 
     def refused(self, refused: Rejected, durable: Durable) -> None:
         """Count a refusal, and its dead letter once the broker has it."""
-        reason = refused.reason.value
-        self._metrics.rejects.labels(reason=reason).inc()
-        letters = self._metrics.dead_letters.labels(reason=reason)
+        rejects, letters = self._refused[refused.reason]
+        rejects.inc()
         durable.add_done_callback(lambda _: letters.inc())
 
     def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
