@@ -17,7 +17,7 @@ logger = logging.getLogger("headgate.worker")
 
 # What hangs longer is ended with the process; whatever was not committed is judged again.
 STOP_SECONDS_MAX: Final = 8.0
-_COLLECT_AFTER: Final = 100_000
+COLLECT_AFTER: Final = 100_000
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -25,7 +25,7 @@ async def run(worker: Worker) -> None:
     """Run until SIGTERM or SIGINT; end the process if Faust gives up before."""
     # Profiles live as long as the process and form no cycles: looking for some in them, as often
     # as Python does by default, would cost more than it could ever free.
-    gc.set_threshold(_COLLECT_AFTER)
+    gc.set_threshold(COLLECT_AFTER)
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:

@@ -1,58 +1,60 @@
-"""What grows with institutions and participants: time per event, state, recovery."""
+"""What grows with institutions and participants: time per event, and memory."""
 
-import asyncio
+import gc
+import multiprocessing
+import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
 from msgspec import Struct
 
-from benchmarks.speed.filling import fill
-from benchmarks.speed.measure import Stopwatch
-from benchmarks.speed.running import PARTITIONS, judged_count, worker
+from benchmarks.speed.running import resident_bytes
 from benchmarks.speed.workload import COHORT, START_MS
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
 from detectors.register import Register
-from streams.codec import encode
 from streams.replay import Replay
-from streams.topic_admin import ensure_topics
+from streams.run import COLLECT_AFTER
 
 INSTITUTIONS: Final = (10, 100, 1_000, 10_000, 100_000)
 PARTICIPANTS: Final = (1, 10, 100, 1_000, 10_000, 100_000)
+# Each institution sends as often, however many there are: or the many would close more days.
+_PERIOD_MS: Final = 600_000
+_ROUNDS_MIN: Final = 6
+_EVENTS_MIN: Final = 20_000
 _STEP_MS: Final = 1_000
 
 
-class Point(Struct, frozen=True, kw_only=True):
-    """Events a second of one core, at one size."""
+class InstitutionsPoint(Struct, frozen=True, kw_only=True):
+    """What so many institutions cost: to begin with, event by event from then on, and in memory."""
+
+    size: int
+    first_event_cpu_microseconds: float
+    per_cpu_second: float
+    resident_bytes_each: float
+
+
+class ParticipantsPoint(Struct, frozen=True, kw_only=True):
+    """Events a second of one core with so many participants in each, and how many that makes."""
 
     size: int
     per_cpu_second: float
+    participants_per_cpu_second: float
 
 
-class Recovery(Struct, frozen=True, kw_only=True):
-    """How long a start takes with saved states, beside a start without and a bare read of them."""
-
-    institutions_count: int
-    state_bytes: int
-    bare_read_seconds: float
-    start_seconds: float
-    start_without_states_seconds: float
-
-
-def spread(count: int, *, institutions: int) -> Iterator[AccessEvent]:
-    """Yield events of so many institutions in turn."""
-    for number in range(count):
-        first = number * 7 % (COHORT - 20)
+def spread(count: int, *, institutions: int, first: int = 0) -> Iterator[AccessEvent]:
+    """Yield events of so many institutions in turn, from the number `first` on."""
+    for number in range(first, first + count):
+        begin = number * 7 % (COHORT - 20)
         yield AccessEvent(
             id=f"e{number}",
-            time=START_MS + number * _STEP_MS,
+            time=START_MS + number * _PERIOD_MS // institutions,
             institution=f"of-{institutions}-{number % institutions}",
             dataset="imaging",
             bytes=1_000,
-            participants=Participants(ranges=[(first, first + 9)]),
+            participants=Participants(ranges=[(begin, begin + 9)]),
         )
 
 
@@ -70,72 +72,57 @@ def wide(count: int, *, participants: int) -> Iterator[AccessEvent]:
         )
 
 
-def cost_by_institutions() -> list[Point]:
-    """Return the rate at each number of institutions, ten events of each at least."""
-    counts = {size: max(20_000, min(2 * size, 200_000)) for size in INSTITUTIONS}
-    return [
-        Point(size=size, per_cpu_second=_rate(list(spread(counts[size], institutions=size))))
-        for size in INSTITUTIONS
-    ]
+def cost_by_institutions() -> list[InstitutionsPoint]:
+    """Return the cost at each number of institutions.
+
+    Each in a process of its own, or the memory that one has given back would be the next one's.
+    """
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context, max_tasks_per_child=1) as pool:
+        return list(pool.map(institutions_point, INSTITUTIONS))
 
 
-def cost_by_participants() -> list[Point]:
+def cost_by_participants() -> list[ParticipantsPoint]:
     """Return the rate at each number of participants an event."""
-    counts = {size: max(40, min(20_000, 2_000_000 // size)) for size in PARTICIPANTS}
-    return [
-        Point(size=size, per_cpu_second=_rate(list(wide(counts[size], participants=size))))
-        for size in PARTICIPANTS
-    ]
+    points = []
+    for size in PARTICIPANTS:
+        events = list(wide(max(40, min(20_000, 2_000_000 // size)), participants=size))
+        rate = len(events) / _cpu_seconds(_replay(), events)
+        points.append(
+            ParticipantsPoint(
+                size=size, per_cpu_second=rate, participants_per_cpu_second=rate * size
+            )
+        )
+    return points
 
 
-def _rate(events: list[AccessEvent]) -> float:
-    replay = Replay(CoreConfig(), register=Register())
-    watch = Stopwatch()
-    for _ in replay.effects(events):
-        pass
-    return watch.rate(len(events)).per_cpu_second
-
-
-def recovery(bootstrap: str, home: Path, *, institutions: int) -> Recovery:
-    """Save so many states, and return how long it takes to read them back."""
-    prefix = f"recovery-{institutions}"
-    ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
-    without_seconds = _start_seconds(bootstrap, prefix, home)
-    made = spread(2 * institutions, institutions=institutions)
-    records = [(event.institution.encode(), encode(event)) for event in made]
-    asyncio.run(fill(bootstrap, f"{prefix}.access-events", records))
-    with worker(bootstrap, prefix, home) as running:
-        while judged_count(running.metrics) < len(records):
-            time.sleep(0.2)
-    state_bytes, bare_seconds = asyncio.run(_bare_read(bootstrap, f"{prefix}.state"))
-    return Recovery(
-        institutions_count=institutions,
-        state_bytes=state_bytes,
-        bare_read_seconds=bare_seconds,
-        start_seconds=_start_seconds(bootstrap, prefix, home),
-        start_without_states_seconds=without_seconds,
+def institutions_point(size: int) -> InstitutionsPoint:
+    """Return what `size` institutions cost: the first event of each, and then the others."""
+    # As the worker does: else Python would look for cycles in all profiles again and again.
+    gc.set_threshold(COLLECT_AFTER)
+    replay = _replay()
+    events = list(spread(size, institutions=size))
+    before_bytes = resident_bytes(os.getpid())
+    first_seconds = _cpu_seconds(replay, events)
+    rounds = max(_ROUNDS_MIN, _EVENTS_MIN // size)
+    steady_seconds = 0.0
+    for number in range(1, rounds + 1):
+        events[:] = spread(size, institutions=size, first=number * size)
+        steady_seconds += _cpu_seconds(replay, events)
+    return InstitutionsPoint(
+        size=size,
+        first_event_cpu_microseconds=first_seconds / size * 1e6,
+        per_cpu_second=rounds * size / steady_seconds,
+        resident_bytes_each=(resident_bytes(os.getpid()) - before_bytes) / size,
     )
 
 
-def _start_seconds(bootstrap: str, prefix: str, home: Path) -> float:
-    began = time.perf_counter()
-    with worker(bootstrap, prefix, home):
-        return time.perf_counter() - began
+def _replay() -> Replay:
+    return Replay(CoreConfig(), register=Register())
 
 
-async def _bare_read(bootstrap: str, topic: str) -> tuple[int, float]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, max_partition_fetch_bytes=4 * 2**20)
-    began = time.perf_counter()
-    await consumer.start()
-    places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]
-    consumer.assign(places)
-    await consumer.seek_to_beginning(*places)
-    ends = await consumer.end_offsets(places)
-    size_bytes = 0
-    for place in places:
-        while await consumer.position(place) < ends[place]:
-            for batch in (await consumer.getmany(timeout_ms=1_000)).values():
-                size_bytes += sum(len(record.value or b"") for record in batch)
-    seconds = time.perf_counter() - began
-    await consumer.stop()
-    return size_bytes, seconds
+def _cpu_seconds(replay: Replay, events: list[AccessEvent]) -> float:
+    began = time.process_time()
+    for _ in replay.effects(events):
+        pass
+    return time.process_time() - began

@@ -16,7 +16,8 @@ from streams.topic_admin import ensure_topics
 WORKERS: Final = 2
 # The rest is left out: whoever got the smaller partitions would be waiting for the other.
 _COUNTED_RATIO: Final = 0.6
-_LOOK_SECONDS: Final = 0.05
+# Not oftener: the worker answers, and that is counted as well.
+_LOOK_SECONDS: Final = 0.25
 
 
 class Scaling(Struct, frozen=True, kw_only=True):
