@@ -22,6 +22,9 @@ Durable = asyncio.Future[None]
 # The largest input, returned whole as a dead letter, and the headers around it.
 REQUEST_BYTES_MAX: Final = 32 * 2**20
 _LINGER_MS: Final = 2
+# A state is some 10 kB, and only one batch of a partition is on its way at a time: with the
+# client's 16 kB each would go alone, and a request costs as much as judging fifty events.
+_BATCH_BYTES: Final = 256 * 1024
 
 
 class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
@@ -55,6 +58,7 @@ class Outbox:
             enable_idempotence=True,
             acks="all",
             linger_ms=_LINGER_MS,
+            max_batch_size=_BATCH_BYTES,
             # As every Kafka client: by murmur2 of the key, so that all agree on the partition.
             partitioner=DefaultPartitioner(),
             max_request_size=REQUEST_BYTES_MAX,

@@ -60,7 +60,7 @@ def measured(given: argparse.Namespace, home: Path) -> Result:
         judging = _judging(bootstrap, home, given)
         long = backlog(bootstrap, home, events=given.backlog_events, shows=False)
         scaled = scaling(bootstrap, home, events=given.scaling_events)
-        refused = refusing(bootstrap, home, events=given.events)
+        refused = refusing(bootstrap, home, events=given.refusing_events)
         recovered = recovery(bootstrap, home, institutions=given.institutions)
     clock = {name: rate.per_second for name, rate in judging.rates.items()}
     cpu = {name: rate.per_cpu_second for name, rate in judging.rates.items()}
@@ -120,6 +120,7 @@ def main() -> None:
     parser.add_argument("--peer-events", type=int, default=100_000)
     parser.add_argument("--backlog-events", type=int, default=300_000)
     parser.add_argument("--scaling-events", type=int, default=1_000_000)
+    parser.add_argument("--refusing-events", type=int, default=200_000)
     parser.add_argument("--institutions", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=20.0, help="of the open loop")
     given = parser.parse_args()

@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, str]] = {
     "explain": "Rebuild an alert from its events and say what it rests on.",
     "feedback": "Say what an alert was; the detectors and the ladder take it into account.",
     "hook": "Deliver suspensions to the platform's webhook, each until it is acknowledged.",
+    "migrate": "Copy the access events of PREFIX to the prefix of a new configuration, by key.",
     "register": "Check a register of projects, caps and exemptions, push it, show what holds.",
     "replay": "Judge recorded events and print the alerts.",
     "simulate": "Write the events of a seeded world.",

@@ -1,0 +1,61 @@
+"""`headgate migrate`: the access events under another topic prefix, to be judged anew there."""
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from detectors.errors import ConfigError
+from streams.config import load_settings
+from streams.migration import Copied, migrate
+from streams.progress import steps
+from streams.topic_admin import ensure_topics
+from streams.topics import ACCESS_EVENTS
+
+
+@click.command(name="migrate", epilog="Example: headgate migrate headgate --config new.toml")
+@click.argument("prefix")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    required=True,
+    help="The new configuration: another kafka.topic_prefix, and the partitions wanted.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(*, prefix: str, config_path: Path, as_json: bool) -> None:
+    """Copy the access events of PREFIX to the prefix of a new configuration, by key.
+
+    So the number of partitions can change: workers under the new configuration judge everything
+    anew, and raise alerts again under the ids that they had. The producers must have stopped.
+    The old topics stay as they are. Run it again after it broke off, and it goes on; a topic that
+    holds anything else is refused. At the end every event is compared.
+    """
+    settings = load_settings(config_path)
+    kafka = settings.kafka
+    if kafka.topic_prefix == prefix:
+        key = "kafka.topic_prefix"
+        raise ConfigError(key, f"expected another than {prefix}, from which is copied")
+    ensure_topics(
+        kafka.bootstrap,
+        prefix=kafka.topic_prefix,
+        partitions=kafka.partitions,
+        adapters=settings.adapters,
+        replication_factor=kafka.replication_factor,
+    )
+    done = migrate(
+        kafka.bootstrap,
+        source=ACCESS_EVENTS.full_name(prefix),
+        target=ACCESS_EVENTS.full_name(kafka.topic_prefix),
+        shown=lambda step, total: steps(step, total=total),
+    )
+    click.echo(msgspec.json.encode(done) if as_json else _line(done))
+
+
+def _line(done: Copied) -> str:
+    return (
+        f"{done.source} ({done.source_partitions} partitions) -> {done.target} "
+        f"({done.target_partitions}): {done.copied_count:,} events copied, "
+        f"{done.events_count - done.copied_count:,} were there, {done.left_behind_count:,} control "
+        f"records left behind; all {done.events_count:,} compared"
+    )
