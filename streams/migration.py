@@ -122,8 +122,9 @@ def _refuse_others(bootstrap: str, source: str, target: str, present: Trace, sho
     """Refuse a target that holds anything but the first events of each key of the source."""
     trace, missed = Trace(), dict(present.standings)
     with TopicReader(source, bootstrap=bootstrap) as reader:
-        for record in (one for records in _read(reader, shown, step="compare") for one in records):
-            if trace.add(record) == missed.get(record.key):
+        for record in (one for batch in _read(reader, shown, step="compare") for one in batch):
+            standing = trace.add(record)
+            if standing is not None and standing == missed.get(record.key):
                 del missed[record.key]
     if missed:
         key = min(missed, key=lambda key: key or b"")
