@@ -17,10 +17,32 @@ from detectors.event import Participants
 FOLD_PARTICIPANTS_MIN: Final = 4_096
 # Folding at a quarter of the base keeps the total rewritten within a factor of the final size.
 FOLD_BASE_RATIO: Final = 0.25
-# Up to here, adding one by one beats a union with a large sparse set.
+# Up to here, asking and adding one by one beats the algebra of bitmaps.
 _SMALL_PARTICIPANTS_MAX: Final = 64
 
 _ONE_HIGH_KEY_OF_ZERO: Final = struct.pack("<QI", 1, 0)
+
+# Whose data left, by name: few people as a plain set, for a bitmap costs more to make than they do.
+People = BitMap64 | set[int]
+
+
+def people_of(participants: Participants) -> People | None:
+    """Return whose data left, or None where only a count is known.
+
+    >>> sorted(people_of(Participants(ids=[5, 3, 5])))
+    [3, 5]
+    """
+    ids = participants.ids
+    if ids is not None and len(ids) <= _SMALL_PARTICIPANTS_MAX:
+        return set(ids)
+    return bitmap_of(participants)
+
+
+def ends_of(people: People) -> tuple[int, int]:
+    """Return the first and the last of some people."""
+    if isinstance(people, set):
+        return min(people), max(people)
+    return people.min(), people.max()
 
 
 def bitmap_of(participants: Participants) -> BitMap64 | None:
@@ -70,36 +92,54 @@ def empty_holding() -> Holding:
     return Holding(base=BitMap64(), recent=BitMap64())
 
 
-def unheld(participants: BitMap64, held: BitMap64) -> BitMap64:
-    """Return the participants that are not in `held`, at the cost of the smaller set.
+def unheld(people: People, holding: Holding) -> People:
+    """Return those of `people` whom the holding has not, at the cost of the smaller set.
 
-    >>> sorted(unheld(BitMap64([1, 2, 3]), BitMap64([2])))
-    [1, 3]
+    >>> holding = empty_holding()
+    >>> take(holding, {2})
+    {2}
+    >>> unheld({1, 2}, holding), sorted(unheld(BitMap64([1, 2, 3]), holding))
+    ({1}, [1, 3])
     """
-    # The plain difference costs the larger set, where ids are hashes and nothing is dense.
-    return participants - (participants & held)
+    base, recent = holding.base, holding.recent
+    if isinstance(people, set):
+        if not holding.base_count:
+            return {one for one in people if one not in recent}
+        return {one for one in people if one not in recent and one not in base}
+    if holding.base_count:
+        people = _without(people, base)
+    return _without(people, recent) if holding.recent_count else people
 
 
-def absorb(into: BitMap64, new: BitMap64, *, count: int) -> None:
+def _without(people: BitMap64, held: BitMap64) -> BitMap64:
+    # Mostly all are held, or none: counting tells, and makes no set. The plain difference would
+    # cost the larger set, where ids are hashes and nothing is dense.
+    common = people.intersection_cardinality(held)
+    if not common:
+        return people
+    if common == len(people):
+        return BitMap64()
+    return people - (people & held)
+
+
+def absorb(into: BitMap64, new: People, *, count: int) -> None:
     """Add `new`, of `count` participants, to `into`; a small set at the cost of its own size.
 
     >>> held = BitMap64([1])
-    >>> absorb(held, BitMap64([2, 3]), count=2)
+    >>> absorb(held, {2, 3}, count=2)
     >>> sorted(held)
     [1, 2, 3]
     """
-    if count > _SMALL_PARTICIPANTS_MAX:
-        into |= new
-        return
-    for participant in new:
-        into.add(participant)
+    if count <= _SMALL_PARTICIPANTS_MAX:
+        for participant in new:
+            into.add(participant)
+    else:
+        into |= new if isinstance(new, BitMap64) else BitMap64(new)
 
 
-def take(holding: Holding, participants: BitMap64) -> BitMap64:
-    """Add `participants` to the holding and return those never held before."""
-    new = unheld(participants, holding.base) if holding.base_count else participants
-    if holding.recent_count:
-        new = unheld(new, holding.recent)
+def take(holding: Holding, people: People) -> People:
+    """Add `people` to the holding and return those never held before."""
+    new = unheld(people, holding)
     count = len(new)
     if count:
         absorb(holding.recent, new, count=count)

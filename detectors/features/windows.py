@@ -10,6 +10,7 @@ All amounts are integers, so adding and later subtracting a bucket is exact. Eac
 """
 
 from enum import IntEnum
+from operator import add, sub
 from typing import Final
 
 from msgspec import Struct, field
@@ -77,34 +78,28 @@ class WindowsState(Struct, kw_only=True):
 
 
 def _add(into: list[int], amounts: list[int]) -> None:
-    for index, amount in enumerate(amounts):
-        if amount:
-            into[index] += amount
+    into[:] = map(add, into, amounts)
 
 
-def _fill(bucket: list[int], amounts: list[int]) -> None:
-    """Add to the open bucket up to its bound."""
-    for index, amount in enumerate(amounts):
-        if amount:
-            filled = bucket[index] + amount
-            # Not min(): every event comes this way, and the call would be half of the cost.
-            bucket[index] = filled if filled < AMOUNT_MAX else AMOUNT_MAX  # noqa: FURB136
+def _subtract(from_: list[int], amounts: list[int]) -> None:
+    from_[:] = map(sub, from_, amounts)
+
+
+def bound(bucket: list[int]) -> None:
+    """Let a bucket that has just grown stop at `AMOUNT_MAX`."""
+    if max(bucket) > AMOUNT_MAX:
+        bucket[:] = [min(amount, AMOUNT_MAX) for amount in bucket]
 
 
 def _deposit(bucket: list[int], amounts: list[int], *sums: list[int]) -> None:
     """Add to a closed bucket up to its bound, and to the sums over it what it really grew by."""
-    for index, amount in enumerate(amounts):
-        if amount:
-            grown = min(amount, AMOUNT_MAX - bucket[index])
-            bucket[index] += grown
-            for total in sums:
-                total[index] += grown
-
-
-def _subtract(from_: list[int], amounts: list[int]) -> None:
-    for index, amount in enumerate(amounts):
-        if amount:
-            from_[index] -= amount
+    grown = list(map(add, bucket, amounts))
+    if max(grown) > AMOUNT_MAX:
+        bound(grown)
+        amounts = list(map(sub, grown, bucket))
+    bucket[:] = grown
+    for total in sums:
+        _add(total, amounts)
 
 
 class Windows:
@@ -119,7 +114,7 @@ class Windows:
     [5, 10, 10, 10, 10]
     """
 
-    __slots__ = ("state", "sums")
+    __slots__ = ("begins_ms", "ends_ms", "state", "sums")
 
     def __init__(self, state: WindowsState) -> None:
         """Rebuild the sums of closed buckets from the state."""
@@ -134,16 +129,16 @@ class Windows:
             _add(self.sums[Window.MONTH], amounts)
             if day >= week_first:
                 _add(self.sums[Window.WEEK], amounts)
+        self._note_bucket()
 
     def total(self, window: Window, measure: Measure) -> int:
         """Return the amount of `measure` within `window`, the open bucket included."""
         return self.sums[window][measure] + self.state.open[measure]
 
-    def new_totals(self) -> tuple[int, int, int, int]:
-        """Return the new participants of 1 h, 1 d, 7 d and 30 d; every event asks for them."""
+    def closed_new(self) -> tuple[int, int, int, int]:
+        """Return the new participants of 1 h, 1 d, 7 d and 30 d without those of the open bucket."""
         _, hour, day, week, month = self.sums
-        now = self.state.open[_NEW]
-        return (hour[_NEW] + now, day[_NEW] + now, week[_NEW] + now, month[_NEW] + now)
+        return (hour[_NEW], day[_NEW], week[_NEW], month[_NEW])
 
     def forget(self, measures: tuple[Measure, ...]) -> None:
         """Begin anew with some measures, as if nothing of them had been taken."""
@@ -165,6 +160,12 @@ class Windows:
                 state.open = zeros()
             self._evict(bucket)
         state.bucket = bucket
+        self._note_bucket()
+
+    def _note_bucket(self) -> None:
+        # Every event asks whether it belongs to the open bucket.
+        self.begins_ms = self.state.bucket * BUCKET_MS
+        self.ends_ms = self.begins_ms + BUCKET_MS
 
     def add(self, at_ms: int, amounts: list[int]) -> None:
         """Count `amounts` at `at_ms`; a late one counts in its own bucket while that is kept."""
@@ -174,7 +175,8 @@ class Windows:
         oldest_day = state.bucket // BUCKETS_PER_DAY - MONTH_DAYS + 1
         if bucket == state.bucket or bucket // BUCKETS_PER_DAY < oldest_day:
             # Older than every window: it counts now, for no taking may go unseen.
-            _fill(state.open, amounts)
+            _add(state.open, amounts)
+            bound(state.open)
         else:
             self._store(bucket, amounts)
 
