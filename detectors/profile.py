@@ -11,7 +11,7 @@ from detectors.detector import Detector, EventRule
 from detectors.features.baseline import LEARNT_WINDOWS, Baseline, BaselineState
 from detectors.features.dedupe import Dedupe, DedupeState
 from detectors.features.ledger import Ledger, LedgerState
-from detectors.features.windows import Windows, WindowsState
+from detectors.features.windows import AMOUNT_MAX, Windows, WindowsState
 from detectors.models.canary import Canary
 from detectors.models.coverage import Coverage
 from detectors.models.drip import Drip, DripState
@@ -163,12 +163,14 @@ class Profile:
         """
         least = ceil(self.floor_participants)
         growth = self.config.policy.evaluation_growth_ratio
-        self.due_new_participants = min(
-            max(least, int(judged * growth) + 1) - closed
-            for judged, closed in zip(
-                self.state.today.judged, self.windows.closed_new(), strict=True
-            )
-        )
+        due = AMOUNT_MAX
+        judged = self.state.today.judged
+        for place, closed in enumerate(self.windows.closed_new()):
+            grown = int(judged[place] * growth) + 1
+            needed = (grown if grown > least else least) - closed
+            if needed < due:
+                due = needed
+        self.due_new_participants = due
 
     def hold_to_register(self, ledger: LedgerState) -> None:
         """Judge by the register as it is now; an entry that came as an instruction goes first."""

@@ -156,8 +156,7 @@ class Windows:
             return
         if state.bucket >= 0:
             if any(state.open):
-                self._store(state.bucket, state.open)
-                state.open = zeros()
+                self._close()
             self._evict(bucket)
         state.bucket = bucket
         self._note_bucket()
@@ -180,7 +179,20 @@ class Windows:
         else:
             self._store(bucket, amounts)
 
+    def _close(self) -> None:
+        """Make the open bucket a closed one: it is the newest of every window."""
+        state = self.state
+        bucket, amounts = state.bucket, state.open
+        state.open = zeros()
+        _, of_hour, of_day, of_week, of_month = self.sums
+        state.buckets[bucket] = amounts
+        _add(of_hour, amounts)
+        hour, day = bucket // BUCKETS_PER_HOUR, bucket // BUCKETS_PER_DAY
+        _deposit(state.hours.setdefault(hour, zeros()), amounts, of_day)
+        _deposit(state.days.setdefault(day, zeros()), amounts, of_week, of_month)
+
     def _store(self, bucket: int, amounts: list[int]) -> None:
+        """Add to a bucket that was closed before."""
         state = self.state
         now = state.bucket
         hour, day = bucket // BUCKETS_PER_HOUR, bucket // BUCKETS_PER_DAY
