@@ -84,19 +84,18 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     # where it lies.
     apart = late or profile.quota.limited
     amounts = zeros() if apart else state.windows.open
-    _book(amounts, event, taken, at_ms=at_ms)
     if taken.people:
         _note_order(profile, event, taken, amounts)
+    _book(amounts, event, taken, at_ms=at_ms)
     if apart:
         windows.add(at_ms, amounts)
-    else:
-        bound(amounts)
-    if succeeded:
-        _note_bytes(profile.state.today, event, at_ms=at_ms)
+    today = state.today
+    if succeeded and (not late or at_ms // HOUR_MS == today.hour):
+        today.hour_bytes = min(AMOUNT_MAX, today.hour_bytes + event.bytes)
     if taken.learnt or taken.unlearnt:
         note_exempted(profile, taken)
     if taken.new:
-        _remember(profile.state.today, event, taken.new)
+        _remember(today, event, taken.new)
         if late:
             note_maxima(profile)
             profile.reckon_due()
@@ -144,6 +143,7 @@ def _book(amounts: list[int], event: AccessEvent, taken: Taken, *, at_ms: int) -
         amounts[_NEW] += new
         if _is_off_hours(at_ms):
             amounts[_OFF_HOURS] += new
+    bound(amounts)
 
 
 def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: list[int]) -> None:
@@ -182,13 +182,6 @@ def _walks_on(profile: Profile, user: str, first: int, last: int) -> bool:
     if len(walks) > _NAMES_MAX:
         del walks[next(iter(walks))]
     return before is not None and first > before
-
-
-def _note_bytes(today: DayState, event: AccessEvent, *, at_ms: int) -> None:
-    if at_ms // HOUR_MS == today.hour:
-        # Not min(): every event comes this way, and the call would be half of the cost.
-        filled = today.hour_bytes + event.bytes
-        today.hour_bytes = filled if filled < AMOUNT_MAX else AMOUNT_MAX  # noqa: FURB136
 
 
 def _breaches(

@@ -107,6 +107,15 @@ class _Turn:
         self.waiting: dict[str, list[tuple[Record, AccessEvent]]] = {}
         self.outcomes: list[_Outcome] = []
 
+    def add(self, record: Record, event: AccessEvent | Rejected) -> None:
+        """Let an event wait for its judge; what was refused is an outcome already."""
+        if isinstance(event, Rejected):
+            self.outcomes.append((record, event))
+        elif (waiting := self.waiting.get(event.institution)) is not None:
+            waiting.append((record, event))
+        else:
+            self.waiting[event.institution] = [(record, event)]
+
 
 def _by_offset(outcome: _Outcome) -> int:
     return outcome[0].offset
@@ -176,27 +185,20 @@ class JudgeAgent:
                 self._judge_waiting(turn)
                 turn.reference = self._obey(keeper, record, turn.reference)
             else:
-                self._decode(turn, record)
+                turn.add(record, self._decoded(record))
         self._judge_waiting(turn)
         keeper.advance(batch.span.end)
         self._count(partition, batch, turn.counts)
         return turn.counts.judged
 
-    def _decode(self, turn: "_Turn", record: Record) -> None:
-        event = decode(
+    def _decoded(self, record: Record) -> AccessEvent | Rejected:
+        return decode(
             record.value,
             key=record.key,
             headers=record.headers,
             kafka_time_ms=record.timestamp,
             limits=self._limits,
         )
-        if isinstance(event, Rejected):
-            turn.outcomes.append((record, event))
-            return
-        waiting = turn.waiting.get(event.institution)
-        if waiting is None:
-            waiting = turn.waiting[event.institution] = []
-        waiting.append((record, event))
 
     def _judge_waiting(self, turn: "_Turn") -> None:
         """Judge institution by institution; tell what follows in the order of the log.

@@ -97,7 +97,9 @@ class Ledger:
         people = people_of(event.participants) if event.participants is not None else None
         if people is None:
             return self._take_counted(event, at_ms=at_ms)
-        new = self._take_named(event.dataset, people)
+        holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
+        new_people = take(holding, people)
+        new = self._count_new(new_people, holding) if new_people else 0
         exempted, learnt, unlearnt = self._exempt(event, new, at_ms=at_ms) if new else NOT_EXEMPT
         return Taken(
             read=len(people),
@@ -110,21 +112,17 @@ class Ledger:
             unlearnt=unlearnt,
         )
 
-    def _take_named(self, name: str, people: People) -> int:
-        """Book people under a dataset and return how many were held in none."""
+    def _count_new(self, people: People, holding: Holding) -> int:
+        """Book people who are new to `holding`, and return how many were held nowhere else."""
         state = self.state
-        holding = state.holdings.get(name) or self._opened(name)
-        new_people = take(holding, people)
-        if not new_people:
-            return 0
         if len(state.holdings) > 1:
             for other in state.holdings.values():
                 if other is not holding:
-                    new_people = unheld(new_people, other)
-        new = len(new_people)
+                    people = unheld(people, other)
+        new = len(people)
         state.held_participants += new
         state.today_count += new
-        absorb(state.today, new_people, count=new)
+        absorb(state.today, people, count=new)
         return new
 
     def _count_bytes(self, event: AccessEvent) -> None:
