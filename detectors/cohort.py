@@ -22,24 +22,45 @@ _SMALL_PARTICIPANTS_MAX: Final = 64
 
 _ONE_HIGH_KEY_OF_ZERO: Final = struct.pack("<QI", 1, 0)
 
-# Whose data left, by name: few people as a plain set, for a bitmap costs more to make than they do.
-People = BitMap64 | set[int]
+# Whose data left, by name: few people as a plain set and neighbours as a range, since a bitmap costs
+# more to make than either costs to ask about.
+People = BitMap64 | set[int] | range
+NO_PEOPLE: Final = range(0)
 
 
 def people_of(participants: Participants) -> People | None:
     """Return whose data left, or None where only a count is known.
 
-    >>> sorted(people_of(Participants(ids=[5, 3, 5])))
-    [3, 5]
+    >>> people_of(Participants(ids=[5, 3, 5])), people_of(Participants(ranges=[(3, 5)]))
+    ({3, 5}, range(3, 6))
     """
     ids = participants.ids
     if ids is not None and len(ids) <= _SMALL_PARTICIPANTS_MAX:
         return set(ids)
+    ranges = participants.ranges
+    if ranges is not None and len(ranges) == 1:
+        first, last = ranges[0]
+        return range(first, last + 1)
     return bitmap_of(participants)
 
 
+def as_bitmap(people: People) -> BitMap64:
+    """Return people as a bitmap.
+
+    >>> as_bitmap(range(3, 6)) == as_bitmap({3, 4, 5})
+    True
+    """
+    return people if isinstance(people, BitMap64) else BitMap64(people)
+
+
 def ends_of(people: People) -> tuple[int, int]:
-    """Return the first and the last of some people."""
+    """Return the first and the last of some people.
+
+    >>> ends_of({3, 9, 4}), ends_of(range(3, 6)), ends_of(BitMap64([7]))
+    ((3, 9), (3, 5), (7, 7))
+    """
+    if isinstance(people, range):
+        return people[0], people[-1]
     if isinstance(people, set):
         return min(people), max(people)
     return people.min(), people.max()
@@ -102,6 +123,8 @@ def unheld(people: People, holding: Holding) -> People:
     ({1}, [1, 3])
     """
     base, recent = holding.base, holding.recent
+    if isinstance(people, range):
+        return _unheld_neighbours(people, holding)
     if isinstance(people, set):
         if not holding.base_count:
             return {one for one in people if one not in recent}
@@ -111,9 +134,21 @@ def unheld(people: People, holding: Holding) -> People:
     return _without(people, recent) if holding.recent_count else people
 
 
+def _unheld_neighbours(people: range, holding: Holding) -> People:
+    # Mostly all are held, or none: counting tells, and makes no set.
+    held = holding.recent.range_cardinality(people.start, people.stop)
+    if holding.base_count:
+        held += holding.base.range_cardinality(people.start, people.stop)
+    if not held:
+        return people
+    if held == len(people):
+        return NO_PEOPLE
+    return unheld(BitMap64(people), holding)
+
+
 def _without(people: BitMap64, held: BitMap64) -> BitMap64:
-    # Mostly all are held, or none: counting tells, and makes no set. The plain difference would
-    # cost the larger set, where ids are hashes and nothing is dense.
+    # As among neighbours. The plain difference would cost the larger set, where ids are hashes and
+    # nothing is dense.
     common = people.intersection_cardinality(held)
     if not common:
         return people
@@ -130,11 +165,13 @@ def absorb(into: BitMap64, new: People, *, count: int) -> None:
     >>> sorted(held)
     [1, 2, 3]
     """
-    if count <= _SMALL_PARTICIPANTS_MAX:
+    if isinstance(new, range):
+        into.add_range(new.start, new.stop)
+    elif count <= _SMALL_PARTICIPANTS_MAX:
         for participant in new:
             into.add(participant)
     else:
-        into |= new if isinstance(new, BitMap64) else BitMap64(new)
+        into |= as_bitmap(new)
 
 
 def take(holding: Holding, people: People) -> People:
