@@ -38,6 +38,9 @@ from streams.transport import Batch, Record
 
 logger = logging.getLogger("headgate.judge")
 
+# More events at a time would no longer fit the processor's cache between decoding and judging; with
+# fewer, judges would take turns too often for theirs to be of use.
+_READ_IN_ONE_GO: Final = 1_000
 # Below this many events a share of failures says nothing.
 _JUDGED_COUNT_MIN: Final = 200
 
@@ -177,16 +180,17 @@ class JudgeAgent:
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
         turn = _Turn(keeper, self._reference(keeper.context))
-        for record in batch.records:
-            if record.offset < new_from:
-                turn.counts.saved += 1
-            elif record.headers and control_kind(record.headers) is not None:
-                # What lies before it is judged by what held until then.
-                self._judge_waiting(turn)
-                turn.reference = self._obey(keeper, record, turn.reference)
-            else:
-                turn.add(record, self._decoded(record))
-        self._judge_waiting(turn)
+        for first in range(0, len(batch.records), _READ_IN_ONE_GO):
+            for record in batch.records[first : first + _READ_IN_ONE_GO]:
+                if record.offset < new_from:
+                    turn.counts.saved += 1
+                elif record.headers and control_kind(record.headers) is not None:
+                    # What lies before it is judged by what held until then.
+                    self._judge_waiting(turn)
+                    turn.reference = self._obey(keeper, record, turn.reference)
+                else:
+                    turn.add(record, self._decoded(record))
+            self._judge_waiting(turn)
         keeper.advance(batch.span.end)
         self._count(partition, batch, turn.counts)
         return turn.counts.judged
