@@ -21,14 +21,32 @@ _EVIDENCE: Final = (Measure.NEW, Measure.WALKED, Measure.SLICED, Measure.OFF_HOU
 
 
 def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
-    """Close what ended before `at_ms` and return the effects."""
+    """Close what ended before `at_ms`: the open 5 minutes, perhaps the hour, perhaps the day."""
+    if profile.state.windows.open[Measure.NEW]:
+        note_maxima(profile)
+    hour_ended = at_ms // HOUR_MS > profile.state.today.hour
+    effects = _close_hour(profile, at_ms) if hour_ended else ()
+    profile.windows.advance(at_ms)
+    profile.reckon_due()
+    return effects
+
+
+def note_maxima(profile: Profile) -> None:
+    """Raise the day's maxima to the sums as they are now.
+
+    Within the open 5 minutes the sums only grow, so that it is enough to look at their end.
+    """
+    maxima, now = profile.state.today.maxima, profile.state.windows.open[Measure.NEW]
+    for place, closed in enumerate(profile.windows.closed_new()):
+        maxima[place] = max(maxima[place], closed + now)
+
+
+def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     state = profile.state
     today = state.today
-    hour = at_ms // HOUR_MS
-    if hour > today.hour:
-        if today.hour_bytes and not _suspicious(profile, today.day):
-            profile.volume.learn(today.hour * HOUR_MS, today.hour_bytes)
-        today.hour, today.hour_bytes, today.judged_bytes = hour, 0, 0
+    if today.hour_bytes and not _suspicious(profile, today.day):
+        profile.volume.learn(today.hour * HOUR_MS, today.hour_bytes)
+    today.hour, today.hour_bytes, today.judged_bytes = at_ms // HOUR_MS, 0, 0
     day = at_ms // DAY_MS
     effects: tuple[Effect, ...] = ()
     if day > today.day:
@@ -39,7 +57,6 @@ def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
         else:
             effects = _close_days(profile, day, at_ms=at_ms)
     state.frontier_ms = max(state.frontier_ms, at_ms)
-    profile.windows.advance(at_ms)
     return effects
 
 

@@ -17,10 +17,53 @@ from detectors.event import Participants
 FOLD_PARTICIPANTS_MIN: Final = 4_096
 # Folding at a quarter of the base keeps the total rewritten within a factor of the final size.
 FOLD_BASE_RATIO: Final = 0.25
-# Up to here, adding one by one beats a union with a large sparse set.
+# Up to here, asking and adding one by one beats the algebra of bitmaps.
 _SMALL_PARTICIPANTS_MAX: Final = 64
 
 _ONE_HIGH_KEY_OF_ZERO: Final = struct.pack("<QI", 1, 0)
+
+# Whose data left, by name: few people as a plain set and neighbours as a range, since a bitmap costs
+# more to make than either costs to ask about.
+People = BitMap64 | set[int] | range
+NO_PEOPLE: Final = range(0)
+
+
+def people_of(participants: Participants) -> People | None:
+    """Return whose data left, or None where only a count is known.
+
+    >>> people_of(Participants(ids=[5, 3, 5])), people_of(Participants(ranges=[(3, 5)]))
+    ({3, 5}, range(3, 6))
+    """
+    ids = participants.ids
+    if ids is not None and len(ids) <= _SMALL_PARTICIPANTS_MAX:
+        return set(ids)
+    ranges = participants.ranges
+    if ranges is not None and len(ranges) == 1:
+        first, last = ranges[0]
+        return range(first, last + 1)
+    return bitmap_of(participants)
+
+
+def as_bitmap(people: People) -> BitMap64:
+    """Return people as a bitmap.
+
+    >>> as_bitmap(range(3, 6)) == as_bitmap({3, 4, 5})
+    True
+    """
+    return people if isinstance(people, BitMap64) else BitMap64(people)
+
+
+def ends_of(people: People) -> tuple[int, int]:
+    """Return the first and the last of some people.
+
+    >>> ends_of({3, 9, 4}), ends_of(range(3, 6)), ends_of(BitMap64([7]))
+    ((3, 9), (3, 5), (7, 7))
+    """
+    if isinstance(people, range):
+        return people[0], people[-1]
+    if isinstance(people, set):
+        return min(people), max(people)
+    return people.min(), people.max()
 
 
 def bitmap_of(participants: Participants) -> BitMap64 | None:
@@ -70,36 +113,70 @@ def empty_holding() -> Holding:
     return Holding(base=BitMap64(), recent=BitMap64())
 
 
-def unheld(participants: BitMap64, held: BitMap64) -> BitMap64:
-    """Return the participants that are not in `held`, at the cost of the smaller set.
+def unheld(people: People, holding: Holding) -> People:
+    """Return those of `people` whom the holding has not, at the cost of the smaller set.
 
-    >>> sorted(unheld(BitMap64([1, 2, 3]), BitMap64([2])))
-    [1, 3]
+    >>> holding = empty_holding()
+    >>> take(holding, {2})
+    {2}
+    >>> unheld({1, 2}, holding), sorted(unheld(BitMap64([1, 2, 3]), holding))
+    ({1}, [1, 3])
     """
-    # The plain difference costs the larger set, where ids are hashes and nothing is dense.
-    return participants - (participants & held)
+    base, recent = holding.base, holding.recent
+    if isinstance(people, range):
+        return _unheld_neighbours(people, holding)
+    if isinstance(people, set):
+        if not holding.base_count:
+            return {one for one in people if one not in recent}
+        return {one for one in people if one not in recent and one not in base}
+    if holding.base_count:
+        people = _without(people, base)
+    return _without(people, recent) if holding.recent_count else people
 
 
-def absorb(into: BitMap64, new: BitMap64, *, count: int) -> None:
+def _unheld_neighbours(people: range, holding: Holding) -> People:
+    # Mostly all are held, or none: counting tells, and makes no set.
+    held = holding.recent.range_cardinality(people.start, people.stop)
+    if holding.base_count:
+        held += holding.base.range_cardinality(people.start, people.stop)
+    if not held:
+        return people
+    if held == len(people):
+        return NO_PEOPLE
+    return unheld(BitMap64(people), holding)
+
+
+def _without(people: BitMap64, held: BitMap64) -> BitMap64:
+    # As among neighbours. The plain difference would cost the larger set, where ids are hashes and
+    # nothing is dense.
+    common = people.intersection_cardinality(held)
+    if not common:
+        return people
+    if common == len(people):
+        return BitMap64()
+    return people - (people & held)
+
+
+def absorb(into: BitMap64, new: People, *, count: int) -> None:
     """Add `new`, of `count` participants, to `into`; a small set at the cost of its own size.
 
     >>> held = BitMap64([1])
-    >>> absorb(held, BitMap64([2, 3]), count=2)
+    >>> absorb(held, {2, 3}, count=2)
     >>> sorted(held)
     [1, 2, 3]
     """
-    if count > _SMALL_PARTICIPANTS_MAX:
-        into |= new
-        return
-    for participant in new:
-        into.add(participant)
+    if isinstance(new, range):
+        into.add_range(new.start, new.stop)
+    elif count <= _SMALL_PARTICIPANTS_MAX:
+        for participant in new:
+            into.add(participant)
+    else:
+        into |= as_bitmap(new)
 
 
-def take(holding: Holding, participants: BitMap64) -> BitMap64:
-    """Add `participants` to the holding and return those never held before."""
-    new = unheld(participants, holding.base) if holding.base_count else participants
-    if holding.recent_count:
-        new = unheld(new, holding.recent)
+def take(holding: Holding, people: People) -> People:
+    """Add `people` to the holding and return those never held before."""
+    new = unheld(people, holding)
     count = len(new)
     if count:
         absorb(holding.recent, new, count=count)

@@ -10,18 +10,17 @@ from typing import Final
 from zlib import crc32
 
 import msgspec
-from pyroaring import BitMap64
-
 from detectors.adoption import note_exempted
-from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings
+from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
+from detectors.cohort import as_bitmap, ends_of
 from detectors.detector import Breachable, Score
 from detectors.event import AccessEvent, FieldCount, time_ms
 from detectors.features.ledger import NOBODY, Taken
-from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Measure, zeros
+from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Measure, bound, zeros
 from detectors.models.volume import HOUR_MS, hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate
-from detectors.profile import Profile, open_profile
+from detectors.profile import DayState, Profile, open_profile
 from detectors.reference import Reference
 from detectors.verdict import Effect, Verdict
 
@@ -36,6 +35,20 @@ _NIGHT_BEGINS_HOUR: Final = 20
 _SATURDAY: Final = 5
 _PUBLISHED_GROWTH: Final = 2
 _ENCODER: Final = msgspec.msgpack.Encoder()
+# What is this much older than its institution's newest came late.
+LATE_MS: Final = HOUR_MS
+# Plain numbers: looking up an enum's member costs as much as the sum it is for.
+_REQUESTS: Final = int(Measure.REQUESTS)
+_BYTES: Final = int(Measure.BYTES)
+_ROWS: Final = int(Measure.ROWS)
+_READ: Final = int(Measure.READ)
+_NEW: Final = int(Measure.NEW)
+_DENIED: Final = int(Measure.DENIED)
+_OFF_HOURS: Final = int(Measure.OFF_HOURS)
+_WALKED: Final = int(Measure.WALKED)
+_CELLS: Final = int(Measure.CELLS)
+_GAINED: Final = int(Measure.GAINED)
+_SLICED: Final = int(Measure.SLICED)
 
 
 def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
@@ -56,36 +69,55 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
         state.repeats_count += 1
         return ()
     at_ms = time_ms(event)
-    effects = advance(profile, at_ms) if at_ms // HOUR_MS > state.today.hour else ()
+    windows = profile.windows
+    effects = advance(profile, at_ms) if at_ms >= windows.ends_ms else ()
+    if late := at_ms < windows.begins_ms:
+        state.late_count += at_ms < state.frontier_ms - LATE_MS
     state.events_count += 1
     succeeded = event.outcome == "success"
     taken = profile.ledger.take(event, at_ms=at_ms) if succeeded else NOBODY
     if not taken.named:
         state.counted_events += 1
-    amounts = _amounts(event, taken, at_ms=at_ms)
-    if taken.ids is not None:
+    # What a limit asks is what this event alone has added; mostly nobody asks, and it is added up
+    # where it lies.
+    apart = late or profile.quota.limited
+    amounts = zeros() if apart else state.windows.open
+    if taken.people:
         _note_order(profile, event, taken, amounts)
-    profile.windows.add(at_ms, amounts)
-    if at_ms // HOUR_MS == state.today.hour and succeeded:
-        state.today.hour_bytes = min(AMOUNT_MAX, state.today.hour_bytes + event.bytes)
+    _book(amounts, event, taken, at_ms=at_ms)
+    if apart:
+        windows.add(at_ms, amounts)
+    today = state.today
+    if succeeded and (not late or at_ms // HOUR_MS == today.hour):
+        today.hour_bytes = min(AMOUNT_MAX, today.hour_bytes + event.bytes)
     if taken.learnt or taken.unlearnt:
         note_exempted(profile, taken)
-    totals = profile.windows.new_totals() if taken.new else None
-    if totals is not None:
-        _remember(profile, event, taken.new, totals=totals)
+    if taken.new:
+        _remember(today, event, taken.new)
+        if late:
+            note_maxima(profile)
+            profile.reckon_due()
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules and succeeded else ()
     if (
         breaches
-        or _is_due(profile, totals)
-        or (profile.quota.limited and profile.quota.crossed(profile.windows, amounts))
+        or _is_due(profile, taken.new)
+        or (profile.quota.limited and profile.quota.crossed(windows, amounts))
     ):
-        # Late events are judged at the institution's own time, which never turns back.
-        now_ms = max(state.frontier_ms, at_ms)
-        state.frontier_ms = now_ms
-        verdict = evaluate(profile, now_ms, breaches=breaches)
-        _chain(profile, verdict)
-        effects += decide(profile, verdict, at_ms=now_ms, event_id=event.id)
+        effects += _judged(profile, event, breaches, at_ms=at_ms)
     return effects + _published(profile, at_ms) if taken.new else effects
+
+
+def _judged(
+    profile: Profile, event: AccessEvent, breaches: tuple[Score, ...], *, at_ms: int
+) -> tuple[Effect, ...]:
+    """Evaluate all that stands now, and decide on it."""
+    # Late events are judged at the institution's own time, which never turns back.
+    now_ms = max(profile.state.frontier_ms, at_ms)
+    profile.state.frontier_ms = now_ms
+    verdict = evaluate(profile, now_ms, breaches=breaches)
+    profile.reckon_due()
+    _chain(profile, verdict)
+    return decide(profile, verdict, at_ms=now_ms, event_id=event.id)
 
 
 def adopt_reference(profile: Profile, reference: Reference) -> None:
@@ -93,39 +125,42 @@ def adopt_reference(profile: Profile, reference: Reference) -> None:
     profile.reference = reference
 
 
-def _amounts(event: AccessEvent, taken: Taken, *, at_ms: int) -> list[int]:
-    amounts = zeros()
-    amounts[Measure.REQUESTS] = 1
-    if event.outcome == "denied":
-        amounts[Measure.DENIED] = 1
-    if event.outcome == "success":
-        amounts[Measure.BYTES] = event.bytes
-        amounts[Measure.ROWS] = event.rows
-        amounts[Measure.READ] = taken.read
-        amounts[Measure.NEW] = taken.new
-        amounts[Measure.GAINED] = taken.new + taken.exempted
-        amounts[Measure.CELLS] = taken.read * _fields_count(event)
-        if taken.new and _is_off_hours(at_ms):
-            amounts[Measure.OFF_HOURS] = taken.new
-    return amounts
+def _book(amounts: list[int], event: AccessEvent, taken: Taken, *, at_ms: int) -> None:
+    """Add what the event took to `amounts`."""
+    amounts[_REQUESTS] += 1
+    if event.outcome != "success":
+        amounts[_DENIED] += event.outcome == "denied"
+        return
+    read, new = taken.read, taken.new
+    amounts[_BYTES] += event.bytes
+    amounts[_ROWS] += event.rows
+    amounts[_READ] += read
+    amounts[_CELLS] += read if event.fields is None else read * _fields_count(event.fields)
+    amounts[_GAINED] += new + taken.exempted
+    if new:
+        amounts[_NEW] += new
+        if _is_off_hours(at_ms):
+            amounts[_OFF_HOURS] += new
+    bound(amounts)
 
 
 def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: list[int]) -> None:
     """Note whether the user walks through the ids, or takes the same people slice by slice."""
-    pages, user, ids = profile.state.today.pages, event.user or "", taken.ids
-    if not ids:
+    if taken.people is None:
         return
+    pages, user = profile.state.today.pages, event.user or ""
     if taken.new:
-        if _walks_on(profile, user, ids):
-            amounts[Measure.WALKED] = taken.new
+        first, last = ends_of(taken.people)
+        if _walks_on(profile, user, first, last):
+            amounts[_WALKED] += taken.new
         pages.pop(user, None)
-        pages[user] = (ids.min(), ids.max(), taken.read, _fields_mark(event))
+        pages[user] = (first, last, taken.read, _fields_mark(event))
         if len(pages) > _NAMES_MAX:
             del pages[next(iter(pages))]
     elif (page := pages.get(user)) is not None and page[2] == taken.read:
         mark = _fields_mark(event)
-        if page[3] != mark and (page[0], page[1]) == (ids.min(), ids.max()):
-            amounts[Measure.SLICED] = taken.read
+        if page[3] != mark and page[:2] == ends_of(taken.people):
+            amounts[_SLICED] += taken.read
             pages[user] = (*page[:3], mark)
 
 
@@ -137,14 +172,14 @@ def _fields_mark(event: AccessEvent) -> int:
     return crc32("\0".join(fields).encode())
 
 
-def _walks_on(profile: Profile, user: str, ids: BitMap64) -> bool:
+def _walks_on(profile: Profile, user: str, first: int, last: int) -> bool:
     """Tell whether this request begins beyond the user's last one; remember where it ends."""
     walks = profile.state.today.walks
-    last = walks.pop(user, None)
-    walks[user] = ids.max()
+    before = walks.pop(user, None)
+    walks[user] = last
     if len(walks) > _NAMES_MAX:
         del walks[next(iter(walks))]
-    return last is not None and ids.min() > last
+    return before is not None and first > before
 
 
 def _breaches(
@@ -154,7 +189,7 @@ def _breaches(
     breachable = Breachable(
         event=event,
         at_ms=at_ms,
-        ids=taken.ids,
+        ids=None if taken.people is None else as_bitmap(taken.people),
         new=taken.new,
         exempted=taken.exempted,
         held_participants=profile.ledger.state.held_participants,
@@ -170,17 +205,17 @@ def _breaches(
 def _published(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     """Tell the judge of several institutions whenever the day's new people have doubled."""
     today, taken = profile.state.today, profile.ledger.state.today_count
-    least = PUBLISHED_COHORT_RATIO * profile.config.cohort.size
-    if taken < max(least, _PUBLISHED_GROWTH * today.published_participants):
+    if (
+        taken < _PUBLISHED_GROWTH * today.published_participants
+        or taken < PUBLISHED_COHORT_RATIO * profile.config.cohort.size
+    ):
         return ()
     today.published_participants = taken
     return (new_holdings(profile, at_ms=at_ms),)
 
 
-def _fields_count(event: AccessEvent) -> int:
-    if event.fields is None:
-        return 1
-    return event.fields.count if isinstance(event.fields, FieldCount) else len(event.fields)
+def _fields_count(fields: list[str] | FieldCount) -> int:
+    return fields.count if isinstance(fields, FieldCount) else len(fields)
 
 
 def _is_off_hours(at_ms: int) -> bool:
@@ -188,14 +223,9 @@ def _is_off_hours(at_ms: int) -> bool:
     return day >= _SATURDAY or hour < _NIGHT_ENDS_HOUR or hour >= _NIGHT_BEGINS_HOUR
 
 
-def _remember(profile: Profile, event: AccessEvent, new: int, *, totals: tuple[int, ...]) -> None:
-    """Keep the day's maxima, who took how much, and the largest requests as samples."""
-    today = profile.state.today
+def _remember(today: DayState, event: AccessEvent, new: int) -> None:
+    """Keep who took how much today, and the largest requests as samples."""
     today.new += new
-    maxima = today.maxima
-    for place, total in enumerate(totals):
-        if total > maxima[place]:  # noqa: PLR1730 - every event comes this way: no call.
-            maxima[place] = total
     if event.user is not None:
         _count(today.users, event.user, new)
     if event.project is not None:
@@ -212,17 +242,15 @@ def _count(shares: dict[str, int], name: str, new: int) -> None:
         del shares[min(shares, key=lambda key: (shares[key], key))]
 
 
-def _is_due(profile: Profile, totals: tuple[int, ...] | None) -> bool:
+def _is_due(profile: Profile, new: int) -> bool:
     """Tell whether enough was taken since the last judgement to judge again."""
-    today = profile.state.today
-    # The 30 days hold all the shorter windows: below the floor there, nothing is to be judged.
-    if totals is not None and totals[-1] >= profile.floor_participants:
-        floor, judged = profile.floor_participants, today.judged
-        growth = profile.config.policy.evaluation_growth_ratio
-        for place, total in enumerate(totals):
-            if total >= floor and total > judged[place] * growth:
-                return True
-    return today.hour_bytes > max(_BYTES_FLOOR, _BYTES_GROWTH * today.judged_bytes)
+    state = profile.state
+    if new and state.windows.open[_NEW] >= profile.due_new_participants:
+        return True
+    today = state.today
+    return (
+        today.hour_bytes > _BYTES_FLOOR and today.hour_bytes > _BYTES_GROWTH * today.judged_bytes
+    )
 
 
 def _chain(profile: Profile, verdict: Verdict) -> None:

@@ -1,5 +1,7 @@
 """All that is known of one institution: plain state, and the machines that work on it."""
 
+from math import ceil
+
 import msgspec
 from msgspec import Struct, field
 
@@ -9,7 +11,7 @@ from detectors.detector import Detector, EventRule
 from detectors.features.baseline import LEARNT_WINDOWS, Baseline, BaselineState
 from detectors.features.dedupe import Dedupe, DedupeState
 from detectors.features.ledger import Ledger, LedgerState
-from detectors.features.windows import Windows, WindowsState
+from detectors.features.windows import AMOUNT_MAX, Windows, WindowsState
 from detectors.models.canary import Canary
 from detectors.models.coverage import Coverage
 from detectors.models.drip import Drip, DripState
@@ -76,6 +78,7 @@ class ProfileState(Struct, kw_only=True):
     first_day: int = -1
     events_count: int = 0
     repeats_count: int = 0
+    late_count: int = 0
     counted_events: int = 0
     incidents_count: int = 0
     chain: bytes = b""
@@ -104,6 +107,7 @@ class Profile:
         "dedupe",
         "detectors",
         "drip",
+        "due_new_participants",
         "entry",
         "floor_participants",
         "ledger",
@@ -148,6 +152,25 @@ class Profile:
         self.hold_to_register(ledger)
         self.shadow = frozenset(name for name, mode in _modes(config).items() if mode == "shadow")
         self.weights = _weights(config)
+        self.reckon_due()
+
+    def reckon_due(self) -> None:
+        """Say how many new people in the open 5 minutes make it time to judge again.
+
+        It is, once a window holds enough to matter and has grown by the set ratio since it was
+        judged last. Between two changes of the closed sums only the open 5 minutes grow, so that
+        each event needs one comparison instead of a look at every window.
+        """
+        least = ceil(self.floor_participants)
+        growth = self.config.policy.evaluation_growth_ratio
+        due = AMOUNT_MAX
+        judged = self.state.today.judged
+        for place, closed in enumerate(self.windows.closed_new()):
+            grown = int(judged[place] * growth) + 1
+            needed = (grown if grown > least else least) - closed
+            if needed < due:
+                due = needed
+        self.due_new_participants = due
 
     def hold_to_register(self, ledger: LedgerState) -> None:
         """Judge by the register as it is now; an entry that came as an instruction goes first."""

@@ -1,6 +1,7 @@
 """Steps 1 to 7 of 7: a batch of one partition -> judged events, with their effects on the way.
 
-Strictly synchronous: between the change of a state and the note of its offset nothing else may
+A batch is decoded record by record and judged institution by institution, for what one judge needs
+is then at hand. Strictly synchronous: between the change of a state and the note of its offset nothing else may
 run, or a checkpoint in between would save one without the other. Nothing can leave the loop: what
 cannot be read goes to dead letters, and so does what the core fails on.
 """
@@ -13,7 +14,7 @@ from msgspec import Struct
 
 from detectors.adoption import adopt
 from detectors.errors import CoreError
-from detectors.event import AccessEvent, time_ms
+from detectors.event import AccessEvent
 from detectors.pipeline import Profile, adopt_reference, judge
 from detectors.reference import Reference
 from detectors.verdict import Effect
@@ -37,10 +38,11 @@ from streams.transport import Batch, Record
 
 logger = logging.getLogger("headgate.judge")
 
+# More events at a time would no longer fit the processor's cache between decoding and judging; with
+# fewer, judges would take turns too often for theirs to be of use.
+_READ_IN_ONE_GO: Final = 1_000
 # Below this many events a share of failures says nothing.
 _JUDGED_COUNT_MIN: Final = 200
-# What is this much older than the newest of its institution came late.
-_LATE_MS: Final = 3_600_000
 
 
 class Place(Struct, frozen=True, kw_only=True, gc=False):
@@ -90,6 +92,36 @@ class Poster(Protocol):
 
     def post(self, record: Outgoing) -> Durable:
         """Send in order; the future is done once the record is durable."""
+
+
+_Outcome = tuple[Record, Rejected | tuple[Effect, ...]]
+
+
+class _Turn:
+    """One batch on its way: what it came to, and what is decoded but not judged yet."""
+
+    __slots__ = ("counts", "keeper", "outcomes", "reference", "waiting")
+
+    def __init__(self, keeper: PartitionKeeper[Profile], reference: Reference) -> None:
+        self.keeper = keeper
+        self.reference = reference
+        self.counts = Counts()
+        # By institution, each in the order of the log.
+        self.waiting: dict[str, list[tuple[Record, AccessEvent]]] = {}
+        self.outcomes: list[_Outcome] = []
+
+    def add(self, record: Record, event: AccessEvent | Rejected) -> None:
+        """Let an event wait for its judge; what was refused is an outcome already."""
+        if isinstance(event, Rejected):
+            self.outcomes.append((record, event))
+        elif (waiting := self.waiting.get(event.institution)) is not None:
+            waiting.append((record, event))
+        else:
+            self.waiting[event.institution] = [(record, event)]
+
+
+def _by_offset(outcome: _Outcome) -> int:
+    return outcome[0].offset
 
 
 class JudgeAgent:
@@ -147,65 +179,83 @@ class JudgeAgent:
         """
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
-        reference = self._reference(keeper.context)
-        counts = Counts()
-        for record in batch.records:
-            if record.offset < new_from:
-                counts.saved += 1
-            elif record.headers and control_kind(record.headers) is not None:
-                reference = self._obey(keeper, record, reference)
-            else:
-                self._take(keeper, record, reference, counts)
+        turn = _Turn(keeper, self._reference(keeper.context))
+        for first in range(0, len(batch.records), _READ_IN_ONE_GO):
+            for record in batch.records[first : first + _READ_IN_ONE_GO]:
+                if record.offset < new_from:
+                    turn.counts.saved += 1
+                elif record.headers and control_kind(record.headers) is not None:
+                    # What lies before it is judged by what held until then.
+                    self._judge_waiting(turn)
+                    turn.reference = self._obey(keeper, record, turn.reference)
+                else:
+                    turn.add(record, self._decoded(record))
+            self._judge_waiting(turn)
         keeper.advance(batch.span.end)
-        self._count(partition, batch, counts)
-        return counts.judged
+        self._count(partition, batch, turn.counts)
+        return turn.counts.judged
 
-    def _take(
-        self,
-        keeper: PartitionKeeper[Profile],
-        record: Record,
-        reference: Reference,
-        counts: Counts,
-    ) -> None:
-        event = decode(
+    def _decoded(self, record: Record) -> AccessEvent | Rejected:
+        return decode(
             record.value,
             key=record.key,
             headers=record.headers,
             kafka_time_ms=record.timestamp,
             limits=self._limits,
         )
-        if isinstance(event, Rejected):
-            self._refuse(event, record, keeper.partition)
-            return
-        profile = keeper.profile(event.institution, record.offset)
-        if profile is None:
-            counts.saved += 1
-            return
-        if profile.reference is not reference:
-            adopt_reference(profile, reference)
-        state = profile.state
-        repeats_count = state.repeats_count
-        counts.late += time_ms(event) < state.frontier_ms - _LATE_MS
-        effects = self._judge(profile, event, record, keeper.partition)
-        keeper.applied(event.institution, record.offset)
-        if effects:
-            self._send(effects, self._place(keeper.partition, record))
-        counts.judged += 1
-        counts.repeated += state.repeats_count - repeats_count
-        counts.unresolved += event.institution == UNRESOLVED
 
-    def _judge(
-        self, profile: Profile, event: AccessEvent, record: Record, partition: int
-    ) -> tuple[Effect, ...]:
-        try:
-            return judge(profile, event)
-        except Exception as error:
-            # A bug of the core. It fails in the same way at every replay, so the state that it
-            # leaves is as well defined as any; the event is kept, and too many end the worker.
-            logger.exception("The core failed on event %s.", event.id)
-            self._refuse(rejected(RejectReason.CORE_FAILED, repr(error)), record, partition)
-            self._failed_count += 1
-            return ()
+    def _judge_waiting(self, turn: "_Turn") -> None:
+        """Judge institution by institution; tell what follows in the order of the log.
+
+        Judges know nothing of one another, so that only the order within each matters, and what
+        is done in one go for an institution finds its state at hand.
+        """
+        for institution, waiting in turn.waiting.items():
+            self._judge_all(turn, institution, waiting)
+        turn.waiting.clear()
+        turn.outcomes.sort(key=_by_offset)
+        for record, outcome in turn.outcomes:
+            if isinstance(outcome, Rejected):
+                self._refuse(outcome, record, turn.keeper.partition)
+            else:
+                self._send(outcome, self._place(turn.keeper.partition, record))
+        turn.outcomes.clear()
+
+    def _judge_all(
+        self, turn: "_Turn", institution: str, waiting: list[tuple[Record, AccessEvent]]
+    ) -> None:
+        """Judge events of one institution, and note what follows from which."""
+        keeper, counts = turn.keeper, turn.counts
+        last_offset = waiting[-1][0].offset
+        profile = keeper.profile(institution, last_offset)
+        if profile is None:
+            counts.saved += len(waiting)
+            return
+        if profile.reference is not turn.reference:
+            adopt_reference(profile, turn.reference)
+        applied_offset = keeper.applied_offset(institution)
+        new = [pair for pair in waiting if pair[0].offset > applied_offset]
+        state = profile.state
+        repeats_count, late_count = state.repeats_count, state.late_count
+        for record, event in new:
+            try:
+                effects = judge(profile, event)
+            except Exception as error:
+                # A bug of the core. It fails in the same way at every replay, so the state that it
+                # leaves is as well defined as any; the event is kept, and too many end the worker.
+                logger.exception("The core failed on event %s.", event.id)
+                refused = rejected(RejectReason.CORE_FAILED, repr(error))
+                turn.outcomes.append((record, refused))
+                self._failed_count += 1
+                continue
+            if effects:
+                turn.outcomes.append((record, effects))
+        keeper.applied(institution, last_offset)
+        counts.judged += len(new)
+        counts.saved += len(waiting) - len(new)
+        counts.repeated += state.repeats_count - repeats_count
+        counts.late += state.late_count - late_count
+        counts.unresolved += len(new) if institution == UNRESOLVED else 0
 
     def _send(self, effects: tuple[Effect, ...], place: Place) -> None:
         for effect in effects:

@@ -44,7 +44,7 @@ def _ids_problem(ids: list[int], limits: DecodeLimits) -> Rejected | None:
     if len(ids) > limits.participants_listed_max:
         return too_many("ids", len(ids), limits.participants_listed_max)
     end = _HASH_END if limits.hashed else limits.cohort_size
-    largest = max(ids, default=0)
+    largest = max(ids) if ids else 0
     return _beyond(largest, end) if largest >= end else None
 
 

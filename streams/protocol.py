@@ -159,6 +159,10 @@ class PartitionKeeper(Generic[ProfileT]):
             live = self._live[institution] = self._recovered(institution)
         return None if offset <= live.applied_offset else live.profile
 
+    def applied_offset(self, institution: str) -> int:
+        """Return the offset of the last event that a profile in use contains."""
+        return self._live[institution].applied_offset
+
     def applied(self, institution: str, offset: int) -> None:
         """Note that the event at `offset` is now in the profile."""
         self._live[institution].applied_offset = offset

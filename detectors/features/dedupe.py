@@ -5,6 +5,7 @@ that state stays small: a repeat that comes after `events_max` other events coun
 brings no new participants, for those are held by then.
 """
 
+from collections import deque
 from hashlib import blake2b
 from typing import Annotated, Final
 
@@ -36,28 +37,30 @@ class Dedupe:
     [True, True, False, True, True]
     """
 
-    __slots__ = ("_seen", "config")
+    __slots__ = ("_order", "_seen", "config")
 
     def __init__(self, config: DedupeConfig, state: DedupeState) -> None:
-        """Restore the order of arrival: a dict keeps it."""
+        """Restore the order of arrival."""
         self.config = config
         raw = state.digests
-        self._seen = dict.fromkeys(
+        self._order = deque(
             raw[at : at + _DIGEST_BYTES] for at in range(0, len(raw), _DIGEST_BYTES)
         )
+        self._seen = set(self._order)
 
     @property
     def state(self) -> DedupeState:
         """Return what must survive a restart."""
-        return DedupeState(digests=b"".join(self._seen))
+        return DedupeState(digests=b"".join(self._order))
 
     def admit(self, event_id: str) -> bool:
         """Return False for a repeat; remember the id otherwise."""
         digest = blake2b(event_id.encode(), digest_size=_DIGEST_BYTES).digest()
-        seen = self._seen
+        seen, order = self._seen, self._order
         if digest in seen:
             return False
-        seen[digest] = None
-        if len(seen) > self.config.events_max:
-            del seen[next(iter(seen))]
+        seen.add(digest)
+        order.append(digest)
+        if len(order) > self.config.events_max:
+            seen.remove(order.popleft())
         return True

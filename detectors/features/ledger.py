@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct, field
 from pyroaring import BitMap64
 
-from detectors.cohort import Holding, absorb, bitmap_of, empty_holding, take, unheld
+from detectors.cohort import Holding, People, absorb, empty_holding, people_of, take, unheld
 from detectors.event import AccessEvent
 from detectors.features.windows import AMOUNT_MAX
 from detectors.register import Exemption, Institution, covers
@@ -18,6 +18,8 @@ from detectors.register import Exemption, Institution, covers
 OTHER_DATASETS: Final = "\N{HORIZONTAL ELLIPSIS}other"
 # Under this name, which no project bears, the institution as a whole is counted.
 INSTITUTION: Final = ""
+# What `_exempt` says of a taking that nobody had to exempt.
+NOT_EXEMPT: Final = (0, 0, False)
 
 
 class LedgerState(Struct, kw_only=True):
@@ -40,14 +42,14 @@ class Taken(Struct, frozen=True, kw_only=True):
     new: int
     exempted: int
     named: bool
-    ids: BitMap64 | None
+    people: People | None
     project_new: int = 0
     # Of the exempted, how many become part of the usual; and whether some of the new must not.
     learnt: int = 0
     unlearnt: bool = False
 
 
-NOBODY: Final = Taken(read=0, new=0, exempted=0, named=True, ids=None)
+NOBODY: Final = Taken(read=0, new=0, exempted=0, named=True, people=None)
 
 
 class Ledger:
@@ -92,31 +94,36 @@ class Ledger:
         """Book what a successful event took and return it."""
         if self._bytes_capped:
             self._count_bytes(event)
-        ids = bitmap_of(event.participants) if event.participants is not None else None
-        if ids is None:
+        people = people_of(event.participants) if event.participants is not None else None
+        if people is None:
             return self._take_counted(event, at_ms=at_ms)
-        read = len(ids)
-        dataset = self._dataset(event.dataset)
-        new_ids = take(self.state.holdings[dataset], ids)
-        if new_ids and len(self.state.holdings) > 1:
-            new_ids = self._held_nowhere_else(new_ids, dataset=dataset)
-        new = len(new_ids)
-        if new:
-            self.state.held_participants += new
-            absorb(self.state.today, new_ids, count=new)
-            self.state.today_count += new
-        exempted, learnt, unlearnt = self._exempt(event, new, at_ms=at_ms) if new else (0, 0, False)
-        project_new = self._take_for_project(event.project, ids) if self._capped else 0
+        holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
+        new_people = take(holding, people)
+        new = self._count_new(new_people, holding) if new_people else 0
+        exempted, learnt, unlearnt = self._exempt(event, new, at_ms=at_ms) if new else NOT_EXEMPT
         return Taken(
-            read=read,
+            read=len(people),
             new=new - exempted,
             exempted=exempted,
             named=True,
-            ids=ids,
-            project_new=project_new,
+            people=people,
+            project_new=self._take_for_project(event.project, people) if self._capped else 0,
             learnt=learnt,
             unlearnt=unlearnt,
         )
+
+    def _count_new(self, people: People, holding: Holding) -> int:
+        """Book people who are new to `holding`, and return how many were held nowhere else."""
+        state = self.state
+        if len(state.holdings) > 1:
+            for other in state.holdings.values():
+                if other is not holding:
+                    people = unheld(people, other)
+        new = len(people)
+        state.held_participants += new
+        state.today_count += new
+        absorb(state.today, people, count=new)
+        return new
 
     def _count_bytes(self, event: AccessEvent) -> None:
         counted = self.state.capped_bytes
@@ -124,10 +131,10 @@ class Ledger:
             if name in self._bytes_capped:
                 counted[name] = min(AMOUNT_MAX, counted.get(name, 0) + event.bytes)
 
-    def _take_for_project(self, project: str | None, ids: BitMap64) -> int:
+    def _take_for_project(self, project: str | None, people: People) -> int:
         if project is None or project not in self._capped:
             return 0
-        return len(take(self.state.projects.setdefault(project, empty_holding()), ids))
+        return len(take(self.state.projects.setdefault(project, empty_holding()), people))
 
     def _take_counted(self, event: AccessEvent, *, at_ms: int) -> Taken:
         """Book a count: an upper bound, since nobody knows whose data it was."""
@@ -135,7 +142,7 @@ class Ledger:
         read = min(self.cohort_size, event.rows if counted is None else counted)
         if not read:
             return NOBODY
-        holding = self.state.holdings[self._dataset(event.dataset)]
+        holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
         holding.counted_participants = min(self.cohort_size, holding.counted_participants + read)
         exempted, learnt, unlearnt = self._exempt(event, read, at_ms=at_ms)
         return Taken(
@@ -143,25 +150,17 @@ class Ledger:
             new=read - exempted,
             exempted=exempted,
             named=False,
-            ids=None,
+            people=None,
             learnt=learnt,
             unlearnt=unlearnt,
         )
 
-    def _dataset(self, name: str) -> str:
+    def _opened(self, name: str) -> Holding:
+        """Return the ledger of a dataset that has none yet: one of its own, or the pool."""
         holdings = self.state.holdings
-        if name in holdings:
-            return name
         if len(holdings) >= self.datasets_max:
             name = OTHER_DATASETS
-        holdings.setdefault(name, empty_holding())
-        return name
-
-    def _held_nowhere_else(self, ids: BitMap64, *, dataset: str) -> BitMap64:
-        for name, holding in self.state.holdings.items():
-            if name != dataset:
-                ids = unheld(unheld(ids, holding.base), holding.recent)
-        return ids
+        return holdings.setdefault(name, empty_holding())
 
     def _exempt(self, event: AccessEvent, new: int, *, at_ms: int) -> tuple[int, int, bool]:
         """Return how many of `new` may not alert, and of these are learnt; book the use.

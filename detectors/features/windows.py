@@ -10,6 +10,7 @@ All amounts are integers, so adding and later subtracting a bucket is exact. Eac
 """
 
 from enum import IntEnum
+from operator import add, sub
 from typing import Final
 
 from msgspec import Struct, field
@@ -24,7 +25,7 @@ AMOUNT_MAX: Final = 2**58
 
 
 class Window(IntEnum):
-    """The sliding windows; the value is the index into `Windows.sums`."""
+    """The sliding windows, from the shortest."""
 
     MINUTES_5 = 0
     HOUR = 1
@@ -77,34 +78,27 @@ class WindowsState(Struct, kw_only=True):
 
 
 def _add(into: list[int], amounts: list[int]) -> None:
-    for index, amount in enumerate(amounts):
-        if amount:
-            into[index] += amount
-
-
-def _fill(bucket: list[int], amounts: list[int]) -> None:
-    """Add to the open bucket up to its bound."""
-    for index, amount in enumerate(amounts):
-        if amount:
-            filled = bucket[index] + amount
-            # Not min(): every event comes this way, and the call would be half of the cost.
-            bucket[index] = filled if filled < AMOUNT_MAX else AMOUNT_MAX  # noqa: FURB136
-
-
-def _deposit(bucket: list[int], amounts: list[int], *sums: list[int]) -> None:
-    """Add to a closed bucket up to its bound, and to the sums over it what it really grew by."""
-    for index, amount in enumerate(amounts):
-        if amount:
-            grown = min(amount, AMOUNT_MAX - bucket[index])
-            bucket[index] += grown
-            for total in sums:
-                total[index] += grown
+    into[:] = map(add, into, amounts)
 
 
 def _subtract(from_: list[int], amounts: list[int]) -> None:
-    for index, amount in enumerate(amounts):
-        if amount:
-            from_[index] -= amount
+    from_[:] = map(sub, from_, amounts)
+
+
+def bound(bucket: list[int]) -> None:
+    """Let a bucket that has just grown stop at `AMOUNT_MAX`."""
+    if max(bucket) > AMOUNT_MAX:
+        bucket[:] = [min(amount, AMOUNT_MAX) for amount in bucket]
+
+
+def _deposit(bucket: list[int], amounts: list[int]) -> list[int]:
+    """Add to a closed bucket up to its bound, and return what it really grew by."""
+    grown = list(map(add, bucket, amounts))
+    if max(grown) > AMOUNT_MAX:
+        bound(grown)
+        amounts = list(map(sub, grown, bucket))
+    bucket[:] = grown
+    return amounts
 
 
 class Windows:
@@ -119,39 +113,55 @@ class Windows:
     [5, 10, 10, 10, 10]
     """
 
-    __slots__ = ("state", "sums")
+    __slots__ = ("_day", "_new", "begins_ms", "ends_ms", "state")
 
     def __init__(self, state: WindowsState) -> None:
         """Rebuild the sums of closed buckets from the state."""
         self.state = state
-        self.sums = [zeros() for _ in Window]
-        for amounts in state.buckets.values():
-            _add(self.sums[Window.HOUR], amounts)
+        # What every judgement asks for is kept: the last day, and who is new in the others. Of
+        # the rest, which only limits and gauges ask for, sums are made when asked.
+        self._day = zeros()
+        self._new = [0] * len(Window)
         for amounts in state.hours.values():
-            _add(self.sums[Window.DAY], amounts)
-        week_first = state.bucket // BUCKETS_PER_DAY - WEEK_DAYS + 1
-        for day, amounts in state.days.items():
-            _add(self.sums[Window.MONTH], amounts)
-            if day >= week_first:
-                _add(self.sums[Window.WEEK], amounts)
+            _add(self._day, amounts)
+        for window in (Window.HOUR, Window.WEEK, Window.MONTH):
+            self._new[window] = self._sum(window, _NEW)
+        self._note_bucket()
 
     def total(self, window: Window, measure: Measure) -> int:
         """Return the amount of `measure` within `window`, the open bucket included."""
-        return self.sums[window][measure] + self.state.open[measure]
+        if window is Window.DAY:
+            closed = self._day[measure]
+        elif measure is Measure.NEW:
+            closed = self._new[window]
+        else:
+            closed = self._sum(window, measure)
+        return closed + self.state.open[measure]
 
-    def new_totals(self) -> tuple[int, int, int, int]:
-        """Return the new participants of 1 h, 1 d, 7 d and 30 d; every event asks for them."""
-        _, hour, day, week, month = self.sums
-        now = self.state.open[_NEW]
-        return (hour[_NEW] + now, day[_NEW] + now, week[_NEW] + now, month[_NEW] + now)
+    def _sum(self, window: Window, measure: int) -> int:
+        state = self.state
+        if window is Window.MINUTES_5:
+            return 0
+        if window is Window.HOUR:
+            return sum(amounts[measure] for amounts in state.buckets.values())
+        days = WEEK_DAYS if window is Window.WEEK else MONTH_DAYS
+        first = state.bucket // BUCKETS_PER_DAY - days + 1
+        return sum(amounts[measure] for day, amounts in state.days.items() if day >= first)
+
+    def closed_new(self) -> tuple[int, int, int, int]:
+        """Return the new participants of 1 h, 1 d, 7 d and 30 d without those of the open bucket."""
+        _, hour, _, week, month = self._new
+        return (hour, self._day[_NEW], week, month)
 
     def forget(self, measures: tuple[Measure, ...]) -> None:
         """Begin anew with some measures, as if nothing of them had been taken."""
         state = self.state
         kept = (*state.buckets.values(), *state.hours.values(), *state.days.values())
-        for amounts in (state.open, *kept, *self.sums):
+        for amounts in (state.open, *kept, self._day):
             for measure in measures:
                 amounts[measure] = 0
+        if Measure.NEW in measures:
+            self._new = [0] * len(Window)
 
     def advance(self, at_ms: int) -> None:
         """Close buckets so that the open one holds `at_ms`; time never turns back."""
@@ -161,10 +171,15 @@ class Windows:
             return
         if state.bucket >= 0:
             if any(state.open):
-                self._store(state.bucket, state.open)
-                state.open = zeros()
+                self._close()
             self._evict(bucket)
         state.bucket = bucket
+        self._note_bucket()
+
+    def _note_bucket(self) -> None:
+        # Every event asks whether it belongs to the open bucket.
+        self.begins_ms = self.state.bucket * BUCKET_MS
+        self.ends_ms = self.begins_ms + BUCKET_MS
 
     def add(self, at_ms: int, amounts: list[int]) -> None:
         """Count `amounts` at `at_ms`; a late one counts in its own bucket while that is kept."""
@@ -174,37 +189,53 @@ class Windows:
         oldest_day = state.bucket // BUCKETS_PER_DAY - MONTH_DAYS + 1
         if bucket == state.bucket or bucket // BUCKETS_PER_DAY < oldest_day:
             # Older than every window: it counts now, for no taking may go unseen.
-            _fill(state.open, amounts)
+            _add(state.open, amounts)
+            bound(state.open)
         else:
             self._store(bucket, amounts)
 
-    def _store(self, bucket: int, amounts: list[int]) -> None:
+    def _close(self) -> None:
+        """Make the open bucket a closed one: it is the newest of every window."""
         state = self.state
-        now = state.bucket
+        bucket, amounts = state.bucket, state.open
+        state.open = zeros()
+        state.buckets[bucket] = amounts
+        self._new[Window.HOUR] += amounts[_NEW]
+        self._add_to_hours_and_days(bucket, amounts)
+
+    def _store(self, bucket: int, amounts: list[int]) -> None:
+        """Add to a bucket that was closed before, where it is still kept."""
+        state = self.state
+        if bucket > state.bucket - BUCKETS_PER_HOUR:
+            grown = _deposit(state.buckets.setdefault(bucket, zeros()), amounts)
+            self._new[Window.HOUR] += grown[_NEW]
+        self._add_to_hours_and_days(bucket, amounts)
+
+    def _add_to_hours_and_days(self, bucket: int, amounts: list[int]) -> None:
+        state = self.state
         hour, day = bucket // BUCKETS_PER_HOUR, bucket // BUCKETS_PER_DAY
-        if bucket > now - BUCKETS_PER_HOUR:
-            _deposit(state.buckets.setdefault(bucket, zeros()), amounts, self.sums[Window.HOUR])
-        if hour > now // BUCKETS_PER_HOUR - HOURS_PER_DAY:
-            _deposit(state.hours.setdefault(hour, zeros()), amounts, self.sums[Window.DAY])
-        reaching = [self.sums[Window.MONTH]]
-        if day > now // BUCKETS_PER_DAY - WEEK_DAYS:
-            reaching.append(self.sums[Window.WEEK])
-        _deposit(state.days.setdefault(day, zeros()), amounts, *reaching)
+        if hour > state.bucket // BUCKETS_PER_HOUR - HOURS_PER_DAY:
+            grown = _deposit(state.hours.setdefault(hour, zeros()), amounts)
+            _add(self._day, grown)
+        grown = _deposit(state.days.setdefault(day, zeros()), amounts)
+        self._new[Window.MONTH] += grown[_NEW]
+        if day > state.bucket // BUCKETS_PER_DAY - WEEK_DAYS:
+            self._new[Window.WEEK] += grown[_NEW]
 
     def _evict(self, bucket: int) -> None:
         """Drop what falls out of each window when `bucket` becomes the open one."""
         state = self.state
         for old in [key for key in state.buckets if key <= bucket - BUCKETS_PER_HOUR]:
-            _subtract(self.sums[Window.HOUR], state.buckets.pop(old))
+            self._new[Window.HOUR] -= state.buckets.pop(old)[_NEW]
         hour = bucket // BUCKETS_PER_HOUR
         if hour != state.bucket // BUCKETS_PER_HOUR:
             for old in [key for key in state.hours if key <= hour - HOURS_PER_DAY]:
-                _subtract(self.sums[Window.DAY], state.hours.pop(old))
+                _subtract(self._day, state.hours.pop(old))
         day, before = bucket // BUCKETS_PER_DAY, state.bucket // BUCKETS_PER_DAY
         if day == before:
             return
-        for key in state.days:
+        for key, amounts in state.days.items():
             if before - WEEK_DAYS < key <= day - WEEK_DAYS:
-                _subtract(self.sums[Window.WEEK], state.days[key])
+                self._new[Window.WEEK] -= amounts[_NEW]
         for old in [key for key in state.days if key <= day - MONTH_DAYS]:
-            _subtract(self.sums[Window.MONTH], state.days.pop(old))
+            self._new[Window.MONTH] -= state.days.pop(old)[_NEW]

@@ -124,6 +124,8 @@ class Multivariate:
 
     def score(self, features: Features) -> tuple[Score, ...]:
         """Return one score a model, where it finds the day so far strange."""
+        if self._is_young:
+            return ()
         values = self.scores_of(features.day)
         return tuple(
             Score(
@@ -140,9 +142,13 @@ class Multivariate:
             if value > 0.0
         )
 
+    @property
+    def _is_young(self) -> bool:
+        return len(self.state.days) < self.config.days_min
+
     def scores_of(self, day: tuple[float, ...]) -> tuple[float, ...]:
         """Return each model's score of a day; zeros while too few were seen."""
-        if len(self.state.days) < self.config.days_min:
+        if self._is_young:
             return (0.0,) * len(self.config.models)
         return tuple(_score(model, day) for model in self._learnt())
 

@@ -6,12 +6,12 @@ from typing import Final
 from detectors.calibration.combine import P_VALUE_MIN, combine
 from detectors.calibration.tail import Tail
 from detectors.detector import Score
-from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
+from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
 from detectors.features.windows import DAY_MS, Measure
 from detectors.profile import OpenRun, Profile
 from detectors.reference import DEFAULT_TAIL, INCIDENT_CHANNEL, tails_of, usual_of
-from detectors.verdict import Level, Reason, ReasonDetail, Run, Verdict
+from detectors.verdict import Level, ReasonDetail, Run, Verdict
 
 # A rule is not a matter of probability; this value only says "certain" on the common scale.
 RULE_P_VALUE: Final = 1e-9
@@ -23,10 +23,11 @@ GROWTH_DECADES: Final = 0.1
 def features_of(profile: Profile, at_ms: int) -> Features:
     """Return what the detectors may look at now."""
     state, windows = profile.state, profile.windows
+    now = state.windows.open[Measure.NEW]
     return Features(
         at_ms=at_ms,
         windows=windows,
-        new=tuple(windows.total(window, Measure.NEW) for window in LEARNT_WINDOWS),
+        new=tuple([closed + now for closed in windows.closed_new()]),
         usual=usual_now(profile, at_ms // DAY_MS),
         cohort_size=profile.config.cohort.size,
         hour_bytes=state.today.hour_bytes,
@@ -109,7 +110,7 @@ def _verdict(
 def _detail(score: Score, *, p_value: float, share: float) -> ReasonDetail:
     return ReasonDetail(
         detector=score.detector,
-        reason=Reason(score.reason),
+        reason=score.reason,
         feature=score.feature,
         window_seconds=score.window_seconds,
         observed=score.observed,
