@@ -88,7 +88,13 @@ class Outbox:
 
         `TimeoutError` if none became so for the whole time-out: many on a slow way are not lost.
         """
-        pending = set(futures)
+        pending = set()
+        for future in futures:
+            # Most have long been done: to have asyncio wait for these too is a task for each.
+            if future.done():
+                future.result()
+            else:
+                pending.add(future)
         while pending:
             done, pending = await asyncio.wait(
                 pending, timeout=self._timeout_seconds, return_when=asyncio.FIRST_EXCEPTION
