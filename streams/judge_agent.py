@@ -11,26 +11,20 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from detectors.adoption import adopt
+from detectors.adoption import adopt, follow
+from detectors.config import CoreConfig
+from detectors.configured import FILE_SEQUENCE, Schedule, Scheduled
 from detectors.errors import CoreError
 from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import Profile, adopt_reference, judge
-from detectors.reference import Reference
 from detectors.verdict import Effect
 from streams.adapters.mapping import UNRESOLVED
 from streams.codec import DecodeLimits, decode
-from streams.control import (
-    INSTRUCTION,
-    REFERENCE,
-    Control,
-    control_kind,
-    decode_instruction,
-    decode_reference,
-    read_control,
-    saved_reference,
-)
+from streams.config_record import CONFIG
+from streams.control import Instruction, control_kind, told_by
 from streams.envelope import StateKeys
 from streams.outbox import Durable, Outgoing
+from streams.partition_context import Context, Contexts
 from streams.protocol import Keeper, PartitionKeeper
 from streams.rejects import Rejected, RejectReason, rejected
 from streams.transport import Batch, Record
@@ -60,6 +54,10 @@ class Counts(Struct, kw_only=True):
     unresolved: int = 0
     repeated: int = 0
     saved: int = 0
+    configs_accepted: int = 0
+    configs_refused: int = 0
+    # The newest that a judge has come under, where it is news.
+    config: CoreConfig | None = None
 
 
 class Sinks(Protocol):
@@ -96,6 +94,9 @@ class JudgeAgent:
     """The judges of this worker's partitions."""
 
     __slots__ = (
+        "_base",
+        "_config_sequence",
+        "_contexts",
         "_dead_letter_ratio_max",
         "_failed_count",
         "_judged_count",
@@ -103,8 +104,6 @@ class JudgeAgent:
         "_keys",
         "_limits",
         "_poster",
-        "_prior",
-        "_references",
         "_sinks",
         "_topic",
         "_watcher",
@@ -117,23 +116,24 @@ class JudgeAgent:
         topic: str,
         limits: DecodeLimits,
         keys: StateKeys,
-        prior: Reference,
+        base: CoreConfig,
         sinks: Sinks,
         poster: Poster,
         watcher: Watcher,
         dead_letter_ratio_max: float,
     ) -> None:
-        """Keep what judging needs."""
+        """Keep what judging needs; `base` is the configuration of the worker's own file."""
         self._keeper = keeper
         self._topic = topic
         self._limits = limits
         self._keys = keys
-        self._prior = prior
+        self._base = base
         self._sinks = sinks
         self._poster = poster
         self._watcher = watcher
         self._dead_letter_ratio_max = dead_letter_ratio_max
-        self._references: dict[bytes, Reference] = {b"": prior}
+        self._contexts = Contexts(base)
+        self._config_sequence = FILE_SEQUENCE
         self._judged_count = 0
         self._failed_count = 0
 
@@ -147,15 +147,15 @@ class JudgeAgent:
         """
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
-        reference = self._reference(keeper.context)
+        context = self._contexts.read(keeper.context)
         counts = Counts()
         for record in batch.records:
             if record.offset < new_from:
                 counts.saved += 1
             elif record.headers and control_kind(record.headers) is not None:
-                reference = self._obey(keeper, record, reference)
+                context = self._obey(keeper, record, context, counts)
             else:
-                self._take(keeper, record, reference, counts)
+                self._take(keeper, record, context, counts)
         keeper.advance(batch.span.end)
         self._count(partition, batch, counts)
         return counts.judged
@@ -164,7 +164,7 @@ class JudgeAgent:
         self,
         keeper: PartitionKeeper[Profile],
         record: Record,
-        reference: Reference,
+        context: Context,
         counts: Counts,
     ) -> None:
         event = decode(
@@ -181,11 +181,14 @@ class JudgeAgent:
         if profile is None:
             counts.saved += 1
             return
-        if profile.reference is not reference:
-            adopt_reference(profile, reference)
+        if profile.reference is not context.reference:
+            adopt_reference(profile, context.reference)
+        at_ms = time_ms(event)
+        if profile.schedule is not context.schedule or at_ms >= profile.config_due_ms:
+            self._follow(profile, context.schedule, at_ms, counts)
         state = profile.state
         repeats_count = state.repeats_count
-        counts.late += time_ms(event) < state.frontier_ms - _LATE_MS
+        counts.late += at_ms < state.frontier_ms - _LATE_MS
         effects = self._judge(profile, event, record, keeper.partition)
         keeper.applied(event.institution, record.offset)
         if effects:
@@ -221,51 +224,43 @@ class JudgeAgent:
         self._watcher.refused(refused, durable)
 
     def _obey(
-        self, keeper: PartitionKeeper[Profile], record: Record, reference: Reference
-    ) -> Reference:
-        partition = keeper.partition
-        control = read_control(record, topic=self._topic, partition=partition, keys=self._keys)
-        if isinstance(control, Rejected):
-            logger.error("Record %d of partition %d: %s.", record.offset, partition, control.detail)
-            self._refuse(control, record, partition)
-            return reference
-        if control.kind == INSTRUCTION:
-            self._instruct(keeper, control, record)
-            return reference
-        if control.kind != REFERENCE:
-            detail = f"no control record of kind {control.kind!r} is known"
-            self._refuse(rejected(RejectReason.UNKNOWN_VALUE, detail), record, partition)
-            return reference
-        adopted = decode_reference(control.value)
-        if isinstance(adopted, Rejected):
-            self._refuse(adopted, record, partition)
-            return reference
-        if adopted.day < reference.day:
-            # Said late, or copied by somebody: what is newer already holds.
-            return reference
-        keeper.context = control.value
-        return self._reference(control.value)
+        self, keeper: PartitionKeeper[Profile], record: Record, context: Context, counts: Counts
+    ) -> Context:
+        partition, is_config = keeper.partition, control_kind(record.headers) == CONFIG
+        told = told_by(
+            record, topic=self._topic, partition=partition, keys=self._keys, base=self._base
+        )
+        if isinstance(told, Rejected):
+            logger.error("Record %d of partition %d: %s.", record.offset, partition, told.detail)
+            self._refuse(told, record, partition)
+            counts.configs_refused += is_config
+            return context
+        if isinstance(told, Instruction):
+            self._instruct(keeper, told, record)
+            return context
+        if isinstance(told, Scheduled):
+            found = self._contexts.with_config(context, told)
+            counts.configs_accepted += found is not context
+        else:
+            found = self._contexts.with_reference(context, told)
+        keeper.context = found.raw
+        return found
 
-    def _instruct(self, keeper: PartitionKeeper[Profile], control: Control, record: Record) -> None:
-        instruction = decode_instruction(control.value)
-        if isinstance(instruction, Rejected):
-            self._refuse(instruction, record, keeper.partition)
-            return
-        institution = instruction.body.institution
+    def _instruct(
+        self, keeper: PartitionKeeper[Profile], told: Instruction, record: Record
+    ) -> None:
+        institution = told.body.institution
         profile = keeper.profile(institution, record.offset)
         if profile is not None:
-            adopt(profile, instruction.body, sequence=instruction.sequence)
+            adopt(profile, told.body, sequence=told.sequence)
             keeper.applied(institution, record.offset)
 
-    def _reference(self, context: bytes) -> Reference:
-        found = self._references.get(context)
-        if found is None:
-            # The partitions of a worker adopt one after the other; more than a few are old ones.
-            if len(self._references) > 2 * len(self._keeper.partitions) + 2:
-                self._references = {b"": self._prior}
-            found = saved_reference(context) or self._prior
-            self._references[context] = found
-        return found
+    def _follow(self, profile: Profile, schedule: Schedule, at_ms: int, counts: Counts) -> None:
+        follow(profile, schedule, at_ms=at_ms)
+        if profile.state.config_sequence > self._config_sequence:
+            self._config_sequence = profile.state.config_sequence
+            counts.config = profile.config
+            logger.info("Configuration %s holds from here on.", profile.config_hash)
 
     def _place(self, partition: int, record: Record) -> Place:
         return Place(

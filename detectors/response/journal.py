@@ -75,7 +75,17 @@ class Erased(Struct, frozen=True, kw_only=True, tag="erase"):
     token: str
 
 
-Verb = Approved | Released | Labelled | Erased | Registered
+class ConfigPushed(Struct, frozen=True, kw_only=True, tag="push"):
+    """A person has the judges go on under another configuration of the core."""
+
+    from_ms: Annotated[Moment, Meta(description="event time from which it holds")]
+    config: Annotated[
+        msgspec.Raw, Meta(description="as it was sent: the journal must outlive what it means")
+    ]
+    config_hash: Annotated[str, Meta(description="as alerts quote it, by whoever pushed it")]
+
+
+Verb = Approved | Released | Labelled | Erased | Registered | ConfigPushed
 
 
 class DecisionMade(Struct, frozen=True, kw_only=True, tag="decision"):
@@ -105,6 +115,9 @@ class Configured(Struct, frozen=True, kw_only=True, tag="config"):
     cohort_size: int
     config_hash: Annotated[str, Meta(description="of the core's configuration")]
     version: str
+    core: Annotated[
+        msgspec.Raw | None, Meta(description="the core's configuration itself, but for canaries")
+    ] = None
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag="tick"):

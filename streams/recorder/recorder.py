@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec import Struct
 
 from detectors.response.journal import Body, Configured, DecisionMade, Erased, Source, Tick
+from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
 from streams.committed import last_by_key
@@ -162,6 +163,10 @@ class Recorder:
         await self._producer.commit_transaction()
         await self._tell(self._outputs.controls(written.actions))
         self._look(written.actions)
+        for one in written.actions:
+            if isinstance(one.action, ConfigRefused):
+                sentence = "The configuration pushed in line %d of the audit is refused: %s."
+                logger.error(sentence, one.sequence, one.action.problem)
 
     def _look(self, followed: Sequence[Followed]) -> None:
         journal = self._journal

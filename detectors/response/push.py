@@ -1,0 +1,79 @@
+"""A configuration that somebody pushed -> what judges are told of it, or why they are not."""
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from detectors.config import CoreConfig
+from detectors.configured import (
+    CANARIES,
+    CONFIG_BYTES_MAX,
+    SCHEDULED_MAX,
+    Scheduled,
+    at_a_start,
+    changed_keys,
+    extended,
+    without_canaries,
+)
+from detectors.errors import ConfigError
+from detectors.response.journal import ConfigPushed, Configured
+from detectors.response.state import ResponseState
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_decode: Final = msgspec.json.Decoder(CoreConfig).decode
+
+
+class ConfigRefused(Struct, frozen=True, kw_only=True):
+    """A push has no effect, and why."""
+
+    problem: str
+
+
+def sendable(config: CoreConfig) -> msgspec.Raw:
+    """Return what of a configuration may be on record, as it is put there."""
+    return msgspec.Raw(_encode(without_canaries(config)))
+
+
+def core_of(configured: Configured) -> CoreConfig | None:
+    """Return the configuration of the recorder's file; None where another version wrote it."""
+    found = _read(configured.core) if configured.core is not None else None
+    return found if isinstance(found, CoreConfig) else None
+
+
+def pushed(state: ResponseState, verb: ConfigPushed, *, sequence: int) -> Scheduled | ConfigRefused:
+    """Schedule a configuration; what was to hold later is replaced by it."""
+    config = _read(verb.config)
+    if isinstance(config, str):
+        return ConfigRefused(problem=config)
+    new = Scheduled(sequence=sequence, from_ms=verb.from_ms, config=config)
+    schedule = extended(state.pushed, new)
+    problem = _problem(state, config, schedule)
+    if problem is not None:
+        return ConfigRefused(problem=problem)
+    state.pushed = schedule
+    return new
+
+
+def _read(raw: msgspec.Raw) -> CoreConfig | str:
+    if len(raw) > CONFIG_BYTES_MAX:
+        return f"{len(raw)} bytes, more than {CONFIG_BYTES_MAX}"
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, ConfigError) as error:
+        return str(error)
+
+
+def _problem(
+    state: ResponseState, config: CoreConfig, schedule: tuple[Scheduled, ...]
+) -> str | None:
+    if config.detectors.canary.participants:
+        return f"{CANARIES}: never sent, for the audit would show them"
+    waiting = sum(one.from_ms > state.now_ms for one in schedule)
+    if waiting >= SCHEDULED_MAX:
+        # One more, and one that holds now would have to be forgotten.
+        return f"{waiting} configurations wait for their time; at most {SCHEDULED_MAX - 1} can"
+    for change in changed_keys(state.core, config) if state.core is not None else ():
+        if at_a_start(change.path):
+            return f"{change.path}: read only at a start; {change.before} holds, got {change.after}"
+    return None
