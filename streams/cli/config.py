@@ -1,10 +1,11 @@
-"""`headgate config`: check a configuration, print its schema, show what is in effect."""
+"""`headgate config`: check a configuration, show it, print its schema, push it to the workers."""
 
 from pathlib import Path
 
 import click
 import msgspec
 
+from streams.cli.config_push import push, pushed
 from streams.config import ConfigFile, load_settings, shown
 
 _INDENT = 2
@@ -19,7 +20,11 @@ _config_option = click.option(
 
 @click.group(name="config", epilog="Example: headgate config check --config headgate.toml")
 def command() -> None:
-    """Check a configuration, print its schema, show what is in effect."""
+    """Check a configuration, show it, print its schema, push it to running workers."""
+
+
+command.add_command(push)
+command.add_command(pushed)
 
 
 @command.command(epilog="Example: headgate config check --config headgate.toml")
