@@ -141,6 +141,15 @@ def extended(pushed: tuple[Scheduled, ...], new: Scheduled) -> tuple[Scheduled, 
     return (replace(oldest, from_ms=0), *rest)
 
 
+def waiting_count(pushed: tuple[Scheduled, ...], *, from_ms: int, now_ms: int) -> int:
+    """Return how many would wait for their time after a push; the maximum is too many.
+
+    Else one that holds now would have to be forgotten for one that does not.
+    """
+    before = sum(now_ms < one.from_ms < from_ms for one in pushed)
+    return before + (from_ms > now_ms)
+
+
 class Schedule:
     """The file's configuration and the pushed ones, in the order in which they hold.
 

@@ -14,7 +14,7 @@ from detectors.configured import (
     Scheduled,
     at_a_start,
     changed_keys,
-    extended,
+    waiting_count,
     with_canaries,
 )
 from detectors.errors import ConfigError
@@ -126,8 +126,7 @@ def to_push(core: CoreConfig, now: Held, *, from_ms: int, now_ms: int) -> Config
     if len(config) > CONFIG_BYTES_MAX:
         problem = f"{len(config)} bytes, more than {CONFIG_BYTES_MAX} cannot be pushed"
         raise ConfigError(path="", problem=problem)
-    new = Scheduled(sequence=2**62, from_ms=from_ms, config=core)
-    waiting = sum(one.from_ms > now_ms for one in extended(now.scheduled, new))
+    waiting = waiting_count(now.scheduled, from_ms=from_ms, now_ms=now_ms)
     if waiting >= SCHEDULED_MAX:
         problem = f"{waiting} configurations would wait for their time; at most {waiting - 1} can"
         raise ConfigError(path="--from", problem=problem)

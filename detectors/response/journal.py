@@ -17,6 +17,8 @@ from detectors.response.suspension import Suspension
 from detectors.verdict import AlertChange, Severity
 
 GENESIS: Final = "0" * 64
+# In lines of earlier versions.
+NO_CORE: Final = msgspec.Raw(b"null")
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -116,8 +118,8 @@ class Configured(Struct, frozen=True, kw_only=True, tag="config"):
     config_hash: Annotated[str, Meta(description="of the core's configuration")]
     version: str
     core: Annotated[
-        msgspec.Raw | None, Meta(description="the core's configuration itself, but for canaries")
-    ] = None
+        msgspec.Raw, Meta(description="the core's configuration itself, but for canaries")
+    ] = NO_CORE
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag="tick"):

@@ -14,6 +14,7 @@ from detectors.configured import (
     at_a_start,
     changed_keys,
     extended,
+    waiting_count,
     without_canaries,
 )
 from detectors.errors import ConfigError
@@ -37,7 +38,7 @@ def sendable(config: CoreConfig) -> msgspec.Raw:
 
 def core_of(configured: Configured) -> CoreConfig | None:
     """Return the configuration of the recorder's file; None where another version wrote it."""
-    found = _read(configured.core) if configured.core is not None else None
+    found = _read(configured.core)
     return found if isinstance(found, CoreConfig) else None
 
 
@@ -47,11 +48,10 @@ def pushed(state: ResponseState, verb: ConfigPushed, *, sequence: int) -> Schedu
     if isinstance(config, str):
         return ConfigRefused(problem=config)
     new = Scheduled(sequence=sequence, from_ms=verb.from_ms, config=config)
-    schedule = extended(state.pushed, new)
-    problem = _problem(state, config, schedule)
+    problem = _problem(state, new)
     if problem is not None:
         return ConfigRefused(problem=problem)
-    state.pushed = schedule
+    state.pushed = extended(state.pushed, new)
     return new
 
 
@@ -64,16 +64,13 @@ def _read(raw: msgspec.Raw) -> CoreConfig | str:
         return str(error)
 
 
-def _problem(
-    state: ResponseState, config: CoreConfig, schedule: tuple[Scheduled, ...]
-) -> str | None:
-    if config.detectors.canary.participants:
+def _problem(state: ResponseState, new: Scheduled) -> str | None:
+    if new.config.detectors.canary.participants:
         return f"{CANARIES}: never sent, for the audit would show them"
-    waiting = sum(one.from_ms > state.now_ms for one in schedule)
+    waiting = waiting_count(state.pushed, from_ms=new.from_ms, now_ms=state.now_ms)
     if waiting >= SCHEDULED_MAX:
-        # One more, and one that holds now would have to be forgotten.
-        return f"{waiting} configurations wait for their time; at most {SCHEDULED_MAX - 1} can"
-    for change in changed_keys(state.core, config) if state.core is not None else ():
+        return f"{waiting} configurations would wait for their time; at most {waiting - 1} can"
+    for change in changed_keys(state.core, new.config) if state.core is not None else ():
         if at_a_start(change.path):
             return f"{change.path}: read only at a start; {change.before} holds, got {change.after}"
     return None
