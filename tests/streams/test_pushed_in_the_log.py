@@ -226,7 +226,7 @@ MANY: list[Item] = [
 ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=200)
 @example(items=MANY, cuts={3, 7, 11, 19}, saves={3, 11}, kills={7, 19})
 @given(
     items=logs(),
