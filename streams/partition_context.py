@@ -17,6 +17,7 @@ from detectors.reference import Reference, prior_reference
 from streams.config_record import decode_scheduled, encode_scheduled
 from streams.control import encode_reference, saved_reference
 from streams.rejects import Rejected
+from streams.report.wording import moment
 
 logger = logging.getLogger("headgate.judge")
 
@@ -126,12 +127,14 @@ class Contexts:
 
     def _warn(self, schedule: Schedule) -> None:
         """Say once of each configuration that the worker's own file is another one."""
-        last = config_hash(schedule.entries[-1].config)
-        if len(schedule.entries) > 1 and last != self._warned_of:
-            self._warned_of = last
+        last = schedule.entries[-1]
+        pushed = config_hash(last.config)
+        if schedule.pushed and pushed != self._warned_of:
+            self._warned_of = pushed
             logger.warning(
-                "The file of this worker says configuration %s; %s was pushed and holds instead. "
+                "Configuration %s was pushed, to hold from %s on; the file of this worker says %s. "
                 "Bring the file up to date.",
+                pushed,
+                moment(last.from_ms),
                 config_hash(self._base),
-                last,
             )

@@ -16,6 +16,7 @@ from detectors.configured import (
     changed_keys,
     waiting_count,
     with_canaries,
+    without_canaries,
 )
 from detectors.errors import ConfigError
 from detectors.response.journal import ConfigPushed, DecisionMade, parse_entry
@@ -89,12 +90,14 @@ def _pushes(raw: bytes) -> dict[int, Push]:
 def changes(core: CoreConfig, now: Held) -> tuple[Changed, ...]:
     """Return what a push would change of what was pushed last, or else of the file's, by key.
 
+    Canaries are not among it.
+
     Raises:
         ConfigError: a key differs that no push can change.
     """
     if now.base is None:
         # A worker of another version wrote it; the recorder refuses what cannot change.
-        return changed_keys(CoreConfig(), core)
+        return changed_keys(CoreConfig(), without_canaries(core))
     for change in changed_keys(now.base, with_canaries(core, of=now.base)):
         if at_a_start(change.path):
             problem = f"{_READ_AT_A_START}; {change.before} holds, got {change.after}"

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from detectors.configured import CANARIES, Changed
+from detectors.configured import Changed
 from detectors.feedback import Moment
-from detectors.register import instant_ms, instant_of
+from detectors.register import instant_ms
 from streams.clock import wall_ms
 from streams.config import ConfigFile, load_settings, shown
 from streams.deciding import KEY_VARIABLE, decide
 from streams.pushing import Held, changes, held, is_news, read_at_a_start, to_push
+from streams.report.wording import moment
 
 _INDENT = 2
 _SHOWN_LENGTH_MAX = 60
@@ -104,7 +105,7 @@ def push(
         who = decide(where, verb, key_path=key_path, note=note)
         for change in differing:
             click.echo(_line(change))
-        click.echo(f"{who} pushes {verb.config_hash}, which holds from {_moment(from_ms)} on")
+        click.echo(f"{who} pushes {verb.config_hash}, which holds from {moment(from_ms)} on")
     else:
         click.echo("nothing changes: it holds already, and nothing was pushed")
     if aside:
@@ -129,8 +130,8 @@ def _listed(now: Held) -> list[str]:
     # Where more was pushed than is remembered, the first one holds from the beginning.
     first = [f"{now.base_hash}  the workers' file"] if now.base_hash else []
     return first + [
-        f"{one.config_hash}  from {_moment(one.from_ms)}, pushed by {one.who} "
-        f"at {_moment(one.pushed_ms)}{f': {one.note}' if one.note else ''}"
+        f"{one.config_hash}  from {moment(one.from_ms)}, pushed by {one.who} "
+        f"at {moment(one.pushed_ms)}{f': {one.note}' if one.note else ''}"
         for one in now.pushes
     ]
 
@@ -147,18 +148,11 @@ def _from_ms(text: str) -> int:
 
 
 def _line(change: Changed) -> str:
-    """Return one change as people read it; canaries never are in it."""
-    if change.path == CANARIES:
-        message = "a change of canaries is refused before it is shown"
-        raise AssertionError(message)
+    """Return one change as people read it."""
     before, after = (
         str(msgspec.json.encode(one), "utf-8") for one in (change.before, change.after)
     )
     return f"{change.path}: {before[:_SHOWN_LENGTH_MAX]} -> {after[:_SHOWN_LENGTH_MAX]}"
-
-
-def _moment(at_ms: int) -> str:
-    return instant_of(at_ms).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _pretty(document: object) -> str:

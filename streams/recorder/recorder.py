@@ -3,7 +3,8 @@
 Each poll of its sources becomes one batch of entries, written with the suspensions that follow
 in one transaction. Its transactional id fences out whoever held the role before. What the judges
 must know goes into their partitions after that, once; the last batch is said again at every
-start, since the recorder may have died in between, and a judge knows a repeat by its sequence.
+start, since the recorder may have died in between, and so is what was pushed for all judges. A
+judge knows a repeat by its sequence.
 """
 
 import asyncio
@@ -107,7 +108,7 @@ class Recorder:
             decisions=DECISIONS.full_name(wires.prefix),
             keys=wires.configured.response.keys,
         )
-        await self._tell(self._outputs.controls(self._journal.last_batch()))
+        await self._tell(self._outputs.controls(self._journal.to_say_again()))
         self._look(())
         if self._journal.configured != wires.configured:
             await self._record([(None, wires.configured)])

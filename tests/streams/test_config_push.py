@@ -145,7 +145,7 @@ def test_without_the_workers_configuration_on_record_all_is_news() -> None:
     """An earlier version wrote the audit; what cannot change, the judges refuse."""
     unknown = Held(base=None, base_hash="c", scheduled=(), pushes=())
     assert is_news(FILE, unknown, from_ms=0)
-    assert [one.path for one in changes(budget(2.0, of=CoreConfig()), unknown)] == [
+    assert [one.path for one in changes(budget(2.0), unknown)] == [
         "budget.false_alert_days_per_week_per_100_institutions"
     ]
 
@@ -366,15 +366,11 @@ def test_a_push_holds_from_its_time_on_in_every_partition_whatever_dies(
         pushed = run.push(changed, "--from", "2026-04-01T22:00:00Z", "--note", "a quiet season")
         assert pushed.exit_code == 0, pushed.output
         assert "budget.false_alert_days_per_week_per_100_institutions: 5.0 -> 50.0" in pushed.stdout
-        assert f"ann pushes {new}, which holds from 2026-04-01T22:00:00Z on" in pushed.stdout
+        assert f"ann pushes {new}, which holds from 2026-04-01 22:00:00 UTC on" in pushed.stdout
         assert "never pushed: kafka, checkpoint, response, metrics" in pushed.stdout
         until(lambda: run.metric("config_changes_total") == 2.0, what="told in both partitions")
         assert run.metric("config_pushes_total", outcome="accepted") == 1.0
-        listed = said("config", "pushed", "--config", run.file).splitlines()
-        assert listed[0] == f"{old}  the workers' file"
-        assert listed[1].startswith(f"{new}  from 2026-04-01T22:00:00Z, pushed by ann at 20")
-        assert listed[1].endswith(": a quiet season")
-        assert "nothing changes" in run.push(changed, "--from", "2026-04-01T22:00:00Z").stdout
+        what_was_pushed_is_listed(run, changed)
         # Before its time, after its time, and in the other partition.
         run.take("north", hour=9, count=80_000)
         run.take("south", hour=11, partition=1)
@@ -400,10 +396,12 @@ def test_a_push_holds_from_its_time_on_in_every_partition_whatever_dies(
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     assert (run.hashes("north"), run.hashes("south")) == ([old, old, new], [new, new])
+    assert "whole" in said("audit", "verify", "--config", run.file)
     log = run.log.read_text()
     assert "configuration: cohort.size: cannot change while judging; 500000 holds, got 9." in log
     # Once for each of the two workers.
-    assert log.count(f"The file of this worker says configuration {old}; {new} was pushed") == 2
+    told = f"Configuration {new} was pushed, to hold from 2026-04-01 22:00:00 UTC on"
+    assert log.count(told) == 2
     replay_says_the_same(run)
 
 
@@ -421,6 +419,18 @@ def refuse_what_cannot_be_pushed(run: Running) -> None:
     stranger = ran("config", "push", run.changed("other", CHANGED))
     assert "HEADGATE_DECISION_KEY" in str(stranger.exception)
     assert run.values("decisions") == []
+
+
+def what_was_pushed_is_listed(run: Running, changed: Path) -> None:
+    """Read what holds; another push of the same has nothing to send."""
+    listed = said("config", "pushed", "--config", run.file).splitlines()
+    old, new = (config_hash(load_settings(path).core) for path in (run.file, changed))
+    assert listed[0] == f"{old}  the workers' file"
+    assert listed[1].startswith(f"{new}  from 2026-04-01 22:00:00 UTC, pushed by ann at 20")
+    assert listed[1].endswith(": a quiet season")
+    (one,) = said("config", "pushed", "--config", run.file, "--json").splitlines()
+    assert json.loads(one)["config_hash"] == new
+    assert "nothing changes" in run.push(changed, "--from", "2026-04-01T22:00:00Z").stdout
 
 
 def replay_says_the_same(run: Running) -> None:

@@ -8,7 +8,7 @@ from detectors.calibration.budget import BudgetConfig
 from detectors.config import CohortConfig, CoreConfig, config_hash
 from detectors.configured import Scheduled
 from detectors.response.config import ResponseConfig
-from detectors.response.journal import NO_CORE, ConfigPushed, Configured, DecisionMade
+from detectors.response.journal import NO_CORE, ConfigPushed, Configured, DecisionMade, Tick
 from detectors.response.push import ConfigRefused, sendable
 from streams.control import told_by
 from streams.envelope import StateKeys
@@ -68,7 +68,10 @@ def test_every_partition_is_told_and_told_the_same_again_at_the_next_start() -> 
     again = Journal()
     for line in record.lines:
         again.read(line)
-    assert outputs().controls(again.last_batch()) == records
+    assert outputs().controls(again.to_say_again()) == [*records, *records]
+    # And at each start after that: a partition that is judged anew may have lost it.
+    again.append([(None, Tick())], now_ms=NOW_MS + 1)
+    assert outputs().controls(again.to_say_again()) == records
 
 
 def test_a_refused_push_tells_nobody() -> None:
