@@ -43,6 +43,7 @@ class Replay:
         "_collusion",
         "_day",
         "_entries",
+        "_follows_pushes",
         "_fresh",
         "_next_sample_ms",
         "_recorder",
@@ -62,10 +63,15 @@ class Replay:
         register: Register,
         recorder: Recorder | None = None,
         references: References = "built",
+        follows_pushes: bool = True,
     ) -> None:
-        """Begin with no institution; `recorder` watches what they come to hold."""
+        """Begin with no institution; `recorder` watches what they come to hold.
+
+        Without `follows_pushes`, `config` holds throughout: so a change is tried on the past.
+        """
         self.config = config
         self.schedule = Schedule(config)
+        self._follows_pushes = follows_pushes
         self.profiles: dict[str, Profile] = {}
         self.events_count = 0
         self.first_ms = _NEVER_MS
@@ -131,7 +137,8 @@ class Replay:
         if isinstance(told, Reference):
             self._adopt(told)
         elif isinstance(told, Scheduled):
-            self.schedule = self.schedule.extended(told)
+            if self._follows_pushes:
+                self.schedule = self.schedule.extended(told)
         else:
             name = told.body.institution
             profile = self.profiles.get(name) or self._open(name, at_ms=_NEVER_MS)

@@ -50,6 +50,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     raw_topic: str | None
     holdings_topic: str | None = None
     told: tuple[Told, ...] = ()
+    follows_pushes: bool = True
 
 
 class ReplayRun:
@@ -183,6 +184,7 @@ class ReplayRun:
             register=self._register,
             recorder=self.recorder,
             references=references,
+            follows_pushes=self._reading.follows_pushes,
         )
         self._replays.append(replay)
         return replay

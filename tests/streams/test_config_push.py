@@ -445,6 +445,10 @@ def replay_says_the_same(run: Running) -> None:
         finding = bytes(msgspec.json.decode(value, type=dict[str, msgspec.Raw])["data"])
         recorded[json.loads(finding)["metadata"]["uid"]] = finding
     assert replayed == recorded
+    # Another file is tried on all of it, not only on what came before the push.
+    said("replay", topic, "--config", run.file, "--alerts", out, "--json", "--ignore-pushed")
+    tried = [json.loads(line)["unmapped"]["config_hash"] for line in out.read_bytes().splitlines()]
+    assert set(tried) == {config_hash(load_settings(run.file).core)}
     (alert_id,) = {
         one["finding_info"]["uid"]
         for one in run.findings()

@@ -109,3 +109,6 @@ def test_a_pushed_configuration_holds_from_its_time_on(
     expected = [START_MS + 2 * HOUR_MS] if alerted else []
     assert [alert["time"] for alert in found] == expected
     assert all(one["unmapped"]["config_hash"] != config_hash(CoreConfig()) for one in found)
+    # To try another file on all of it, what was pushed is left out.
+    assert CliRunner().invoke(headgate, [*arguments, "--ignore-pushed"]).exit_code == 0
+    assert out.read_bytes() == b""
