@@ -11,7 +11,7 @@ from detectors.response.changes import release
 from detectors.response.climb import alerted
 from detectors.response.decide import decided
 from detectors.response.journal import AlertSeen, Configured, DecisionMade, Entry
-from detectors.response.push import ConfigRefused, core_of
+from detectors.response.push import ConfigRefused, begin_under
 from detectors.response.state import ResponseState
 from detectors.response.suspension import HEADGATE, Suspension
 
@@ -29,7 +29,7 @@ def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
         actions += decided(state, body, sequence=entry.sequence)
     elif isinstance(body, Configured):
         state.config, state.cohort_size = body.response, body.cohort_size
-        state.core = core_of(body)
+        begin_under(state, body)
     return tuple(actions)
 
 

@@ -13,6 +13,7 @@ from detectors.configured import (
     Scheduled,
     at_a_start,
     changed_keys,
+    counted_otherwise,
     extended,
     waiting_count,
     without_canaries,
@@ -36,10 +37,17 @@ def sendable(config: CoreConfig) -> msgspec.Raw:
     return msgspec.Raw(_encode(without_canaries(config)))
 
 
-def core_of(configured: Configured) -> CoreConfig | None:
-    """Return the configuration of the recorder's file; None where another version wrote it."""
+def begin_under(state: ResponseState, configured: Configured) -> None:
+    """Note the configuration of the recorder's file, and drop what was pushed for another cohort.
+
+    A file that another version wrote is not known; the judges then refuse what cannot hold.
+    """
     found = _read(configured.core)
-    return found if isinstance(found, CoreConfig) else None
+    state.core = core = found if isinstance(found, CoreConfig) else None
+    if core is not None:
+        state.pushed = tuple(
+            one for one in state.pushed if counted_otherwise(one.config, base=core) is None
+        )
 
 
 def pushed(state: ResponseState, verb: ConfigPushed, *, sequence: int) -> Scheduled | ConfigRefused:

@@ -30,12 +30,16 @@ class Record:
         """Begin with the recorder's configuration."""
         self.journal = Journal()
         self.lines: list[bytes] = []
+        self.begin(SECRET)
+
+    def begin(self, core: CoreConfig) -> None:
+        """Start a recorder with a file."""
         configured = Configured(
             response=ResponseConfig(),
-            cohort_size=SECRET.cohort.size,
-            config_hash=config_hash(SECRET),
+            cohort_size=core.cohort.size,
+            config_hash=config_hash(core),
             version="1",
-            core=sendable(SECRET),
+            core=sendable(core),
         )
         self._kept(self.journal.append([(None, configured)], now_ms=NOW_MS))
 
@@ -159,6 +163,16 @@ def test_only_so_many_may_wait_for_their_time() -> None:
     # One for now replaces them all.
     record.push(sendable(LIMITED), from_ms=NOW_MS)
     assert len(record.journal.state.pushed) == 1
+
+
+def test_what_was_pushed_for_another_cohort_is_not_said_again() -> None:
+    """The file was changed and the recorder started: the judges would refuse it at each start."""
+    record = Record()
+    record.push(sendable(LIMITED))
+    record.begin(replace(SECRET, detectors=DetectorsConfig()))
+    assert [one.sequence for one in record.journal.to_say_again()] == [1]
+    record.begin(replace(SECRET, cohort=CohortConfig(size=600_000)))
+    assert record.journal.state.pushed == record.journal.to_say_again() == ()
 
 
 def test_a_journal_of_an_earlier_version_knows_no_configuration() -> None:
