@@ -185,7 +185,7 @@ class JudgeAgent:
         """
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
-        turn = _Turn(keeper, self._contexts.read(keeper.context))
+        turn, limits = _Turn(keeper, self._contexts.read(keeper.context)), self._limits
         for first in range(0, len(batch.records), _READ_IN_ONE_GO):
             for record in batch.records[first : first + _READ_IN_ONE_GO]:
                 if record.offset < new_from:
@@ -195,20 +195,18 @@ class JudgeAgent:
                     self._judge_waiting(turn)
                     self._obey(turn, record)
                 else:
-                    turn.add(record, self._decoded(record))
+                    event = decode(
+                        record.value,
+                        key=record.key,
+                        headers=record.headers,
+                        kafka_time_ms=record.timestamp,
+                        limits=limits,
+                    )
+                    turn.add(record, event)
             self._judge_waiting(turn)
         keeper.advance(batch.span.end)
         self._count(partition, batch, turn.counts)
         return turn.counts.judged
-
-    def _decoded(self, record: Record) -> AccessEvent | Rejected:
-        return decode(
-            record.value,
-            key=record.key,
-            headers=record.headers,
-            kafka_time_ms=record.timestamp,
-            limits=self._limits,
-        )
 
     def _judge_waiting(self, turn: _Turn) -> None:
         """Judge institution by institution; tell what follows in the order of the log.
