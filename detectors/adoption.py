@@ -1,11 +1,12 @@
-"""Instructions of the response -> how an institution is judged from now on.
+"""What the response tells -> how an institution is judged from now on.
 
-Each carries its place in the audit: what is told twice, or late, has no effect. They lie in the
-institution's own partition, so that a replay of it adopts them at the same event.
+Each carries its place in the audit: what is told twice, or late, has no effect. It lies in the
+institution's own partition, so that a replay of it adopts it at the same event.
 """
 
 from typing import Final
 
+from detectors.configured import Schedule
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.ledger import Taken
 from detectors.features.windows import Measure
@@ -26,6 +27,20 @@ def adopt(profile: Profile, told: Registered | Feedback, *, sequence: int) -> No
         adopt_register(profile, told.entry)
     else:
         adopt_feedback(profile, told)
+
+
+def follow(profile: Profile, schedule: Schedule, *, at_ms: int) -> None:
+    """Judge an event of `at_ms` under what holds by then; the state remembers which that is.
+
+    To be called where `profile.schedule` is another one, or `profile.config_due_ms` has come.
+    """
+    place = schedule.place(at_ms, sequence=profile.state.config_sequence)
+    held = schedule.entries[place]
+    profile.schedule = schedule
+    profile.config_due_ms = schedule.due_ms(place)
+    profile.state.config_sequence = held.sequence
+    if profile.config != held.config:
+        profile.hold_to_config(held.config, profile.ledger.state)
 
 
 def adopt_register(profile: Profile, entry: Institution | None) -> None:

@@ -22,8 +22,8 @@ _SMALL_PARTICIPANTS_MAX: Final = 64
 
 _ONE_HIGH_KEY_OF_ZERO: Final = struct.pack("<QI", 1, 0)
 
-# Whose data left, by name: few people as a plain set and neighbours as a range, since a bitmap costs
-# more to make than either costs to ask about.
+# Whose data left, by name: few people as a plain set and neighbours as a range, since a bitmap
+# costs more to make than either costs to ask about.
 People = BitMap64 | set[int] | range
 NO_PEOPLE: Final = range(0)
 

@@ -10,6 +10,7 @@ from typing import Final
 from zlib import crc32
 
 import msgspec
+
 from detectors.adoption import note_exempted
 from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
 from detectors.cohort import as_bitmap, ends_of
@@ -69,15 +70,29 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
         state.repeats_count += 1
         return ()
     at_ms = time_ms(event)
-    windows = profile.windows
-    effects = advance(profile, at_ms) if at_ms >= windows.ends_ms else ()
-    if late := at_ms < windows.begins_ms:
-        state.late_count += at_ms < state.frontier_ms - LATE_MS
+    effects = advance(profile, at_ms) if at_ms >= profile.windows.ends_ms else ()
     state.events_count += 1
+    taken, amounts = _take(profile, event, at_ms=at_ms)
+    if taken.new:
+        _remember(state.today, event, taken.new)
+        if at_ms < profile.windows.begins_ms:
+            # What came late was added to closed sums.
+            note_maxima(profile)
+            profile.reckon_due()
+    breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules else ()
+    if breaches or _is_due(profile, taken.new, amounts):
+        effects += _judged(profile, event, breaches, at_ms=at_ms)
+    return effects + _published(profile, at_ms) if taken.new else effects
+
+
+def _take(profile: Profile, event: AccessEvent, *, at_ms: int) -> tuple[Taken, list[int]]:
+    """Book what the event took, in the ledger and in the windows, and return it."""
+    state, windows = profile.state, profile.windows
     succeeded = event.outcome == "success"
     taken = profile.ledger.take(event, at_ms=at_ms) if succeeded else NOBODY
     if not taken.named:
         state.counted_events += 1
+    late = at_ms < windows.begins_ms
     # What a limit asks is what this event alone has added; mostly nobody asks, and it is added up
     # where it lies.
     apart = late or profile.quota.limited
@@ -90,21 +105,11 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     today = state.today
     if succeeded and (not late or at_ms // HOUR_MS == today.hour):
         today.hour_bytes = min(AMOUNT_MAX, today.hour_bytes + event.bytes)
+    if late:
+        state.late_count += at_ms < state.frontier_ms - LATE_MS
     if taken.learnt or taken.unlearnt:
         note_exempted(profile, taken)
-    if taken.new:
-        _remember(today, event, taken.new)
-        if late:
-            note_maxima(profile)
-            profile.reckon_due()
-    breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules and succeeded else ()
-    if (
-        breaches
-        or _is_due(profile, taken.new)
-        or (profile.quota.limited and profile.quota.crossed(windows, amounts))
-    ):
-        effects += _judged(profile, event, breaches, at_ms=at_ms)
-    return effects + _published(profile, at_ms) if taken.new else effects
+    return taken, amounts
 
 
 def _judged(
@@ -186,6 +191,8 @@ def _breaches(
     profile: Profile, event: AccessEvent, taken: Taken, *, at_ms: int
 ) -> tuple[Score, ...]:
     """Return what the event breaks in the register."""
+    if event.outcome != "success":
+        return ()
     breachable = Breachable(
         event=event,
         at_ms=at_ms,
@@ -242,15 +249,15 @@ def _count(shares: dict[str, int], name: str, new: int) -> None:
         del shares[min(shares, key=lambda key: (shares[key], key))]
 
 
-def _is_due(profile: Profile, new: int) -> bool:
+def _is_due(profile: Profile, new: int, amounts: list[int]) -> bool:
     """Tell whether enough was taken since the last judgement to judge again."""
     state = profile.state
     if new and state.windows.open[_NEW] >= profile.due_new_participants:
         return True
     today = state.today
-    return (
-        today.hour_bytes > _BYTES_FLOOR and today.hour_bytes > _BYTES_GROWTH * today.judged_bytes
-    )
+    if today.hour_bytes > _BYTES_FLOOR and today.hour_bytes > _BYTES_GROWTH * today.judged_bytes:
+        return True
+    return profile.quota.limited and profile.quota.crossed(profile.windows, amounts)
 
 
 def _chain(profile: Profile, verdict: Verdict) -> None:

@@ -7,6 +7,7 @@ from msgspec import Struct, field
 
 from detectors.calibration.budget import budget_rate
 from detectors.config import CoreConfig, config_hash
+from detectors.configured import FILE_SEQUENCE, NEVER_MS, Schedule
 from detectors.detector import Detector, EventRule
 from detectors.features.baseline import LEARNT_WINDOWS, Baseline, BaselineState
 from detectors.features.dedupe import Dedupe, DedupeState
@@ -91,6 +92,7 @@ class ProfileState(Struct, kw_only=True):
     open_runs: dict[str, OpenRun] = field(default_factory=dict)
     incident: Incident | None = None
     told_sequence: int = -1
+    config_sequence: int = FILE_SEQUENCE
     entry: Institution | None = None
     exemptions: list[Exemption] = field(default_factory=list)
     bars: dict[str, Bar] = field(default_factory=dict)
@@ -103,6 +105,7 @@ class Profile:
         "baseline",
         "budget_rate",
         "config",
+        "config_due_ms",
         "config_hash",
         "dedupe",
         "detectors",
@@ -116,6 +119,7 @@ class Profile:
         "reference",
         "registered",
         "rules",
+        "schedule",
         "shadow",
         "state",
         "volume",
@@ -135,20 +139,28 @@ class Profile:
     ) -> None:
         """Wire the machines to their state."""
         self.state = state
-        self.config = config
-        self.config_hash = config_hash(config)
         self.reference = reference
-        self.budget_rate = budget_rate(config.budget)
-        self.floor_participants = config.detectors.excess.floor_cohort_ratio * config.cohort.size
+        # What was pushed holds once the judge has been shown it, see `detectors.adoption.follow`.
+        self.schedule: Schedule | None = None
+        self.config_due_ms = NEVER_MS
         self.dedupe = Dedupe(config.dedupe, dedupe)
         self.windows = Windows(state.windows)
+        self.registered = entry
+        self.hold_to_config(config, ledger)
+
+    def hold_to_config(self, config: CoreConfig, ledger: LedgerState) -> None:
+        """Judge under a configuration of the same cohort; models are learnt as after a restart."""
+        state = self.state
+        self.config = config
+        self.config_hash = config_hash(config)
+        self.budget_rate = budget_rate(config.budget)
+        self.floor_participants = config.detectors.excess.floor_cohort_ratio * config.cohort.size
         self.baseline = Baseline(config.baseline, state.baseline)
         self.volume = Volume(config.detectors.volume, state.volume)
         self.drip = Drip(config.detectors.drip, state.drip)
         self.multivariate = Multivariate(config.detectors.multivariate, state.multivariate)
         self.quota = Quota(config.detectors.quota)
         self.detectors = _detectors(self)
-        self.registered = entry
         self.hold_to_register(ledger)
         self.shadow = frozenset(name for name, mode in _modes(config).items() if mode == "shadow")
         self.weights = _weights(config)
@@ -167,9 +179,7 @@ class Profile:
         judged = self.state.today.judged
         for place, closed in enumerate(self.windows.closed_new()):
             grown = int(judged[place] * growth) + 1
-            needed = (grown if grown > least else least) - closed
-            if needed < due:
-                due = needed
+            due = min(due, max(least, grown) - closed)
         self.due_new_participants = due
 
     def hold_to_register(self, ledger: LedgerState) -> None:

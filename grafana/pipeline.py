@@ -194,8 +194,11 @@ def _keeping() -> tuple[timeseries.Panel, ...]:
             "Versions",
             query("count by (version) (headgate_build_info)", "version {{version}}", ref="A"),
             query("count by (hash) (headgate_config_info)", "configuration {{hash}}", ref="B"),
+            query(
+                "sum(increase(headgate_config_changes_total[5m]))", "told of a pushed one", ref="C"
+            ),
             unit="none",
-            says="Workers by release and by configuration.",
+            says="Workers by release and by configuration; partitions told of a pushed one.",
         ),
     )
 

@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from detectors.config import config_hash
 from detectors.pipeline import Profile
-from detectors.reference import prior_reference
 from detectors.register import Register
 from detectors.response.journal import Configured
+from detectors.response.push import sendable
 from streams.agents import Follower, add_agent, add_signals, add_state_table, judging
 from streams.checkpoint import Checkpointer, Done
 from streams.collusion_agent import CollusionAgent, judge_opener
@@ -169,7 +169,7 @@ def _add_judges(
         topic=wires.events_topic,
         limits=settings.limits,
         keys=wires.keys,
-        prior=prior_reference(settings.core.reference),
+        base=settings.core,
         sinks=wires.sinks,
         poster=wires.outbox,
         watcher=wires.watcher,
@@ -237,6 +237,7 @@ def _add_recorder(wires: _Wires, watcher: RecorderWatcher) -> RecorderAgent:
         cohort_size=settings.core.cohort.size,
         config_hash=config_hash(settings.core),
         version=version("headgate"),
+        core=sendable(settings.core),
     )
     recorder_wires = RecorderWires(
         bootstrap=settings.kafka.bootstrap,

@@ -1,7 +1,7 @@
 """Control records: what every judge of a partition must see, in the partition's own order.
 
 They lie among the access events, one in each partition, so that a judge's state stays a function
-of its partition's log: the worker and a replay of the topic adopt a reference at the same event.
+of its partition's log: the worker and a replay of the topic obey them at the same event.
 
 Many may write events, and none of them may move a threshold. So each control record is signed, by
 the key that signs states, for its kind and its place; what is not signed is refused as any event.
@@ -13,11 +13,14 @@ from typing import Annotated, Final, Protocol
 import msgspec
 from msgspec import Meta, Struct
 
+from detectors.config import CoreConfig
+from detectors.configured import Scheduled
 from detectors.errors import StateError
 from detectors.event import AccessEvent
 from detectors.feedback import Feedback
 from detectors.reference import Reference
 from detectors.register import Registered
+from streams.config_record import CONFIG, decode_scheduled
 from streams.envelope import StateKeys, framed
 from streams.outbox import Outgoing
 from streams.rejects import Rejected, RejectReason, rejected
@@ -42,7 +45,7 @@ class Instruction(Struct, frozen=True, kw_only=True):
 
 
 # What a topic of access events records besides what is refused.
-OnRecord = AccessEvent | Reference | Instruction
+OnRecord = AccessEvent | Reference | Instruction | Scheduled
 
 
 class Control(Struct, frozen=True, kw_only=True, gc=False):
@@ -102,6 +105,23 @@ def read_control(
         detail = f"a control record of kind {name!r} that no key of ours has signed for this place"
         return rejected(RejectReason.UNSIGNED, detail)
     return Control(kind=kind.decode(), value=value)
+
+
+def told_by(
+    record: _Read, *, topic: str, partition: int, keys: StateKeys, base: CoreConfig
+) -> Reference | Instruction | Scheduled | Rejected:
+    """Return what a control record tells judges whose file says `base`, or why it tells nothing."""
+    control = read_control(record, topic=topic, partition=partition, keys=keys)
+    if isinstance(control, Rejected):
+        return control
+    if control.kind == REFERENCE:
+        return decode_reference(control.value)
+    if control.kind == INSTRUCTION:
+        return decode_instruction(control.value)
+    if control.kind == CONFIG:
+        return decode_scheduled(control.value, base=base)
+    detail = f"no control record of kind {control.kind!r} is known"
+    return rejected(RejectReason.UNKNOWN_VALUE, detail)
 
 
 def encode_reference(reference: Reference) -> bytes:

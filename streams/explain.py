@@ -4,7 +4,7 @@ What was said is on record; why it was said is in the events alone. So the alert
 but rebuilt, by the judge that a worker runs, and then held against the record.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -132,13 +132,16 @@ def _recorded(lines: Iterable[bytes], alert_id: str) -> Recorded:
     return {said.metadata.uid: line for line, said in found if said.finding_info.uid == alert_id}
 
 
-def refuse_other_config(recorded: Recorded, *, config_hash: str) -> None:
-    """Raise `ConfigError` where an alert was raised under another configuration of the core."""
-    theirs = sorted({_read_finding(line).unmapped.config_hash for line in recorded.values()})
-    if theirs and theirs != [config_hash]:
+def refuse_other_config(recorded: Recorded, *, config_hashes: Collection[str]) -> None:
+    """Raise `ConfigError` where an alert was raised under another configuration of the core.
+
+    `config_hashes` are those that held: the file's, and from a topic those that were pushed.
+    """
+    theirs = {_read_finding(line).unmapped.config_hash for line in recorded.values()}
+    if not theirs.issubset(config_hashes):
         problem = (
-            f"the alert was raised under {', '.join(theirs)}, and this is {config_hash}; "
-            "give the file of then by --config"
+            f"the alert was raised under {', '.join(sorted(theirs))}, "
+            f"and this is {', '.join(sorted(config_hashes))}; give the file of then by --config"
         )
         raise ConfigError(path="", problem=problem)
 
@@ -163,9 +166,11 @@ def explain(
     Explained is the statement of that revision, or else the last one that names reasons.
 
     Raises:
+        ConfigError: it was raised under a configuration that was neither the file's nor pushed.
         NotExplainedError: these inputs do not give the alert.
     """
     told = list(_rebuilt(run, names, alert_id=alert_id, recorded=recorded, progress=progress))
+    refuse_other_config(recorded, config_hashes=run.config_hashes)
     if not told:
         message = (
             f"these events and this register give no alert {alert_id}; what a topic has "

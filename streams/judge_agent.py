@@ -1,9 +1,9 @@
 """Steps 1 to 7 of 7: a batch of one partition -> judged events, with their effects on the way.
 
 A batch is decoded record by record and judged institution by institution, for what one judge needs
-is then at hand. Strictly synchronous: between the change of a state and the note of its offset nothing else may
-run, or a checkpoint in between would save one without the other. Nothing can leave the loop: what
-cannot be read goes to dead letters, and so does what the core fails on.
+is then at hand. Strictly synchronous: between the change of a state and the note of its offset
+nothing else may run, or a checkpoint in between would save one without the other. Nothing can leave
+the loop: what cannot be read goes to dead letters, and so does what the core fails on.
 """
 
 import logging
@@ -12,26 +12,20 @@ from typing import Final, Protocol
 
 from msgspec import Struct
 
-from detectors.adoption import adopt
+from detectors.adoption import adopt, follow
+from detectors.config import CoreConfig
+from detectors.configured import FILE_SEQUENCE, NEVER_MS, Scheduled
 from detectors.errors import CoreError
-from detectors.event import AccessEvent
+from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import Profile, adopt_reference, judge
-from detectors.reference import Reference
 from detectors.verdict import Effect
 from streams.adapters.mapping import UNRESOLVED
 from streams.codec import DecodeLimits, decode
-from streams.control import (
-    INSTRUCTION,
-    REFERENCE,
-    Control,
-    control_kind,
-    decode_instruction,
-    decode_reference,
-    read_control,
-    saved_reference,
-)
+from streams.config_record import CONFIG
+from streams.control import Instruction, control_kind, told_by
 from streams.envelope import StateKeys
 from streams.outbox import Durable, Outgoing
+from streams.partition_context import Context, Contexts
 from streams.protocol import Keeper, PartitionKeeper
 from streams.rejects import Rejected, RejectReason, rejected
 from streams.transport import Batch, Record
@@ -62,6 +56,10 @@ class Counts(Struct, kw_only=True):
     unresolved: int = 0
     repeated: int = 0
     saved: int = 0
+    configs_accepted: int = 0
+    configs_refused: int = 0
+    # The newest that a judge has come under, where it is news.
+    config: CoreConfig | None = None
 
 
 class Sinks(Protocol):
@@ -100,11 +98,11 @@ _Outcome = tuple[Record, Rejected | tuple[Effect, ...]]
 class _Turn:
     """One batch on its way: what it came to, and what is decoded but not judged yet."""
 
-    __slots__ = ("counts", "keeper", "outcomes", "reference", "waiting")
+    __slots__ = ("context", "counts", "keeper", "outcomes", "waiting")
 
-    def __init__(self, keeper: PartitionKeeper[Profile], reference: Reference) -> None:
+    def __init__(self, keeper: PartitionKeeper[Profile], context: Context) -> None:
         self.keeper = keeper
-        self.reference = reference
+        self.context = context
         self.counts = Counts()
         # By institution, each in the order of the log.
         self.waiting: dict[str, list[tuple[Record, AccessEvent]]] = {}
@@ -120,6 +118,12 @@ class _Turn:
             self.waiting[event.institution] = [(record, event)]
 
 
+def _is_config_due(profile: Profile, event: AccessEvent) -> bool:
+    # Mostly nothing was pushed, and nobody needs to know the time.
+    due_ms = profile.config_due_ms
+    return due_ms != NEVER_MS and time_ms(event) >= due_ms
+
+
 def _by_offset(outcome: _Outcome) -> int:
     return outcome[0].offset
 
@@ -128,6 +132,9 @@ class JudgeAgent:
     """The judges of this worker's partitions."""
 
     __slots__ = (
+        "_base",
+        "_config_sequence",
+        "_contexts",
         "_dead_letter_ratio_max",
         "_failed_count",
         "_judged_count",
@@ -135,8 +142,6 @@ class JudgeAgent:
         "_keys",
         "_limits",
         "_poster",
-        "_prior",
-        "_references",
         "_sinks",
         "_topic",
         "_watcher",
@@ -149,23 +154,24 @@ class JudgeAgent:
         topic: str,
         limits: DecodeLimits,
         keys: StateKeys,
-        prior: Reference,
+        base: CoreConfig,
         sinks: Sinks,
         poster: Poster,
         watcher: Watcher,
         dead_letter_ratio_max: float,
     ) -> None:
-        """Keep what judging needs."""
+        """Keep what judging needs; `base` is the configuration of the worker's own file."""
         self._keeper = keeper
         self._topic = topic
         self._limits = limits
         self._keys = keys
-        self._prior = prior
+        self._base = base
         self._sinks = sinks
         self._poster = poster
         self._watcher = watcher
         self._dead_letter_ratio_max = dead_letter_ratio_max
-        self._references: dict[bytes, Reference] = {b"": prior}
+        self._contexts = Contexts(base)
+        self._config_sequence = FILE_SEQUENCE
         self._judged_count = 0
         self._failed_count = 0
 
@@ -179,7 +185,7 @@ class JudgeAgent:
         """
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
-        turn = _Turn(keeper, self._reference(keeper.context))
+        turn, limits = _Turn(keeper, self._contexts.read(keeper.context)), self._limits
         for first in range(0, len(batch.records), _READ_IN_ONE_GO):
             for record in batch.records[first : first + _READ_IN_ONE_GO]:
                 if record.offset < new_from:
@@ -187,24 +193,22 @@ class JudgeAgent:
                 elif record.headers and control_kind(record.headers) is not None:
                     # What lies before it is judged by what held until then.
                     self._judge_waiting(turn)
-                    turn.reference = self._obey(keeper, record, turn.reference)
+                    self._obey(turn, record)
                 else:
-                    turn.add(record, self._decoded(record))
+                    event = decode(
+                        record.value,
+                        key=record.key,
+                        headers=record.headers,
+                        kafka_time_ms=record.timestamp,
+                        limits=limits,
+                    )
+                    turn.add(record, event)
             self._judge_waiting(turn)
         keeper.advance(batch.span.end)
         self._count(partition, batch, turn.counts)
         return turn.counts.judged
 
-    def _decoded(self, record: Record) -> AccessEvent | Rejected:
-        return decode(
-            record.value,
-            key=record.key,
-            headers=record.headers,
-            kafka_time_ms=record.timestamp,
-            limits=self._limits,
-        )
-
-    def _judge_waiting(self, turn: "_Turn") -> None:
+    def _judge_waiting(self, turn: _Turn) -> None:
         """Judge institution by institution; tell what follows in the order of the log.
 
         Judges know nothing of one another, so that only the order within each matters, and what
@@ -222,7 +226,7 @@ class JudgeAgent:
         turn.outcomes.clear()
 
     def _judge_all(
-        self, turn: "_Turn", institution: str, waiting: list[tuple[Record, AccessEvent]]
+        self, turn: _Turn, institution: str, waiting: list[tuple[Record, AccessEvent]]
     ) -> None:
         """Judge events of one institution, and note what follows from which."""
         keeper, counts = turn.keeper, turn.counts
@@ -231,13 +235,16 @@ class JudgeAgent:
         if profile is None:
             counts.saved += len(waiting)
             return
-        if profile.reference is not turn.reference:
-            adopt_reference(profile, turn.reference)
+        context = turn.context
+        if profile.reference is not context.reference:
+            adopt_reference(profile, context.reference)
         applied_offset = keeper.applied_offset(institution)
         new = [pair for pair in waiting if pair[0].offset > applied_offset]
         state = profile.state
         repeats_count, late_count = state.repeats_count, state.late_count
         for record, event in new:
+            if profile.schedule is not context.schedule or _is_config_due(profile, event):
+                self._follow(profile, event, turn)
             try:
                 effects = judge(profile, event)
             except Exception as error:
@@ -270,52 +277,43 @@ class JudgeAgent:
         self._keeper.sent(durable)
         self._watcher.refused(refused, durable)
 
-    def _obey(
-        self, keeper: PartitionKeeper[Profile], record: Record, reference: Reference
-    ) -> Reference:
-        partition = keeper.partition
-        control = read_control(record, topic=self._topic, partition=partition, keys=self._keys)
-        if isinstance(control, Rejected):
-            logger.error("Record %d of partition %d: %s.", record.offset, partition, control.detail)
-            self._refuse(control, record, partition)
-            return reference
-        if control.kind == INSTRUCTION:
-            self._instruct(keeper, control, record)
-            return reference
-        if control.kind != REFERENCE:
-            detail = f"no control record of kind {control.kind!r} is known"
-            self._refuse(rejected(RejectReason.UNKNOWN_VALUE, detail), record, partition)
-            return reference
-        adopted = decode_reference(control.value)
-        if isinstance(adopted, Rejected):
-            self._refuse(adopted, record, partition)
-            return reference
-        if adopted.day < reference.day:
-            # Said late, or copied by somebody: what is newer already holds.
-            return reference
-        keeper.context = control.value
-        return self._reference(control.value)
-
-    def _instruct(self, keeper: PartitionKeeper[Profile], control: Control, record: Record) -> None:
-        instruction = decode_instruction(control.value)
-        if isinstance(instruction, Rejected):
-            self._refuse(instruction, record, keeper.partition)
+    def _obey(self, turn: _Turn, record: Record) -> None:
+        keeper, counts = turn.keeper, turn.counts
+        partition, is_config = keeper.partition, control_kind(record.headers) == CONFIG
+        told = told_by(
+            record, topic=self._topic, partition=partition, keys=self._keys, base=self._base
+        )
+        if isinstance(told, Rejected):
+            logger.error("Record %d of partition %d: %s.", record.offset, partition, told.detail)
+            self._refuse(told, record, partition)
+            counts.configs_refused += is_config
             return
-        institution = instruction.body.institution
+        if isinstance(told, Instruction):
+            self._instruct(keeper, told, record)
+            return
+        if isinstance(told, Scheduled):
+            found = self._contexts.with_config(turn.context, told)
+            counts.configs_accepted += found is not turn.context
+        else:
+            found = self._contexts.with_reference(turn.context, told)
+        turn.context = found
+        keeper.context = found.raw
+
+    def _instruct(
+        self, keeper: PartitionKeeper[Profile], told: Instruction, record: Record
+    ) -> None:
+        institution = told.body.institution
         profile = keeper.profile(institution, record.offset)
         if profile is not None:
-            adopt(profile, instruction.body, sequence=instruction.sequence)
+            adopt(profile, told.body, sequence=told.sequence)
             keeper.applied(institution, record.offset)
 
-    def _reference(self, context: bytes) -> Reference:
-        found = self._references.get(context)
-        if found is None:
-            # The partitions of a worker adopt one after the other; more than a few are old ones.
-            if len(self._references) > 2 * len(self._keeper.partitions) + 2:
-                self._references = {b"": self._prior}
-            found = saved_reference(context) or self._prior
-            self._references[context] = found
-        return found
+    def _follow(self, profile: Profile, event: AccessEvent, turn: _Turn) -> None:
+        follow(profile, turn.context.schedule, at_ms=time_ms(event))
+        if profile.state.config_sequence > self._config_sequence:
+            self._config_sequence = profile.state.config_sequence
+            turn.counts.config = profile.config
+            logger.info("Configuration %s holds from here on.", profile.config_hash)
 
     def _place(self, partition: int, record: Record) -> Place:
         return Place(

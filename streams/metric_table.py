@@ -185,6 +185,22 @@ CONFIG_INFO: Final = Spec(
     meaning="Always 1; the label names the core's configuration, as alerts quote it.",
     labels=("hash",),
 )
+CONFIG_CHANGES: Final = Spec(
+    name="headgate_config_changes_total",
+    kind="counter",
+    meaning="Pushed configurations that judges were told of, once for each partition.",
+)
+CONFIG_REFUSED: Final = Spec(
+    name="headgate_config_refused_total",
+    kind="counter",
+    meaning="Records of a pushed configuration that were refused; each is in dead letters.",
+)
+CONFIG_PUSHES: Final = Spec(
+    name="headgate_config_pushes_total",
+    kind="counter",
+    meaning="Pushed configurations by what the recorder did with them.",
+    labels=("outcome",),
+)
 BUILD_INFO: Final = Spec(
     name="headgate_build_info",
     kind="gauge",
@@ -197,7 +213,7 @@ SPECS: Final = (
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, HELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
     INCIDENT, LIMIT, INSTITUTIONS, LAG, EVENT_TIME,
     CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET, REALISED,
-    CONFIG_INFO, BUILD_INFO,
+    CONFIG_INFO, CONFIG_CHANGES, CONFIG_REFUSED, CONFIG_PUSHES, BUILD_INFO,
 )  # fmt: skip
 
 HOOK_ATTEMPTS: Final = Spec(

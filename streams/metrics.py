@@ -36,6 +36,7 @@ class Metrics:
 
     __slots__ = (
         "_alert_days",
+        "_config_info",
         "_detectors",
         "_modes",
         "_partition_lag",
@@ -50,7 +51,8 @@ class Metrics:
         "checkpoint_duration",
         "checkpoint_states",
         "checkpoint_time",
-        "config_info",
+        "config_changes",
+        "config_refused",
         "dead_letters",
         "dropped",
         "events",
@@ -79,8 +81,10 @@ class Metrics:
         self.checkpoint_states = _counter(table.CHECKPOINT_STATES, registry)
         self.budget = _gauge(table.BUDGET, registry)
         self.realised = _gauge(table.REALISED, registry)
-        self.config_info = _gauge(table.CONFIG_INFO, registry)
+        self.config_changes = _counter(table.CONFIG_CHANGES, registry)
+        self.config_refused = _counter(table.CONFIG_REFUSED, registry)
         self.build_info = _gauge(table.BUILD_INFO, registry)
+        self._config_info = Series(_gauge(table.CONFIG_INFO, registry))
         self._detectors = Series(_gauge(table.STRANGE, registry))
         self._partition_lag = Series(_gauge(table.LAG, registry))
         self._partition_time = Series(_gauge(table.EVENT_TIME, registry))
@@ -109,7 +113,7 @@ class Metrics:
 
     def configured(self, *, config_hash: str, budget: float, modes: Mapping[str, str]) -> None:
         """Say which configuration is in effect; `modes` are those of the detectors."""
-        self.config_info.labels(hash=config_hash).set(1)
+        self._config_info.show({(config_hash,): 1.0})
         self.budget.set(budget)
         self._modes = dict(modes)
         self.sensed(())

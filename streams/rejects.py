@@ -33,6 +33,7 @@ class RejectReason(StrEnum):
     CLOUDEVENTS_INVALID = "cloudevents_invalid"
     ROW_INVALID = "row_invalid"
     UNSIGNED = "unsigned"
+    CONFIG_INVALID = "config_invalid"
     CORE_FAILED = "core_failed"
 
 
@@ -55,6 +56,7 @@ MEANINGS: Final[dict[RejectReason, str]] = {
     RejectReason.CLOUDEVENTS_INVALID: "not a CloudEvent of the mode that its headers announce",
     RejectReason.ROW_INVALID: "a row or record that the mapping cannot read",
     RejectReason.UNSIGNED: "a control record that no key of ours has signed for its place",
+    RejectReason.CONFIG_INVALID: "a pushed configuration, unreadable or of another cohort",
     RejectReason.CORE_FAILED: "the core failed on it: a bug, to be reported",
 }
 

@@ -8,10 +8,11 @@ is built here as event time passes, by the same builder.
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from detectors.adoption import adopt
+from detectors.adoption import adopt, follow
 from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
-from detectors.event import time_ms
+from detectors.configured import Schedule, Scheduled
+from detectors.event import AccessEvent, time_ms
 from detectors.features.windows import DAY_MS
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
@@ -42,6 +43,7 @@ class Replay:
         "_collusion",
         "_day",
         "_entries",
+        "_follows_pushes",
         "_fresh",
         "_next_sample_ms",
         "_recorder",
@@ -51,6 +53,7 @@ class Replay:
         "first_ms",
         "last_ms",
         "profiles",
+        "schedule",
     )
 
     def __init__(
@@ -60,9 +63,15 @@ class Replay:
         register: Register,
         recorder: Recorder | None = None,
         references: References = "built",
+        follows_pushes: bool = True,
     ) -> None:
-        """Begin with no institution; `recorder` watches what they come to hold."""
+        """Begin with no institution; `recorder` watches what they come to hold.
+
+        Without `follows_pushes`, `config` holds throughout: so a change is tried on the past.
+        """
         self.config = config
+        self.schedule = Schedule(config)
+        self._follows_pushes = follows_pushes
         self.profiles: dict[str, Profile] = {}
         self.events_count = 0
         self.first_ms = _NEVER_MS
@@ -90,15 +99,13 @@ class Replay:
     def effects(self, events: Iterable[OnRecord]) -> Iterator[Effect]:
         """Judge `events` in order and yield what should happen, the daily summaries apart.
 
-        What a topic records among them, a `Reference` or an `Instruction`, holds from there on.
+        What a topic records among them, a `Reference`, an `Instruction` or a `Scheduled`
+        configuration, holds from there on.
         """
         profiles, fresh = self.profiles, self._fresh
         next_ms = 0
         for event in events:
-            if isinstance(event, Reference):
-                self._adopt(event)
-                continue
-            if isinstance(event, Instruction):
+            if not isinstance(event, AccessEvent):
                 self._obey(event)
                 continue
             institution = event.institution
@@ -106,6 +113,8 @@ class Replay:
             if at_ms >= next_ms:
                 next_ms = self._attend(institution, at_ms=at_ms)
             profile = profiles.get(institution) or self._open(institution, at_ms=at_ms)
+            if profile.schedule is not self.schedule or at_ms >= profile.config_due_ms:
+                follow(profile, self.schedule, at_ms=at_ms)
             happened = judge(profile, event)
             self.events_count += 1
             fresh[institution] = at_ms
@@ -124,10 +133,16 @@ class Replay:
         self.profiles[institution] = profile
         return profile
 
-    def _obey(self, instruction: Instruction) -> None:
-        name = instruction.body.institution
-        profile = self.profiles.get(name) or self._open(name, at_ms=_NEVER_MS)
-        adopt(profile, instruction.body, sequence=instruction.sequence)
+    def _obey(self, told: Reference | Instruction | Scheduled) -> None:
+        if isinstance(told, Reference):
+            self._adopt(told)
+        elif isinstance(told, Scheduled):
+            if self._follows_pushes:
+                self.schedule = self.schedule.extended(told)
+        else:
+            name = told.body.institution
+            profile = self.profiles.get(name) or self._open(name, at_ms=_NEVER_MS)
+            adopt(profile, told.body, sequence=told.sequence)
 
     def _settled(
         self, profile: Profile, effects: tuple[Effect, ...], *, at_ms: int

@@ -16,15 +16,7 @@ from detectors.verdict import Effect
 from streams.adapters.mapping import Mapping
 from streams.codec import DecodeLimits, decode
 from streams.config import Settings
-from streams.control import (
-    INSTRUCTION,
-    REFERENCE,
-    OnRecord,
-    control_kind,
-    decode_instruction,
-    decode_reference,
-    read_control,
-)
+from streams.control import OnRecord, control_kind, told_by
 from streams.envelope import StateKeys, keys_from_text
 from streams.inputs import (
     TOPIC_PREFIX,
@@ -38,7 +30,7 @@ from streams.inputs import (
 from streams.progress import Steps
 from streams.readers import FileSource
 from streams.recorder.told import Told, among
-from streams.rejects import Rejected, RejectReason, rejected
+from streams.rejects import Rejected
 from streams.replay import References, Replay
 from streams.report.record import Report, Truth
 from streams.report.recorder import Recorder
@@ -58,6 +50,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     raw_topic: str | None
     holdings_topic: str | None = None
     told: tuple[Told, ...] = ()
+    follows_pushes: bool = True
 
 
 class ReplayRun:
@@ -178,7 +171,11 @@ class ReplayRun:
             row = mapping.row
             return lambda record: row(record.value)
         return partial(
-            _canonical, limits=self._reading.limits, keys=self._reading.keys, topic=topic
+            _canonical,
+            limits=self._reading.limits,
+            keys=self._reading.keys,
+            topic=topic,
+            base=self.config,
         )
 
     def _replay(self, references: References) -> Replay:
@@ -187,6 +184,7 @@ class ReplayRun:
             register=self._register,
             recorder=self.recorder,
             references=references,
+            follows_pushes=self._reading.follows_pushes,
         )
         self._replays.append(replay)
         return replay
@@ -198,6 +196,12 @@ class ReplayRun:
     def events_count(self) -> int:
         """Return how many events have been judged."""
         return sum(replay.events_count for replay in self._replays)
+
+    @property
+    def config_hashes(self) -> frozenset[str]:
+        """Return the configurations that held or were pushed, by the names that alerts quote."""
+        entries = (entry for replay in self._replays for entry in replay.schedule.entries)
+        return frozenset(config_hash(entry.config) for entry in entries)
 
     @property
     def profiles(self) -> list[Profile]:
@@ -261,19 +265,11 @@ def _unseen(_share: float) -> None:
 
 
 def _canonical(
-    record: TopicRecord, *, limits: DecodeLimits, keys: StateKeys, topic: str
+    record: TopicRecord, *, limits: DecodeLimits, keys: StateKeys, topic: str, base: CoreConfig
 ) -> OnRecord | Rejected:
     """Return what one record of the topic of access events says, as the worker reads it."""
     if record.headers and control_kind(record.headers) is not None:
-        control = read_control(record, topic=topic, partition=record.partition, keys=keys)
-        if isinstance(control, Rejected):
-            return control
-        if control.kind == REFERENCE:
-            return decode_reference(control.value)
-        if control.kind == INSTRUCTION:
-            return decode_instruction(control.value)
-        detail = f"no control record of kind {control.kind!r} is known"
-        return rejected(RejectReason.UNKNOWN_VALUE, detail)
+        return told_by(record, topic=topic, partition=record.partition, keys=keys, base=base)
     return decode(
         record.value,
         limits=limits,

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from aiokafka.consumer.consumer import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import FetchResult
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
@@ -101,6 +102,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if assignment is None:
             return {}
         before = self._positions(assignment)
+        self._leave_as_read(consumer)
         records = await super()._fetch_records(consumer, active_partitions, 0, max_records)
         if subscription.assignment is not assignment:
             # Reassigned while draining: these records will be fetched again, by whoever owns them.
@@ -111,6 +113,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if start is not None and end > start:
                 found[tp] = Batch(records.get(tp, ()), Span(start, end))
         return found
+
+    def _leave_as_read(self, consumer: AIOKafkaConsumer) -> None:
+        """Have records handed on as they were parsed, which is all that a `Record` must be.
+
+        To copy each into the client's own kind costs more than to fetch and to parse it.
+        """
+        for tp, result in consumer._fetcher._records.items():  # noqa: SLF001
+            if (
+                tp.topic in self._batched_topics
+                and isinstance(result, FetchResult)
+                and result.has_more()
+            ):
+                result._partition_records._consumer_record = _as_parsed  # noqa: SLF001
 
     def _positions(self, assignment: Any) -> dict[TP, int]:  # noqa: ANN401 - aiokafka is untyped.
         batched = self._batched_topics
@@ -134,6 +149,10 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _batched_topics(self) -> frozenset[str]:
         app: _Batching = self.app  # type: ignore[assignment]
         return app.batched_topics
+
+
+def _as_parsed(_: object, record: Record) -> Record:
+    return record
 
 
 class Consumer(driver.Consumer):

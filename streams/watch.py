@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from detectors.config import CoreConfig, config_hash
 from detectors.features.windows import DAY_MS
 from detectors.pipeline import Profile
 from detectors.registry import DETECTORS
@@ -10,7 +11,7 @@ from detectors.verdict import Effect, RaiseAlert
 from streams.checkpoint import Done
 from streams.clock import wall_ms
 from streams.judge_agent import Counts, Place
-from streams.metrics import REPEATED, SAVED, Metrics
+from streams.metrics import REPEATED, SAVED, Metrics, detector_modes
 from streams.outbox import Durable
 from streams.protocol import Keeper
 from streams.rejects import Rejected, RejectReason
@@ -54,6 +55,10 @@ class MetricsWatcher:
         self._metrics.unresolved.inc(counts.unresolved)
         self._metrics.dropped.labels(reason=REPEATED).inc(counts.repeated)
         self._metrics.dropped.labels(reason=SAVED).inc(counts.saved)
+        self._metrics.config_changes.inc(counts.configs_accepted)
+        self._metrics.config_refused.inc(counts.configs_refused)
+        if counts.config is not None:
+            show_config(self._metrics, counts.config)
         self._received_seconds[place.partition] = place.kafka_time_ms / _MS
 
     def refused(self, refused: Rejected, durable: Durable) -> None:
@@ -110,6 +115,15 @@ class MetricsWatcher:
     def _observe_delay(self, place: Place) -> None:
         delay_seconds = (self._now_ms() - place.kafka_time_ms) / _MS
         self._metrics.alert_delay.observe(max(0.0, delay_seconds))
+
+
+def show_config(metrics: Metrics, config: CoreConfig) -> None:
+    """Show that this configuration is in effect."""
+    metrics.configured(
+        config_hash=config_hash(config),
+        budget=config.budget.false_alert_days_per_week_per_100_institutions,
+        modes=detector_modes(config),
+    )
 
 
 def _sensing(profile: Profile, *, today: int) -> set[str]:

@@ -18,6 +18,7 @@ COMMON_COHORT: Final = 500_000
 LEARNT_WINDOWS: Final = (Window.HOUR, Window.DAY, Window.WEEK, Window.MONTH)
 # How many days each learnt window covers, and so how far it reaches back into the first days.
 WINDOW_DAYS: Final = (1, 1, WEEK_DAYS, MONTH_DAYS)
+_NOTHING: Final = (-1, (), 0.0)
 _DAY_PLACE: Final = LEARNT_WINDOWS.index(Window.DAY)
 
 
@@ -80,7 +81,7 @@ class Baseline:
         """Start with nothing cached."""
         self.config = config
         self.state = state
-        self._cached_for: tuple[int, tuple[float, ...]] = (-1, ())
+        self._cached_for: tuple[int, tuple[float, ...], float] = _NOTHING
         self._cached: tuple[float, ...] = ()
 
     def learn(self, day: int, maxima: list[int]) -> None:
@@ -90,13 +91,16 @@ class Baseline:
         oldest = day - self.config.freeze_days - self.config.history_days
         for old in [key for key in state.maxima if key <= oldest]:
             del state.maxima[old]
-        self._cached_for = (-1, ())
+        self._cached_for = _NOTHING
 
-    def usual(self, today: int, *, peers: tuple[float, ...]) -> tuple[float, ...]:
-        """Return the usual per learnt window as of the freeze, shrunk to the `peers`' usual."""
-        if self._cached_for != (today, peers):
-            self._cached = self._compute(today, peers=peers)
-            self._cached_for = (today, peers)
+    def usual(
+        self, today: int, *, peers: tuple[float, ...], scale: float = 1.0
+    ) -> tuple[float, ...]:
+        """Return the usual per learnt window as of the freeze, shrunk to `scale` times `peers`."""
+        asked = (today, peers, scale)
+        if self._cached_for != asked:
+            scaled = tuple(scale * usual for usual in peers)
+            self._cached, self._cached_for = self._compute(today, peers=scaled), asked
         return self._cached
 
     def known(self, today: int) -> tuple[float, ...]:

@@ -149,7 +149,7 @@ class Windows:
         return sum(amounts[measure] for day, amounts in state.days.items() if day >= first)
 
     def closed_new(self) -> tuple[int, int, int, int]:
-        """Return the new participants of 1 h, 1 d, 7 d and 30 d without those of the open bucket."""
+        """Return the new participants of 1 h, 1 d, 7 d and 30 d, the open bucket left out."""
         _, hour, _, week, month = self._new
         return (hour, self._day[_NEW], week, month)
 

@@ -70,12 +70,15 @@ class Sweep:
         """Return what most of the day's new participants were: walked, sliced, or both."""
         floor = self.config.floor_cohort_ratio * features.cohort_size
         new = features.windows.total(Window.DAY, Measure.NEW)
+        if new <= floor:
+            # Whom nobody took nobody walked through, nor sliced.
+            return ()
         walked = features.windows.total(Window.DAY, Measure.WALKED)
         sliced = features.windows.total(Window.DAY, Measure.SLICED)
         found = []
         if walked > floor and walked >= self.config.walked_ratio * new:
             found.append(_score(features, Reason.SWEEP, "walked_participants", walked, floor))
-        if new > floor and sliced >= self.config.slices_min * new:
+        if sliced >= self.config.slices_min * new:
             found.append(_score(features, Reason.SLICING, "sliced_participants", new, floor))
         return tuple(found)
 

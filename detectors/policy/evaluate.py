@@ -37,9 +37,9 @@ def features_of(profile: Profile, at_ms: int) -> Features:
 
 def usual_now(profile: Profile, day: int) -> tuple[float, ...]:
     """Return the usual per learnt window on `day`, in this cohort."""
+    peers = usual_of(profile.reference, group_of(profile))
     scale = profile.config.cohort.size / COMMON_COHORT
-    peers = tuple(scale * usual for usual in usual_of(profile.reference, group_of(profile)))
-    return profile.baseline.usual(day, peers=peers)
+    return profile.baseline.usual(day, peers=peers, scale=scale)
 
 
 def group_of(profile: Profile) -> str:

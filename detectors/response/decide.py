@@ -4,16 +4,24 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from detectors.configured import Scheduled
 from detectors.features.windows import DAY_MS
 from detectors.feedback import Feedback, Label
 from detectors.register import Exemption, Registered, instant_of
 from detectors.response.changes import change, measure_ends, release
 from detectors.response.climb import climb
-from detectors.response.journal import DecisionMade, Erased, Labelled, Released
+from detectors.response.journal import (
+    Approved,
+    ConfigPushed,
+    DecisionMade,
+    Labelled,
+    Released,
+)
+from detectors.response.push import ConfigRefused, pushed
 from detectors.response.state import Incident, ResponseState
 from detectors.response.suspension import Suspension
 
-Decided = Suspension | Feedback | Registered
+Decided = Suspension | Feedback | Registered | Scheduled | ConfigRefused
 
 # The work that was expected may go on as far again as it has come.
 _EXEMPTION_GROWTH: Final = 2
@@ -21,16 +29,24 @@ _EXEMPTION_GROWTH: Final = 2
 
 def decided(state: ResponseState, made: DecisionMade, *, sequence: int) -> list[Decided]:
     """Carry out a decision; one about what is over, or was said before, has no effect."""
+    if isinstance(made.verb, Approved | Released):
+        return _about_a_measure(state, made, made.verb)
     if isinstance(made.verb, Labelled):
         return _labelled(state, made, made.verb, sequence=sequence)
     if isinstance(made.verb, Registered):
         return _registered(state, made.verb)
-    if isinstance(made.verb, Erased):
-        return []
-    one = state.suspension(made.verb.suspension_id)
+    if isinstance(made.verb, ConfigPushed):
+        return [pushed(state, made.verb, sequence=sequence)]
+    return []
+
+
+def _about_a_measure(
+    state: ResponseState, made: DecisionMade, verb: Approved | Released
+) -> list[Decided]:
+    one = state.suspension(verb.suspension_id)
     if one is None:
         return []
-    if isinstance(made.verb, Released):
+    if isinstance(verb, Released):
         return [release(state, one, by=made.who, why=made.note or "released")]
     return _approved(state, one, made)
 

@@ -4,16 +4,18 @@ Two times pass. Risk decays by the events' own time; measures begin and end by t
 because people are stopped in the real world. Both are in the entries: no clock is read here.
 """
 
+from detectors.configured import Scheduled
 from detectors.feedback import Feedback
 from detectors.register import Registered
 from detectors.response.changes import release
 from detectors.response.climb import alerted
 from detectors.response.decide import decided
 from detectors.response.journal import AlertSeen, Configured, DecisionMade, Entry
+from detectors.response.push import ConfigRefused, begin_under
 from detectors.response.state import ResponseState
 from detectors.response.suspension import HEADGATE, Suspension
 
-Action = Suspension | Feedback | Registered
+Action = Suspension | Feedback | Registered | Scheduled | ConfigRefused
 
 
 def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
@@ -27,6 +29,7 @@ def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
         actions += decided(state, body, sequence=entry.sequence)
     elif isinstance(body, Configured):
         state.config, state.cohort_size = body.response, body.cohort_size
+        begin_under(state, body)
     return tuple(actions)
 
 

@@ -17,6 +17,8 @@ from detectors.response.suspension import Suspension
 from detectors.verdict import AlertChange, Severity
 
 GENESIS: Final = "0" * 64
+# In lines of earlier versions.
+NO_CORE: Final = msgspec.Raw(b"null")
 
 
 class Source(Struct, frozen=True, kw_only=True):
@@ -75,7 +77,17 @@ class Erased(Struct, frozen=True, kw_only=True, tag="erase"):
     token: str
 
 
-Verb = Approved | Released | Labelled | Erased | Registered
+class ConfigPushed(Struct, frozen=True, kw_only=True, tag="push"):
+    """A person has the judges go on under another configuration of the core."""
+
+    from_ms: Annotated[Moment, Meta(description="event time from which it holds")]
+    config: Annotated[
+        msgspec.Raw, Meta(description="as it was sent: the journal must outlive what it means")
+    ]
+    config_hash: Annotated[str, Meta(description="as alerts quote it, by whoever pushed it")]
+
+
+Verb = Approved | Released | Labelled | Erased | Registered | ConfigPushed
 
 
 class DecisionMade(Struct, frozen=True, kw_only=True, tag="decision"):
@@ -105,6 +117,9 @@ class Configured(Struct, frozen=True, kw_only=True, tag="config"):
     cohort_size: int
     config_hash: Annotated[str, Meta(description="of the core's configuration")]
     version: str
+    core: Annotated[
+        msgspec.Raw, Meta(description="the core's configuration itself, but for canaries")
+    ] = NO_CORE
 
 
 class Tick(Struct, frozen=True, kw_only=True, tag="tick"):

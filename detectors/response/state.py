@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from msgspec import Struct, field
 
+from detectors.config import CoreConfig
+from detectors.configured import Scheduled
 from detectors.feedback import Label
 from detectors.register import Institution
 from detectors.response.config import ResponseConfig
@@ -44,6 +46,8 @@ class ResponseState(Struct, kw_only=True):
 
     config: ResponseConfig = field(default_factory=ResponseConfig)
     cohort_size: int = 1
+    core: CoreConfig | None = None
+    pushed: tuple[Scheduled, ...] = ()
     now_ms: int = 0
     entries: dict[str, Institution] = field(default_factory=dict)
     alerted: set[str] = field(default_factory=set)

@@ -1,14 +1,25 @@
-"""`headgate config`: check a configuration, print its schema, show what is in effect."""
+"""`headgate config`: check a configuration, show it, print its schema, push it to the workers."""
 
+import asyncio
+from datetime import datetime
 from pathlib import Path
 
 import click
 import msgspec
 
+from detectors.configured import Changed
+from detectors.feedback import Moment
+from detectors.register import instant_ms
+from streams.clock import wall_ms
 from streams.config import ConfigFile, load_settings, shown
+from streams.deciding import KEY_VARIABLE, decide
+from streams.pushing import Held, changes, held, is_news, read_at_a_start, to_push
+from streams.report.wording import moment
 
 _INDENT = 2
+_SHOWN_LENGTH_MAX = 60
 
+_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 _config_option = click.option(
     "--config",
     "config_path",
@@ -19,7 +30,7 @@ _config_option = click.option(
 
 @click.group(name="config", epilog="Example: headgate config check --config headgate.toml")
 def command() -> None:
-    """Check a configuration, print its schema, show what is in effect."""
+    """Check a configuration, show it, print its schema, push it to running workers."""
 
 
 @command.command(epilog="Example: headgate config check --config headgate.toml")
@@ -46,6 +57,102 @@ def schema() -> None:
 def show(*, config_path: Path | None) -> None:
     """Print all settings in effect as JSON: file, defaults, environment; secrets are masked."""
     click.echo(_pretty(shown(load_settings(config_path))))
+
+
+@command.command(
+    epilog="Example: headgate config push headgate.toml --from 2026-03-01T00:00:00Z --key ann.pem",
+)
+@click.argument("path", metavar="FILE", type=_existing)
+@click.option(
+    "--from",
+    "from_text",
+    metavar="TIME",
+    help="Event time from which it holds: RFC 3339 with an offset; absent: now.",
+)
+@click.option(
+    "--key", "key_path", type=_existing, envvar=KEY_VARIABLE, help="Your private key (PEM)."
+)
+@click.option("--note", default="", help="Why, for the record.")
+@click.option(
+    "--config",
+    "config_path",
+    type=_existing,
+    help="The configuration that says where Kafka is; absent: FILE itself.",
+)
+def push(
+    *,
+    path: Path,
+    from_text: str | None,
+    key_path: Path | None,
+    note: str,
+    config_path: Path | None,
+) -> None:
+    """Let the detectors' configuration in a file hold from an event time on, without a restart.
+
+    It is a signed decision. Each judge comes under it at its own first event of that time or
+    later, and a replay of the topic at the same one. It replaces what was to hold later.
+    """
+    now_ms = wall_ms()
+    from_ms = now_ms if from_text is None else _from_ms(from_text)
+    settings = load_settings(path)
+    # Loaded last: it says how Kafka is reached.
+    where = settings if config_path is None else load_settings(config_path)
+    now = asyncio.run(held(where))
+    differing = changes(settings.core, now)
+    aside = read_at_a_start(settings, None if config_path is None else where)
+    if is_news(settings.core, now, from_ms=from_ms):
+        verb = to_push(settings.core, now, from_ms=from_ms, now_ms=now_ms)
+        who = decide(where, verb, key_path=key_path, note=note)
+        for change in differing:
+            click.echo(_line(change))
+        click.echo(f"{who} pushes {verb.config_hash}, which holds from {moment(from_ms)} on")
+    else:
+        click.echo("nothing changes: it holds already, and nothing was pushed")
+    if aside:
+        click.echo(f"read only at a start, and never pushed: {', '.join(aside)}")
+
+
+@command.command(epilog="Example: headgate config pushed --config headgate.toml")
+@click.option("--config", "config_path", type=_existing, help="The one that says where Kafka is.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def pushed(*, config_path: Path | None, as_json: bool) -> None:
+    """List what was pushed, in the order in which it holds: from when, by whom, and why."""
+    now = asyncio.run(held(load_settings(config_path)))
+    if as_json:
+        for one in now.pushes:
+            click.echo(msgspec.json.encode(one))
+        return
+    for line in _listed(now):
+        click.echo(line)
+
+
+def _listed(now: Held) -> list[str]:
+    # Where more was pushed than is remembered, the first one holds from the beginning.
+    first = [f"{now.base_hash}  the workers' file"] if now.base_hash else []
+    return first + [
+        f"{one.config_hash}  from {moment(one.from_ms)}, pushed by {one.who} "
+        f"at {moment(one.pushed_ms)}{f': {one.note}' if one.note else ''}"
+        for one in now.pushes
+    ]
+
+
+def _from_ms(text: str) -> int:
+    try:
+        moment = msgspec.convert(text, datetime, strict=False)
+        if moment.tzinfo is None:
+            problem = f"expected a time with an offset, got {text}"
+            raise click.BadParameter(problem, param_hint="--from")
+        return msgspec.convert(instant_ms(moment), Moment)
+    except msgspec.ValidationError as error:
+        raise click.BadParameter(str(error), param_hint="--from") from error
+
+
+def _line(change: Changed) -> str:
+    """Return one change as people read it."""
+    before, after = (
+        str(msgspec.json.encode(one), "utf-8") for one in (change.before, change.after)
+    )
+    return f"{change.path}: {before[:_SHOWN_LENGTH_MAX]} -> {after[:_SHOWN_LENGTH_MAX]}"
 
 
 def _pretty(document: object) -> str:

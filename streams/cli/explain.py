@@ -73,8 +73,10 @@ def command(  # noqa: PLR0913 - one parameter an option
         raise click.UsageError(message)
     settings = load_settings(config_path)
     recorded = _recorded(settings, alert_id, alerts_path, from_topic=not inputs)
-    refuse_other_config(recorded, config_hash=config_hash(settings.core))
     names = inputs or (_topic(settings, recorded),)
+    if not any(name.startswith(TOPIC_PREFIX) for name in names):
+        # A topic may have another one on record; of files it is known before they are read.
+        refuse_other_config(recorded, config_hashes=[config_hash(settings.core)])
     run = ReplayRun(
         settings.core,
         register=load_register(register_path),

@@ -39,6 +39,11 @@ _new = click.Path(dir_okay=False, writable=True, path_type=Path)
     help="An exported audit: its register and feedback hold from when they were recorded.",
 )
 @click.option(
+    "--ignore-pushed",
+    is_flag=True,
+    help="Judge under --config throughout, whatever was pushed: to try a change on the past.",
+)
+@click.option(
     "--alerts", "alerts_path", type=_new, help="Write alerts here: one OCSF finding a line."
 )
 @click.option("--report", "report_path", type=_new, help="Write an HTML report here.")
@@ -58,6 +63,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     config_path: Path | None,
     register_path: Path | None,
     audit_path: Path | None,
+    ignore_pushed: bool,
     alerts_path: Path | None,
     report_path: Path | None,
     dead_letters_path: Path | None,
@@ -78,7 +84,9 @@ def command(  # noqa: PLR0913 - one parameter an option
     with ExitStack() as files:
         rejects = Rejects(_opened(files, dead_letters_path))
         reading = msgspec.structs.replace(
-            reading_of(settings), told=told_in(audit_path) if audit_path else ()
+            reading_of(settings),
+            told=told_in(audit_path) if audit_path else (),
+            follows_pushes=not ignore_pushed,
         )
         run = ReplayRun(settings.core, register=register, reading=reading, rejects=rejects)
         alerts = _opened(files, alerts_path)

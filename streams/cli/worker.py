@@ -7,19 +7,18 @@ from pathlib import Path
 import click
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from detectors.config import config_hash
 from detectors.register import Register
 from streams.app import build_worker
 from streams.config import Settings, load_settings
 from streams.effects import KafkaSinks
 from streams.logs import set_up_logs
-from streams.metrics import Metrics, detector_modes
+from streams.metrics import Metrics
 from streams.metrics_server import serve
 from streams.recorder.gauges import ResponseGauges
 from streams.register import load_register
 from streams.run import run
 from streams.topic_admin import check_topics, ensure_topics
-from streams.watch import MetricsWatcher
+from streams.watch import MetricsWatcher, show_config
 
 logger = logging.getLogger("headgate.worker")
 
@@ -63,11 +62,7 @@ def command(
     metrics = Metrics(
         registry, institutions_labelled_max=settings.metrics.institutions_labelled_max
     )
-    metrics.configured(
-        config_hash=config_hash(settings.core),
-        budget=settings.core.budget.false_alert_days_per_week_per_100_institutions,
-        modes=detector_modes(settings.core),
-    )
+    show_config(metrics, settings.core)
     ProcessCollector(registry=registry)
     server = serve(registry, address=settings.metrics.address, port=settings.metrics.port)
     logger.info("Metrics are at http://%s/metrics.", server.address)

@@ -6,7 +6,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from detectors.configured import Scheduled
 from detectors.feedback import Label
+from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Standing, Suspension
 from streams import metric_table as table
@@ -14,12 +16,13 @@ from streams.recorder.journal import Followed
 from streams.standing import Series
 
 MODES: Final = ("dry_run", "on")
+ACCEPTED, REFUSED = OUTCOMES = ("accepted", "refused")
 
 
 class ResponseGauges:
     """Watches the recorder of this process."""
 
-    __slots__ = ("_decided", "_held", "_open", "_recorded", "_recorders", "_suspensions")
+    __slots__ = ("_decided", "_held", "_open", "_pushes", "_recorded", "_recorders", "_suspensions")
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register everything; what can be counted is at zero."""
@@ -28,6 +31,10 @@ class ResponseGauges:
         self._suspensions = Counter(began.name, began.meaning, began.labels, registry=registry)
         for mode in MODES:
             self._suspensions.labels(mode=mode)
+        pushes = table.CONFIG_PUSHES
+        self._pushes = Counter(pushes.name, pushes.meaning, pushes.labels, registry=registry)
+        for outcome in OUTCOMES:
+            self._pushes.labels(outcome=outcome)
         self._open = Series(Gauge(standing.name, standing.meaning, standing.labels,
                                   registry=registry))  # fmt: skip
         self._held = Series(Gauge(held.name, held.meaning, held.labels, registry=registry))
@@ -44,6 +51,9 @@ class ResponseGauges:
         for one in followed:
             if isinstance(one.action, Suspension) and one.action.revision == 1:
                 self._suspensions.labels(mode=_mode(one.action)).inc()
+            elif isinstance(one.action, Scheduled | ConfigRefused):
+                accepted = isinstance(one.action, Scheduled)
+                self._pushes.labels(outcome=ACCEPTED if accepted else REFUSED).inc()
         counts = Tally((one.state, _mode(one)) for one in state.open.values())
         states: tuple[Standing, ...] = ("requested", "approved", "active")
         self._open.show({(name, mode): counts[name, mode] for name in states for mode in MODES})

@@ -85,9 +85,14 @@ class Journal:
             raise StateError(message)
         return self._take(entry, raw)
 
-    def last_batch(self) -> tuple[Followed, ...]:
-        """Return what followed from the last batch: it may not have been carried out."""
-        return tuple(self._batch_actions)
+    def to_say_again(self) -> tuple[Followed, ...]:
+        """Return what judges may not know: what the last batch led to, and what was pushed.
+
+        The last batch may not have been carried out. A partition that is judged anew has its
+        events, but what was pushed long before the first of them is gone from its log.
+        """
+        pushed = (Followed(sequence=one.sequence, action=one) for one in self.state.pushed)
+        return (*pushed, *self._batch_actions)
 
     def next_offset(self, topic: str, partition: int) -> int:
         """Return the first offset of a source that is not recorded yet."""

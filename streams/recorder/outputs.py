@@ -1,23 +1,27 @@
 """What follows from the journal -> records: suspensions, people, and what judges must know."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 from aiokafka.partitioner import DefaultPartitioner
 from msgspec.structs import replace
 
+from detectors.configured import Scheduled
 from detectors.register import Registered
 from detectors.response.suspension import Suspension, scope_id
+from streams.config_record import CONFIG, encode_scheduled
 from streams.control import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.envelope import StateKeys
 from streams.outbox import Outgoing
 from streams.recorder.journal import Followed
 from streams.recorder.people import People, Person
+from streams.recorder.told import told_of
 from streams.sinks import suspensions
 from streams.topics import ACCESS_EVENTS, PEOPLE, REGISTER, SUSPENSIONS
 
 _partitioner: Final = DefaultPartitioner()
+_EVERYBODY: Final = b"all"
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -76,22 +80,26 @@ class Outputs:
         return [Outgoing(topic=topic, key=name.encode(), value=None, partition=0)]
 
     def controls(self, followed: Iterable[Followed]) -> list[Outgoing]:
-        """Return what the judges must know, for the partitions of their institutions."""
-        return [
-            self._control(
-                one.action.institution.encode(), Instruction(sequence=one.sequence, body=one.action)
-            )
-            for one in followed
-            if not isinstance(one.action, Suspension)
-        ]
+        """Return what the judges must know: of an institution its own, of a configuration all."""
+        return [record for one in followed for record in self._controls(told_of(one))]
 
-    def _control(self, key: bytes, instruction: Instruction) -> Outgoing:
-        return control_record(
-            INSTRUCTION,
-            encode_instruction(instruction),
-            topic=ACCESS_EVENTS.full_name(self._prefix),
+    def _controls(self, told: Instruction | Scheduled | None) -> Iterator[Outgoing]:
+        if isinstance(told, Scheduled):
+            value = encode_scheduled(told)
+            for partition in self._partitions:
+                yield self._control(CONFIG, value, key=_EVERYBODY, partition=partition)
+        elif told is not None:
+            key = told.body.institution.encode()
             # Where Kafka's own clients put the institution's events.
-            partition=_partitioner(key, self._partitions, self._partitions),
+            partition = _partitioner(key, self._partitions, self._partitions)
+            yield self._control(INSTRUCTION, encode_instruction(told), key=key, partition=partition)
+
+    def _control(self, kind: str, value: bytes, *, key: bytes, partition: int) -> Outgoing:
+        return control_record(
+            kind,
+            value,
+            topic=ACCESS_EVENTS.full_name(self._prefix),
+            partition=partition,
             key=key,
             keys=self._keys,
         )

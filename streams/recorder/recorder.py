@@ -3,7 +3,8 @@
 Each poll of its sources becomes one batch of entries, written with the suspensions that follow
 in one transaction. Its transactional id fences out whoever held the role before. What the judges
 must know goes into their partitions after that, once; the last batch is said again at every
-start, since the recorder may have died in between, and a judge knows a repeat by its sequence.
+start, since the recorder may have died in between, and so is what was pushed for all judges. A
+judge knows a repeat by its sequence.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec import Struct
 
 from detectors.response.journal import Body, Configured, DecisionMade, Erased, Source, Tick
+from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
 from streams.committed import last_by_key
@@ -106,7 +108,7 @@ class Recorder:
             decisions=DECISIONS.full_name(wires.prefix),
             keys=wires.configured.response.keys,
         )
-        await self._tell(self._outputs.controls(self._journal.last_batch()))
+        await self._tell(self._outputs.controls(self._journal.to_say_again()))
         self._look(())
         if self._journal.configured != wires.configured:
             await self._record([(None, wires.configured)])
@@ -162,6 +164,10 @@ class Recorder:
         await self._producer.commit_transaction()
         await self._tell(self._outputs.controls(written.actions))
         self._look(written.actions)
+        for one in written.actions:
+            if isinstance(one.action, ConfigRefused):
+                sentence = "The configuration pushed in line %d of the audit is refused: %s."
+                logger.error(sentence, one.sequence, one.action.problem)
 
     def _look(self, followed: Sequence[Followed]) -> None:
         journal = self._journal

@@ -6,22 +6,24 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from detectors.configured import Scheduled
 from detectors.event import AccessEvent, time_ms
+from detectors.feedback import Feedback
+from detectors.register import Registered
 from detectors.response.journal import parse_entry
-from detectors.response.suspension import Suspension
 from streams.control import Instruction
-from streams.recorder.journal import Journal
+from streams.recorder.journal import Followed, Journal
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """An instruction, and when it was recorded."""
+    """An instruction or a pushed configuration, and when it was recorded."""
 
     recorded_ms: int
-    instruction: Instruction
+    told: Instruction | Scheduled
 
 
 def told_in(path: Path) -> tuple[Told, ...]:
-    """Return the instructions of an exported audit, in its order.
+    """Return what an exported audit told the judges, in its order.
 
     Raises:
         StateError: its lines do not chain.
@@ -30,16 +32,28 @@ def told_in(path: Path) -> tuple[Told, ...]:
     journal = Journal()
     for line in path.read_bytes().splitlines():
         for one in journal.read(line):
-            if not isinstance(one.action, Suspension):
-                instruction = Instruction(sequence=one.sequence, body=one.action)
+            told = told_of(one)
+            if told is not None:
                 recorded_ms = parse_entry(line).recorded_ms
-                found.append(Told(recorded_ms=recorded_ms, instruction=instruction))
+                found.append(Told(recorded_ms=recorded_ms, told=told))
     return tuple(found)
 
 
-def among(told: deque[Told], events: Iterable[AccessEvent]) -> Iterator[AccessEvent | Instruction]:
+def told_of(followed: Followed) -> Instruction | Scheduled | None:
+    """Return what judges must know of an action; None where it is nothing to them."""
+    action = followed.action
+    if isinstance(action, Scheduled):
+        return action
+    if isinstance(action, Registered | Feedback):
+        return Instruction(sequence=followed.sequence, body=action)
+    return None
+
+
+def among(
+    told: deque[Told], events: Iterable[AccessEvent]
+) -> Iterator[AccessEvent | Instruction | Scheduled]:
     """Yield `events`, and before each what was recorded by its time; what is told leaves `told`."""
     for event in events:
         while told and told[0].recorded_ms <= time_ms(event):
-            yield told.popleft().instruction
+            yield told.popleft().told
         yield event

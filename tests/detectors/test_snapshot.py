@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from detectors.config import CoreConfig
@@ -36,6 +37,15 @@ def test_a_state_of_another_schema_is_refused() -> None:
     main = dump(north()).main.replace(b"\xa6schema" + bytes([SCHEMA]), b"\xa6schema\x63", 1)
     with pytest.raises(StateError, match=f"has schema 99; this version reads {SCHEMA}"):
         load(main, parts={}, config=CONFIG)
+
+
+def test_a_state_from_before_configurations_were_pushed_is_under_the_file() -> None:
+    """An upgrade judges on from where the version before has stopped."""
+    snapshot = dump(north())
+    old = msgspec.msgpack.decode(snapshot.main)
+    del old["profile"]["config_sequence"]
+    profile = load(msgspec.msgpack.encode(old), parts=snapshot.parts, config=CONFIG)
+    assert dump(profile) == snapshot
 
 
 def test_a_missing_part_is_refused() -> None:

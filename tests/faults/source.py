@@ -9,10 +9,13 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
-from detectors.config import CoreConfig
+from detectors.calibration.budget import BudgetConfig
+from detectors.config import CohortConfig, CoreConfig
+from detectors.configured import Scheduled
 from detectors.event import AccessEvent, Participants
 from detectors.reference import prior_reference
-from streams.control import control_record, encode_reference
+from streams.config_record import CONFIG, encode_scheduled
+from streams.control import REFERENCE, control_record, encode_reference
 from streams.envelope import StateKeys, keys_from_text
 
 START_MS = 1_767_600_000_000
@@ -20,6 +23,7 @@ DAY_MS = 86_400_000
 STEP_MS = 300_000
 BEAT_SECONDS = 0.05
 REFERENCE_EVERY = 400
+PUSH_EVERY = 300
 INSTITUTIONS = 12
 OURS = keys_from_text(None)
 FORGER = StateKeys("somebody else's key")
@@ -93,6 +97,8 @@ class Source:
         at_ms = START_MS + number * STEP_MS - source.randrange(2 * STEP_MS)
         if number % REFERENCE_EVERY == 0:
             await self._send_reference(producer, day=at_ms // DAY_MS, version=f"said-{number}")
+        if number % PUSH_EVERY == 0:
+            await self._send_config(producer, number=number, at_ms=at_ms)
         hot = source.random() < self._hot_ratio
         institution = f"institution {0 if hot else source.randrange(INSTITUTIONS)}"
         key = institution.encode()
@@ -116,11 +122,26 @@ class Source:
     async def _send_reference(self, producer: AIOKafkaProducer, *, day: int, version: str) -> None:
         prior = prior_reference(CoreConfig().reference)
         made = encode_reference(msgspec.structs.replace(prior, version=version, day=day))
+        await self._send_control(producer, REFERENCE, made)
+
+    async def _send_config(self, producer: AIOKafkaProducer, *, number: int, at_ms: int) -> None:
+        """Push a configuration for about now; one in four is of another cohort, and refused."""
+        size = 500_000 if self._random.random() < 0.75 else 9
+        days = self._random.choice((0.5, 5.0, 50.0))
+        config = CoreConfig(
+            cohort=CohortConfig(size=size),
+            budget=BudgetConfig(false_alert_days_per_week_per_100_institutions=days),
+        )
+        from_ms = at_ms + self._random.randrange(-DAY_MS // 4, DAY_MS // 4)
+        made = encode_scheduled(Scheduled(sequence=number, from_ms=from_ms, config=config))
+        await self._send_control(producer, CONFIG, made)
+
+    async def _send_control(self, producer: AIOKafkaProducer, kind: str, made: bytes) -> None:
         for partition in range(self._partitions):
             # One in four is forged: it must come back as a dead letter, and change nothing.
             keys = FORGER if self._random.random() < 0.25 else OURS
             record = control_record(
-                "reference", made, topic=self._topic, partition=partition, key=b"all", keys=keys
+                kind, made, topic=self._topic, partition=partition, key=b"all", keys=keys
             )
             await producer.send(
                 self._topic,

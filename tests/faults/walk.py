@@ -4,23 +4,18 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from detectors.adoption import adopt
+from detectors.adoption import adopt, follow
 from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
+from detectors.configured import Schedule, Scheduled
+from detectors.event import time_ms
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
-from detectors.reference import Reference, prior_reference
+from detectors.reference import prior_reference
 from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
 from streams.app import group_name
 from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits
-from streams.control import (
-    INSTRUCTION,
-    Instruction,
-    control_kind,
-    decode_instruction,
-    decode_reference,
-    read_control,
-)
+from streams.control import Instruction, control_kind, told_by
 from streams.effects import KafkaSinks
 from streams.envelope import keys_from_text
 from streams.judge_agent import Place
@@ -53,29 +48,27 @@ class Walk:
 
     def partition(self, records: Iterator[list[TopicRecord]]) -> None:
         """Walk one partition."""
-        reference = prior_reference(CORE.reference)
+        self._reference = prior_reference(CORE.reference)
+        self._schedule = Schedule(CORE)
         for record in (record for batch in records for record in batch):
             if control_kind(record.headers) is not None:
-                reference = self._obey(record, reference)
+                self._obey(record)
             else:
-                self._judge(record, reference)
+                self._judge(record)
 
-    def _obey(self, record: TopicRecord, reference: Reference) -> Reference:
-        control = read_control(record, topic=self._topic, partition=record.partition, keys=KEYS)
-        if isinstance(control, Rejected):
-            self._note([self._sinks.refusal(control, Kept(record), self._place(record))])
-            return reference
-        if control.kind == INSTRUCTION:
-            told = decode_instruction(control.value)
-            assert isinstance(told, Instruction)
+    def _obey(self, record: TopicRecord) -> None:
+        told = told_by(record, topic=self._topic, partition=record.partition, keys=KEYS, base=CORE)
+        if isinstance(told, Rejected):
+            self._note([self._sinks.refusal(told, Kept(record), self._place(record))])
+        elif isinstance(told, Instruction):
             profile = self._profile(record.partition, told.body.institution)
             adopt(profile, told.body, sequence=told.sequence)
-            return reference
-        found = decode_reference(control.value)
-        assert isinstance(found, Reference)
-        return found if found.day >= reference.day else reference
+        elif isinstance(told, Scheduled):
+            self._schedule = self._schedule.extended(told)
+        elif told.day >= self._reference.day:
+            self._reference = told
 
-    def _judge(self, record: TopicRecord, reference: Reference) -> None:
+    def _judge(self, record: TopicRecord) -> None:
         place = self._place(record)
         event = decode(
             record.value, key=record.key, kafka_time_ms=record.time_ms, limits=self._limits
@@ -85,7 +78,8 @@ class Walk:
             self.refused[record.partition, record.offset] = event.reason.value
             return
         profile = self._profile(record.partition, event.institution)
-        adopt_reference(profile, reference)
+        adopt_reference(profile, self._reference)
+        follow(profile, self._schedule, at_ms=time_ms(event))
         for effect in judge(profile, event):
             self._note(self._sinks.effect(effect, place))
 

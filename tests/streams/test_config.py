@@ -108,6 +108,16 @@ def test_a_secret_is_never_shown() -> None:
     assert shown(load_settings(environment=NOTHING))["environment"] == nothing
 
 
+def test_canaries_are_never_shown(tmp_path: Path) -> None:
+    """Only whether there are any: whoever knows them steps around them."""
+    path = tmp_path / "headgate.toml"
+    path.write_text("[detectors.canary]\nparticipants = [424242]\n")
+    text = json.dumps(shown(load_settings(path, environment=NOTHING)))
+    assert "424242" not in text
+    assert '"participants": "***"' in text
+    assert "***" not in json.dumps(shown(load_settings(environment=NOTHING)))
+
+
 def test_a_file_that_cannot_be_read_is_refused_by_its_name(tmp_path: Path) -> None:
     """Absent, or not UTF-8."""
     with pytest.raises(ConfigError, match=r"absent\.toml: cannot be read: No such file"):

@@ -13,7 +13,7 @@ from typing import cast
 import faust
 import pytest
 from aiokafka.consumer.consumer import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import Fetcher
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from aiokafka.structs import TopicPartition
 from faust.app.base import App
@@ -46,6 +46,8 @@ USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
     (Consumer, "stop_flow", ("self",)),
     (Recovery, "add_active", ("self", "table", "tp")),
     (Fetcher, "_create_fetch_waiter", ("self",)),
+    (FetchResult, "getall", ("self", "max_records")),
+    (PartitionRecords, "_consumer_record", ("self", "tp", "record")),
     (Assignment, "state_value", ("self", "tp")),
     (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ("self", "transport")),
     (TableManager, "_update_channels", ("self",)),

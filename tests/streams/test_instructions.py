@@ -12,7 +12,6 @@ from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
 from detectors.feedback import Feedback, Label
 from detectors.pipeline import Profile
-from detectors.reference import prior_reference
 from detectors.register import Institution, Register, Registered
 from detectors.snapshot import dump
 from detectors.verdict import Effect, RaiseAlert
@@ -61,7 +60,7 @@ class Desk:
             topic="events",
             limits=decode_limits(DecodeConfig(), CORE.cohort),
             keys=KEYS,
-            prior=prior_reference(CORE.reference),
+            base=CORE,
             sinks=KafkaSinks("t"),
             poster=self,
             watcher=self,

@@ -59,7 +59,7 @@ class Desk:
             topic="events",
             limits=decode_limits(DecodeConfig(), CoreConfig().cohort),
             keys=KEYS,
-            prior=PRIOR,
+            base=CoreConfig(),
             sinks=KafkaSinks("t"),
             poster=self,
             watcher=self,

@@ -6,9 +6,12 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from detectors.config import CoreConfig, DetectorsConfig, config_hash
 from detectors.event import AccessEvent, Participants
+from detectors.models.quota import QuotaConfig
 from detectors.register import Institution, Registered
-from detectors.response.journal import DecisionMade, Tick
+from detectors.response.journal import ConfigPushed, DecisionMade, Tick
+from detectors.response.push import sendable
 from streams.cli import headgate
 from streams.recorder.journal import Journal
 
@@ -34,6 +37,24 @@ def audit(tmp_path: Path) -> Path:
         *journal.append([(None, Tick())], now_ms=START_MS).lines,
         *journal.append([(None, body)], now_ms=START_MS + 2 * HOUR_MS).lines,
     ]
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+def pushed(path: Path, *, from_hour: int) -> Path:
+    """Write an audit in which a limit of 250 a day was pushed in the first hour."""
+    journal = Journal()
+    quota = QuotaConfig(new_participants_day_max=250)
+    core = CoreConfig(detectors=DetectorsConfig(quota=quota))
+    verb = ConfigPushed(
+        from_ms=START_MS + from_hour * HOUR_MS,
+        config=sendable(core),
+        config_hash=config_hash(core),
+    )
+    body = DecisionMade(
+        decision_id="d", who="ann", note="", at_ms=START_MS, verb=verb, signed="", signature=""
+    )
+    lines = journal.append([(None, body)], now_ms=START_MS + HOUR_MS).lines
     path.write_bytes(b"\n".join(lines) + b"\n")
     return path
 
@@ -74,3 +95,20 @@ def test_an_audit_that_was_changed_is_refused(events: Path, audit: Path) -> None
     audit.write_bytes(lines[1] + b"\n")
     result = CliRunner().invoke(headgate, ["replay", str(events), "--audit", str(audit)])
     assert "does not follow from the one before" in str(result.exception)
+
+
+@pytest.mark.parametrize(("from_hour", "alerted"), [(2, True), (3, False)])
+def test_a_pushed_configuration_holds_from_its_time_on(
+    events: Path, tmp_path: Path, from_hour: int, *, alerted: bool
+) -> None:
+    """The limit is passed in the second hour: nothing is said of it if it holds from the third."""
+    audit, out = pushed(tmp_path / "audit.jsonl", from_hour=from_hour), tmp_path / "alerts.ndjson"
+    arguments = ["replay", str(events), "--audit", str(audit), "--alerts", str(out)]
+    assert CliRunner().invoke(headgate, arguments).exit_code == 0
+    found = [msgspec.json.decode(line) for line in out.read_bytes().splitlines()]
+    expected = [START_MS + 2 * HOUR_MS] if alerted else []
+    assert [alert["time"] for alert in found] == expected
+    assert all(one["unmapped"]["config_hash"] != config_hash(CoreConfig()) for one in found)
+    # To try another file on all of it, what was pushed is left out.
+    assert CliRunner().invoke(headgate, [*arguments, "--ignore-pushed"]).exit_code == 0
+    assert out.read_bytes() == b""

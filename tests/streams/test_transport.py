@@ -3,6 +3,10 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 
 from streams.chain import Span
@@ -27,6 +31,7 @@ class Fetched:
         subscriptions = SimpleNamespace(fetch_context=_Nothing)
         self._fetcher = SimpleNamespace(
             _closed=False,
+            _records={},
             _subscriptions=subscriptions,
             fetched_records=self._drain,
             _create_fetch_waiter=lambda: asyncio.get_running_loop().create_future(),
@@ -102,3 +107,43 @@ def test_a_batch_message_never_claims_more_than_was_read() -> None:
     message = consumer._to_batch_message(EVENTS, batch)
     expected = (8, 3, batch)
     assert expected == (message.offset, message.generation_id, cast("object", message.value))
+
+
+def parsed(*values: bytes) -> PartitionRecords:
+    """Return the records of a partition as the client parses them from the wire."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=0,
+        is_transactional=0,
+        producer_id=-1,
+        producer_epoch=-1,
+        base_sequence=-1,
+        batch_size=10_000,
+    )
+    for number, value in enumerate(values):
+        builder.append(number, timestamp=7, key=b"key", value=value, headers=[("a", b"b")])
+    return PartitionRecords(
+        EVENTS,
+        MemoryRecords(bytes(builder.build())),
+        aborted_transactions=[],
+        fetch_offset=0,
+        key_deserializer=None,
+        value_deserializer=None,
+        check_crcs=True,
+        isolation_level=0,
+    )
+
+
+def test_records_are_handed_on_as_they_were_parsed() -> None:
+    """They have all that a record must have, and nobody has copied them."""
+    records = parsed(b"one", b"two")
+    state = SimpleNamespace(position=0, paused=False, consumed_to=lambda _: None)
+    assignment = SimpleNamespace(active=True, state_value=lambda _: state)
+    result = FetchResult(EVENTS, assignment=assignment, partition_records=records, backoff=0)
+    fetched = Fetched(records={}, positions={EVENTS: (0, 2)})
+    fetched._fetcher._records = {EVENTS: result}
+    drained(fetched)
+    one, two = result.getall()
+    assert (one.offset, two.offset, two.value) == (0, 1, b"two")
+    assert (one.timestamp, one.key, list(one.headers)) == (7, b"key", [("a", b"b")])
+    assert not isinstance(one, ConsumerRecord)

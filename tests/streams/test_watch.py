@@ -3,8 +3,10 @@ import asyncio
 import msgspec
 from prometheus_client import CollectorRegistry
 
-from detectors.config import CoreConfig
+from detectors.calibration.budget import BudgetConfig
+from detectors.config import CoreConfig, DetectorsConfig, config_hash
 from detectors.event import AccessEvent, Participants
+from detectors.models.excess import ExcessConfig
 from detectors.pipeline import Profile, judge
 from detectors.register import Institution, Register
 from detectors.verdict import RaiseAlert
@@ -17,7 +19,7 @@ from streams.profiles import ProfileCore
 from streams.protocol import Keeper
 from streams.recovered import Saved
 from streams.rejects import RejectReason, rejected
-from streams.watch import MetricsWatcher
+from streams.watch import MetricsWatcher, show_config
 
 REGISTER = Register(institutions=(Institution(id="thief", jurisdiction="gb"),))
 PLACE = Place(topic="t", partition=1, offset=5, kafka_time_ms=10_000)
@@ -55,6 +57,28 @@ def test_what_happens_is_counted() -> None:
     assert sampled("alert_delay_seconds_sum", registry) == 2.5
     assert sampled("checkpoint_time_seconds", registry) == 12.5
     assert sampled("checkpoint_states_total", registry) == 3
+
+
+def test_a_pushed_configuration_is_shown_in_place_of_the_files() -> None:
+    """Its hash, its budget and its modes; what was told and what was refused are counted."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, institutions_labelled_max=5)
+    watcher = MetricsWatcher(metrics)
+    file = CoreConfig()
+    show_config(metrics, file)
+    budget = BudgetConfig(false_alert_days_per_week_per_100_institutions=2.0)
+    detectors = DetectorsConfig(excess=ExcessConfig(mode="off"))
+    pushed = CoreConfig(budget=budget, detectors=detectors)
+    watcher.judged(PLACE, Counts(configs_accepted=1, configs_refused=2))
+    assert sampled("config_info", registry, hash=config_hash(file)) == 1
+    watcher.judged(PLACE, Counts(config=pushed))
+    assert sampled("config_info", registry, hash=config_hash(file)) is None
+    assert sampled("config_info", registry, hash=config_hash(pushed)) == 1
+    assert sampled("alert_days_budget", registry) == 2.0
+    watched = {"detector": "excess", "mode": "off"}
+    assert sampled("detector_institutions_count", registry, **watched) == 0
+    assert sampled("config_changes_total", registry) == 1
+    assert sampled("config_refused_total", registry) == 2
 
 
 def test_the_whole_is_looked_at_after_a_checkpoint() -> None:

@@ -1,0 +1,195 @@
+"""Which configuration holds from which event time on: the file's, and what was pushed since.
+
+A worker does not begin anew for a push, so a push may change how is judged, never what is held:
+the cohort, the memory of ids, and what others than the judges read, hold from a start to the next.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from detectors.config import CoreConfig
+from detectors.feedback import Moment
+
+# What was pushed before the last of these is forgotten: its events are long judged.
+SCHEDULED_MAX: Final = 8
+# A configuration is some kilobytes; each partition keeps a few in every barrier.
+CONFIG_BYTES_MAX: Final = 262_144
+# Of the file, which is before all that was pushed.
+FILE_SEQUENCE: Final = -1
+
+_BEFORE_ALL_MS: Final = -(2**62)
+NEVER_MS: Final = 2**62
+
+# Holdings and ids that are remembered mean something else under another one.
+_COUNTED_IN: Final = ("cohort", "dedupe")
+# The judges' own, but read by one who is not a judge; and a secret that no topic may show.
+CANARIES: Final = "detectors.canary.participants"
+_AT_A_START: Final = (*_COUNTED_IN, "reference", "detectors.collusion", CANARIES)
+
+
+class Scheduled(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A configuration that was pushed. What it says of keys that hold from a start is not read."""
+
+    sequence: Annotated[int, Meta(ge=0, description="of the audit; a repeat of it has no effect")]
+    from_ms: Annotated[Moment, Meta(description="event time from which it holds")]
+    config: CoreConfig
+
+
+class Changed(Struct, frozen=True, kw_only=True):
+    """A key whose value differs."""
+
+    path: str
+    before: object
+    after: object
+
+
+def changed_keys(before: CoreConfig, after: CoreConfig) -> tuple[Changed, ...]:
+    """Return what differs, key by key.
+
+    >>> from detectors.config import CohortConfig
+    >>> [
+    ...     change.path
+    ...     for change in changed_keys(CoreConfig(), CoreConfig(cohort=CohortConfig(size=9)))
+    ... ]
+    ['cohort.size']
+    """
+    return tuple(_changed("", msgspec.to_builtins(before), msgspec.to_builtins(after)))
+
+
+def _changed(path: str, before: object, after: object) -> Iterator[Changed]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in before | after:
+            inner = f"{path}.{key}" if path else str(key)
+            yield from _changed(inner, before.get(key), after.get(key))
+    elif before != after:
+        yield Changed(path=path, before=before, after=after)
+
+
+def at_a_start(path: str) -> bool:
+    """Tell whether a key holds from a start of the workers to the next.
+
+    >>> at_a_start("cohort.size"), at_a_start("detectors.excess.weight")
+    (True, False)
+    """
+    return any(path == key or path.startswith(f"{key}.") for key in _AT_A_START)
+
+
+def counted_otherwise(config: CoreConfig, *, base: CoreConfig) -> str | None:
+    """Return why a judge under `base` cannot go on under `config`; None if it can.
+
+    >>> from detectors.config import CohortConfig
+    >>> counted_otherwise(CoreConfig(cohort=CohortConfig(size=9)), base=CoreConfig())
+    'cohort.size: cannot change while judging; 500000 holds, got 9'
+    """
+    for change in changed_keys(base, config):
+        if change.path.partition(".")[0] in _COUNTED_IN:
+            return (
+                f"{change.path}: cannot change while judging; "
+                f"{change.before} holds, got {change.after}"
+            )
+    return None
+
+
+def without_canaries(config: CoreConfig) -> CoreConfig:
+    """Return what of a configuration may be sent: who knows the canaries steps around them."""
+    return with_canaries(config, of=CoreConfig())
+
+
+def with_canaries(config: CoreConfig, *, of: CoreConfig) -> CoreConfig:
+    """Return a configuration with the canaries of another."""
+    canary = replace(config.detectors.canary, participants=of.detectors.canary.participants)
+    return replace(config, detectors=replace(config.detectors, canary=canary))
+
+
+def _in_force(config: CoreConfig, *, base: CoreConfig) -> CoreConfig:
+    """Return a pushed configuration with what holds from a start, as the worker's file has it."""
+    kept = with_canaries(config, of=base)
+    detectors = replace(kept.detectors, collusion=base.detectors.collusion)
+    return replace(
+        kept,
+        cohort=base.cohort,
+        dedupe=base.dedupe,
+        reference=base.reference,
+        detectors=detectors,
+    )
+
+
+def extended(pushed: tuple[Scheduled, ...], new: Scheduled) -> tuple[Scheduled, ...]:
+    """Return what was pushed with a newer push, which replaces what was to hold later.
+
+    So both sequences and times ascend. Beyond the maximum the oldest is forgotten, and the next
+    one holds from the beginning.
+
+    >>> first, later, now = (
+    ...     Scheduled(sequence=sequence, from_ms=from_ms, config=CoreConfig())
+    ...     for sequence, from_ms in ((1, 10), (2, 90), (5, 50))
+    ... )
+    >>> [one.sequence for one in extended((first, later), now)]
+    [1, 5]
+    """
+    if pushed and new.sequence <= pushed[-1].sequence:
+        return pushed
+    kept = (*(one for one in pushed if one.from_ms < new.from_ms), new)
+    if len(kept) <= SCHEDULED_MAX:
+        return kept
+    oldest, *rest = kept[-SCHEDULED_MAX:]
+    return (replace(oldest, from_ms=0), *rest)
+
+
+def waiting_count(pushed: tuple[Scheduled, ...], *, from_ms: int, now_ms: int) -> int:
+    """Return how many would wait for their time after a push; the maximum is too many.
+
+    Else one that holds now would have to be forgotten for one that does not.
+    """
+    before = sum(now_ms < one.from_ms < from_ms for one in pushed)
+    return before + (from_ms > now_ms)
+
+
+class Schedule:
+    """The file's configuration and the pushed ones, in the order in which they hold.
+
+    >>> schedule = Schedule(CoreConfig(), (Scheduled(sequence=7, from_ms=50, config=CoreConfig()),))
+    >>> [schedule.place(at_ms, sequence=FILE_SEQUENCE) for at_ms in (49, 50)]
+    [0, 1]
+    >>> schedule.place(49, sequence=7), schedule.due_ms(0)
+    (1, 50)
+    """
+
+    __slots__ = ("_sequences", "_times_ms", "base", "entries", "pushed")
+
+    def __init__(self, base: CoreConfig, pushed: tuple[Scheduled, ...] = ()) -> None:
+        """Put the file's before the pushed ones."""
+        self.base = base
+        self.pushed = pushed
+        file = Scheduled(sequence=FILE_SEQUENCE, from_ms=_BEFORE_ALL_MS, config=base)
+        self.entries = (
+            file,
+            *(replace(one, config=_in_force(one.config, base=base)) for one in pushed),
+        )
+        self._times_ms = [one.from_ms for one in self.entries]
+        self._sequences = [one.sequence for one in self.entries]
+
+    def extended(self, new: Scheduled) -> "Schedule":
+        """Return the schedule with a newer push; the same one for a repeat."""
+        pushed = extended(self.pushed, new)
+        return self if pushed is self.pushed else Schedule(self.base, pushed)
+
+    def place(self, at_ms: int, *, sequence: int) -> int:
+        """Return which entry a judge is under at an event, coming from that of `sequence`.
+
+        It never goes back: a late event is judged under what holds already. Where its own is
+        forgotten or replaced, the next one holds.
+        """
+        by_time = bisect_right(self._times_ms, at_ms) - 1
+        by_sequence = bisect_left(self._sequences, sequence)
+        return min(max(by_time, by_sequence), len(self.entries) - 1)
+
+    def due_ms(self, place: int) -> int:
+        """Return the event time at which the entry after `place` holds."""
+        after = place + 1
+        return self._times_ms[after] if after < len(self.entries) else NEVER_MS

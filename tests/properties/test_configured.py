@@ -1,0 +1,100 @@
+"""A configuration that is adopted in the middle is the one that a restart would have begun with."""
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.adoption import follow
+from detectors.calibration.budget import BudgetConfig
+from detectors.config import CoreConfig, DetectorsConfig
+from detectors.configured import Schedule, Scheduled
+from detectors.event import AccessEvent, time_ms
+from detectors.features.baseline import BaselineConfig
+from detectors.models.drip import DripConfig
+from detectors.models.excess import ExcessConfig
+from detectors.models.multivariate import MultivariateConfig, RiverModel
+from detectors.models.quota import QuotaConfig
+from detectors.models.sweep import SweepConfig
+from detectors.models.volume import VolumeConfig
+from detectors.pipeline import Profile, judge, open_profile
+from detectors.policy.incident import PolicyConfig
+from detectors.snapshot import dump, load
+from detectors.verdict import Effect
+from tests.properties.test_judge import CONFIG, ENTRY, START_MS, histories
+
+# Every machine has other knobs.
+OTHER = CoreConfig(
+    baseline=BaselineConfig(freeze_days=2, settling_days=1, quantile=0.9),
+    budget=BudgetConfig(false_alert_days_per_week_per_100_institutions=300.0),
+    policy=PolicyConfig(quiet_days=2, evaluation_growth_ratio=1.01),
+    detectors=DetectorsConfig(
+        excess=ExcessConfig(floor_cohort_ratio=0.0001),
+        sweep=SweepConfig(mode="shadow"),
+        drip=DripConfig(mode="off"),
+        multivariate=MultivariateConfig(
+            mode="on",
+            days_min=2,
+            models=(RiverModel(name="loda", path="anomaly.LocalOutlierFactor"),),
+        ),
+        volume=VolumeConfig(hours_min=2, season_rate=0.9, deviations_min=0.5),
+        quota=QuotaConfig(new_participants_hour_max=400),
+        canary=CONFIG.detectors.canary,
+    ),
+)
+
+
+MACHINES = ("baseline", "volume", "drip", "multivariate", "quota")
+KNOBS = ("budget_rate", "config", "config_hash", "floor_participants", "shadow", "weights")
+
+
+def knobs(profile: Profile) -> list[object]:
+    """Return all by which a profile judges, its state apart."""
+    machines = [getattr(profile, name) for name in MACHINES]
+    # Those that detect are the same objects as those that learn.
+    used = [machine in profile.detectors for machine in machines]
+    kinds = [type(one) for one in (*profile.detectors, *profile.rules)]
+    return [
+        *(machine.config for machine in machines),
+        *(getattr(profile, name) for name in KNOBS),
+        used,
+        kinds,
+    ]
+
+
+def judged(profile: Profile, events: list[AccessEvent]) -> list[Effect]:
+    """Return every effect of `events`."""
+    return [effect for event in events for effect in judge(profile, event)]
+
+
+@settings(max_examples=150)
+@given(events=histories(), data=st.data())
+def test_an_adopted_configuration_judges_as_after_a_restart_under_it(
+    events: list[AccessEvent], data: st.DataObject
+) -> None:
+    """The same effects and the same state, but for the note of which one it is under."""
+    place = data.draw(st.integers(0, len(events)))
+    profile = open_profile("north", config=CONFIG, entry=ENTRY)
+    judged(profile, events[:place])
+    saved = dump(profile)
+    restarted = load(saved.main, parts=saved.parts, config=OTHER, entry=ENTRY)
+    schedule = Schedule(CONFIG, (Scheduled(sequence=0, from_ms=0, config=OTHER),))
+    follow(profile, schedule, at_ms=time_ms(events[place]) if place < len(events) else START_MS)
+    assert knobs(profile) == knobs(restarted)
+    assert judged(profile, events[place:]) == judged(restarted, events[place:])
+    restarted.state.config_sequence = 0
+    assert dump(profile) == dump(restarted)
+
+
+@settings(max_examples=50)
+@given(events=histories())
+def test_adopting_what_holds_already_changes_nothing(events: list[AccessEvent]) -> None:
+    """A push of the same configuration leaves even what machines have cached."""
+    lasting = open_profile("north", config=CONFIG, entry=ENTRY)
+    pushed = open_profile("north", config=CONFIG, entry=ENTRY)
+    for number, event in enumerate(events):
+        schedule = Schedule(CONFIG, (Scheduled(sequence=number, from_ms=0, config=CONFIG),))
+        follow(pushed, schedule, at_ms=time_ms(event))
+        assert judge(pushed, event) == judge(lasting, event)
+    lasting.state.config_sequence = pushed.state.config_sequence
+    assert dump(pushed) == dump(lasting)
+    assert msgspec.msgpack.encode(pushed.state) == msgspec.msgpack.encode(lasting.state)
