@@ -16,6 +16,7 @@ ADMIN_TIMEOUT_MS = 20_000
 CONNECT_TIMEOUT_MS = 5_000
 # What decides whether a record stays; a difference here loses data.
 BINDING_SETTINGS = ("cleanup.policy",)
+_MIGRATE = ". Configure what there is, or copy the events to another prefix: headgate migrate"
 
 
 class TopicsError(HeadgateError):
@@ -132,7 +133,12 @@ def refuse_misfits(
     ]
     if problems:
         # Keys would move between partitions under a judge's feet: never repaired by itself.
-        raise TopicsError("; ".join(problems))
+        moved = any(
+            found[topic.full_name(prefix)].partitions_count not in {0, topic.partitions(partitions)}
+            for topic in topics
+        )
+        hint = _MIGRATE if moved else ""
+        raise TopicsError("; ".join(problems) + hint)
 
 
 def open_admin(bootstrap: str) -> KafkaAdminClient:

@@ -12,7 +12,7 @@ from detectors.errors import ConfigError, HeadgateError
 COMMANDS: Final[dict[str, str]] = {
     "audit": "Prove the record of the response whole, export it, have a person forgotten.",
     "broker": "Run one node of Apache Kafka on this machine until Ctrl-C.",
-    "config": "Check a configuration, print its schema, show what is in effect.",
+    "config": "Check a configuration, show it, print its schema, push it to running workers.",
     "demo": "Play all of Headgate on this machine.",
     "doctor": "Check Python, packages, configuration, broker, topics, lag, clock and disk.",
     "explain": "Rebuild an alert from its events and say what it rests on.",

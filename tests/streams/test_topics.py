@@ -81,8 +81,9 @@ def test_another_partition_count_is_refused(kafka: str, topic_prefix: str) -> No
     """Institutions would change their judge, so the count is never changed silently."""
     ensure_topics(kafka, prefix=topic_prefix, partitions=2)
     expected = f"{topic_prefix}.access-events has 2 partitions, 3 are configured"
-    with pytest.raises(TopicsError, match=expected):
+    with pytest.raises(TopicsError, match=expected) as refused:
         ensure_topics(kafka, prefix=topic_prefix, partitions=3)
+    assert "headgate migrate" in str(refused.value)
 
 
 @pytest.mark.kafka
