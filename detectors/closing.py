@@ -27,7 +27,7 @@ def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     hour_ended = at_ms // HOUR_MS > profile.state.today.hour
     effects = _close_hour(profile, at_ms) if hour_ended else ()
     profile.windows.advance(at_ms)
-    profile.reckon_due()
+    profile.due_new_participants = None
     return effects
 
 
@@ -47,6 +47,7 @@ def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     if today.hour_bytes and not _suspicious(profile, today.day):
         profile.volume.learn(today.hour * HOUR_MS, today.hour_bytes)
     today.hour, today.hour_bytes, today.judged_bytes = at_ms // HOUR_MS, 0, 0
+    profile.note_hour()
     day = at_ms // DAY_MS
     effects: tuple[Effect, ...] = ()
     if day > today.day:
@@ -57,6 +58,7 @@ def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
         else:
             effects = _close_days(profile, day, at_ms=at_ms)
     state.frontier_ms = max(state.frontier_ms, at_ms)
+    profile.reckon_due()
     return effects
 
 

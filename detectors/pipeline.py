@@ -29,8 +29,6 @@ __all__ = ["Profile", "adopt_reference", "judge", "open_profile"]
 
 _NAMES_MAX: Final = 64
 _SAMPLES_MAX: Final = 5
-_BYTES_FLOOR: Final = 1_000_000
-_BYTES_GROWTH: Final = 2
 _NIGHT_ENDS_HOUR: Final = 6
 _NIGHT_BEGINS_HOUR: Final = 20
 _SATURDAY: Final = 5
@@ -78,7 +76,7 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
         if at_ms < profile.windows.begins_ms:
             # What came late was added to closed sums.
             note_maxima(profile)
-            profile.reckon_due()
+            profile.due_new_participants = None
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules else ()
     if breaches or _is_due(profile, taken.new, amounts):
         effects += _judged(profile, event, breaches, at_ms=at_ms)
@@ -252,10 +250,9 @@ def _count(shares: dict[str, int], name: str, new: int) -> None:
 def _is_due(profile: Profile, new: int, amounts: list[int]) -> bool:
     """Tell whether enough was taken since the last judgement to judge again."""
     state = profile.state
-    if new and state.windows.open[_NEW] >= profile.due_new_participants:
+    if new and state.windows.open[_NEW] >= profile.new_participants_due():
         return True
-    today = state.today
-    if today.hour_bytes > _BYTES_FLOOR and today.hour_bytes > _BYTES_GROWTH * today.judged_bytes:
+    if state.today.hour_bytes > profile.due_bytes:
         return True
     return profile.quota.limited and profile.quota.crossed(profile.windows, amounts)
 

@@ -1,6 +1,7 @@
 """All that is known of one institution: plain state, and the machines that work on it."""
 
 from math import ceil
+from typing import Final
 
 import msgspec
 from msgspec import Struct, field
@@ -12,7 +13,7 @@ from detectors.detector import Detector, EventRule
 from detectors.features.baseline import LEARNT_WINDOWS, Baseline, BaselineState
 from detectors.features.dedupe import Dedupe, DedupeState
 from detectors.features.ledger import Ledger, LedgerState
-from detectors.features.windows import AMOUNT_MAX, Windows, WindowsState
+from detectors.features.windows import Windows, WindowsState
 from detectors.models.canary import Canary
 from detectors.models.coverage import Coverage
 from detectors.models.drip import Drip, DripState
@@ -21,12 +22,16 @@ from detectors.models.multivariate import Multivariate, MultivariateState
 from detectors.models.quota import Quota
 from detectors.models.scope import Scope
 from detectors.models.sweep import Sweep
-from detectors.models.volume import Volume, VolumeState
+from detectors.models.volume import HOUR_MS, Volume, VolumeState
 from detectors.policy.incident import Incident
 from detectors.reference import Reference, prior_reference
 from detectors.register import Exemption, Institution
 from detectors.registry import DETECTORS
 from detectors.verdict import Run
+
+# Fewer bytes an hour are nothing to look at.
+_BYTES_FLOOR: Final = 1_000_000
+_BYTES_GROWTH: Final = 2
 
 
 class OpenRun(Struct, kw_only=True):
@@ -110,6 +115,7 @@ class Profile:
         "dedupe",
         "detectors",
         "drip",
+        "due_bytes",
         "due_new_participants",
         "entry",
         "floor_participants",
@@ -122,6 +128,7 @@ class Profile:
         "schedule",
         "shadow",
         "state",
+        "usual_bytes",
         "volume",
         "weights",
         "windows",
@@ -140,6 +147,7 @@ class Profile:
         """Wire the machines to their state."""
         self.state = state
         self.reference = reference
+        self.due_new_participants: int | None = None
         # What was pushed holds once the judge has been shown it, see `detectors.adoption.follow`.
         self.schedule: Schedule | None = None
         self.config_due_ms = NEVER_MS
@@ -164,23 +172,39 @@ class Profile:
         self.hold_to_register(ledger)
         self.shadow = frozenset(name for name, mode in _modes(config).items() if mode == "shadow")
         self.weights = _weights(config)
+        self.note_hour()
         self.reckon_due()
 
     def reckon_due(self) -> None:
-        """Say how many new people in the open 5 minutes make it time to judge again.
+        """Say how many bytes, and how many new people, make it time to judge again.
+
+        Bytes: once the hour has more than it usually has, and then at each doubling.
+        """
+        judged_bytes = self.state.today.judged_bytes
+        self.due_bytes = max(_BYTES_FLOOR, self.usual_bytes, _BYTES_GROWTH * judged_bytes)
+        self.due_new_participants = None
+
+    def new_participants_due(self) -> int:
+        """Return how many new people in the open 5 minutes make it time to judge again.
 
         It is, once a window holds enough to matter and has grown by the set ratio since it was
         judged last. Between two changes of the closed sums only the open 5 minutes grow, so that
-        each event needs one comparison instead of a look at every window.
+        an event needs one comparison instead of a look at every window.
         """
-        least = ceil(self.floor_participants)
-        growth = self.config.policy.evaluation_growth_ratio
-        due = AMOUNT_MAX
-        judged = self.state.today.judged
-        for place, closed in enumerate(self.windows.closed_new()):
-            grown = int(judged[place] * growth) + 1
-            due = min(due, max(least, grown) - closed)
-        self.due_new_participants = due
+        due = self.due_new_participants
+        if due is None:
+            least = ceil(self.floor_participants)
+            growth = self.config.policy.evaluation_growth_ratio
+            judged = self.state.today.judged
+            due = self.due_new_participants = min(
+                max(least, int(judged[place] * growth) + 1) - closed
+                for place, closed in enumerate(self.windows.closed_new())
+            )
+        return due
+
+    def note_hour(self) -> None:
+        """Remember how much the open hour usually has, as far as learnt."""
+        self.usual_bytes = self.volume.expected_bytes(self.state.today.hour * HOUR_MS)
 
     def hold_to_register(self, ledger: LedgerState) -> None:
         """Judge by the register as it is now; an entry that came as an instruction goes first."""

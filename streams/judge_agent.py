@@ -7,6 +7,7 @@ the loop: what cannot be read goes to dead letters, and so does what the core fa
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -105,17 +106,15 @@ class _Turn:
         self.context = context
         self.counts = Counts()
         # By institution, each in the order of the log.
-        self.waiting: dict[str, list[tuple[Record, AccessEvent]]] = {}
+        self.waiting: defaultdict[str, list[tuple[Record, AccessEvent]]] = defaultdict(list)
         self.outcomes: list[_Outcome] = []
 
     def add(self, record: Record, event: AccessEvent | Rejected) -> None:
         """Let an event wait for its judge; what was refused is an outcome already."""
         if isinstance(event, Rejected):
             self.outcomes.append((record, event))
-        elif (waiting := self.waiting.get(event.institution)) is not None:
-            waiting.append((record, event))
         else:
-            self.waiting[event.institution] = [(record, event)]
+            self.waiting[event.institution].append((record, event))
 
 
 def _is_config_due(profile: Profile, event: AccessEvent) -> bool:

@@ -104,7 +104,7 @@ class Volume:
                 window_seconds=HOUR_SECONDS,
                 value=deviations,
                 observed=float(features.hour_bytes),
-                expected=self._expected_bytes(features.at_ms),
+                expected=self.expected_bytes(features.at_ms),
             ),
         )
 
@@ -131,5 +131,6 @@ class Volume:
         # An hour never seen: the mean over the week stands in for it.
         return fsum(season.values()) / len(season) if season else 0.0
 
-    def _expected_bytes(self, at_ms: int) -> float:
+    def expected_bytes(self, at_ms: int) -> float:
+        """Return what the hour of `at_ms` usually has; 0 before anything is learnt."""
         return max(0.0, expm1(self._usual(at_ms) + self.state.mean))
