@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--naive-events", type=int, default=20_000)
     parser.add_argument("--peer-events", type=int, default=100_000)
     parser.add_argument("--backlog-events", type=int, default=300_000)
-    parser.add_argument("--scaling-events", type=int, default=1_000_000)
+    parser.add_argument("--scaling-events", type=int, default=3_000_000)
     parser.add_argument("--refusing-events", type=int, default=200_000)
     parser.add_argument("--institutions", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=20.0, help="of the open loop")

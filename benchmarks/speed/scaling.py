@@ -1,4 +1,7 @@
-"""What a second worker adds: the same backlog for one worker, and for two that share it."""
+"""What a second worker adds: the same backlog for one worker, and for two that share it.
+
+It must last for several checkpoints of both, or the two are measured between two of them.
+"""
 
 import asyncio
 import time
