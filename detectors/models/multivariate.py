@@ -67,7 +67,7 @@ class MultivariateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_field
     def __post_init__(self) -> None:
         """Refuse a model that cannot be built: else it would fail weeks later, while judging."""
         for model in self.models:
-            if model is not _HALF_SPACE_TREES:
+            if model != _HALF_SPACE_TREES:
                 build(model)
 
 
