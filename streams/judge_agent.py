@@ -7,7 +7,6 @@ the loop: what cannot be read goes to dead letters, and so does what the core fa
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -26,10 +25,11 @@ from streams.config_record import CONFIG
 from streams.control import Instruction, control_kind, told_by
 from streams.envelope import StateKeys
 from streams.outbox import Durable, Outgoing
-from streams.partition_context import Context, Contexts
+from streams.partition_context import Contexts
 from streams.protocol import Keeper, PartitionKeeper
 from streams.rejects import Rejected, RejectReason, rejected
 from streams.transport import Batch, Record
+from streams.turn import Counts, Turn
 
 logger = logging.getLogger("headgate.judge")
 
@@ -47,20 +47,6 @@ class Place(Struct, frozen=True, kw_only=True, gc=False):
     partition: int
     offset: int
     kafka_time_ms: int
-
-
-class Counts(Struct, kw_only=True):
-    """What a batch came to, for the metrics."""
-
-    judged: int = 0
-    late: int = 0
-    unresolved: int = 0
-    repeated: int = 0
-    saved: int = 0
-    configs_accepted: int = 0
-    configs_refused: int = 0
-    # The newest that a judge has come under, where it is news.
-    config: CoreConfig | None = None
 
 
 class Sinks(Protocol):
@@ -93,38 +79,10 @@ class Poster(Protocol):
         """Send in order; the future is done once the record is durable."""
 
 
-_Outcome = tuple[Record, Rejected | tuple[Effect, ...]]
-
-
-class _Turn:
-    """One batch on its way: what it came to, and what is decoded but not judged yet."""
-
-    __slots__ = ("context", "counts", "keeper", "outcomes", "waiting")
-
-    def __init__(self, keeper: PartitionKeeper[Profile], context: Context) -> None:
-        self.keeper = keeper
-        self.context = context
-        self.counts = Counts()
-        # By institution, each in the order of the log.
-        self.waiting: defaultdict[str, list[tuple[Record, AccessEvent]]] = defaultdict(list)
-        self.outcomes: list[_Outcome] = []
-
-    def add(self, record: Record, event: AccessEvent | Rejected) -> None:
-        """Let an event wait for its judge; what was refused is an outcome already."""
-        if isinstance(event, Rejected):
-            self.outcomes.append((record, event))
-        else:
-            self.waiting[event.institution].append((record, event))
-
-
 def _is_config_due(profile: Profile, event: AccessEvent) -> bool:
     # Mostly nothing was pushed, and nobody needs to know the time.
     due_ms = profile.config_due_ms
     return due_ms != NEVER_MS and time_ms(event) >= due_ms
-
-
-def _by_offset(outcome: _Outcome) -> int:
-    return outcome[0].offset
 
 
 class JudgeAgent:
@@ -184,7 +142,7 @@ class JudgeAgent:
         """
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
-        turn, limits = _Turn(keeper, self._contexts.read(keeper.context)), self._limits
+        turn, limits = Turn(keeper, self._contexts.read(keeper.context)), self._limits
         for first in range(0, len(batch.records), _READ_IN_ONE_GO):
             for record in batch.records[first : first + _READ_IN_ONE_GO]:
                 if record.offset < new_from:
@@ -207,7 +165,7 @@ class JudgeAgent:
         self._count(partition, batch, turn.counts)
         return turn.counts.judged
 
-    def _judge_waiting(self, turn: _Turn) -> None:
+    def _judge_waiting(self, turn: Turn) -> None:
         """Judge institution by institution; tell what follows in the order of the log.
 
         Judges know nothing of one another, so that only the order within each matters, and what
@@ -216,8 +174,7 @@ class JudgeAgent:
         for institution, waiting in turn.waiting.items():
             self._judge_all(turn, institution, waiting)
         turn.waiting.clear()
-        turn.outcomes.sort(key=_by_offset)
-        for record, outcome in turn.outcomes:
+        for record, outcome in turn.in_order():
             if isinstance(outcome, Rejected):
                 self._refuse(outcome, record, turn.keeper.partition)
             else:
@@ -225,7 +182,7 @@ class JudgeAgent:
         turn.outcomes.clear()
 
     def _judge_all(
-        self, turn: _Turn, institution: str, waiting: list[tuple[Record, AccessEvent]]
+        self, turn: Turn, institution: str, waiting: list[tuple[Record, AccessEvent]]
     ) -> None:
         """Judge events of one institution, and note what follows from which."""
         keeper, counts = turn.keeper, turn.counts
@@ -276,7 +233,7 @@ class JudgeAgent:
         self._keeper.sent(durable)
         self._watcher.refused(refused, durable)
 
-    def _obey(self, turn: _Turn, record: Record) -> None:
+    def _obey(self, turn: Turn, record: Record) -> None:
         keeper, counts = turn.keeper, turn.counts
         partition, is_config = keeper.partition, control_kind(record.headers) == CONFIG
         told = told_by(
@@ -307,7 +264,7 @@ class JudgeAgent:
             adopt(profile, told.body, sequence=told.sequence)
             keeper.applied(institution, record.offset)
 
-    def _follow(self, profile: Profile, event: AccessEvent, turn: _Turn) -> None:
+    def _follow(self, profile: Profile, event: AccessEvent, turn: Turn) -> None:
         follow(profile, turn.context.schedule, at_ms=time_ms(event))
         if profile.state.config_sequence > self._config_sequence:
             self._config_sequence = profile.state.config_sequence

@@ -10,12 +10,13 @@ from detectors.registry import DETECTORS
 from detectors.verdict import Effect, RaiseAlert
 from streams.checkpoint import Done
 from streams.clock import wall_ms
-from streams.judge_agent import Counts, Place
+from streams.judge_agent import Place
 from streams.metrics import REPEATED, SAVED, Metrics, detector_modes
 from streams.outbox import Durable
 from streams.protocol import Keeper
 from streams.rejects import Rejected, RejectReason
 from streams.standing import standing_of
+from streams.turn import Counts
 
 _MS: Final = 1_000
 # So many of the saved institutions that have been silent since we began are looked at a time.

@@ -11,11 +11,12 @@ from detectors.verdict import Effect, NewHoldings
 from streams.chain import HoleError, Span
 from streams.collusion_agent import CollusionAgent, Memory, judge_opener
 from streams.effects import KafkaSinks
-from streams.judge_agent import Counts, Place
+from streams.judge_agent import Place
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.rejects import Rejected
 from streams.sinks import alerts
 from streams.transport import Batch, Record
+from streams.turn import Counts
 
 COHORT_SIZE = 500_000
 DAY = 20_454

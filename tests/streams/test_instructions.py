@@ -20,7 +20,7 @@ from streams.codec import DecodeConfig, decode_limits
 from streams.control import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.effects import KafkaSinks
 from streams.envelope import keys_from_text
-from streams.judge_agent import Counts, JudgeAgent, Place
+from streams.judge_agent import JudgeAgent, Place
 from streams.outbox import Durable, Outgoing
 from streams.profiles import ProfileCore
 from streams.protocol import Keeper
@@ -29,6 +29,7 @@ from streams.rejects import Rejected
 from streams.replay import Replay
 from streams.sinks import alerts
 from streams.transport import Batch
+from streams.turn import Counts
 
 CORE = CoreConfig()
 KEYS = keys_from_text(None)

@@ -22,13 +22,14 @@ from streams.codec import DecodeConfig, decode_limits, encode
 from streams.control import control_record, encode_reference
 from streams.effects import KafkaSinks
 from streams.envelope import StateKeys, keys_from_text
-from streams.judge_agent import Counts, JudgeAgent, Place
+from streams.judge_agent import JudgeAgent, Place
 from streams.outbox import Durable, Outgoing
 from streams.profiles import ProfileCore
 from streams.protocol import Keeper
 from streams.recovered import Saved
 from streams.rejects import Rejected
 from streams.transport import Batch
+from streams.turn import Counts
 
 KEYS = StateKeys("sixteen characters")
 PRIOR = prior_reference(CoreConfig().reference)

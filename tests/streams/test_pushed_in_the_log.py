@@ -29,7 +29,7 @@ from streams.config_record import CONFIG, encode_scheduled
 from streams.control import REFERENCE, control_record, encode_reference
 from streams.effects import KafkaSinks
 from streams.envelope import StateKeys
-from streams.judge_agent import Counts, JudgeAgent, Place
+from streams.judge_agent import JudgeAgent, Place
 from streams.outbox import Durable, Outgoing
 from streams.profiles import ProfileCore
 from streams.protocol import Keeper, Phase, Write
@@ -38,6 +38,7 @@ from streams.rejects import Rejected
 from streams.replay import Replay
 from streams.sinks import alerts
 from streams.transport import Batch
+from streams.turn import Counts
 
 KEYS = StateKeys("sixteen characters")
 HOUR_MS = 3_600_000

@@ -12,13 +12,14 @@ from detectors.register import Institution, Register
 from detectors.verdict import RaiseAlert
 from streams.chain import Span
 from streams.checkpoint import Done
-from streams.judge_agent import Counts, Place
+from streams.judge_agent import Place
 from streams.keys import main_key, part_key
 from streams.metrics import Metrics, detector_modes
 from streams.profiles import ProfileCore
 from streams.protocol import Keeper
 from streams.recovered import Saved
 from streams.rejects import RejectReason, rejected
+from streams.turn import Counts
 from streams.watch import MetricsWatcher, show_config
 
 REGISTER = Register(institutions=(Institution(id="thief", jurisdiction="gb"),))
