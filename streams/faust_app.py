@@ -13,6 +13,8 @@ from faust.types import EventT
 from msgspec import Meta, Struct
 
 from streams.connection import settled
+from streams.faust_assignor import WholeAssignor
+from streams.faust_recovery import Tables
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -95,6 +97,10 @@ def faust_app(
         value_serializer="raw",
         topic_partitions=partitions,
         store="memory://",
+        # Its own gives topics that it has not heard of yet to nobody.
+        PartitionAssignor=WholeAssignor,
+        # Its own dies in silence when the broker is gone in the middle of a rebalance.
+        TableManager=Tables,
         # Topics are made beforehand, with the retention and compaction that they need.
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -111,6 +117,8 @@ def faust_app(
         broker_session_timeout=config.session_seconds,
         broker_heartbeat_interval=config.session_seconds / 5,
         broker_request_timeout=max(20.0, config.session_seconds + 5.0),
+        # Who is awake joins at once; who is not is replaced after a session anyway.
+        broker_rebalance_timeout=2 * config.session_seconds,
         worker_redirect_stdouts=False,
         autodiscover=False,
     )
