@@ -16,6 +16,8 @@ from streams.ports import free_ports
 from streams.topic_admin import ensure_topics, open_admin
 from streams.topic_reader import TopicReader
 from streams.topics import wanted_topics
+from tests.faults.audit import audit_differences, is_recorded
+from tests.faults.broken import WHOLE
 from tests.faults.proxy import Proxy
 from tests.faults.source import Source
 from tests.faults.walk import Sent, expected_states, received, saved_states, walked
@@ -97,9 +99,10 @@ class Arena(Struct, frozen=True, kw_only=True):
         return all(worker.is_ready() for worker in self.workers)
 
     def settle(self) -> None:
-        """Return once everything sent is judged and committed, and nobody is starting."""
+        """Return once everything sent is judged, committed and recorded, and nobody is starting."""
         self.wait_until(partial(self._is_done, "access-events"))
         self.wait_until(partial(self._is_done, "holdings"))
+        self.wait_until(partial(is_recorded, self.bootstrap, self.prefix))
         self.wait_until(self.are_ready)
 
     def _is_done(self, name: str) -> bool:
@@ -118,7 +121,10 @@ class Arena(Struct, frozen=True, kw_only=True):
             self.settle()
         except AssertionError as error:
             return Outcome(differences=[f"stuck: {error}"])
-        return outcome(self, [worker.leave() for worker in self.workers if worker.process])
+        leaving = [worker for worker in self.workers if worker.process]
+        for worker in leaving:
+            worker.ask_to_leave()
+        return outcome(self, [worker.leaves() for worker in leaving])
 
 
 @contextlib.contextmanager
@@ -132,10 +138,12 @@ def battle(
     per_second: int = EVENTS_PER_SECOND,
     workers_count: int = WORKERS,
     addresses: str | None = None,
+    broken: str = WHOLE,
 ) -> Iterator[Arena]:
     """Make topics, start workers, prepare a source, and leave nothing of them behind.
 
-    The workers go through the proxy, or by `addresses` where these are given.
+    The workers go through the proxy, or by `addresses` where these are given, and keep to all
+    rules but the one that is `broken`.
     """
     prefix = f"faults-{name}-{uuid.uuid4().hex[:6]}"
     bootstrap = ground.broker.bootstrap
@@ -150,7 +158,10 @@ def battle(
         hot_ratio=hot_ratio,
     )
     log = home / f"{prefix}.log"
-    with topics(bootstrap, prefix), workers(config, log, count=workers_count, spare=1) as found:
+    with (
+        topics(bootstrap, prefix),
+        workers(config, log, count=workers_count, spare=1, broken=broken) as found,
+    ):
         yield Arena(ground=ground, prefix=prefix, workers=found, source=source)
 
 
@@ -225,6 +236,7 @@ def outcome(arena: Arena, stopped: Sequence[tuple[int, float]]) -> Outcome:
         *(f"a worker ended with {ExitCode(code).name}" for code in codes if code in DEFECTS),
         *(f"a worker ended with {code} when told to stop" for code, _ in stopped if code != 0),
         *(f"a worker took {took:.1f} s to stop" for _, took in stopped if took >= 10),
+        *audit_differences(bootstrap, prefix),
     ]
     return Outcome(
         differences=differences,

@@ -9,11 +9,12 @@ from pathlib import Path
 from msgspec import Struct
 
 from tests.faults.arena import WORKERS, Arena, Ground, Outcome, battle
+from tests.faults.broken import WHOLE
 from tests.faults.proxy import Weather
 from tests.faults.victim import CLOCK, PHASES, RECOVERY, SESSION_SECONDS
 
 FAULTS_MIN, FAULTS_MAX = 3, 5
-PAUSE_SECONDS_MAX = 2.0
+PAUSE_SECONDS_MAX = 1.2
 WEATHER_SECONDS = 1.5
 BROKER_GONE_SECONDS = 1.0
 POINT_VISITS_MAX = 3
@@ -144,9 +145,10 @@ def drawn(seed: int) -> Schedule:
     return Schedule(seed=seed, faults=tuple(faults))
 
 
-def run(schedule: Schedule, ground: Ground, home: Path) -> Outcome:
-    """Strike, settle, stop and compare."""
-    with battle(ground, home, name=str(schedule.seed), seed=schedule.seed) as arena:
+def run(schedule: Schedule, ground: Ground, home: Path, *, broken: str = WHOLE) -> Outcome:
+    """Strike, settle, stop and compare; the workers break one rule of the protocol, or none."""
+    name = str(schedule.seed)
+    with battle(ground, home, name=name, seed=schedule.seed, broken=broken) as arena:
         with arena.source:
             # Not all schedules wait for calm: a start is a good moment to be struck.
             if schedule.seed % 2:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.faults.broken import WHOLE
 from tests.faults.victim import CLOCK, NOWHERE
 
 STOP_SECONDS_MAX = 30.0
@@ -16,17 +17,18 @@ STOP_SECONDS_MAX = 30.0
 class Worker:
     """One place in the group, and the process that holds it now."""
 
-    def __init__(self, config: Path, log: Path) -> None:
-        """Start nothing yet."""
-        self._config, self._log = config, log
+    def __init__(self, config: Path, log: Path, *, broken: str = WHOLE) -> None:
+        """Start nothing yet; whoever works here breaks one rule of the protocol, or none."""
+        self._config, self._log, self._broken = config, log, broken
         self.ended: list[int] = []
         self.armed = False
+        self._asked_seconds = 0.0
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str, point: str = NOWHERE, count: int = 0) -> None:
         """Start; with a point, it dies the `count`-th time that it comes there."""
         self.armed = point not in (NOWHERE, CLOCK)
-        command = [sys.executable, "-m", "tests.faults.victim", point, str(count)]
+        command = [sys.executable, "-m", "tests.faults.victim", point, str(count), self._broken]
         command += ["--config", str(self._config), "--no-create-topics", *options]
         self._log.touch()
         with self._log.open("ab") as log:
@@ -66,13 +68,24 @@ class Worker:
 
     def leave(self) -> tuple[int, float]:
         """End by SIGTERM; return the code and how many seconds it took."""
-        process = self.process
+        self.ask_to_leave()
+        return self.leaves()
+
+    def ask_to_leave(self) -> None:
+        """Send SIGTERM, and wait for nothing."""
+        self._asked_seconds = time.monotonic()
+        self.signal(signal.SIGTERM)
+
+    def leaves(self) -> tuple[int, float]:
+        """Wait until it has left, as it was asked to; return its code and how long it took."""
+        process, self.process = self.process, None
         assert process is not None
-        began = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(STOP_SECONDS_MAX)
-        self.process = None
-        return code, time.monotonic() - began
+        try:
+            code = process.wait(STOP_SECONDS_MAX)
+        finally:
+            process.kill()
+            process.wait()
+        return code, time.monotonic() - self._asked_seconds
 
     def kill(self) -> None:
         """End at once, whatever it is doing."""
@@ -83,9 +96,11 @@ class Worker:
 
 
 @contextlib.contextmanager
-def workers(config: Path, log: Path, *, count: int, spare: int = 0) -> Iterator[list[Worker]]:
+def workers(
+    config: Path, log: Path, *, count: int, spare: int = 0, broken: str = WHOLE
+) -> Iterator[list[Worker]]:
     """Run workers, with places for `spare` more, and end them whatever happens."""
-    found = [Worker(config, log) for _ in range(count + spare)]
+    found = [Worker(config, log, broken=broken) for _ in range(count + spare)]
     try:
         for worker in found[:count]:
             worker.start()
