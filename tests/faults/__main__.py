@@ -53,7 +53,8 @@ def _told(seed: int, found: Ground, broken: str) -> list[str]:
         click.echo(f"  DIFFERS: {difference}")
     click.echo(
         f"  {came.sent_count} events, {came.restarts_count} restarts, "
-        f"{came.outputs_count} outputs, {came.repeats_count} repeated; "
+        f"{came.points_count} at a point, {came.outputs_count} outputs, "
+        f"{came.repeats_count} repeated; "
         f"{len(came.differences)} differences, {time.monotonic() - began:.0f} s"
     )
     return came.differences

@@ -18,6 +18,9 @@ PAUSE_SECONDS_MAX = 1.2
 WEATHER_SECONDS = 1.5
 BROKER_GONE_SECONDS = 1.0
 POINT_VISITS_MAX = 3
+POLITE_SECONDS_MAX = 3.0
+# To start, to be given partitions and to make some checkpoints.
+POINT_SECONDS_MAX = 12.0
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -46,13 +49,24 @@ def kill(arena: Arena, fault: Fault) -> None:
     arena.workers[fault.victim].signal(signal.SIGKILL)
 
 
-def start_at(point: str) -> Callable[[Arena, Fault], None]:
-    """Return what replaces a worker by one with whom something is wrong at a point."""
+def jump_clock(arena: Arena, fault: Fault) -> None:
+    """Replace a worker by one whose time of day jumps, at once."""
+    worker = arena.workers[fault.victim]
+    worker.kill()
+    worker.start(point=CLOCK)
+
+
+def die_at(point: str) -> Callable[[Arena, Fault], None]:
+    """Return what replaces a worker by one that dies at a point, and waits until it has."""
 
     def strike(arena: Arena, fault: Fault) -> None:
         worker = arena.workers[fault.victim]
-        worker.kill()
+        # Politely, for the group waits a whole session for one that was killed.
+        worker.retire(POLITE_SECONDS_MAX)
         worker.start(point=point, count=fault.visits)
+        arena.pass_time(POINT_SECONDS_MAX, unless=lambda: not worker.armed)
+        if worker.armed:
+            worker.kill()
 
     return strike
 
@@ -112,9 +126,9 @@ def weather(now: Weather) -> Callable[[Arena, Fault], None]:
 
 FAULTS: Mapping[str, Callable[[Arena, Fault], None]] = {
     "kill": kill,
-    **{f"kill before {phase}": start_at(phase) for phase in PHASES},
-    "kill in recovery": start_at(RECOVERY),
-    "clock jumps": start_at(CLOCK),
+    **{f"kill before {phase}": die_at(phase) for phase in PHASES},
+    "kill in recovery": die_at(RECOVERY),
+    "clock jumps": jump_clock,
     "freeze": freeze,
     "rolling restart": roll,
     "join and leave": join,
@@ -162,6 +176,3 @@ def _strike_all(arena: Arena, schedule: Schedule) -> None:
         arena.pass_time(fault.after_seconds)
         FAULTS[fault.name](arena, fault)
     arena.pass_time(PAUSE_SECONDS_MAX)
-    for worker in arena.workers:
-        if worker.armed:
-            worker.kill()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.broken import WHOLE
-from tests.faults.victim import CLOCK, NOWHERE
+from tests.faults.victim import CLOCK, DEAF, NOWHERE
 
 STOP_SECONDS_MAX = 30.0
 
@@ -22,12 +22,13 @@ class Worker:
         self._config, self._log, self._broken = config, log, broken
         self.ended: list[int] = []
         self.armed = False
+        self.points_count = 0
         self._asked_seconds = 0.0
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str, point: str = NOWHERE, count: int = 0) -> None:
         """Start; with a point, it dies the `count`-th time that it comes there."""
-        self.armed = point not in (NOWHERE, CLOCK)
+        self.armed = point not in (NOWHERE, CLOCK, DEAF)
         command = [sys.executable, "-m", "tests.faults.victim", point, str(count), self._broken]
         command += ["--config", str(self._config), "--no-create-topics", *options]
         self._log.touch()
@@ -39,6 +40,7 @@ class Worker:
         code = None if self.process is None else self.process.poll()
         if code is not None:
             self.ended.append(code)
+            self.points_count += self.armed and code == -signal.SIGKILL
             self.start()
 
     def signal(self, number: signal.Signals) -> None:
@@ -87,8 +89,17 @@ class Worker:
             process.wait()
         return code, time.monotonic() - self._asked_seconds
 
+    def retire(self, seconds_max: float) -> None:
+        """End by SIGTERM, or by SIGKILL where that takes too long."""
+        self.signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self.process is not None:
+                self.process.wait(seconds_max)
+        self.kill()
+
     def kill(self) -> None:
         """End at once, whatever it is doing."""
+        self.armed = False
         if self.process is not None:
             self.signal(signal.SIGCONT)
             self.process.kill()
