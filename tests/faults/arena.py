@@ -28,7 +28,7 @@ WORKERS = 2
 SETTLE_SECONDS_MAX = 120.0
 LOOK_SECONDS = 0.2
 SHOWN_MAX = 5
-EVENTS_PER_SECOND = 300
+EVENTS_PER_SECOND = 200
 # Ends that only a defect of ours can bring about.
 DEFECTS = (ExitCode.BUG, ExitCode.STATE_REFUSED, ExitCode.TOO_MANY_DEAD_LETTERS)
 BEHIND_PROXY = """\
@@ -160,7 +160,7 @@ def battle(
     log = home / f"{prefix}.log"
     with (
         topics(bootstrap, prefix),
-        workers(config, log, count=workers_count, spare=1, broken=broken) as found,
+        workers(config, log, count=workers_count, places=WORKERS + 1, broken=broken) as found,
     ):
         yield Arena(ground=ground, prefix=prefix, workers=found, source=source)
 

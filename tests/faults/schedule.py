@@ -13,7 +13,7 @@ from tests.faults.broken import WHOLE
 from tests.faults.proxy import Weather
 from tests.faults.victim import CLOCK, PHASES, RECOVERY, SESSION_SECONDS
 
-FAULTS_MIN, FAULTS_MAX = 3, 5
+FAULTS_MIN, FAULTS_MAX = 2, 4
 PAUSE_SECONDS_MAX = 1.2
 WEATHER_SECONDS = 1.5
 BROKER_GONE_SECONDS = 1.0

@@ -108,10 +108,10 @@ class Worker:
 
 @contextlib.contextmanager
 def workers(
-    config: Path, log: Path, *, count: int, spare: int = 0, broken: str = WHOLE
+    config: Path, log: Path, *, count: int, places: int, broken: str = WHOLE
 ) -> Iterator[list[Worker]]:
-    """Run workers, with places for `spare` more, and end them whatever happens."""
-    found = [Worker(config, log, broken=broken) for _ in range(count + spare)]
+    """Run `count` workers in so many places, and end them whatever happens."""
+    found = [Worker(config, log, broken=broken) for _ in range(places)]
     try:
         for worker in found[:count]:
             worker.start()
