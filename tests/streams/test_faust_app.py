@@ -1,7 +1,10 @@
 """What of Faust is replaced by parts of ours, and what would happen without them."""
 
 import asyncio
-from typing import NoReturn
+from collections.abc import Callable, Coroutine
+from functools import partial
+from types import SimpleNamespace
+from typing import NoReturn, cast
 
 import pytest
 from aiokafka.cluster import ClusterMetadata
@@ -14,6 +17,7 @@ from streams.failstop import ExitCode
 from streams.faust_app import GroupConfig, HeadgateApp, faust_app
 from streams.faust_assignor import WholeAssignor
 from streams.faust_recovery import ImpatientRecovery
+from streams.group import FaustGroup
 
 
 async def made() -> HeadgateApp:
@@ -44,6 +48,43 @@ def members() -> dict[str, ConsumerProtocolMemberMetadata]:
         b' "changelog_distribution": {}, "external_topic_distribution": {}, "topic_groups": {}}'
     )
     return {"one": ConsumerProtocolMemberMetadata(4, ["t.a"], nothing)}
+
+
+class Unanswered:
+    """An app whose consumer asks the broker, and is never answered."""
+
+    conf = SimpleNamespace(broker_request_timeout=0.01)
+
+    @property
+    def consumer(self) -> "Unanswered":
+        """Return who asks."""
+        return self
+
+    async def seek_to_committed(self) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+    async def earliest_offsets(self, *_: object) -> None:
+        """Wait for ever."""
+        await asyncio.Event().wait()
+
+    async def _commit_offsets(self, _: object) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [FaustGroup.committed, partial(FaustGroup.beginnings, partitions=[0]),
+     partial(FaustGroup.commit, offsets={0: 1})],
+    ids=["committed", "beginnings", "commit"],
+)  # fmt: skip
+def test_the_group_is_not_waited_for_for_ever(
+    ask: Callable[[FaustGroup], Coroutine[None, None, object]],
+) -> None:
+    """Faust would wait without a limit."""
+    group = FaustGroup(cast("HeadgateApp", Unanswered()), "t.a")
+    with pytest.raises(TimeoutError):
+        asyncio.run(ask(group))
 
 
 async def _divided(owner: type[PartitionAssignor]) -> object:
