@@ -78,7 +78,8 @@ class _Standing(Struct, frozen=True, kw_only=True):
 
     chain: Chain
     judge: "asyncio.Task[CollusionJudge]"
-    committed: dict[int, int]
+    # What is committed, or the last record of the batch at hand.
+    dealt: dict[int, int]
 
 
 class CollusionAgent:
@@ -119,10 +120,10 @@ class CollusionAgent:
         self._remembered_count = 0
 
     def places(self) -> Offsets:
-        """Return what is committed."""
+        """Return what is committed, or the last record of the batch at hand."""
         if self._standing is None:
             return {}
-        return {(self.topic, number): at for number, at in self._standing.committed.items()}
+        return {(self.topic, number): at for number, at in self._standing.dealt.items()}
 
     def reading(self) -> int | None:
         """Return how much has been remembered so far; None once it is all."""
@@ -155,7 +156,7 @@ class CollusionAgent:
         self._standing = _Standing(
             chain=Chain("the holdings", start),
             judge=asyncio.create_task(remembering),
-            committed={partition: start},
+            dealt={partition: start},
         )
 
     async def handle(self, partition: int, batch: Batch) -> None:
@@ -182,12 +183,14 @@ class CollusionAgent:
                 return
             if record.offset >= new_from:
                 sent += self._take(judge, record, partition)
+                # A large batch takes its time, and whoever watches must see that it moves.
+                standing.dealt[partition] = record.offset
         standing.chain.advance(batch.span.end)
         await self._outbox.durable(sent)
         # After a rebalance another stands there: what we told will be told again, as it was.
         position = standing.chain.position
         if self._standing is standing and await self._group.commit({partition: position}):
-            standing.committed[partition] = position
+            standing.dealt[partition] = position
 
     async def _nothing(self) -> CollusionJudge:
         return self._open_judge()

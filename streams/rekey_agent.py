@@ -29,6 +29,7 @@ class RekeyAgent:
         "_group",
         "_outbox",
         "_read",
+        "_sending",
         "_sinks",
         "_watcher",
         "topic",
@@ -55,15 +56,21 @@ class RekeyAgent:
         self._watcher = watcher
         self._chains: dict[int, Chain] = {}
         self._committed: dict[int, int] = {}
+        self._sending: dict[int, list[Durable]] = {}
 
     def revoked(self) -> None:
         """Forget where we stood: another may have gone on from there."""
         self._chains.clear()
         self._committed.clear()
+        self._sending.clear()
 
     def places(self) -> Offsets:
-        """Return what is committed."""
-        return {(self.topic, partition): at for partition, at in self._committed.items()}
+        """Return what is committed, and how many of the batch at hand are durable beyond that."""
+        return {
+            (self.topic, partition): at
+            + sum(one.done() for one in self._sending.get(partition, ()))
+            for partition, at in self._committed.items()
+        }
 
     async def recovery_complete(self) -> None:
         """Stand where the group has committed, or where the topic begins."""
@@ -94,7 +101,9 @@ class RekeyAgent:
         sent = [
             self._send(record, partition) for record in batch.records if record.offset >= new_from
         ]
+        self._sending[partition] = sent
         await self._outbox.durable(sent)
+        self._sending.pop(partition, None)
         # After a rebalance another chain stands there: what we sent will be sent again.
         position = chain.position
         if self._chains.get(partition) is not chain:

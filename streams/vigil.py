@@ -108,22 +108,25 @@ class Vigil:
             self._stop(StallError(message))
 
     def _look_at_places(self, standing: Offsets, ends: Offsets) -> None:
+        """Accuse all who are behind if none of them moves; one alone, after its turn has passed.
+
+        They are fetched and dealt with one after the other: in a backlog, most of them wait.
+        """
         self._reads_still = None
         self._stands_still = {
             place: self._still(self._stands_still.get(place), at)
             for place, at in standing.items()
             if at < ends.get(place, 0)
         }
-        now = self._now()
-        stalled = {
-            place: now - still.since_seconds
-            for place, still in self._stands_still.items()
-            if now - still.since_seconds > self._stall_seconds
+        seconds = {
+            place: self._now() - still.since_seconds for place, still in self._stands_still.items()
         }
+        turns = 1 if min(seconds.values(), default=0.0) > self._stall_seconds else len(seconds)
+        stalled = sorted(p for p, stood in seconds.items() if stood > turns * self._stall_seconds)
         if stalled:
-            names = ", ".join(f"{topic}[{number}]" for topic, number in sorted(stalled))
-            message = f"{names} stands for {max(stalled.values()):.0f} s, and records are waiting"
-            self._stop(StallError(message))
+            names = ", ".join(f"{topic}[{number}]" for topic, number in stalled)
+            stood = max(seconds[place] for place in stalled)
+            self._stop(StallError(f"{names} stands for {stood:.0f} s, and records are waiting"))
 
     def _still(self, before: _Standstill | None, at: int) -> _Standstill:
         if before is not None and before.at == at:

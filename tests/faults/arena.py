@@ -19,6 +19,7 @@ from streams.topics import wanted_topics
 from tests.faults.audit import audit_differences, is_recorded
 from tests.faults.broken import WHOLE
 from tests.faults.proxy import Proxy
+from tests.faults.references import reference_differences
 from tests.faults.source import Source
 from tests.faults.walk import Sent, expected_states, received, saved_states, walked
 from tests.faults.workers import Worker, workers
@@ -28,6 +29,8 @@ WORKERS = 2
 SETTLE_SECONDS_MAX = 120.0
 LOOK_SECONDS = 0.2
 SHOWN_MAX = 5
+# All that the judges, and the judge of rings, say.
+OUTPUTS = ("alerts", "dead-letters", "holdings", "summaries")
 EVENTS_PER_SECOND = 200
 # Ends that only a defect of ours can bring about.
 DEFECTS = (ExitCode.BUG, ExitCode.STATE_REFUSED, ExitCode.TOO_MANY_DEAD_LETTERS)
@@ -223,7 +226,7 @@ def outcome(arena: Arena, stopped: Sequence[tuple[int, float]]) -> Outcome:
     walk = walked(bootstrap, prefix)
     found = [
         (name, record.key, record.value)
-        for name in sorted({sent[0] for sent in walk.sent})
+        for name in (f"{prefix}.{output}" for output in OUTPUTS)
         for record in received(bootstrap, name)
     ]
     expected = expected_states(walk)
@@ -238,6 +241,7 @@ def outcome(arena: Arena, stopped: Sequence[tuple[int, float]]) -> Outcome:
         *(f"a worker ended with {code} when told to stop" for code, _ in stopped if code != 0),
         *(f"a worker took {took:.1f} s to stop" for _, took in stopped if took >= 10),
         *audit_differences(bootstrap, prefix),
+        *reference_differences(bootstrap, prefix),
     ]
     return Outcome(
         differences=differences,

@@ -93,17 +93,26 @@ def test_who_moves_however_slowly_goes_on() -> None:
     assert len(watched.look(136.0)) == 1
 
 
-def test_a_follower_that_stands_ends_the_worker_though_its_judges_move() -> None:
-    """Each partition of each topic is watched by itself."""
+def test_a_follower_that_stands_alone_ends_the_worker() -> None:
+    """The judges are done; what they do is no excuse."""
+    watched = Watched()
+    watched.ends[HOLDINGS, 0] = 6
+    assert watched.look(10.0, 70.0) == []
+    (error,) = watched.look(71.0)
+    assert str(error) == "t.holdings[0] stands for 61 s, and records are waiting"
+
+
+def test_who_waits_in_a_backlog_has_a_turn_for_each_that_is_behind() -> None:
+    """The judges move, and the follower may wait for its turn, but not for ever."""
     watched = Watched()
     watched.ends |= {(EVENTS, 0): 1_000, (HOLDINGS, 0): 6}
     partition = watched.keeper.partition(0)
-    for number in range(1, 7):
+    for number in range(1, 14):
         partition.admit(Span(9 + number, 10 + number))
         partition.advance(10 + number)
         assert watched.look(10.0 * number) == []
-    (error,) = watched.look(71.0)
-    assert str(error) == "t.holdings[0] stands for 61 s, and records are waiting"
+    (error,) = watched.look(131.0)
+    assert str(error) == "t.holdings[0] stands for 121 s, and records are waiting"
 
 
 def test_who_has_just_read_back_has_its_whole_time() -> None:
