@@ -4,6 +4,7 @@ One institution, one partition, one judge. At least once: a batch is committed a
 became is durable. A repeat after a crash carries the same event id, so the judge drops it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 
 from detectors.event import AccessEvent
@@ -56,7 +57,7 @@ class RekeyAgent:
         self._watcher = watcher
         self._chains: dict[int, Chain] = {}
         self._committed: dict[int, int] = {}
-        self._sending: dict[int, list[Durable]] = {}
+        self._sending: defaultdict[int, list[Durable]] = defaultdict(list)
 
     def revoked(self) -> None:
         """Forget where we stood: another may have gone on from there."""
@@ -67,8 +68,7 @@ class RekeyAgent:
     def places(self) -> Offsets:
         """Return what is committed, and how many of the batch at hand are durable beyond that."""
         return {
-            (self.topic, partition): at
-            + sum(one.done() for one in self._sending.get(partition, ()))
+            (self.topic, partition): at + sum(sent.done() for sent in self._sending[partition])
             for partition, at in self._committed.items()
         }
 
