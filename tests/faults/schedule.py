@@ -12,10 +12,11 @@ from tests.faults.arena import WORKERS, Arena, Ground, Outcome, battle
 from tests.faults.broken import WHOLE
 from tests.faults.proxy import Weather
 from tests.faults.victim import CLOCK, PHASES, RECOVERY, SESSION_SECONDS
+from tests.faults.workers import Worker
 
 FAULTS_MIN, FAULTS_MAX = 2, 4
 PAUSE_SECONDS_MAX = 1.2
-WEATHER_SECONDS = 1.5
+WEATHER_SECONDS = 1.2
 BROKER_GONE_SECONDS = 1.0
 POINT_VISITS_MAX = 3
 POLITE_SECONDS_MAX = 3.0
@@ -59,12 +60,16 @@ def jump_clock(arena: Arena, fault: Fault) -> None:
 def die_at(point: str) -> Callable[[Arena, Fault], None]:
     """Return what replaces a worker by one that dies at a point, and waits until it has."""
 
+    def is_past(worker: Worker) -> bool:
+        # Who is ready has nothing more to recover: there were too few states yet.
+        return not worker.armed or (point == RECOVERY and worker.is_ready())
+
     def strike(arena: Arena, fault: Fault) -> None:
         worker = arena.workers[fault.victim]
         # Politely, for the group waits a whole session for one that was killed.
         worker.retire(POLITE_SECONDS_MAX)
         worker.start(point=point, count=fault.visits)
-        arena.pass_time(POINT_SECONDS_MAX, unless=lambda: not worker.armed)
+        arena.pass_time(POINT_SECONDS_MAX, unless=lambda: is_past(worker))
         if worker.armed:
             worker.kill()
 

@@ -17,8 +17,8 @@ from tests.faults.arena import Ground, battle, ground
 from tests.faults.schedule import FAULTS, Fault, Schedule, drawn, run
 from tests.faults.victim import SESSION_SECONDS
 
-# Of those that CI draws; chosen so that few kinds of fault are missing.
-SEEDS = (5, 6, 19)
+# Two of those that CI draws, which share no kind of fault.
+SEEDS = (6, 26)
 CI_SEEDS = range(1, 31)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
