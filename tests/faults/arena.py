@@ -18,6 +18,7 @@ from streams.topic_reader import TopicReader
 from streams.topics import wanted_topics
 from tests.faults.audit import audit_differences, is_recorded
 from tests.faults.broken import WHOLE
+from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy
 from tests.faults.references import reference_differences
 from tests.faults.source import Source
@@ -55,10 +56,11 @@ port = 0
 
 
 class Ground(Struct, frozen=True, kw_only=True):
-    """A broker that workers reach through a proxy, and everybody else directly."""
+    """A broker that workers reach through a proxy, everybody else directly; and their nursery."""
 
     broker: LocalBroker
     proxy: Proxy
+    nursery: Nursery
 
 
 class Arena(Struct, frozen=True, kw_only=True):
@@ -163,7 +165,14 @@ def battle(
     log = home / f"{prefix}.log"
     with (
         topics(bootstrap, prefix),
-        workers(config, log, count=workers_count, places=WORKERS + 1, broken=broken) as found,
+        workers(
+            config,
+            log,
+            nursery=ground.nursery,
+            count=workers_count,
+            places=WORKERS + 1,
+            broken=broken,
+        ) as found,
     ):
         yield Arena(ground=ground, prefix=prefix, workers=found, source=source)
 
@@ -176,8 +185,11 @@ def ground(home: Path) -> Iterator[Ground]:
     properties = BEHIND_PROXY.format(behind=behind, proxy=proxy.port)
     proxy.start(behind)
     try:
-        with LocalBroker(data_dir=home / "kafka", properties=properties) as broker:
-            yield Ground(broker=broker, proxy=proxy)
+        with (
+            Nursery() as nursery,
+            LocalBroker(data_dir=home / "kafka", properties=properties) as broker,
+        ):
+            yield Ground(broker=broker, proxy=proxy, nursery=nursery)
     finally:
         proxy.close()
 

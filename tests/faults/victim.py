@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,17 +105,21 @@ def with_short_session(path: Path | None = None) -> Settings:
     return msgspec.structs.replace(settings, kafka=kafka)
 
 
-if __name__ == "__main__":
-    point, count, rule = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    del sys.argv[1:4]
+def live(arguments: Sequence[str]) -> None:
+    """Be the worker that these arguments ask for."""
+    point, count, rule, *options = arguments
     RULES[rule]()
     if point == RECOVERY:
-        die_in_recovery(Death(count))
+        die_in_recovery(Death(int(count)))
     elif point == CLOCK:
         jump_clock()
     elif point == DEAF:
-        go_deaf(count)
+        go_deaf(int(count))
     elif point != NOWHERE:
-        die_before(point, Death(count))
+        die_before(point, Death(int(count)))
     streams.cli.worker.load_settings = with_short_session  # type: ignore[attr-defined,assignment]
-    streams.cli.worker.command()
+    streams.cli.worker.command(options)
+
+
+if __name__ == "__main__":
+    live(sys.argv[1:])

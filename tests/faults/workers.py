@@ -3,12 +3,12 @@
 import contextlib
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.broken import WHOLE
+from tests.faults.nursery import Life, Nursery
 from tests.faults.victim import CLOCK, DEAF, NOWHERE
 
 STOP_SECONDS_MAX = 30.0
@@ -17,23 +17,23 @@ STOP_SECONDS_MAX = 30.0
 class Worker:
     """One place in the group, and the process that holds it now."""
 
-    def __init__(self, config: Path, log: Path, *, broken: str = WHOLE) -> None:
+    def __init__(self, config: Path, log: Path, *, nursery: Nursery, broken: str = WHOLE) -> None:
         """Start nothing yet; whoever works here breaks one rule of the protocol, or none."""
         self._config, self._log, self._broken = config, log, broken
+        self._nursery = nursery
         self.ended: list[int] = []
         self.armed = False
         self.points_count = 0
         self._asked_seconds = 0.0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Life | None = None
 
     def start(self, *options: str, point: str = NOWHERE, count: int = 0) -> None:
         """Start; with a point, it dies the `count`-th time that it comes there."""
         self.armed = point not in (NOWHERE, CLOCK, DEAF)
-        command = [sys.executable, "-m", "tests.faults.victim", point, str(count), self._broken]
-        command += ["--config", str(self._config), "--no-create-topics", *options]
+        arguments = [point, str(count), self._broken]
+        arguments += ["--config", str(self._config), "--no-create-topics", *options]
         self._log.touch()
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.process = self._nursery.bear(arguments, log=self._log)
 
     def tend(self) -> None:
         """Restart it if it has ended."""
@@ -62,7 +62,7 @@ class Worker:
             return process.wait(STOP_SECONDS_MAX)
         finally:
             process.kill()
-            process.wait()
+            process.wait(STOP_SECONDS_MAX)
 
     def said(self) -> str:
         """Return the log of all workers."""
@@ -86,7 +86,7 @@ class Worker:
             code = process.wait(STOP_SECONDS_MAX)
         finally:
             process.kill()
-            process.wait()
+            process.wait(STOP_SECONDS_MAX)
         return code, time.monotonic() - self._asked_seconds
 
     def retire(self, seconds_max: float) -> None:
@@ -103,15 +103,21 @@ class Worker:
         if self.process is not None:
             self.signal(signal.SIGCONT)
             self.process.kill()
-            self.process.wait()
+            self.process.wait(STOP_SECONDS_MAX)
 
 
 @contextlib.contextmanager
 def workers(
-    config: Path, log: Path, *, count: int, places: int, broken: str = WHOLE
+    config: Path,
+    log: Path,
+    *,
+    nursery: Nursery,
+    count: int,
+    places: int,
+    broken: str = WHOLE,
 ) -> Iterator[list[Worker]]:
     """Run `count` workers in so many places, and end them whatever happens."""
-    found = [Worker(config, log, broken=broken) for _ in range(places)]
+    found = [Worker(config, log, nursery=nursery, broken=broken) for _ in range(places)]
     try:
         for worker in found[:count]:
             worker.start()
