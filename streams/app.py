@@ -137,7 +137,7 @@ def build_worker(
     add_signals(app, steward, followers)
     places: list[Places] = [partial(judged_places, keeper, topic=wires.events_topic)]
     places += [follower.places for follower in followers]
-    app.task(_vigil(settings.kafka, places=places, reading=reading).keep)
+    app.task(_vigil(settings.kafka, steward, places=places, reading=reading).keep)
     return Worker(app=app, keeper=keeper, outbox=outbox)
 
 
@@ -187,12 +187,19 @@ def _add_judges(
     return steward
 
 
-def _vigil(config: KafkaConfig, *, places: Sequence[Places], reading: Sequence[Reading]) -> Vigil:
+def _vigil(
+    config: KafkaConfig,
+    steward: Steward[Profile],
+    *,
+    places: Sequence[Places],
+    reading: Sequence[Reading],
+) -> Vigil:
     session_seconds = config.session_timeout_seconds
     ends = partial(topic_ends, bootstrap=config.bootstrap, timeout_seconds=session_seconds)
     return Vigil(
         places=places,
         reading=reading,
+        epoch=lambda: steward.epoch,
         ends=ends,
         # Others would long have taken over by then, if this worker had said nothing at all.
         stall_seconds=2 * session_seconds,

@@ -46,6 +46,8 @@ class Vigil:
 
     __slots__ = (
         "_ends",
+        "_epoch",
+        "_epoch_seen",
         "_now",
         "_places",
         "_reading",
@@ -55,19 +57,25 @@ class Vigil:
         "_stop",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
         self,
         *,
         places: Sequence[Places],
         reading: Sequence[Reading],
+        epoch: Callable[[], int],
         ends: Ends,
         stall_seconds: float,
         stop: Callable[[Exception], None],
         now: Callable[[], float] = monotonic_seconds,
     ) -> None:
-        """Take who says where it stands and what it reads back, and what ends the process."""
+        """Take who says where it stands and what it reads back, and what ends the process.
+
+        `epoch` counts rebalances.
+        """
         self._places = places
         self._reading = reading
+        self._epoch = epoch
+        self._epoch_seen = epoch()
         self._ends = ends
         self._stall_seconds = stall_seconds
         self._stop = stop
@@ -99,8 +107,6 @@ class Vigil:
 
     def _look_at_reading(self, count: int) -> None:
         """Accuse a rebalance that does not come to an end, however often it begins anew."""
-        # Whoever has just got its partitions has its whole time from then on.
-        self._stands_still = {}
         self._reads_still = self._still(self._reads_still, count)
         seconds = self._now() - self._reads_still.since_seconds
         if seconds > _REBALANCES_PER_STALL * self._stall_seconds:
@@ -113,6 +119,10 @@ class Vigil:
         They are fetched and dealt with one after the other: in a backlog, most of them wait.
         """
         self._reads_still = None
+        if self._epoch() != self._epoch_seen:
+            # Whoever has just got its partitions has its whole time from then on.
+            self._epoch_seen = self._epoch()
+            self._stands_still = {}
         self._stands_still = {
             place: self._still(self._stands_still.get(place), at)
             for place, at in standing.items()
