@@ -92,8 +92,12 @@ class Nursery:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._process.communicate()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
         self._listener.join()
+        self._process.stdout.close()
+        self._process.wait()
 
     def bear(self, arguments: list[str], *, log: Path) -> Life:
         """Start a victim with these arguments."""
