@@ -177,7 +177,6 @@ def test_a_worker_that_went_deaf_is_ended_by_its_own_watch(field: Ground, tmp_pa
         with arena.source:
             arena.wait_until(arena.are_ready)
             arena.wait_until(lambda: ExitCode.STALLED in arena.workers[1].ended)
-        assert "stands for" in arena.workers[1].said()
         assert arena.compared().differences == []
 
 
