@@ -15,6 +15,7 @@ from streams.judge_agent import JudgeAgent
 from streams.outbox import Outbox
 from streams.steward import Steward, stop_for
 from streams.transport import Batch
+from streams.vigil import Offsets
 
 # More posted than this, and a judge waits for the producer before its next batch.
 _POSTED_COUNT_MAX: Final = 10_000
@@ -30,6 +31,9 @@ class Follower(Protocol):
 
     async def recovery_complete(self) -> None:
         """Stand where it may go on."""
+
+    def places(self) -> Offsets:
+        """Return where it stands: all before that has been dealt with, for good."""
 
 
 def add_agent(app: HeadgateApp, topic: str, *, name: str, handle: Handle) -> None:
@@ -91,9 +95,11 @@ def add_signals(app: HeadgateApp, steward: Steward[Profile], followers: Iterable
 
     async def on_recovered(*_: object, **__: object) -> None:
         await steward.recovery_complete()
+        epoch = steward.epoch
         try:
             for follower in told:
                 await follower.recovery_complete()
+            steward.followed(epoch)
         except IllegalStateError:
             # Reassigned meanwhile: Faust takes it as the steward's own, and tells all of us again.
             raise

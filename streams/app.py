@@ -1,6 +1,6 @@
 """The worker, wired from top to bottom: topics, agents, sinks, metrics. No logic."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from typing import Final, Protocol
@@ -15,7 +15,7 @@ from detectors.response.push import sendable
 from streams.agents import Follower, add_agent, add_signals, add_state_table, judging
 from streams.checkpoint import Checkpointer, Done
 from streams.collusion_agent import CollusionAgent, judge_opener
-from streams.config import Settings
+from streams.config import KafkaConfig, Settings
 from streams.envelope import StateKeys, keys_from_text
 from streams.faust_app import GroupConfig, HeadgateApp, faust_app
 from streams.group import FaustGroup
@@ -42,7 +42,7 @@ from streams.topics import (
     SUMMARIES,
     raw_topic,
 )
-from streams.vigil import Vigil, topic_ends
+from streams.vigil import Places, Reading, Vigil, judged_places, topic_ends
 
 RECOVERY_SECONDS_MAX: Final = 300.0
 
@@ -129,9 +129,15 @@ def build_worker(
     followers: list[Follower] = [_add_rekeying(wires, topic) for topic in raw_topics]
     followers.append(_add_reference(wires))
     followers.append(_add_recorder(wires, response_watcher))
+    reading = [steward.reading]
     if settings.core.detectors.collusion.mode == "on":
-        followers.append(_add_collusion(wires))
+        collusion = _add_collusion(wires)
+        followers.append(collusion)
+        reading.append(collusion.reading)
     add_signals(app, steward, followers)
+    places: list[Places] = [partial(judged_places, keeper, topic=wires.events_topic)]
+    places += [follower.places for follower in followers]
+    app.task(_vigil(settings.kafka, steward, places=places, reading=reading).keep)
     return Worker(app=app, keeper=keeper, outbox=outbox)
 
 
@@ -175,23 +181,30 @@ def _add_judges(
         watcher=wires.watcher,
         dead_letter_ratio_max=settings.worker.dead_letter_ratio_max,
     )
-    wires.app.task(_vigil(wires, keeper).keep)
     add_state_table(wires.app, state.topic, steward, partitions=settings.kafka.partitions)
     handle = judging(agent, checkpointer=checkpointer, outbox=wires.outbox)
     add_agent(wires.app, wires.events_topic, name="judge", handle=handle)
     return steward
 
 
-def _vigil(wires: _Wires, keeper: Keeper[Profile]) -> Vigil[Profile]:
-    session_seconds = wires.settings.kafka.session_timeout_seconds
-    ends = partial(
-        topic_ends,
-        wires.events_topic,
-        bootstrap=wires.settings.kafka.bootstrap,
-        timeout_seconds=session_seconds,
+def _vigil(
+    config: KafkaConfig,
+    steward: Steward[Profile],
+    *,
+    places: Sequence[Places],
+    reading: Sequence[Reading],
+) -> Vigil:
+    session_seconds = config.session_timeout_seconds
+    ends = partial(topic_ends, bootstrap=config.bootstrap, timeout_seconds=session_seconds)
+    return Vigil(
+        places=places,
+        reading=reading,
+        epoch=lambda: steward.epoch,
+        ends=ends,
+        # Others would long have taken over by then, if this worker had said nothing at all.
+        stall_seconds=2 * session_seconds,
+        stop=stop_for,
     )
-    # Others would long have taken over by then, if this worker had said nothing at all.
-    return Vigil(keeper, ends=ends, stall_seconds=2 * session_seconds, stop=stop_for)
 
 
 def _add_rekeying(wires: _Wires, topic: str) -> RekeyAgent:
@@ -218,6 +231,7 @@ def _add_reference(wires: _Wires) -> ReferenceAgent:
     reference_topic = REFERENCE.full_name(wires.prefix)
     agent = ReferenceAgent(
         settings.core.reference,
+        topic=summaries,
         events_topic=wires.events_topic,
         partitions=settings.kafka.partitions,
         reference_topic=reference_topic,
@@ -248,8 +262,9 @@ def _add_recorder(wires: _Wires, watcher: RecorderWatcher) -> RecorderAgent:
         watcher=watcher,
     )
     decisions = DECISIONS.full_name(wires.prefix)
+    recorder = Recorder(recorder_wires)
     agent = RecorderAgent(
-        lambda: Recorder(recorder_wires).run(), group=FaustGroup(wires.app, decisions)
+        recorder.run, recorded=recorder.places, group=FaustGroup(wires.app, decisions)
     )
     add_agent(wires.app, decisions, name="recorder", handle=agent.handle)
     return agent

@@ -23,6 +23,7 @@ from streams.judge_agent import Place, Sinks, Watcher
 from streams.outbox import Durable, Outbox
 from streams.rejects import Rejected, RejectReason, rejected
 from streams.transport import Batch, Record
+from streams.vigil import Offsets
 
 logger = logging.getLogger("headgate.collusion")
 
@@ -77,6 +78,8 @@ class _Standing(Struct, frozen=True, kw_only=True):
 
     chain: Chain
     judge: "asyncio.Task[CollusionJudge]"
+    # What is committed, or the last record of the batch at hand.
+    dealt: dict[int, int]
 
 
 class CollusionAgent:
@@ -87,6 +90,7 @@ class CollusionAgent:
         "_open_judge",
         "_outbox",
         "_past",
+        "_remembered_count",
         "_sinks",
         "_standing",
         "_watcher",
@@ -113,6 +117,19 @@ class CollusionAgent:
         self._sinks = sinks
         self._watcher = watcher
         self._standing: _Standing | None = None
+        self._remembered_count = 0
+
+    def places(self) -> Offsets:
+        """Return what is committed, or the last record of the batch at hand."""
+        if self._standing is None:
+            return {}
+        return {(self.topic, number): at for number, at in self._standing.dealt.items()}
+
+    def reading(self) -> int | None:
+        """Return how much has been remembered so far; None once it is all."""
+        if self._standing is None or self._standing.judge.done():
+            return None
+        return self._remembered_count
 
     def revoked(self) -> None:
         """Forget everything: another remembers it from the topic."""
@@ -137,7 +154,9 @@ class CollusionAgent:
         await commit_starts(self._group, {partition: start}, committed=committed)
         remembering = self._remembered(start) if start > begin else self._nothing()
         self._standing = _Standing(
-            chain=Chain("the holdings", start), judge=asyncio.create_task(remembering)
+            chain=Chain("the holdings", start),
+            judge=asyncio.create_task(remembering),
+            dealt={partition: start},
         )
 
     async def handle(self, partition: int, batch: Batch) -> None:
@@ -164,11 +183,14 @@ class CollusionAgent:
                 return
             if record.offset >= new_from:
                 sent += self._take(judge, record, partition)
+                # A large batch takes its time, and whoever watches must see that it moves.
+                standing.dealt[partition] = record.offset
         standing.chain.advance(batch.span.end)
         await self._outbox.durable(sent)
         # After a rebalance another stands there: what we told will be told again, as it was.
-        if self._standing is standing:
-            await self._group.commit({partition: standing.chain.position})
+        position = standing.chain.position
+        if self._standing is standing and await self._group.commit({partition: position}):
+            standing.dealt[partition] = position
 
     async def _nothing(self) -> CollusionJudge:
         return self._open_judge()
@@ -177,12 +199,14 @@ class CollusionAgent:
         judge = self._open_judge()
         memory = Memory(days=_REMEMBERED_WINDOWS * judge.config.window_days)
         async for record in self._past(start):
+            self._remembered_count += 1
             holdings = _holdings(record)
             if isinstance(holdings, NewHoldings):
                 memory.add(record.offset, holdings)
         remembered = memory.in_order()
         for holdings in remembered:
             await asyncio.sleep(0)
+            self._remembered_count += 1
             # Told before, and in the dead letters if the core failed on it.
             _judged(judge, holdings)
         logger.info("The judge of all holdings remembers %d records.", len(remembered))

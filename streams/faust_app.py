@@ -10,11 +10,12 @@ from typing import Annotated, Final, cast
 
 import faust
 from faust import SASLCredentials, SSLCredentials
-from faust.tables import TableManager
 from faust.types import EventT
 from msgspec import Meta, Struct
 
 from streams.connection import Security, settled
+from streams.faust_assignor import WholeAssignor
+from streams.faust_recovery import Tables
 from streams.transport import Batch
 
 Hook = Callable[[], Awaitable[None]]
@@ -70,15 +71,6 @@ class HeadgateApp(faust.App):
         await self.closed()
 
 
-class StateTables(TableManager):
-    """Starts at once: our one table is known before the app starts, so nobody need wait for it."""
-
-    async def on_start(self) -> None:
-        """Begin recovery without the second that Faust leaves for tables to be declared in."""
-        await self._update_channels()
-        await self.recovery.start()
-
-
 class StateTable(faust.Table[bytes, bytes]):
     """Reads the state topic back during recovery and hands its records on; it stores nothing."""
 
@@ -110,7 +102,10 @@ def faust_app(
         value_serializer="raw",
         topic_partitions=partitions,
         store="memory://",
-        TableManager=StateTables,
+        # Its own gives topics that it has not heard of yet to nobody.
+        PartitionAssignor=WholeAssignor,
+        # Its own dies in silence when the broker is gone in the middle of a rebalance.
+        TableManager=Tables,
         # Topics are made beforehand, with the retention and compaction that they need.
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -127,6 +122,8 @@ def faust_app(
         broker_session_timeout=config.session_seconds,
         broker_heartbeat_interval=config.session_seconds / 5,
         broker_request_timeout=max(20.0, config.session_seconds + 5.0),
+        # Who is awake joins at once; who is not is replaced after a session anyway.
+        broker_rebalance_timeout=2 * config.session_seconds,
         worker_redirect_stdouts=False,
         autodiscover=False,
     )

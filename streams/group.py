@@ -1,5 +1,6 @@
 """One input topic of the consumer group, as Faust holds it: what is ours, what is committed."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
@@ -43,7 +44,10 @@ async def commit_starts(
 
 
 class FaustGroup:
-    """The group through Faust's consumer and its recovery, of which some inner names are used."""
+    """The group through Faust's consumer and its recovery, of which some inner names are used.
+
+    Whatever asks the broker raises `TimeoutError` where nobody answers; Faust would wait for ever.
+    """
 
     __slots__ = ("_app", "topic")
 
@@ -68,19 +72,22 @@ class FaustGroup:
 
     async def committed(self) -> Mapping[int, int | None]:
         """Return what is committed of each; it seeks there too, which Faust is about to do."""
-        found = await self._app.consumer.seek_to_committed()  # type: ignore[attr-defined]
+        async with self._patience():
+            found = await self._app.consumer.seek_to_committed()  # type: ignore[attr-defined]
         return {tp.partition: offset for tp, offset in found.items() if tp.topic == self.topic}
 
     async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
         """Return the first offset that each partition still holds."""
         wanted = [TP(self.topic, partition) for partition in partitions]
-        found = await self._app.consumer.earliest_offsets(*wanted)
+        async with self._patience():
+            found = await self._app.consumer.earliest_offsets(*wanted)
         return {tp.partition: offset for tp, offset in found.items()}
 
     async def commit(self, offsets: Mapping[int, int]) -> bool:
         """Commit our own offsets, past Faust's bookkeeping of acknowledgements."""
         by_tp = {TP(self.topic, partition): offset for partition, offset in offsets.items()}
-        done: bool = await self._app.consumer._commit_offsets(by_tp)  # type: ignore[attr-defined] # noqa: SLF001
+        async with self._patience():
+            done: bool = await self._app.consumer._commit_offsets(by_tp)  # type: ignore[attr-defined] # noqa: SLF001
         return done
 
     def ends(self) -> Mapping[int, int]:
@@ -91,3 +98,6 @@ class FaustGroup:
     def hold(self) -> None:
         """Stop the flow: what Faust fetches before it has sought would be dropped by it."""
         self._app.consumer.stop_flow()
+
+    def _patience(self) -> asyncio.Timeout:
+        return asyncio.timeout(self._app.conf.broker_request_timeout)

@@ -27,6 +27,7 @@ from streams.group import Group, commit_starts
 from streams.outbox import Outbox, Outgoing
 from streams.rejects import Rejected
 from streams.transport import Batch, Record
+from streams.vigil import Offsets
 
 logger = logging.getLogger("headgate.reference")
 
@@ -82,12 +83,14 @@ class ReferenceAgent:
         "_published_day",
         "_recorded",
         "_reference_topic",
+        "topic",
     )
 
     def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
         self,
         config: ReferenceConfig,
         *,
+        topic: str,
         events_topic: str,
         partitions: int,
         reference_topic: str,
@@ -97,6 +100,7 @@ class ReferenceAgent:
         recorded: Recorded,
     ) -> None:
         """Keep what aggregating needs; `recorded` reads the last reference that was recorded."""
+        self.topic = topic
         self._config = config
         self._events_topic = events_topic
         self._partitions = partitions
@@ -113,6 +117,10 @@ class ReferenceAgent:
         self._days = DayCount()
         self._chain: Chain | None = None
         self._published_day = -1
+
+    def places(self) -> Offsets:
+        """Return what is folded, and its references published."""
+        return {} if self._chain is None else {(self.topic, 0): self._chain.position}
 
     async def recovery_complete(self) -> None:
         """Begin at the topic's beginning, and say the last reference again."""
@@ -144,13 +152,13 @@ class ReferenceAgent:
         if chain is None:
             return
         new_from = chain.admit(batch.span)
-        chain.advance(batch.span.end)
         for reference in self._built(r for r in batch.records if r.offset >= new_from):
             raw = encode_reference(reference)
             record = self._control(raw, topic=self._reference_topic, partition=0)
             await self._outbox.durable([self._outbox.post(record)])
             await self._outbox.durable([self._outbox.post(r) for r in self._controls(raw)])
             logger.info("Published the peer reference %s.", reference.version)
+        chain.advance(batch.span.end)
 
     def _built(self, records: Iterable[Record]) -> list[Reference]:
         built = []

@@ -4,6 +4,7 @@ One institution, one partition, one judge. At least once: a batch is committed a
 became is durable. A repeat after a crash carries the same event id, so the judge drops it.
 """
 
+from collections import defaultdict
 from collections.abc import Callable
 
 from detectors.event import AccessEvent
@@ -14,6 +15,7 @@ from streams.judge_agent import Place, Sinks, Watcher
 from streams.outbox import Durable, Outbox, Outgoing
 from streams.rejects import Rejected
 from streams.transport import Batch, Record
+from streams.vigil import Offsets
 
 Read = Callable[[bytes | None], AccessEvent | Rejected]
 
@@ -23,10 +25,12 @@ class RekeyAgent:
 
     __slots__ = (
         "_chains",
+        "_committed",
         "_events_topic",
         "_group",
         "_outbox",
         "_read",
+        "_sending",
         "_sinks",
         "_watcher",
         "topic",
@@ -52,14 +56,25 @@ class RekeyAgent:
         self._sinks = sinks
         self._watcher = watcher
         self._chains: dict[int, Chain] = {}
+        self._committed: dict[int, int] = {}
+        self._sending: defaultdict[int, list[Durable]] = defaultdict(list)
 
     def revoked(self) -> None:
         """Forget where we stood: another may have gone on from there."""
         self._chains.clear()
+        self._committed.clear()
+        self._sending.clear()
+
+    def places(self) -> Offsets:
+        """Return what is committed, and how many of the batch at hand are durable beyond that."""
+        return {
+            (self.topic, partition): at + sum(sent.done() for sent in self._sending[partition])
+            for partition, at in self._committed.items()
+        }
 
     async def recovery_complete(self) -> None:
         """Stand where the group has committed, or where the topic begins."""
-        self._chains.clear()
+        self.revoked()
         assigned = self._group.assigned()
         if not assigned:
             return
@@ -70,6 +85,7 @@ class RekeyAgent:
         await commit_starts(self._group, starts, committed=committed)
         for partition, start in starts.items():
             self._chains[partition] = Chain(f"{self.topic}[{partition}]", start)
+            self._committed[partition] = start
 
     async def handle(self, partition: int, batch: Batch) -> None:
         """Re-key a batch, and commit it once all of it is durable.
@@ -85,10 +101,15 @@ class RekeyAgent:
         sent = [
             self._send(record, partition) for record in batch.records if record.offset >= new_from
         ]
+        self._sending[partition] = sent
         await self._outbox.durable(sent)
+        self._sending.pop(partition, None)
         # After a rebalance another chain stands there: what we sent will be sent again.
-        if self._chains.get(partition) is chain:
-            await self._group.commit({partition: chain.position})
+        position = chain.position
+        if self._chains.get(partition) is not chain:
+            return
+        if await self._group.commit({partition: position}) and self._chains.get(partition) is chain:
+            self._committed[partition] = position
 
     def _send(self, record: Record, partition: int) -> Durable:
         event = self._read(record.value)

@@ -52,11 +52,13 @@ class Steward(Generic[ProfileT]):
     __slots__ = (
         "_accept_lost_records",
         "_checkpointer",
+        "_followed_epoch",
         "_group",
         "_keeper",
         "_lease",
         "_on_done",
         "_outbox",
+        "_recovered_count",
         "_stamping",
         "_state",
         "_stop",
@@ -86,6 +88,18 @@ class Steward(Generic[ProfileT]):
         self._accept_lost_records = accept_lost_records
         self._stop = stop
         self._stamping: asyncio.Task[None] | None = None
+        self._recovered_count = 0
+        self._followed_epoch = -1
+
+    @property
+    def epoch(self) -> int:
+        """How many rebalances there were."""
+        return self._keeper.epoch
+
+    def reading(self) -> int | None:
+        """Return how many records were read back so far; None once everybody stands."""
+        stands = self._keeper.settled and self._followed_epoch == self.epoch
+        return None if stands else self._recovered_count
 
     async def opened(self) -> None:
         """Connect, and begin to stamp the lease, before any partition is ours."""
@@ -100,6 +114,7 @@ class Steward(Generic[ProfileT]):
 
     def recovered(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Take in one record of the state topic; Faust would swallow an error of ours here."""
+        self._recovered_count += 1
         try:
             saved = self._state.saved(partition, key, value)
             self._keeper.partition(partition).store.apply(key, saved)
@@ -128,6 +143,10 @@ class Steward(Generic[ProfileT]):
             raise
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
+
+    def followed(self, epoch: int) -> None:
+        """Note that all followers stand after this rebalance, unless there was one more since."""
+        self._followed_epoch = epoch
 
     async def keep_saving(self) -> None:
         """Carry out checkpoints for as long as the worker lives."""

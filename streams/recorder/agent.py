@@ -15,6 +15,7 @@ from detectors.errors import StateError
 from streams.group import Group
 from streams.steward import stop_for
 from streams.transport import Batch
+from streams.vigil import Offsets, Places
 
 logger = logging.getLogger("headgate.recorder")
 
@@ -28,19 +29,21 @@ Run = Callable[[], Awaitable[None]]
 class RecorderAgent:
     """Runs the recorder for as long as the role is ours."""
 
-    __slots__ = ("_group", "_patience_seconds", "_run", "_running", "_stop")
+    __slots__ = ("_group", "_patience_seconds", "_recorded", "_run", "_running", "_stop")
 
     def __init__(
         self,
         run: Run,
         *,
+        recorded: Places,
         group: Group,
         stop: Callable[[Exception], None] = stop_for,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        """Keep what is run; `stop` is told of a failure after which nobody may go on."""
+        """Keep what is run, who tells how far it is, and whom a failure that ends all is told."""
         self._patience_seconds = patience_seconds
         self._run = run
+        self._recorded = recorded
         self._group = group
         self._stop = stop
         self._running: asyncio.Task[None] | None = None
@@ -55,6 +58,10 @@ class RecorderAgent:
             await self.close()
         if ours and self._running is None:
             self._running = asyncio.create_task(self._record(), name="recorder")
+
+    def places(self) -> Offsets:
+        """Return what the recorder has recorded; it tells nothing while it does not run."""
+        return self._recorded()
 
     async def close(self) -> None:
         """End; what is not committed by then, another will fence out."""

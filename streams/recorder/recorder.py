@@ -29,6 +29,7 @@ from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
 from streams.recorder.sources import Sources
 from streams.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
+from streams.vigil import Offsets
 
 logger = logging.getLogger("headgate.recorder")
 
@@ -66,11 +67,24 @@ class Wires(Struct, frozen=True, kw_only=True):
 class Recorder:
     """Runs until it is cancelled, or fenced out by another."""
 
-    __slots__ = ("_journal", "_outputs", "_people", "_producer", "_sources", "_wires")
+    __slots__ = (
+        "_journal",
+        "_outputs",
+        "_people",
+        "_places",
+        "_producer",
+        "_sources",
+        "_wires",
+    )
 
     def __init__(self, wires: Wires) -> None:
         """Connect to nothing yet."""
         self._wires = wires
+        self._places: Offsets = {}
+
+    def places(self) -> Offsets:
+        """Return what of each source is recorded; nothing while it does not run."""
+        return self._places
 
     async def run(self) -> None:
         """Fence out the one before, read the journal, and go on from there."""
@@ -88,6 +102,7 @@ class Recorder:
             await self._go_on()
         finally:
             wires.watcher.ended()
+            self._places = {}
             # Without a broker it would wait for one; what is not committed, the next one undoes.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_SECONDS):
@@ -138,6 +153,10 @@ class Recorder:
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:
         """Record what has arrived, or that time has passed."""
+        self._places = {
+            (place.topic, place.partition): await consumer.position(place)
+            for place in consumer.assignment()
+        }
         found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
         causes: list[tuple[Source | None, Body]] = [
             cause

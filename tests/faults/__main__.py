@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from tests.faults.arena import Ground, ground
+from tests.faults.broken import RULES, WHOLE
 from tests.faults.schedule import drawn, run
 
 LOGS = Path("reports/faults")
@@ -17,7 +18,15 @@ LOGS = Path("reports/faults")
 @click.command()
 @click.option("--schedules", type=click.IntRange(1), default=30, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the first of them.")
-def main(*, schedules: int, seed: int) -> None:
+@click.option(
+    "--break",
+    "broken",
+    type=click.Choice(list(RULES)),
+    default=WHOLE,
+    show_default=True,
+    help="A rule of the protocol that workers break, to see whether it would be seen.",
+)
+def main(*, schedules: int, seed: int, broken: str) -> None:
     """Strike workers and broker, and compare what came out with an undisturbed walk.
 
     The workers' logs are left in reports/faults.
@@ -29,22 +38,23 @@ def main(*, schedules: int, seed: int) -> None:
         differences = [
             difference
             for each in range(seed, seed + schedules)
-            for difference in _told(each, found)
+            for difference in _told(each, found, broken)
         ]
     click.echo(f"schedules {schedules}, differences {len(differences)}")
     sys.exit(1 if differences else 0)
 
 
-def _told(seed: int, found: Ground) -> list[str]:
+def _told(seed: int, found: Ground, broken: str) -> list[str]:
     schedule = drawn(seed)
     click.echo(schedule)
     began = time.monotonic()
-    came = run(schedule, found, LOGS)
+    came = run(schedule, found, LOGS, broken=broken)
     for difference in came.differences:
         click.echo(f"  DIFFERS: {difference}")
     click.echo(
         f"  {came.sent_count} events, {came.restarts_count} restarts, "
-        f"{came.outputs_count} outputs, {came.repeats_count} repeated; "
+        f"{came.points_count} at a point, {came.outputs_count} outputs, "
+        f"{came.repeats_count} repeated; "
         f"{len(came.differences)} differences, {time.monotonic() - began:.0f} s"
     )
     return came.differences

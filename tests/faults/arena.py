@@ -16,7 +16,11 @@ from streams.ports import free_ports
 from streams.topic_admin import ensure_topics, open_admin
 from streams.topic_reader import TopicReader
 from streams.topics import wanted_topics
+from tests.faults.audit import audit_differences, is_recorded
+from tests.faults.broken import WHOLE
+from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy
+from tests.faults.references import reference_differences
 from tests.faults.source import Source
 from tests.faults.walk import Sent, expected_states, received, saved_states, walked
 from tests.faults.workers import Worker, workers
@@ -26,7 +30,9 @@ WORKERS = 2
 SETTLE_SECONDS_MAX = 120.0
 LOOK_SECONDS = 0.2
 SHOWN_MAX = 5
-EVENTS_PER_SECOND = 300
+# All that the judges, and the judge of rings, say.
+OUTPUTS = ("alerts", "dead-letters", "holdings", "summaries")
+EVENTS_PER_SECOND = 200
 # Ends that only a defect of ours can bring about.
 DEFECTS = (ExitCode.BUG, ExitCode.STATE_REFUSED, ExitCode.TOO_MANY_DEAD_LETTERS)
 BEHIND_PROXY = """\
@@ -50,10 +56,11 @@ port = 0
 
 
 class Ground(Struct, frozen=True, kw_only=True):
-    """A broker that workers reach through a proxy, and everybody else directly."""
+    """A broker that workers reach through a proxy, everybody else directly; and their nursery."""
 
     broker: LocalBroker
     proxy: Proxy
+    nursery: Nursery
 
 
 class Arena(Struct, frozen=True, kw_only=True):
@@ -80,10 +87,10 @@ class Arena(Struct, frozen=True, kw_only=True):
             self.tend()
             time.sleep(LOOK_SECONDS)
 
-    def pass_time(self, seconds: float) -> None:
-        """Let time pass, restarting workers meanwhile."""
+    def pass_time(self, seconds: float, *, unless: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass, restarting workers meanwhile; less of it where something is so earlier."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
+        while (left := end - time.monotonic()) > 0 and not unless():
             self.tend()
             time.sleep(min(left, LOOK_SECONDS))
 
@@ -97,9 +104,10 @@ class Arena(Struct, frozen=True, kw_only=True):
         return all(worker.is_ready() for worker in self.workers)
 
     def settle(self) -> None:
-        """Return once everything sent is judged and committed, and nobody is starting."""
+        """Return once everything sent is judged, committed and recorded, and nobody is starting."""
         self.wait_until(partial(self._is_done, "access-events"))
         self.wait_until(partial(self._is_done, "holdings"))
+        self.wait_until(partial(is_recorded, self.bootstrap, self.prefix))
         self.wait_until(self.are_ready)
 
     def _is_done(self, name: str) -> bool:
@@ -118,7 +126,10 @@ class Arena(Struct, frozen=True, kw_only=True):
             self.settle()
         except AssertionError as error:
             return Outcome(differences=[f"stuck: {error}"])
-        return outcome(self, [worker.leave() for worker in self.workers if worker.process])
+        leaving = [worker for worker in self.workers if worker.process]
+        for worker in leaving:
+            worker.ask_to_leave()
+        return outcome(self, [worker.leaves() for worker in leaving])
 
 
 @contextlib.contextmanager
@@ -132,10 +143,12 @@ def battle(
     per_second: int = EVENTS_PER_SECOND,
     workers_count: int = WORKERS,
     addresses: str | None = None,
+    broken: str = WHOLE,
 ) -> Iterator[Arena]:
     """Make topics, start workers, prepare a source, and leave nothing of them behind.
 
-    The workers go through the proxy, or by `addresses` where these are given.
+    The workers go through the proxy, or by `addresses` where these are given, and keep to all
+    rules but the one that is `broken`.
     """
     prefix = f"faults-{name}-{uuid.uuid4().hex[:6]}"
     bootstrap = ground.broker.bootstrap
@@ -150,7 +163,17 @@ def battle(
         hot_ratio=hot_ratio,
     )
     log = home / f"{prefix}.log"
-    with topics(bootstrap, prefix), workers(config, log, count=workers_count, spare=1) as found:
+    with (
+        topics(bootstrap, prefix),
+        workers(
+            config,
+            log,
+            nursery=ground.nursery,
+            count=workers_count,
+            places=WORKERS + 1,
+            broken=broken,
+        ) as found,
+    ):
         yield Arena(ground=ground, prefix=prefix, workers=found, source=source)
 
 
@@ -162,8 +185,11 @@ def ground(home: Path) -> Iterator[Ground]:
     properties = BEHIND_PROXY.format(behind=behind, proxy=proxy.port)
     proxy.start(behind)
     try:
-        with LocalBroker(data_dir=home / "kafka", properties=properties) as broker:
-            yield Ground(broker=broker, proxy=proxy)
+        with (
+            Nursery() as nursery,
+            LocalBroker(data_dir=home / "kafka", properties=properties) as broker,
+        ):
+            yield Ground(broker=broker, proxy=proxy, nursery=nursery)
     finally:
         proxy.close()
 
@@ -203,6 +229,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     outputs_count: int = 0
     repeats_count: int = 0
     restarts_count: int = 0
+    points_count: int = 0
 
 
 def outcome(arena: Arena, stopped: Sequence[tuple[int, float]]) -> Outcome:
@@ -211,7 +238,7 @@ def outcome(arena: Arena, stopped: Sequence[tuple[int, float]]) -> Outcome:
     walk = walked(bootstrap, prefix)
     found = [
         (name, record.key, record.value)
-        for name in sorted({sent[0] for sent in walk.sent})
+        for name in (f"{prefix}.{output}" for output in OUTPUTS)
         for record in received(bootstrap, name)
     ]
     expected = expected_states(walk)
@@ -225,6 +252,8 @@ def outcome(arena: Arena, stopped: Sequence[tuple[int, float]]) -> Outcome:
         *(f"a worker ended with {ExitCode(code).name}" for code in codes if code in DEFECTS),
         *(f"a worker ended with {code} when told to stop" for code, _ in stopped if code != 0),
         *(f"a worker took {took:.1f} s to stop" for _, took in stopped if took >= 10),
+        *audit_differences(bootstrap, prefix),
+        *reference_differences(bootstrap, prefix),
     ]
     return Outcome(
         differences=differences,
@@ -232,6 +261,7 @@ def outcome(arena: Arena, stopped: Sequence[tuple[int, float]]) -> Outcome:
         outputs_count=len(walk.sent),
         repeats_count=len(found) - len(set(found)),
         restarts_count=len(codes),
+        points_count=sum(worker.points_count for worker in arena.workers),
     )
 
 

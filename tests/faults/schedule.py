@@ -9,14 +9,19 @@ from pathlib import Path
 from msgspec import Struct
 
 from tests.faults.arena import WORKERS, Arena, Ground, Outcome, battle
+from tests.faults.broken import WHOLE
 from tests.faults.proxy import Weather
 from tests.faults.victim import CLOCK, PHASES, RECOVERY, SESSION_SECONDS
+from tests.faults.workers import Worker
 
-FAULTS_MIN, FAULTS_MAX = 3, 5
-PAUSE_SECONDS_MAX = 2.0
-WEATHER_SECONDS = 1.5
+FAULTS_MIN, FAULTS_MAX = 2, 4
+PAUSE_SECONDS_MAX = 1.2
+WEATHER_SECONDS = 1.2
 BROKER_GONE_SECONDS = 1.0
 POINT_VISITS_MAX = 3
+POLITE_SECONDS_MAX = 3.0
+# To start, to be given partitions and to make some checkpoints.
+POINT_SECONDS_MAX = 12.0
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -45,13 +50,28 @@ def kill(arena: Arena, fault: Fault) -> None:
     arena.workers[fault.victim].signal(signal.SIGKILL)
 
 
-def start_at(point: str) -> Callable[[Arena, Fault], None]:
-    """Return what replaces a worker by one with whom something is wrong at a point."""
+def jump_clock(arena: Arena, fault: Fault) -> None:
+    """Replace a worker by one whose time of day jumps, at once."""
+    worker = arena.workers[fault.victim]
+    worker.kill()
+    worker.start(point=CLOCK)
+
+
+def die_at(point: str) -> Callable[[Arena, Fault], None]:
+    """Return what replaces a worker by one that dies at a point, and waits until it has."""
+
+    def is_past(worker: Worker) -> bool:
+        # Who is ready has nothing more to recover: there were too few states yet.
+        return not worker.armed or (point == RECOVERY and worker.is_ready())
 
     def strike(arena: Arena, fault: Fault) -> None:
         worker = arena.workers[fault.victim]
-        worker.kill()
+        # Politely, for the group waits a whole session for one that was killed.
+        worker.retire(POLITE_SECONDS_MAX)
         worker.start(point=point, count=fault.visits)
+        arena.pass_time(POINT_SECONDS_MAX, unless=lambda: is_past(worker))
+        if worker.armed:
+            worker.kill()
 
     return strike
 
@@ -111,9 +131,9 @@ def weather(now: Weather) -> Callable[[Arena, Fault], None]:
 
 FAULTS: Mapping[str, Callable[[Arena, Fault], None]] = {
     "kill": kill,
-    **{f"kill before {phase}": start_at(phase) for phase in PHASES},
-    "kill in recovery": start_at(RECOVERY),
-    "clock jumps": start_at(CLOCK),
+    **{f"kill before {phase}": die_at(phase) for phase in PHASES},
+    "kill in recovery": die_at(RECOVERY),
+    "clock jumps": jump_clock,
     "freeze": freeze,
     "rolling restart": roll,
     "join and leave": join,
@@ -144,9 +164,10 @@ def drawn(seed: int) -> Schedule:
     return Schedule(seed=seed, faults=tuple(faults))
 
 
-def run(schedule: Schedule, ground: Ground, home: Path) -> Outcome:
-    """Strike, settle, stop and compare."""
-    with battle(ground, home, name=str(schedule.seed), seed=schedule.seed) as arena:
+def run(schedule: Schedule, ground: Ground, home: Path, *, broken: str = WHOLE) -> Outcome:
+    """Strike, settle, stop and compare; the workers break one rule of the protocol, or none."""
+    name = str(schedule.seed)
+    with battle(ground, home, name=name, seed=schedule.seed, broken=broken) as arena:
         with arena.source:
             # Not all schedules wait for calm: a start is a good moment to be struck.
             if schedule.seed % 2:
@@ -160,6 +181,3 @@ def _strike_all(arena: Arena, schedule: Schedule) -> None:
         arena.pass_time(fault.after_seconds)
         FAULTS[fault.name](arena, fault)
     arena.pass_time(PAUSE_SECONDS_MAX)
-    for worker in arena.workers:
-        if worker.armed:
-            worker.kill()

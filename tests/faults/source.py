@@ -83,6 +83,8 @@ class Source:
             partitioner=DefaultPartitioner(),
             enable_idempotence=True,
             retry_backoff_ms=500,
+            # It waits for a broker that is gone, however long.
+            request_timeout_ms=300_000,
         )
         await producer.start()
         while not self._stopped.is_set():

@@ -1,4 +1,7 @@
-"""A broker whose disk fills up, on a file system of its own that is small enough to be filled."""
+"""A broker whose disk fills up, on a file system of its own that is small enough to be filled.
+
+Workers store nothing on theirs.
+"""
 
 import contextlib
 import subprocess

@@ -10,6 +10,7 @@ import pytest
 from streams.broker import LocalBroker, new_cluster_id
 from streams.ports import free_ports
 from tests.faults.arena import Ground, battle
+from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy
 
 BROKERS = 3
@@ -55,8 +56,8 @@ def test_one_of_three_brokers_is_killed_and_nothing_is_lost(
     """Everything was acknowledged by two at least, and the third comes back later."""
     victim, survivor, _ = brokers
     addresses = ",".join(broker.bootstrap for broker in brokers)
-    with contextlib.closing(Proxy().start(survivor.port)) as unused:
-        field = Ground(broker=survivor, proxy=unused)
+    with contextlib.closing(Proxy().start(survivor.port)) as unused, Nursery() as nursery:
+        field = Ground(broker=survivor, proxy=unused, nursery=nursery)
         strike(field, victim, addresses, tmp_path)
 
 

@@ -1,29 +1,37 @@
-"""A worker that can be told where to die: `python -m tests.faults.victim POINT COUNT --config F`.
+"""A worker that can be told where to die: `python -m tests.faults.victim POINT COUNT RULE ...`.
 
 It is the worker as people run it, except that its session is shorter than a config may ask for,
 and that it ends itself by SIGKILL the COUNT-th time that it comes to POINT: a phase of a
 checkpoint, before which it dies, or `recovery`, in the middle of which it does. At the point
-`clock` it lives on, but its time of day jumps by two days every second.
+`clock` it lives on, but its time of day jumps by two days every second; at `deaf` it lives on too,
+but from its COUNT-th fetch it gets nothing, as when a fetch is never answered. RULE is the rule of
+the protocol that it breaks (`tests.faults.broken`), or none. What follows are a worker's options.
 """
 
 import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
+from faust.types import TP
 
 import streams.cli.worker
 from streams.checkpoint import Checkpointer
 from streams.config import Settings, load_settings
 from streams.protocol import Checkpoint, Phase
 from streams.steward import Steward
+from streams.transport import ConsumerThread
+from tests.faults.broken import RULES
 
 SESSION_SECONDS = 3.0
 NOWHERE = "nowhere"
 RECOVERY = "recovery"
 CLOCK = "clock"
+DEAF = "deaf"
 DAY_SECONDS = 86_400
 PHASES = (Phase.MAINS.value, Phase.BARRIERS.value, Phase.COMMIT.value)
 
@@ -77,6 +85,19 @@ def jump_clock() -> None:
     time.time = lambda: jumping_ns() / 1e9  # noqa: TID251 - it is replaced, not read
 
 
+def go_deaf(count: int) -> None:
+    """Fetch so often, and never again; heartbeats go on, and so does everything else."""
+    drain = ConsumerThread._drain
+    left = count
+
+    async def deaf(self: ConsumerThread, *arguments: Any) -> dict[TP, Any]:  # noqa: ANN401 - as it is
+        nonlocal left
+        left -= 1
+        return await drain(self, *arguments) if left > 0 else {}
+
+    ConsumerThread._drain = deaf  # type: ignore[method-assign,assignment]
+
+
 def with_short_session(path: Path | None = None) -> Settings:
     """Return the settings, with a session that others need not wait long for."""
     settings = load_settings(path)
@@ -84,14 +105,21 @@ def with_short_session(path: Path | None = None) -> Settings:
     return msgspec.structs.replace(settings, kafka=kafka)
 
 
-if __name__ == "__main__":
-    point, count = sys.argv[1], int(sys.argv[2])
-    del sys.argv[1:3]
+def live(arguments: Sequence[str]) -> None:
+    """Be the worker that these arguments ask for."""
+    point, count, rule, *options = arguments
+    RULES[rule]()
     if point == RECOVERY:
-        die_in_recovery(Death(count))
+        die_in_recovery(Death(int(count)))
     elif point == CLOCK:
         jump_clock()
+    elif point == DEAF:
+        go_deaf(int(count))
     elif point != NOWHERE:
-        die_before(point, Death(count))
+        die_before(point, Death(int(count)))
     streams.cli.worker.load_settings = with_short_session  # type: ignore[attr-defined,assignment]
-    streams.cli.worker.command()
+    streams.cli.worker.command(options)
+
+
+if __name__ == "__main__":
+    live(sys.argv[1:])

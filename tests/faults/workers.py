@@ -3,12 +3,13 @@
 import contextlib
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.faults.victim import CLOCK, NOWHERE
+from tests.faults.broken import WHOLE
+from tests.faults.nursery import Life, Nursery
+from tests.faults.victim import CLOCK, DEAF, NOWHERE
 
 STOP_SECONDS_MAX = 30.0
 
@@ -16,27 +17,30 @@ STOP_SECONDS_MAX = 30.0
 class Worker:
     """One place in the group, and the process that holds it now."""
 
-    def __init__(self, config: Path, log: Path) -> None:
-        """Start nothing yet."""
-        self._config, self._log = config, log
+    def __init__(self, config: Path, log: Path, *, nursery: Nursery, broken: str = WHOLE) -> None:
+        """Start nothing yet; whoever works here breaks one rule of the protocol, or none."""
+        self._config, self._log, self._broken = config, log, broken
+        self._nursery = nursery
         self.ended: list[int] = []
         self.armed = False
-        self.process: subprocess.Popen[bytes] | None = None
+        self.points_count = 0
+        self._asked_seconds = 0.0
+        self.process: Life | None = None
 
     def start(self, *options: str, point: str = NOWHERE, count: int = 0) -> None:
         """Start; with a point, it dies the `count`-th time that it comes there."""
-        self.armed = point not in (NOWHERE, CLOCK)
-        command = [sys.executable, "-m", "tests.faults.victim", point, str(count)]
-        command += ["--config", str(self._config), "--no-create-topics", *options]
+        self.armed = point not in (NOWHERE, CLOCK, DEAF)
+        arguments = [point, str(count), self._broken]
+        arguments += ["--config", str(self._config), "--no-create-topics", *options]
         self._log.touch()
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        self.process = self._nursery.bear(arguments, log=self._log)
 
     def tend(self) -> None:
         """Restart it if it has ended."""
         code = None if self.process is None else self.process.poll()
         if code is not None:
             self.ended.append(code)
+            self.points_count += self.armed and code == -signal.SIGKILL
             self.start()
 
     def signal(self, number: signal.Signals) -> None:
@@ -58,7 +62,7 @@ class Worker:
             return process.wait(STOP_SECONDS_MAX)
         finally:
             process.kill()
-            process.wait()
+            process.wait(STOP_SECONDS_MAX)
 
     def said(self) -> str:
         """Return the log of all workers."""
@@ -66,26 +70,54 @@ class Worker:
 
     def leave(self) -> tuple[int, float]:
         """End by SIGTERM; return the code and how many seconds it took."""
-        process = self.process
+        self.ask_to_leave()
+        return self.leaves()
+
+    def ask_to_leave(self) -> None:
+        """Send SIGTERM, and wait for nothing."""
+        self._asked_seconds = time.monotonic()
+        self.signal(signal.SIGTERM)
+
+    def leaves(self) -> tuple[int, float]:
+        """Wait until it has left, as it was asked to; return its code and how long it took."""
+        process, self.process = self.process, None
         assert process is not None
-        began = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        code = process.wait(STOP_SECONDS_MAX)
-        self.process = None
-        return code, time.monotonic() - began
+        try:
+            code = process.wait(STOP_SECONDS_MAX)
+        finally:
+            process.kill()
+            process.wait(STOP_SECONDS_MAX)
+        return code, time.monotonic() - self._asked_seconds
+
+    def retire(self, seconds_max: float) -> None:
+        """End by SIGTERM, or by SIGKILL where that takes too long."""
+        self.signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            if self.process is not None:
+                self.process.wait(seconds_max)
+        self.kill()
 
     def kill(self) -> None:
         """End at once, whatever it is doing."""
+        self.armed = False
         if self.process is not None:
             self.signal(signal.SIGCONT)
             self.process.kill()
-            self.process.wait()
+            self.process.wait(STOP_SECONDS_MAX)
 
 
 @contextlib.contextmanager
-def workers(config: Path, log: Path, *, count: int, spare: int = 0) -> Iterator[list[Worker]]:
-    """Run workers, with places for `spare` more, and end them whatever happens."""
-    found = [Worker(config, log) for _ in range(count + spare)]
+def workers(
+    config: Path,
+    log: Path,
+    *,
+    nursery: Nursery,
+    count: int,
+    places: int,
+    broken: str = WHOLE,
+) -> Iterator[list[Worker]]:
+    """Run `count` workers in so many places, and end them whatever happens."""
+    found = [Worker(config, log, nursery=nursery, broken=broken) for _ in range(places)]
     try:
         for worker in found[:count]:
             worker.start()

@@ -17,6 +17,7 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from aiokafka.structs import TopicPartition
 from faust.app.base import App
+from faust.assignor import PartitionAssignor
 from faust.tables import recovery
 from faust.tables.manager import TableManager
 from faust.tables.recovery import Recovery
@@ -45,6 +46,8 @@ USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
     (Consumer, "perform_seek", ("self",)),
     (Consumer, "stop_flow", ("self",)),
     (Recovery, "add_active", ("self", "table", "tp")),
+    (Recovery, "_wait", ("self", "coro", "timeout")),
+    (PartitionAssignor, "assign", ("self", "cluster", "member_metadata")),
     (Fetcher, "_create_fetch_waiter", ("self",)),
     (FetchResult, "getall", ("self", "max_records")),
     (PartitionRecords, "_consumer_record", ("self", "tp", "record")),

@@ -145,6 +145,7 @@ def reference(desk: FaustLike) -> Agent:
     """Return the builder of the peer reference."""
     return ReferenceAgent(
         ReferenceConfig(),
+        topic="t.summaries",
         events_topic="t.access-events",
         partitions=1,
         reference_topic="t.reference",

@@ -25,7 +25,7 @@ class Desk:
         self.commits: list[Mapping[int, int]] = []
         self.changed = asyncio.Event()
         self.agent = RecorderAgent(
-            self.run, group=self, stop=self.stopped.append, patience_seconds=0.0
+            self.run, recorded=dict, group=self, stop=self.stopped.append, patience_seconds=0.0
         )
 
     async def run(self) -> None:

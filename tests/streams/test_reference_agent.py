@@ -41,6 +41,7 @@ class Desk(Outbox):
         self._last = recorded
         self.agent = ReferenceAgent(
             CONFIG,
+            topic="t.summaries",
             events_topic="t.access-events",
             partitions=PARTITIONS,
             reference_topic="t.reference",

@@ -1,0 +1,80 @@
+"""What the audit must be: each alert in it once, and all as an undisturbed recorder writes it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from itertools import groupby
+
+from detectors.response.journal import Acted, AlertSeen, Entry, parse_entry
+from detectors.response.verify import verify
+from streams.committed import committed_records
+from streams.recorder.findings import alert_seen
+from streams.recorder.journal import Journal
+from streams.recorder.people import People
+from streams.sinks import suspensions
+from streams.topic_reader import TopicReader
+from tests.faults.walk import received
+
+
+def audit_lines(bootstrap: str, prefix: str) -> list[bytes]:
+    """Return the lines of the audit."""
+    return asyncio.run(_committed(f"{prefix}.audit", bootstrap))
+
+
+def is_recorded(bootstrap: str, prefix: str) -> bool:
+    """Return whether the audit has all alerts there are."""
+    with TopicReader(f"{prefix}.alerts", bootstrap=bootstrap) as reader:
+        alerts_count = reader.total_count
+    entries = map(parse_entry, audit_lines(bootstrap, prefix))
+    return alerts_count == sum(isinstance(entry.body, AlertSeen) for entry in entries)
+
+
+def audit_differences(bootstrap: str, prefix: str) -> list[str]:
+    """Return what is wrong with the audit, and with the suspensions that follow from it."""
+    lines = audit_lines(bootstrap, prefix)
+    entries = [parse_entry(line) for line in lines]
+    found = [f"audit, line {one.line}: {one.problem}" for one in verify(lines).problems]
+    if lines != _rewritten(entries):
+        found.append("an undisturbed recorder writes another audit")
+    if _seen(entries) != _said(bootstrap, prefix):
+        found.append("the audit's alerts are not those of the topic, each once")
+    acted = Counter(
+        entry.body.suspension.record_id for entry in entries if isinstance(entry.body, Acted)
+    )
+    told = asyncio.run(_committed(f"{prefix}.suspensions", bootstrap))
+    if Counter(suspensions.suspension_of(one).record_id for one in told) != acted:
+        found.append("the suspensions are not those of the audit, each once")
+    return found
+
+
+def _rewritten(entries: Sequence[Entry]) -> list[bytes]:
+    """Return the lines of a journal that nobody disturbs, for the same causes at the same times."""
+    journal = Journal()
+    lines: list[bytes] = []
+    for _, batch in groupby(entries, key=lambda entry: entry.batch):
+        same = list(batch)
+        causes = [(one.source, one.body) for one in same if not isinstance(one.body, Acted)]
+        lines += journal.append(causes, now_ms=same[0].recorded_ms).lines
+    return lines
+
+
+def _seen(entries: Sequence[Entry]) -> list[tuple[int, int, str, int]]:
+    return sorted(
+        (entry.source.partition, entry.source.offset, entry.body.alert_id, entry.body.revision)
+        for entry in entries
+        if entry.source is not None and isinstance(entry.body, AlertSeen)
+    )
+
+
+def _said(bootstrap: str, prefix: str) -> list[tuple[int, int, str, int]]:
+    said = []
+    for record in received(bootstrap, f"{prefix}.alerts"):
+        alert = alert_seen(record.value, People({}))
+        assert isinstance(alert, AlertSeen)
+        said.append((record.partition, record.offset, alert.alert_id, alert.revision))
+    return sorted(said)
+
+
+async def _committed(topic: str, bootstrap: str) -> list[bytes]:
+    found = committed_records(topic, bootstrap=bootstrap)
+    return [record.value async for record in found if record.value is not None]

@@ -1,0 +1,47 @@
+"""What the peer references must be: those that one reader of all summaries makes, each recorded."""
+
+import msgspec
+
+from detectors.config import CoreConfig
+from detectors.reference import Reference, ReferenceBuilder
+from detectors.verdict import DailySummary
+from streams.control import Control, decode_reference, encode_reference, read_control
+from streams.reference_agent import DayCount
+from tests.faults.walk import KEYS, received
+
+
+def reference_differences(bootstrap: str, prefix: str) -> list[str]:
+    """Return what is wrong with the references on record, up to the last of them."""
+    made = _made(bootstrap, prefix)
+    found = _recorded(bootstrap, prefix)
+    last = max(found, default=0)
+    return [
+        f"the reference of day {day} is not what the summaries make"
+        for day in sorted(found.keys() | {day for day in made if day <= last})
+        if found.get(day) != {made.get(day)}
+    ]
+
+
+def _made(bootstrap: str, prefix: str) -> dict[int, bytes]:
+    builder, days = ReferenceBuilder(CoreConfig().reference), DayCount()
+    made: dict[int, bytes] = {}
+    for record in received(bootstrap, f"{prefix}.summaries"):
+        summary = msgspec.json.decode(record.value or b"", type=DailySummary)
+        builder.add(summary)
+        for day in days.closed(summary.institution, summary.day):
+            reference = builder.build(day + 1)
+            if reference.day == day + 1 > max(made, default=0):
+                made[reference.day] = encode_reference(reference)
+    return made
+
+
+def _recorded(bootstrap: str, prefix: str) -> dict[int, set[bytes]]:
+    found: dict[int, set[bytes]] = {}
+    topic = f"{prefix}.reference"
+    for record in received(bootstrap, topic):
+        control = read_control(record, topic=topic, partition=0, keys=KEYS)
+        assert isinstance(control, Control)
+        reference = decode_reference(control.value)
+        assert isinstance(reference, Reference)
+        found.setdefault(reference.day, set()).add(control.value)
+    return found
