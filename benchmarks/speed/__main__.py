@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import gc
 import os
 import platform
 import tempfile
@@ -15,6 +16,7 @@ from rich.console import Console
 from benchmarks.speed.backlog import backlog
 from benchmarks.speed.filling import fill
 from benchmarks.speed.growth import cost_by_institutions, cost_by_participants
+from benchmarks.speed.judging import WARM_UP_COUNT
 from benchmarks.speed.measure import (
     Delay,
     Rate,
@@ -97,6 +99,8 @@ def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
     events = records(given.events)
     topic = f"{PREFIX}.access-events"
     asyncio.run(fill(bootstrap, topic, events))
+    # Else the collector would look through all of these again and again, at the others' expense.
+    gc.freeze()
     rates = {"limit": asyncio.run(limit_rate(bootstrap, topic, given.events))}
     with worker(bootstrap, PREFIX, home) as running:
         rates["worker"] = worker_rate(running, given.events)
@@ -106,7 +110,7 @@ def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
     rates["replay"] = replay_rate(events)
     rates["naive"] = naive_rate(bootstrap, topic, count=given.naive_events, home=home)
     for peer in PEERS:
-        rate = peer_rate(peer, bootstrap, topic, count=given.peer_events)
+        rate = peer_rate(peer, bootstrap, topic, count=given.events - WARM_UP_COUNT)
         rates |= {} if rate is None else {peer: rate}
     state = state_size(bootstrap, PREFIX, belongs="institution-")
     return Judging(rates=rates, idle=idle, loop=loop, state=state)
@@ -115,9 +119,8 @@ def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=400_000)
+    parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--naive-events", type=int, default=20_000)
-    parser.add_argument("--peer-events", type=int, default=100_000)
     parser.add_argument("--backlog-events", type=int, default=300_000)
     parser.add_argument("--scaling-events", type=int, default=3_000_000)
     parser.add_argument("--refusing-events", type=int, default=200_000)

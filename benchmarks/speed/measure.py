@@ -29,7 +29,8 @@ from streams.state_topic import StateTopic
 from streams.topic_reader import TopicReader
 
 Records = list[tuple[bytes, bytes]]
-_LOOK_SECONDS = 0.1
+# Not oftener: the worker answers, and that is counted as well.
+_LOOK_SECONDS = 0.25
 _TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 _TOLD_SECONDS_MAX = 180.0
 # An environment of their own: their dependencies do not go together with ours.
