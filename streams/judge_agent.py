@@ -79,12 +79,6 @@ class Poster(Protocol):
         """Send in order; the future is done once the record is durable."""
 
 
-def _is_config_due(profile: Profile, event: AccessEvent) -> bool:
-    # Mostly nothing was pushed, and nobody needs to know the time.
-    due_ms = profile.config_due_ms
-    return due_ms != NEVER_MS and time_ms(event) >= due_ms
-
-
 class JudgeAgent:
     """The judges of this worker's partitions."""
 
@@ -195,11 +189,16 @@ class JudgeAgent:
         if profile.reference is not context.reference:
             adopt_reference(profile, context.reference)
         applied_offset = keeper.applied_offset(institution)
-        new = [pair for pair in waiting if pair[0].offset > applied_offset]
+        new = waiting
+        if waiting[0][0].offset <= applied_offset:
+            new = [pair for pair in waiting if pair[0].offset > applied_offset]
         state = profile.state
         repeats_count, late_count = state.repeats_count, state.late_count
         for record, event in new:
-            if profile.schedule is not context.schedule or _is_config_due(profile, event):
+            # Mostly nothing was pushed, and nobody needs to know the time.
+            if profile.schedule is not context.schedule or (
+                profile.config_due_ms != NEVER_MS and time_ms(event) >= profile.config_due_ms
+            ):
                 self._follow(profile, event, turn)
             try:
                 effects = judge(profile, event)
