@@ -154,9 +154,9 @@ def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: lis
     pages, user = profile.state.today.pages, event.user or ""
     if taken.new:
         first, last = ends_of(taken.people)
-        if _walks_on(profile, user, first, last):
+        before = pages.pop(user, None)
+        if before is not None and first > before[1]:
             amounts[_WALKED] += taken.new
-        pages.pop(user, None)
         pages[user] = (first, last, taken.read, _fields_mark(event))
         if len(pages) > _NAMES_MAX:
             del pages[next(iter(pages))]
@@ -173,16 +173,6 @@ def _fields_mark(event: AccessEvent) -> int:
     if fields is None or isinstance(fields, FieldCount):
         return 0
     return crc32("\0".join(fields).encode())
-
-
-def _walks_on(profile: Profile, user: str, first: int, last: int) -> bool:
-    """Tell whether this request begins beyond the user's last one; remember where it ends."""
-    walks = profile.state.today.walks
-    before = walks.pop(user, None)
-    walks[user] = last
-    if len(walks) > _NAMES_MAX:
-        del walks[next(iter(walks))]
-    return before is not None and first > before
 
 
 def _breaches(

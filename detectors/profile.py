@@ -57,7 +57,6 @@ class DayState(Struct, kw_only=True):
     published_participants: int = 0
     alerted: bool = False
     unlearnt: bool = False
-    walks: dict[str, int] = field(default_factory=dict)
     # By user: the first, the last and the number of the people taken last, and for which fields.
     pages: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
