@@ -1,5 +1,6 @@
 """All that is known of one institution: plain state, and the machines that work on it."""
 
+from collections.abc import Mapping
 from math import ceil
 from typing import Final
 
@@ -110,7 +111,6 @@ class Profile:
         "budget_rate",
         "config",
         "config_due_ms",
-        "config_hash",
         "dedupe",
         "detectors",
         "drip",
@@ -119,6 +119,7 @@ class Profile:
         "entry",
         "floor_participants",
         "ledger",
+        "modes",
         "multivariate",
         "quota",
         "reference",
@@ -159,7 +160,7 @@ class Profile:
         """Judge under a configuration of the same cohort; models are learnt as after a restart."""
         state = self.state
         self.config = config
-        self.config_hash = config_hash(config)
+        self.modes = _modes(config)
         self.budget_rate = budget_rate(config.budget)
         self.floor_participants = config.detectors.excess.floor_cohort_ratio * config.cohort.size
         self.baseline = Baseline(config.baseline, state.baseline)
@@ -169,10 +170,15 @@ class Profile:
         self.quota = Quota(config.detectors.quota)
         self.detectors = _detectors(self)
         self.hold_to_register(ledger)
-        self.shadow = frozenset(name for name, mode in _modes(config).items() if mode == "shadow")
-        self.weights = _weights(config)
+        self.shadow = frozenset(name for name, mode in self.modes.items() if mode == "shadow")
+        self.weights = _weights(config, modes=self.modes)
         self.note_hour()
         self.reckon_due()
+
+    @property
+    def config_hash(self) -> str:
+        """Return the name under which alerts quote the config; only they ask for it."""
+        return config_hash(self.config)
 
     def reckon_due(self) -> None:
         """Say how many bytes, and how many new people, make it time to judge again.
@@ -216,7 +222,7 @@ class Profile:
             datasets_max=self.config.cohort.datasets_max,
             cohort_size=self.config.cohort.size,
         )
-        self.rules = _rules(self.config, self.entry)
+        self.rules = _rules(self.config, self.entry, modes=self.modes)
 
 
 def _modes(config: CoreConfig) -> dict[str, str]:
@@ -225,7 +231,7 @@ def _modes(config: CoreConfig) -> dict[str, str]:
 
 def _detectors(profile: Profile) -> tuple[Detector, ...]:
     """Return the detectors that score an institution's windows."""
-    settings, modes = profile.config.detectors, _modes(profile.config)
+    settings, modes = profile.config.detectors, profile.modes
     table: tuple[tuple[str, Detector], ...] = (
         ("excess", Excess(settings.excess)),
         ("sweep", Sweep(settings.sweep)),
@@ -237,9 +243,10 @@ def _detectors(profile: Profile) -> tuple[Detector, ...]:
     return tuple(detector for name, detector in table if modes[name] != "off")
 
 
-def _rules(config: CoreConfig, entry: Institution) -> tuple[EventRule, ...]:
+def _rules(
+    config: CoreConfig, entry: Institution, *, modes: Mapping[str, str]
+) -> tuple[EventRule, ...]:
     """Return the rules that have something to check for this institution."""
-    modes = _modes(config)
     caps = [entry.participants_max, entry.bytes_max]
     caps += [cap for one in entry.projects for cap in (one.participants_max, one.bytes_max)]
     capped = any(cap is not None for cap in caps)
@@ -251,9 +258,8 @@ def _rules(config: CoreConfig, entry: Institution) -> tuple[EventRule, ...]:
     return tuple(rule for name, needed, rule in table if needed and modes[name] != "off")
 
 
-def _weights(config: CoreConfig) -> dict[str, float]:
+def _weights(config: CoreConfig, *, modes: Mapping[str, str]) -> dict[str, float]:
     """Return each channel's share of the budget: a detector's weight, split evenly."""
-    modes = _modes(config)
     return {
         channel: getattr(config.detectors, name).weight / len(channels)
         for name in DETECTORS
