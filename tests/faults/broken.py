@@ -20,7 +20,7 @@ def _judge_again() -> None:
         return -1
 
     PartitionKeeper.profile = every  # type: ignore[method-assign,assignment]
-    PartitionKeeper.applied_offset = nothing  # type: ignore[method-assign]
+    PartitionKeeper.applied_offset = nothing  # type: ignore[method-assign,assignment]
 
 
 def _take_the_last() -> None:
