@@ -101,6 +101,8 @@ def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
     asyncio.run(fill(bootstrap, topic, events))
     # Else the collector would look through all of these again and again, at the others' expense.
     gc.freeze()
+    # A broker that has just started compiles itself for a while, on the core beside the reader's.
+    asyncio.run(limit_rate(bootstrap, topic, given.events))
     rates = {"limit": asyncio.run(limit_rate(bootstrap, topic, given.events))}
     with worker(bootstrap, PREFIX, home) as running:
         rates["worker"] = worker_rate(running, given.events)
