@@ -143,7 +143,7 @@ def _unheld_neighbours(people: range, holding: Holding) -> People:
         return people
     if held == len(people):
         return NO_PEOPLE
-    return unheld(BitMap64(people), holding)
+    return unheld(as_bitmap(people), holding)
 
 
 def _without(people: BitMap64, held: BitMap64) -> BitMap64:

@@ -95,8 +95,7 @@ def _take(profile: Profile, event: AccessEvent, *, at_ms: int) -> tuple[Taken, l
     # where it lies.
     apart = late or profile.quota.limited
     amounts = zeros() if apart else state.windows.open
-    if taken.people:
-        _note_order(profile, event, taken, amounts)
+    _note_order(profile, event, taken, amounts)
     _book(amounts, event, taken, at_ms=at_ms)
     if apart:
         windows.add(at_ms, amounts)
@@ -149,7 +148,7 @@ def _book(amounts: list[int], event: AccessEvent, taken: Taken, *, at_ms: int) -
 
 def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: list[int]) -> None:
     """Note whether the user walks through the ids, or takes the same people slice by slice."""
-    if taken.people is None:
+    if not taken.people:
         return
     pages, user = profile.state.today.pages, event.user or ""
     if taken.new:
