@@ -25,7 +25,7 @@ from streams.envelope import StateKeys, keys_from_text
 from streams.judge_agent import JudgeAgent, Place
 from streams.outbox import Durable, Outgoing
 from streams.profiles import ProfileCore
-from streams.protocol import Keeper
+from streams.protocol import Keeper, Phase
 from streams.recovered import Saved
 from streams.rejects import Rejected
 from streams.transport import Batch
@@ -176,6 +176,20 @@ def test_a_replayed_batch_is_skipped() -> None:
     before = whole(desk)
     assert desk.take(*LOG) == 0
     assert whole(desk) == before
+
+
+def test_what_a_saved_state_contains_is_skipped_within_a_batch() -> None:
+    """States may be further than the barrier; their next batch then begins before them."""
+    straight, restarted = Desk(), Desk()
+    straight.take(*LOG)
+    restarted.take(*LOG[:10])
+    checkpoint = restarted.keeper.begin_checkpoint()
+    for phase in (Phase.PARTS, Phase.MAINS):
+        restarted.keeper.saved(checkpoint.writes[phase])
+    restarted.keeper.drop()
+    # Neither the unreadable record nor the reference is judged.
+    assert restarted.take(*LOG) == len(LOG) - 10 - 2
+    assert whole(restarted)[1] == whole(straight)[1]
 
 
 def test_a_batch_that_begins_too_late_raises() -> None:
