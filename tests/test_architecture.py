@@ -1,6 +1,8 @@
 """What no linter says: the core knows no clock and no machine, and every file stays small."""
 
 import ast
+import functools
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,7 +70,24 @@ def sources(*packages: str) -> list[Path]:
 def trees(*packages: str) -> Iterator[tuple[str, ast.Module]]:
     """Yield each file's name and syntax tree."""
     for path in sources(*packages):
-        yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+        yield str(path.relative_to(ROOT)), parsed(path)
+
+
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a file.
+
+    Garbage is left lying meanwhile: asyncio logs a forgotten failure when its future is collected,
+    the traceback of that log is parsed too, and the parser of Python 3.11 may not be entered twice
+    (CPython issue 106905).
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        return ast.parse(path.read_text())
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
