@@ -66,6 +66,7 @@ def part_name(kind: str, name: str, version: int) -> str:
 
 def dump(profile: Profile, *, known: frozenset[str] = frozenset()) -> Snapshot:
     """Return the profile's bytes; parts named in `known` are already kept and left out."""
+    profile.windows.settle()
     ledger = profile.ledger.state
     saved = _Saved(
         schema=SCHEMA,

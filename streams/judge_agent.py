@@ -17,9 +17,8 @@ from detectors.config import CoreConfig
 from detectors.configured import FILE_SEQUENCE, NEVER_MS, Scheduled
 from detectors.errors import CoreError
 from detectors.event import AccessEvent, time_ms
-from detectors.pipeline import Profile, adopt_reference, judge
+from detectors.pipeline import Profile, judge
 from detectors.verdict import Effect
-from streams.adapters.mapping import UNRESOLVED
 from streams.codec import DecodeLimits, decode
 from streams.config_record import CONFIG
 from streams.control import Instruction, control_kind, told_by
@@ -33,9 +32,6 @@ from streams.turn import Counts, Turn
 
 logger = logging.getLogger("headgate.judge")
 
-# More events at a time would no longer fit the processor's cache between decoding and judging; with
-# fewer, judges would take turns too often for theirs to be of use.
-_READ_IN_ONE_GO: Final = 1_000
 # Below this many events a share of failures says nothing.
 _JUDGED_COUNT_MIN: Final = 200
 
@@ -136,25 +132,17 @@ class JudgeAgent:
         """
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
-        turn, limits = Turn(keeper, self._contexts.read(keeper.context)), self._limits
-        for first in range(0, len(batch.records), _READ_IN_ONE_GO):
-            for record in batch.records[first : first + _READ_IN_ONE_GO]:
-                if record.offset < new_from:
-                    turn.counts.saved += 1
-                elif record.headers and control_kind(record.headers) is not None:
-                    # What lies before it is judged by what held until then.
-                    self._judge_waiting(turn)
-                    self._obey(turn, record)
-                else:
-                    event = decode(
-                        record.value,
-                        key=record.key,
-                        headers=record.headers,
-                        kafka_time_ms=record.timestamp,
-                        limits=limits,
-                    )
-                    turn.add(record, event)
-            self._judge_waiting(turn)
+        turn = Turn(keeper, self._contexts.read(keeper.context))
+        for record in batch.records:
+            if record.offset < new_from:
+                turn.counts.saved += 1
+            elif record.headers and control_kind(record.headers) is not None:
+                # What lies before it is judged by what held until then.
+                self._judge_waiting(turn)
+                self._obey(turn, record)
+            else:
+                turn.waiting[record.key].append(record)
+        self._judge_waiting(turn)
         keeper.advance(batch.span.end)
         self._count(partition, batch, turn.counts)
         return turn.counts.judged
@@ -163,10 +151,10 @@ class JudgeAgent:
         """Judge institution by institution; tell what follows in the order of the log.
 
         Judges know nothing of one another, so that only the order within each matters, and what
-        is done in one go for an institution finds its state at hand.
+        is done in one go for an institution finds its state in the processor's cache.
         """
-        for institution, waiting in turn.waiting.items():
-            self._judge_all(turn, institution, waiting)
+        for records in turn.waiting.values():
+            self._judge_all(turn, records)
         turn.waiting.clear()
         for record, outcome in turn.in_order():
             if isinstance(outcome, Rejected):
@@ -175,49 +163,52 @@ class JudgeAgent:
                 self._send(outcome, self._place(turn.keeper.partition, record))
         turn.outcomes.clear()
 
-    def _judge_all(
-        self, turn: Turn, institution: str, waiting: list[tuple[Record, AccessEvent]]
-    ) -> None:
-        """Judge events of one institution, and note what follows from which."""
-        keeper, counts = turn.keeper, turn.counts
-        last_offset = waiting[-1][0].offset
-        profile = keeper.profile(institution, last_offset)
-        if profile is None:
-            counts.saved += len(waiting)
-            return
-        context = turn.context
-        if profile.reference is not context.reference:
-            adopt_reference(profile, context.reference)
-        applied_offset = keeper.applied_offset(institution)
-        new = waiting
-        if waiting[0][0].offset <= applied_offset:
-            new = [pair for pair in waiting if pair[0].offset > applied_offset]
-        state = profile.state
-        repeats_count, late_count = state.repeats_count, state.late_count
-        for record, event in new:
-            # Mostly nothing was pushed, and nobody needs to know the time.
-            if profile.schedule is not context.schedule or (
-                profile.config_due_ms != NEVER_MS and time_ms(event) >= profile.config_due_ms
-            ):
-                self._follow(profile, event, turn)
-            try:
-                effects = judge(profile, event)
-            except Exception as error:
-                # A bug of the core. It fails in the same way at every replay, so the state that it
-                # leaves is as well defined as any; the event is kept, and too many end the worker.
-                logger.exception("The core failed on event %s.", event.id)
-                refused = rejected(RejectReason.CORE_FAILED, repr(error))
-                turn.outcomes.append((record, refused))
-                self._failed_count += 1
+    def _judge_all(self, turn: Turn, records: list[Record]) -> None:
+        """Judge the records of one key, which is an institution's unless all are refused."""
+        limits, sitting = self._limits, None
+        judged, last_offset = 0, -1
+        for record in records:
+            event = decode(
+                record.value,
+                key=record.key,
+                headers=record.headers,
+                kafka_time_ms=record.timestamp,
+                limits=limits,
+            )
+            if isinstance(event, Rejected):
+                turn.outcomes.append((record, event))
                 continue
+            if sitting is None:
+                sitting = turn.sitting(event.institution)
+                last_offset = sitting.applied_offset
+            if record.offset <= last_offset:
+                turn.counts.saved += 1
+                continue
+            last_offset = record.offset
+            judged += 1
+            self._judge(turn, sitting.profile, record, event)
+        if sitting is not None:
+            turn.close(sitting, judged=judged, last_offset=last_offset)
+
+    def _judge(self, turn: Turn, profile: Profile, record: Record, event: AccessEvent) -> None:
+        """Judge one event, and note what follows from it."""
+        schedule = turn.context.schedule
+        # Mostly nothing was pushed, and nobody needs to know the time.
+        if profile.schedule is not schedule or (
+            profile.config_due_ms != NEVER_MS and time_ms(event) >= profile.config_due_ms
+        ):
+            self._follow(profile, event, turn)
+        try:
+            effects = judge(profile, event)
+        except Exception as error:
+            # A bug of the core. It fails in the same way at every replay, so the state that it
+            # leaves is as well defined as any; the event is kept, and too many end the worker.
+            logger.exception("The core failed on event %s.", event.id)
+            turn.outcomes.append((record, rejected(RejectReason.CORE_FAILED, repr(error))))
+            self._failed_count += 1
+        else:
             if effects:
                 turn.outcomes.append((record, effects))
-        keeper.applied(institution, last_offset)
-        counts.judged += len(new)
-        counts.saved += len(waiting) - len(new)
-        counts.repeated += state.repeats_count - repeats_count
-        counts.late += state.late_count - late_count
-        counts.unresolved += len(new) if institution == UNRESOLVED else 0
 
     def _send(self, effects: tuple[Effect, ...], place: Place) -> None:
         for effect in effects:

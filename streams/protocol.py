@@ -82,12 +82,13 @@ class Checkpoint:
         return bool(self.outputs or self.commits or any(self.writes.values()))
 
 
-class _Live(Generic[ProfileT]):
+class Live(Generic[ProfileT]):
     """A profile in use, and the offset of the last event in it."""
 
     __slots__ = ("applied_offset", "profile")
 
     def __init__(self, profile: ProfileT, applied_offset: int) -> None:
+        """Keep both."""
         self.profile = profile
         self.applied_offset = applied_offset
 
@@ -105,7 +106,7 @@ class PartitionKeeper(Generic[ProfileT]):
         self.context = b""
         self._core = core
         self._chain: Chain | None = None
-        self._live: dict[str, _Live[ProfileT]] = {}
+        self._live: dict[str, Live[ProfileT]] = {}
         self._dirty: set[str] = set()
         self._quiet: list[str] = []
 
@@ -152,16 +153,17 @@ class PartitionKeeper(Generic[ProfileT]):
         if self._chain is not None:
             self._chain.moved = True
 
-    def profile(self, institution: str, offset: int) -> ProfileT | None:
-        """Return the profile that the event at `offset` is new to, or None if it is in it."""
+    def live(self, institution: str) -> Live[ProfileT]:
+        """Return an institution's profile, and the offset of the last event in it."""
         live = self._live.get(institution)
         if live is None:
             live = self._live[institution] = self._recovered(institution)
-        return None if offset <= live.applied_offset else live.profile
+        return live
 
-    def applied_offset(self, institution: str) -> int:
-        """Return the offset of the last event that a profile in use contains."""
-        return self._live[institution].applied_offset
+    def profile(self, institution: str, offset: int) -> ProfileT | None:
+        """Return the profile that the event at `offset` is new to, or None if it is in it."""
+        live = self.live(institution)
+        return None if offset <= live.applied_offset else live.profile
 
     def applied(self, institution: str, offset: int) -> None:
         """Note that the event at `offset` is now in the profile."""
@@ -192,7 +194,7 @@ class PartitionKeeper(Generic[ProfileT]):
             write = Write(self.partition, BARRIER_KEY, barrier)
             checkpoint.writes[Phase.BARRIERS].append(write)
 
-    def _add_state(self, checkpoint: Checkpoint, live: _Live[ProfileT], institution: str) -> None:
+    def _add_state(self, checkpoint: Checkpoint, live: Live[ProfileT], institution: str) -> None:
         held = self.store.parts.get(institution, {})
         dump = self._core.dump(live.profile, known=frozenset(held))
         for part, payload in sorted(dump.new_parts.items()):
@@ -227,14 +229,14 @@ class PartitionKeeper(Generic[ProfileT]):
         picked = [self._quiet.pop() for _ in range(min(count, len(self._quiet)))]
         return sorted({*picked, *self.store.shadowed} & self.store.mains.keys())
 
-    def _recovered(self, institution: str) -> _Live[ProfileT]:
+    def _recovered(self, institution: str) -> Live[ProfileT]:
         saved = self.store.mains.get(institution)
         if saved is None:
-            return _Live(self._core.open(institution), -1)
+            return Live(self._core.open(institution), -1)
         held = self.store.parts.get(institution, {})
         parts = {name: part.payload for name, part in held.items()}
         profile = self._core.load(saved.payload, parts, institution=institution)
-        return _Live(profile, saved.offset)
+        return Live(profile, saved.offset)
 
 
 class Keeper(Generic[ProfileT]):

@@ -5,9 +5,9 @@ from collections import defaultdict
 from msgspec import Struct
 
 from detectors.config import CoreConfig
-from detectors.event import AccessEvent
-from detectors.pipeline import Profile
+from detectors.pipeline import Profile, adopt_reference
 from detectors.verdict import Effect
+from streams.adapters.mapping import UNRESOLVED
 from streams.partition_context import Context
 from streams.protocol import PartitionKeeper
 from streams.rejects import Rejected
@@ -30,8 +30,23 @@ class Counts(Struct, kw_only=True):
     config: CoreConfig | None = None
 
 
+class Sitting:
+    """One judge's part in a turn: who it is, and what it had counted before."""
+
+    __slots__ = ("applied_offset", "institution", "late_before", "profile", "repeats_before")
+
+    def __init__(self, institution: str, profile: Profile, *, applied_offset: int) -> None:
+        """Begin where the judge stands."""
+        self.institution = institution
+        self.profile = profile
+        # The last record that is in the profile; whatever lies at or before it is not judged again.
+        self.applied_offset = applied_offset
+        self.repeats_before = profile.state.repeats_count
+        self.late_before = profile.state.late_count
+
+
 class Turn:
-    """One batch on its way: what it came to, and what is decoded but not judged yet."""
+    """One batch on its way: what it came to, and what waits for its judge."""
 
     __slots__ = ("context", "counts", "keeper", "outcomes", "waiting")
 
@@ -40,16 +55,27 @@ class Turn:
         self.keeper = keeper
         self.context = context
         self.counts = Counts()
-        # By institution, each in the order of the log.
-        self.waiting: defaultdict[str, list[tuple[Record, AccessEvent]]] = defaultdict(list)
+        # By key, each in the order of the log.
+        self.waiting: defaultdict[bytes | None, list[Record]] = defaultdict(list)
         self.outcomes: list[Outcome] = []
 
-    def add(self, record: Record, event: AccessEvent | Rejected) -> None:
-        """Let an event wait for its judge; what was refused is an outcome already."""
-        if isinstance(event, Rejected):
-            self.outcomes.append((record, event))
-        else:
-            self.waiting[event.institution].append((record, event))
+    def sitting(self, institution: str) -> Sitting:
+        """Return the institution's judge, who judges by what holds now."""
+        live = self.keeper.live(institution)
+        if live.profile.reference is not self.context.reference:
+            adopt_reference(live.profile, self.context.reference)
+        return Sitting(institution, live.profile, applied_offset=live.applied_offset)
+
+    def close(self, sitting: Sitting, *, judged: int, last_offset: int) -> None:
+        """Note up to where the judge has come, and count what it made of the events."""
+        if not judged:
+            return
+        state, counts = sitting.profile.state, self.counts
+        self.keeper.applied(sitting.institution, last_offset)
+        counts.judged += judged
+        counts.repeated += state.repeats_count - sitting.repeats_before
+        counts.late += state.late_count - sitting.late_before
+        counts.unresolved += judged if sitting.institution == UNRESOLVED else 0
 
     def in_order(self) -> list[Outcome]:
         """Return what the batch came to so far, in the order of the log."""

@@ -113,29 +113,31 @@ class Windows:
     [5, 10, 10, 10, 10]
     """
 
-    __slots__ = ("_day", "_new", "begins_ms", "ends_ms", "state")
+    __slots__ = ("_day", "_new", "_unsettled", "begins_ms", "ends_ms", "state")
 
     def __init__(self, state: WindowsState) -> None:
         """Rebuild the sums of closed buckets from the state."""
         self.state = state
-        # What every judgement asks for is kept: the last day, and who is new in the others. Of
-        # the rest, which only limits and gauges ask for, sums are made when asked.
+        # What judgements ask for is kept: who is new in each window at every moment, and the last
+        # day as soon as somebody asks. The rest, for limits and gauges, is summed when asked.
         self._day = zeros()
         self._new = [0] * len(Window)
+        # Closed, but not in their hour and their day yet; all are of the open hour.
+        self._unsettled: list[list[int]] = []
         for amounts in state.hours.values():
             _add(self._day, amounts)
         for window in (Window.HOUR, Window.WEEK, Window.MONTH):
             self._new[window] = self._sum(window, _NEW)
+        self._new[Window.DAY] = self._day[_NEW]
         self._note_bucket()
 
     def total(self, window: Window, measure: Measure) -> int:
         """Return the amount of `measure` within `window`, the open bucket included."""
-        if window is Window.DAY:
-            closed = self._day[measure]
-        elif measure is Measure.NEW:
+        if measure is Measure.NEW:
             closed = self._new[window]
         else:
-            closed = self._sum(window, measure)
+            self.settle()
+            closed = self._day[measure] if window is Window.DAY else self._sum(window, measure)
         return closed + self.state.open[measure]
 
     def _sum(self, window: Window, measure: int) -> int:
@@ -150,11 +152,12 @@ class Windows:
 
     def closed_new(self) -> tuple[int, int, int, int]:
         """Return the new participants of 1 h, 1 d, 7 d and 30 d, the open bucket left out."""
-        _, hour, _, week, month = self._new
-        return (hour, self._day[_NEW], week, month)
+        _, hour, day, week, month = self._new
+        return (hour, day, week, month)
 
     def forget(self, measures: tuple[Measure, ...]) -> None:
         """Begin anew with some measures, as if nothing of them had been taken."""
+        self.settle()
         state = self.state
         kept = (*state.buckets.values(), *state.hours.values(), *state.days.values())
         for amounts in (state.open, *kept, self._day):
@@ -194,33 +197,53 @@ class Windows:
         else:
             self._store(bucket, amounts)
 
+    def settle(self) -> None:
+        """Add what has closed to its hour and its day; whoever looks at the state needs it.
+
+        Most ends of 5 minutes interest nobody: to add up the buckets of an hour once is cheaper.
+        """
+        if not self._unsettled:
+            return
+        amounts = list(map(sum, zip(*self._unsettled, strict=True)))
+        self._unsettled = []
+        self._add_to_hours_and_days(self.state.bucket, amounts, noted=amounts[_NEW])
+
     def _close(self) -> None:
         """Make the open bucket a closed one: it is the newest of every window."""
         state = self.state
-        bucket, amounts = state.bucket, state.open
+        amounts = state.open
         state.open = zeros()
-        state.buckets[bucket] = amounts
-        self._new[Window.HOUR] += amounts[_NEW]
-        self._add_to_hours_and_days(bucket, amounts)
+        state.buckets[state.bucket] = amounts
+        self._unsettled.append(amounts)
+        if new := amounts[_NEW]:
+            _, hour, day, week, month = self._new
+            self._new = [0, hour + new, day + new, week + new, month + new]
+            if month + new > AMOUNT_MAX:
+                # Only then can an hour or a day have reached its bound.
+                self.settle()
 
     def _store(self, bucket: int, amounts: list[int]) -> None:
         """Add to a bucket that was closed before, where it is still kept."""
+        # First, so that what is late comes later in the state too, whenever that is looked at.
+        self.settle()
         state = self.state
         if bucket > state.bucket - BUCKETS_PER_HOUR:
             grown = _deposit(state.buckets.setdefault(bucket, zeros()), amounts)
             self._new[Window.HOUR] += grown[_NEW]
-        self._add_to_hours_and_days(bucket, amounts)
+        self._add_to_hours_and_days(bucket, amounts, noted=0)
 
-    def _add_to_hours_and_days(self, bucket: int, amounts: list[int]) -> None:
+    def _add_to_hours_and_days(self, bucket: int, amounts: list[int], *, noted: int) -> None:
+        """Add to the hour and the day of a bucket; `noted` are those already counted as new."""
         state = self.state
         hour, day = bucket // BUCKETS_PER_HOUR, bucket // BUCKETS_PER_DAY
         if hour > state.bucket // BUCKETS_PER_HOUR - HOURS_PER_DAY:
             grown = _deposit(state.hours.setdefault(hour, zeros()), amounts)
             _add(self._day, grown)
+            self._new[Window.DAY] += grown[_NEW] - noted
         grown = _deposit(state.days.setdefault(day, zeros()), amounts)
-        self._new[Window.MONTH] += grown[_NEW]
+        self._new[Window.MONTH] += grown[_NEW] - noted
         if day > state.bucket // BUCKETS_PER_DAY - WEEK_DAYS:
-            self._new[Window.WEEK] += grown[_NEW]
+            self._new[Window.WEEK] += grown[_NEW] - noted
 
     def _evict(self, bucket: int) -> None:
         """Drop what falls out of each window when `bucket` becomes the open one."""
@@ -228,9 +251,13 @@ class Windows:
         for old in [key for key in state.buckets if key <= bucket - BUCKETS_PER_HOUR]:
             self._new[Window.HOUR] -= state.buckets.pop(old)[_NEW]
         hour = bucket // BUCKETS_PER_HOUR
-        if hour != state.bucket // BUCKETS_PER_HOUR:
-            for old in [key for key in state.hours if key <= hour - HOURS_PER_DAY]:
-                _subtract(self._day, state.hours.pop(old))
+        if hour == state.bucket // BUCKETS_PER_HOUR:
+            return
+        self.settle()
+        for old in [key for key in state.hours if key <= hour - HOURS_PER_DAY]:
+            amounts = state.hours.pop(old)
+            _subtract(self._day, amounts)
+            self._new[Window.DAY] -= amounts[_NEW]
         day, before = bucket // BUCKETS_PER_DAY, state.bucket // BUCKETS_PER_DAY
         if day == before:
             return

@@ -2,25 +2,19 @@
 
 from collections.abc import Callable, Mapping
 
-from streams.protocol import Keeper, PartitionKeeper, Phase
+from streams.protocol import Keeper, Live, PartitionKeeper, Phase
 from streams.recovered import PartitionStore, Saved
 
 WHOLE = "none"
 
 
 def _judge_again() -> None:
-    profile = PartitionKeeper.profile
+    live = PartitionKeeper.live
 
-    def every(self: PartitionKeeper[object], institution: str, offset: int) -> object | None:
-        del offset
-        return profile(self, institution, 10**12)
+    def nothing_applied(self: PartitionKeeper[object], institution: str) -> Live[object]:
+        return Live(live(self, institution).profile, -1)
 
-    def nothing(self: PartitionKeeper[object], institution: str) -> int:
-        del self, institution
-        return -1
-
-    PartitionKeeper.profile = every  # type: ignore[method-assign,assignment]
-    PartitionKeeper.applied_offset = nothing  # type: ignore[method-assign,assignment]
+    PartitionKeeper.live = nothing_applied  # type: ignore[method-assign,assignment]
 
 
 def _take_the_last() -> None:

@@ -1,5 +1,5 @@
 import msgspec
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from detectors.features.windows import (
@@ -71,6 +71,7 @@ def totals(windows: Windows) -> list[list[int]]:
 
 def restored(windows: Windows) -> Windows:
     """Return the windows as a restart would: from their bytes."""
+    windows.settle()
     raw = msgspec.msgpack.encode(windows.state)
     return Windows(msgspec.msgpack.decode(raw, type=WindowsState))
 
@@ -99,6 +100,28 @@ def test_restored_windows_go_on_as_if_nothing_had_happened(history: list[Taking]
         restarted.add(at_ms, amounts)
         assert totals(restarted) == totals(lasting)
     assert msgspec.msgpack.encode(restarted.state) == msgspec.msgpack.encode(lasting.state)
+
+
+@given(
+    history=takings() | takings(amounts=st.just([AMOUNT_MAX] * MEASURES_COUNT)),
+    looks=st.sets(st.integers(0, 25)),
+)
+@example(
+    history=[(count * BUCKET_MS, [AMOUNT_MAX] * MEASURES_COUNT) for count in range(3)], looks={2}
+)
+def test_whoever_looks_changes_nothing(history: list[Taking], looks: set[int]) -> None:
+    """Sums are the same, and the state byte for byte, whenever somebody asked for them."""
+    alone, watched = Windows(WindowsState()), Windows(WindowsState())
+    for count, (at_ms, amounts) in enumerate(history):
+        alone.add(at_ms, amounts)
+        watched.add(at_ms, amounts)
+        if count in looks:
+            watched.settle()
+        assert alone.closed_new() == watched.closed_new()
+    alone.settle()
+    watched.settle()
+    assert msgspec.msgpack.encode(alone.state) == msgspec.msgpack.encode(watched.state)
+    assert totals(alone) == totals(watched)
 
 
 @given(history=takings(amounts=st.just([2**70] * MEASURES_COUNT)))
