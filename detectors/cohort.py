@@ -122,16 +122,24 @@ def unheld(people: People, holding: Holding) -> People:
     >>> unheld({1, 2}, holding), sorted(unheld(BitMap64([1, 2, 3]), holding))
     ({1}, [1, 3])
     """
-    base, recent = holding.base, holding.recent
     if isinstance(people, range):
         return _unheld_neighbours(people, holding)
     if isinstance(people, set):
-        if not holding.base_count:
-            return {one for one in people if one not in recent}
-        return {one for one in people if one not in recent and one not in base}
+        return _unheld_few(people, holding)
     if holding.base_count:
-        people = _without(people, base)
-    return _without(people, recent) if holding.recent_count else people
+        people = _without(people, holding.base)
+    return _without(people, holding.recent) if holding.recent_count else people
+
+
+def _unheld_few(people: set[int], holding: Holding) -> People:
+    recent, base = holding.recent, holding.base if holding.base_count else ()
+    for one in people:
+        if one not in recent and one not in base:
+            break
+    else:
+        # Mostly all are held, and no set need be made.
+        return NO_PEOPLE
+    return {one for one in people if one not in recent and one not in base}
 
 
 def _unheld_neighbours(people: range, holding: Holding) -> People:

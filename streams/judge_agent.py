@@ -7,6 +7,7 @@ the loop: what cannot be read goes to dead letters, and so does what the core fa
 """
 
 import logging
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from detectors.adoption import adopt, follow
 from detectors.config import CoreConfig
-from detectors.configured import FILE_SEQUENCE, NEVER_MS, Scheduled
+from detectors.configured import FILE_SEQUENCE, Scheduled
 from detectors.errors import CoreError
 from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import Profile, judge
@@ -28,7 +29,7 @@ from streams.partition_context import Contexts
 from streams.protocol import Keeper, PartitionKeeper
 from streams.rejects import Rejected, RejectReason, rejected
 from streams.transport import Batch, Record
-from streams.turn import Counts, Turn
+from streams.turn import Counts, Sitting, Turn, offset_of
 
 logger = logging.getLogger("headgate.judge")
 
@@ -133,10 +134,9 @@ class JudgeAgent:
         keeper = self._keeper.partition(partition)
         new_from = keeper.admit(batch.span)
         turn = Turn(keeper, self._contexts.read(keeper.context))
-        for record in batch.records:
-            if record.offset < new_from:
-                turn.counts.saved += 1
-            elif record.headers and control_kind(record.headers) is not None:
+        turn.counts.saved = bisect_left(batch.records, new_from, key=offset_of)
+        for record in batch.records[turn.counts.saved :]:
+            if record.headers and control_kind(record.headers) is not None:
                 # What lies before it is judged by what held until then.
                 self._judge_waiting(turn)
                 self._obey(turn, record)
@@ -186,17 +186,14 @@ class JudgeAgent:
                 continue
             last_offset = record.offset
             judged += 1
-            self._judge(turn, sitting.profile, record, event)
+            self._judge(turn, sitting, record, event)
         if sitting is not None:
             turn.close(sitting, judged=judged, last_offset=last_offset)
 
-    def _judge(self, turn: Turn, profile: Profile, record: Record, event: AccessEvent) -> None:
+    def _judge(self, turn: Turn, sitting: Sitting, record: Record, event: AccessEvent) -> None:
         """Judge one event, and note what follows from it."""
-        schedule = turn.context.schedule
-        # Mostly nothing was pushed, and nobody needs to know the time.
-        if profile.schedule is not schedule or (
-            profile.config_due_ms != NEVER_MS and time_ms(event) >= profile.config_due_ms
-        ):
+        profile = sitting.profile
+        if sitting.awaits_config:
             self._follow(profile, event, turn)
         try:
             effects = judge(profile, event)
@@ -255,7 +252,10 @@ class JudgeAgent:
             keeper.applied(institution, record.offset)
 
     def _follow(self, profile: Profile, event: AccessEvent, turn: Turn) -> None:
-        follow(profile, turn.context.schedule, at_ms=time_ms(event))
+        schedule, at_ms = turn.context.schedule, time_ms(event)
+        if profile.schedule is schedule and at_ms < profile.config_due_ms:
+            return
+        follow(profile, schedule, at_ms=at_ms)
         if profile.state.config_sequence > self._config_sequence:
             self._config_sequence = profile.state.config_sequence
             turn.counts.config = profile.config

@@ -5,6 +5,7 @@ from collections import defaultdict
 from msgspec import Struct
 
 from detectors.config import CoreConfig
+from detectors.configured import NEVER_MS, Schedule
 from detectors.pipeline import Profile, adopt_reference
 from detectors.verdict import Effect
 from streams.adapters.mapping import UNRESOLVED
@@ -33,12 +34,23 @@ class Counts(Struct, kw_only=True):
 class Sitting:
     """One judge's part in a turn: who it is, and what it had counted before."""
 
-    __slots__ = ("applied_offset", "institution", "late_before", "profile", "repeats_before")
+    __slots__ = (
+        "applied_offset",
+        "awaits_config",
+        "institution",
+        "late_before",
+        "profile",
+        "repeats_before",
+    )
 
-    def __init__(self, institution: str, profile: Profile, *, applied_offset: int) -> None:
-        """Begin where the judge stands."""
+    def __init__(
+        self, institution: str, profile: Profile, *, applied_offset: int, schedule: Schedule
+    ) -> None:
+        """Begin where the judge stands; `schedule` is what was pushed so far."""
         self.institution = institution
         self.profile = profile
+        # Mostly nothing was pushed, and no event need be asked whether its time has come.
+        self.awaits_config = profile.schedule is not schedule or profile.config_due_ms != NEVER_MS
         # The last record that is in the profile; whatever lies at or before it is not judged again.
         self.applied_offset = applied_offset
         self.repeats_before = profile.state.repeats_count
@@ -64,7 +76,12 @@ class Turn:
         live = self.keeper.live(institution)
         if live.profile.reference is not self.context.reference:
             adopt_reference(live.profile, self.context.reference)
-        return Sitting(institution, live.profile, applied_offset=live.applied_offset)
+        return Sitting(
+            institution,
+            live.profile,
+            applied_offset=live.applied_offset,
+            schedule=self.context.schedule,
+        )
 
     def close(self, sitting: Sitting, *, judged: int, last_offset: int) -> None:
         """Note up to where the judge has come, and count what it made of the events."""
@@ -82,5 +99,10 @@ class Turn:
         return sorted(self.outcomes, key=_by_offset)
 
 
+def offset_of(record: Record) -> int:
+    """Return where a record lies, to sort and to seek by."""
+    return record.offset
+
+
 def _by_offset(outcome: Outcome) -> int:
-    return outcome[0].offset
+    return offset_of(outcome[0])

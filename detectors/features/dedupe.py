@@ -48,7 +48,8 @@ class Dedupe:
         self._order = deque(
             raw[at : at + _DIGEST_BYTES] for at in range(0, len(raw), _DIGEST_BYTES)
         )
-        self._seen = set(self._order)
+        # For a look-up only; a dict lies closer together than a set, and memory is what this costs.
+        self._seen = dict.fromkeys(self._order)
 
     @property
     def state(self) -> DedupeState:
@@ -63,8 +64,8 @@ class Dedupe:
         seen, order = self._seen, self._order
         if digest in seen:
             return False
-        seen.add(digest)
+        seen[digest] = None
         order.append(digest)
         if len(order) > self.config.events_max:
-            seen.remove(order.popleft())
+            del seen[order.popleft()]
         return True

@@ -56,8 +56,9 @@ class Measure(IntEnum):
     SLICED = 10  # participants just taken, read once more by the same user for other fields
 
 
-# A plain number: looking up an enum's member costs as much as the sum it is for.
+# Plain numbers: looking up an enum's member costs as much as the sum it is for.
 _NEW: Final = int(Measure.NEW)
+_HOUR: Final = int(Window.HOUR)
 
 MEASURES_COUNT: Final = len(Measure)
 
@@ -248,21 +249,29 @@ class Windows:
     def _evict(self, bucket: int) -> None:
         """Drop what falls out of each window when `bucket` becomes the open one."""
         state = self.state
-        for old in [key for key in state.buckets if key <= bucket - BUCKETS_PER_HOUR]:
-            self._new[Window.HOUR] -= state.buckets.pop(old)[_NEW]
-        hour = bucket // BUCKETS_PER_HOUR
-        if hour == state.bucket // BUCKETS_PER_HOUR:
-            return
-        self.settle()
-        for old in [key for key in state.hours if key <= hour - HOURS_PER_DAY]:
-            amounts = state.hours.pop(old)
+        # Asked for one by one: mostly there is one, and to look through the kept ones costs more.
+        oldest, newest = state.bucket - BUCKETS_PER_HOUR + 1, bucket - BUCKETS_PER_HOUR
+        for old in range(oldest, min(newest, state.bucket) + 1):
+            if gone := state.buckets.pop(old, None):
+                self._new[_HOUR] -= gone[_NEW]
+        if bucket // BUCKETS_PER_HOUR > state.bucket // BUCKETS_PER_HOUR:
+            self.settle()
+            self._evict_hours(bucket // BUCKETS_PER_HOUR)
+            self._evict_days(bucket // BUCKETS_PER_DAY)
+
+    def _evict_hours(self, hour: int) -> None:
+        hours = self.state.hours
+        for old in [key for key in hours if key <= hour - HOURS_PER_DAY]:
+            amounts = hours.pop(old)
             _subtract(self._day, amounts)
             self._new[Window.DAY] -= amounts[_NEW]
-        day, before = bucket // BUCKETS_PER_DAY, state.bucket // BUCKETS_PER_DAY
+
+    def _evict_days(self, day: int) -> None:
+        days, before = self.state.days, self.state.bucket // BUCKETS_PER_DAY
         if day == before:
             return
-        for key, amounts in state.days.items():
+        for key, amounts in days.items():
             if before - WEEK_DAYS < key <= day - WEEK_DAYS:
                 self._new[Window.WEEK] -= amounts[_NEW]
-        for old in [key for key in state.days if key <= day - MONTH_DAYS]:
-            self._new[Window.MONTH] -= state.days.pop(old)[_NEW]
+        for old in [key for key in days if key <= day - MONTH_DAYS]:
+            self._new[Window.MONTH] -= days.pop(old)[_NEW]
