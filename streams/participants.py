@@ -13,15 +13,11 @@ _BITMAP_END: Final = 2**32
 
 def participants_problem(participants: Participants, limits: DecodeLimits) -> Rejected | None:
     """Return what is wrong with a way to say whose data left, before anything is built from it."""
-    ids, ranges, bitmap, count = ways = (
-        participants.ids,
-        participants.ranges,
-        participants.bitmap,
-        participants.count,
-    )
-    absent = ways.count(None)
-    if absent != len(ways) - 1:
-        detail = f"expected exactly one of ids, ranges, bitmap, count; got {len(ways) - absent}"
+    ids, ranges, bitmap = participants.ids, participants.ranges, participants.bitmap
+    count = participants.count
+    ways = (ids is not None) + (ranges is not None) + (bitmap is not None) + (count is not None)
+    if ways != 1:
+        detail = f"expected exactly one of ids, ranges, bitmap, count; got {ways}"
         return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
     if ids is not None:
         return _ids_problem(ids, limits)
