@@ -14,7 +14,7 @@ from streams.broker import LocalBroker
 from streams.failstop import ExitCode
 from streams.ports import free_ports
 from streams.topic_admin import ensure_topics, open_admin
-from streams.topic_reader import TopicReader
+from streams.topic_reader import TopicReader, TopicRecord
 from streams.topics import wanted_topics
 from tests.faults.audit import audit_differences, is_recorded
 from tests.faults.broken import WHOLE
@@ -120,8 +120,11 @@ class Arena(Struct, frozen=True, kw_only=True):
             self.wait_until(lambda: source.has_sent(source.first + count))
         self.source.sent_count = source.sent_count
 
-    def compared(self) -> "Outcome":
-        """Settle, stop, and compare what came out with what must have."""
+    def compared(self, *, removed: Sequence[TopicRecord] = ()) -> "Outcome":
+        """Settle, stop, and compare what came out with what must have.
+
+        `removed` are records that were judged, and are not on the topic any more.
+        """
         try:
             self.settle()
         except AssertionError as error:
@@ -129,7 +132,7 @@ class Arena(Struct, frozen=True, kw_only=True):
         leaving = [worker for worker in self.workers if worker.process]
         for worker in leaving:
             worker.ask_to_leave()
-        return outcome(self, [worker.leaves() for worker in leaving])
+        return outcome(self, [worker.leaves() for worker in leaving], removed=removed)
 
 
 @contextlib.contextmanager
@@ -232,10 +235,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
     points_count: int = 0
 
 
-def outcome(arena: Arena, stopped: Sequence[tuple[int, float]]) -> Outcome:
+def outcome(
+    arena: Arena, stopped: Sequence[tuple[int, float]], *, removed: Sequence[TopicRecord]
+) -> Outcome:
     """Compare what came out with an undisturbed walk over what went in."""
     bootstrap, prefix = arena.bootstrap, arena.prefix
-    walk = walked(bootstrap, prefix)
+    walk = walked(bootstrap, prefix, removed=removed)
     found = [
         (name, record.key, record.value)
         for name in (f"{prefix}.{output}" for output in OUTPUTS)

@@ -1,6 +1,7 @@
 """The oracle: what must have come out of a topic, by a plain walk of the pure core over it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -46,7 +47,7 @@ class Walk:
         # By partition and offset: whatever is no event and no control record of ours.
         self.refused: dict[tuple[int, int], str] = {}
 
-    def partition(self, records: Iterator[list[TopicRecord]]) -> None:
+    def partition(self, records: Iterable[list[TopicRecord]]) -> None:
         """Walk one partition."""
         self._reference = prior_reference(CORE.reference)
         self._schedule = Schedule(CORE)
@@ -116,12 +117,16 @@ def received(bootstrap: str, topic: str) -> list[TopicRecord]:
         return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
 
 
-def walked(bootstrap: str, prefix: str) -> Walk:
-    """Return the walk over a whole topic, and over the holdings that it led to."""
+def walked(bootstrap: str, prefix: str, *, removed: Sequence[TopicRecord] = ()) -> Walk:
+    """Return the walk over a whole topic, and over the holdings that it led to.
+
+    `removed` are records that were judged, and are not on the topic any more.
+    """
     walk = Walk(prefix)
     with TopicReader(f"{prefix}.access-events", bootstrap=bootstrap) as reader:
         for partition in reader.partitions:
-            walk.partition(reader.records(partition))
+            before = [record for record in removed if record.partition == partition]
+            walk.partition(chain([before], reader.records(partition)))
     walk.sent |= _told_of_rings(bootstrap, prefix)
     return walk
 
