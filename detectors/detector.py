@@ -7,8 +7,8 @@ what is trusted. Higher is stranger, always. Scores stay on their channel; only 
 from typing import Literal, Protocol
 
 from msgspec import Struct
-from pyroaring import BitMap64
 
+from detectors.cohort import People
 from detectors.event import AccessEvent
 from detectors.features.vector import Features
 from detectors.verdict import Reason
@@ -21,7 +21,7 @@ class Breachable(Struct, frozen=True, kw_only=True):
 
     event: AccessEvent
     at_ms: int
-    ids: BitMap64 | None
+    people: People | None
     new: int
     exempted: int
     held_participants: int

@@ -13,7 +13,7 @@ import msgspec
 
 from detectors.adoption import note_exempted
 from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
-from detectors.cohort import as_bitmap, ends_of
+from detectors.cohort import ends_of
 from detectors.detector import Breachable, Score
 from detectors.event import AccessEvent, FieldCount, time_ms
 from detectors.features.ledger import NOBODY, Taken
@@ -189,7 +189,7 @@ def _breaches(
     breachable = Breachable(
         event=event,
         at_ms=at_ms,
-        ids=None if taken.people is None else as_bitmap(taken.people),
+        people=taken.people,
         new=taken.new,
         exempted=taken.exempted,
         held_participants=profile.ledger.state.held_participants,

@@ -5,6 +5,7 @@ and the running worker read the same approval for the same event.
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -14,6 +15,8 @@ from detectors.event import InstitutionId
 Instant = Annotated[datetime, Meta(tz=True)]
 # The bound lies inside the union: msgspec refuses one on `int | None`.
 Bound = Annotated[int, Meta(ge=0)]
+# Every event asks for the same few, of its project and of its institution's exemptions.
+_INSTANTS_KEPT_MAX: Final = 65_536
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -92,6 +95,7 @@ class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Institution(id=institution)
 
 
+@lru_cache(_INSTANTS_KEPT_MAX)
 def instant_ms(instant: datetime) -> int:
     """Return ms since the epoch."""
     return int(instant.replace(microsecond=0).timestamp()) * 1000 + instant.microsecond // 1000

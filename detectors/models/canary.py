@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
+from detectors.cohort import as_bitmap
 from detectors.detector import Breachable, Mode, Score
 from detectors.event import ParticipantId
 from detectors.features.windows import WINDOW_SECONDS, Window
@@ -35,7 +36,7 @@ class Canary:
     >>> breachable = Breachable(
     ...     event=event,
     ...     at_ms=0,
-    ...     ids=BitMap64([6, 7, 8]),
+    ...     people=range(6, 9),
     ...     new=3,
     ...     exempted=0,
     ...     held_participants=3,
@@ -54,9 +55,9 @@ class Canary:
 
     def check(self, breachable: Breachable) -> Score | None:
         """Return a score where a canary was read outside any exemption."""
-        if breachable.ids is None or breachable.exempted:
+        if breachable.people is None or breachable.exempted:
             return None
-        touched = breachable.ids.intersection_cardinality(self._canaries)
+        touched = as_bitmap(breachable.people).intersection_cardinality(self._canaries)
         if not touched:
             return None
         return Score(

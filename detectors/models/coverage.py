@@ -38,7 +38,7 @@ class Coverage:
     >>> breachable = Breachable(
     ...     event=event,
     ...     at_ms=0,
-    ...     ids=None,
+    ...     people=None,
     ...     new=9,
     ...     exempted=0,
     ...     held_participants=150,

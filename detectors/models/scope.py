@@ -31,7 +31,7 @@ class Scope:
     >>> breachable = Breachable(
     ...     event=event,
     ...     at_ms=0,
-    ...     ids=None,
+    ...     people=None,
     ...     new=0,
     ...     exempted=0,
     ...     held_participants=0,

@@ -70,7 +70,7 @@ def breachable(event: AccessEvent, *, at_ms: int = MIDDAY_MS, exempted: int = 0)
     return Breachable(
         event=event,
         at_ms=at_ms,
-        ids=None,
+        people=None,
         new=1,
         exempted=exempted,
         held_participants=1,
