@@ -152,8 +152,10 @@ def nesting_problem(raw: bytes, nesting_max: int) -> Rejected | None:
 
     The decoder's own guard depends on how deep its caller stands, and would not be deterministic.
     """
-    # Few brackets cannot nest deeply, and nearly every event is spared the exact look.
-    if _count(raw, b"[") + _count(raw, b"{") <= nesting_max:
+    # Few brackets cannot nest deeply, and nearly every event is spared the exact look. To take them
+    # out is quicker than to count them: it leaps from one to the next.
+    others_count = len(raw.replace(b"[", b"")) + len(raw.replace(b"{", b""))
+    if 2 * len(raw) - others_count <= nesting_max:
         return None
     brackets = _STRINGS.sub(b"", raw).translate(_ONE_KIND, _NO_BRACKETS)
     for _ in range(nesting_max):
@@ -164,11 +166,6 @@ def nesting_problem(raw: bytes, nesting_max: int) -> Rejected | None:
         detail = f"objects or arrays nest deeper than {nesting_max}"
         return rejected(RejectReason.NESTING_TOO_DEEP, detail)
     return rejected(RejectReason.NOT_JSON, "brackets without their partners")
-
-
-def _count(raw: bytes, one: bytes) -> int:
-    # Quicker than `bytes.count`, which looks at every byte: this leaps from one to the next.
-    return len(raw) - len(raw.replace(one, b""))
 
 
 def _key_problem(key: bytes | None) -> Rejected:
