@@ -24,7 +24,15 @@ from streams.demo.script import THEFTS, DemoConfig, write_script
 from streams.report.lines import Line
 from streams.sinks import alerts, suspensions
 
-HEADGATE = (sys.executable, "-c", "from streams.cli import main; main()")
+# Ctrl-C is heard although whoever runs the tests may have it ignored, which is inherited.
+BEGIN = """\
+import signal
+from streams.cli import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+HEADGATE = (sys.executable, "-c", BEGIN)
 SHORT = ("--institutions", "8", "--history-days", "7", "--seconds", "3")
 MARK = "HEADGATE_TEST_MARK"
 PREFIX = "headgate"
