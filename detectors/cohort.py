@@ -135,11 +135,9 @@ def _unheld_few(people: set[int], holding: Holding) -> People:
     recent, base = holding.recent, holding.base if holding.base_count else ()
     for one in people:
         if one not in recent and one not in base:
-            break
-    else:
-        # Mostly all are held, and no set need be made.
-        return NO_PEOPLE
-    return {one for one in people if one not in recent and one not in base}
+            return {other for other in people if other not in recent and other not in base}
+    # Mostly all are held, and no set need be made.
+    return NO_PEOPLE
 
 
 def _unheld_neighbours(people: range, holding: Holding) -> People:

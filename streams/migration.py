@@ -5,12 +5,10 @@ topic with other events is refused before anything is sent. At the end everythin
 Per key, because the events of one institution keep their order and nothing depends on any other.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from hashlib import blake2b
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -18,6 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from msgspec import Struct
 
 from detectors.errors import SinkError
+from streams.blocking import BlockingClient
 from streams.connection import client_options
 from streams.control import control_kind
 from streams.envelope import framed
@@ -186,16 +185,15 @@ def _set_times(bootstrap: str, topic: str, kind: str) -> None:
         raise SinkError(message, recoverable=True) from error
 
 
-class _Copier:
-    """Sends records to one topic, in order; a loop of its own runs only meanwhile."""
+class _Copier(BlockingClient):
+    """Sends records to one topic, in order."""
 
-    __slots__ = ("_bootstrap", "_producer", "_runner", "_topic", "partitions")
+    __slots__ = ("_producer", "_topic", "partitions")
 
     def __init__(self, topic: str, *, bootstrap: str) -> None:
         """Connect to nothing yet."""
+        super().__init__(bootstrap)
         self._topic = topic
-        self._bootstrap = bootstrap
-        self._runner = asyncio.Runner()
         self._producer: AIOKafkaProducer | None = None
         self.partitions: tuple[int, ...] = ()
 
@@ -238,25 +236,6 @@ class _Copier:
         await self._producer.start()
         self.partitions = tuple(sorted(await self._producer.partitions_for(self._topic)))
 
-    def __enter__(self) -> Self:
-        """Connect."""
-        try:
-            self._runner.run(self._open())
-        except KafkaError as error:
-            self._close()
-            message = f"no Kafka at {self._bootstrap}: {error}"
-            raise SinkError(message, recoverable=True) from error
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
-
-    def _close(self) -> None:
+    async def _stop(self) -> None:
         if self._producer is not None:
-            self._runner.run(self._producer.stop())
-        self._runner.close()
+            await self._producer.stop()

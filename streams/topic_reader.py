@@ -6,14 +6,13 @@ the same topic must give the same replay whatever the broker's timing.
 
 import asyncio
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from detectors.errors import SinkError
+from streams.blocking import BlockingClient
 from streams.connection import client_options
 
 _ASSIGNED_POLL_SECONDS: Final = 0.01
@@ -34,19 +33,15 @@ class TopicRecord(Struct, frozen=True, kw_only=True, gc=False):
     headers: tuple[tuple[str, bytes], ...]
 
 
-class TopicReader:
-    """Reads one topic, as a context manager; `total_count` is known beforehand, for progress.
+class TopicReader(BlockingClient):
+    """Reads one topic, as a context manager; `total_count` is known beforehand, for progress."""
 
-    A loop of its own runs only while records are fetched: the caller need not be asynchronous.
-    """
-
-    __slots__ = ("_bootstrap", "_consumer", "_ends", "_runner", "_starts", "topic")
+    __slots__ = ("_consumer", "_ends", "_starts", "topic")
 
     def __init__(self, topic: str, *, bootstrap: str) -> None:
         """Connect to nothing yet."""
+        super().__init__(bootstrap)
         self.topic = topic
-        self._bootstrap = bootstrap
-        self._runner = asyncio.Runner()
         self._consumer: AIOKafkaConsumer | None = None
         self._starts: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
@@ -110,6 +105,10 @@ class TopicReader:
         self._starts = await consumer.beginning_offsets(places)
         self._ends = await consumer.end_offsets(places)
 
+    async def _stop(self) -> None:
+        if self._consumer is not None:
+            await self._consumer.stop()
+
     async def _fetched(self, place: TopicPartition) -> tuple[list[TopicRecord], int]:
         found = await self._opened.getmany(place, timeout_ms=_POLL_MS, max_records=_RECORDS_MAX)
         records = [
@@ -129,29 +128,3 @@ class TopicReader:
     def _opened(self) -> AIOKafkaConsumer:
         assert self._consumer is not None  # noqa: S101 - set on entering
         return self._consumer
-
-    def __enter__(self) -> Self:
-        """Ask the broker where the partitions begin and end."""
-        try:
-            self._runner.run(self._open())
-        except KafkaError as error:
-            self._close()
-            message = f"no Kafka at {self._bootstrap}: {error}"
-            raise SinkError(message, recoverable=True) from error
-        except BaseException:
-            self._close()
-            raise
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._close()
-
-    def _close(self) -> None:
-        if self._consumer is not None:
-            self._runner.run(self._consumer.stop())
-        self._runner.close()

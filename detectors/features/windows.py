@@ -56,9 +56,8 @@ class Measure(IntEnum):
     SLICED = 10  # participants just taken, read once more by the same user for other fields
 
 
-# Plain numbers: looking up an enum's member costs as much as the sum it is for.
+# A plain number: looking up an enum's member costs as much as the sum it is for.
 _NEW: Final = int(Measure.NEW)
-_HOUR: Final = int(Window.HOUR)
 
 MEASURES_COUNT: Final = len(Measure)
 
@@ -253,7 +252,7 @@ class Windows:
         oldest, newest = state.bucket - BUCKETS_PER_HOUR + 1, bucket - BUCKETS_PER_HOUR
         for old in range(oldest, min(newest, state.bucket) + 1):
             if gone := state.buckets.pop(old, None):
-                self._new[_HOUR] -= gone[_NEW]
+                self._new[Window.HOUR] -= gone[_NEW]
         if bucket // BUCKETS_PER_HOUR > state.bucket // BUCKETS_PER_HOUR:
             self.settle()
             self._evict_hours(bucket // BUCKETS_PER_HOUR)

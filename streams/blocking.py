@@ -1,0 +1,58 @@
+"""A Kafka client for callers that wait: on an event loop of its own, which runs only meanwhile."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+from aiokafka.errors import KafkaError
+
+from detectors.errors import SinkError
+
+
+class BlockingClient(ABC):
+    """Connects on entering a block and disconnects at its end, however that comes.
+
+    Raises:
+        SinkError: nobody answers at the address.
+    """
+
+    __slots__ = ("_bootstrap", "_runner")
+
+    def __init__(self, bootstrap: str) -> None:
+        """Connect to nothing yet."""
+        self._bootstrap = bootstrap
+        self._runner = asyncio.Runner()
+
+    @abstractmethod
+    async def _open(self) -> None:
+        """Connect."""
+
+    @abstractmethod
+    async def _stop(self) -> None:
+        """Disconnect what is connected, if anything is."""
+
+    def __enter__(self) -> Self:
+        """Connect."""
+        try:
+            self._runner.run(self._open())
+        except KafkaError as error:
+            self._close()
+            message = f"no Kafka at {self._bootstrap}: {error}"
+            raise SinkError(message, recoverable=True) from error
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def _close(self) -> None:
+        self._runner.run(self._stop())
+        self._runner.close()
