@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -38,6 +37,7 @@ from streams.ports import free_ports
 from streams.simulator import send_all
 from streams.topic_admin import ensure_topics
 from streams.topics import TOPICS
+from tests.waiting import wait_until
 
 Start = Callable[..., Path]
 
@@ -250,12 +250,12 @@ def test_the_rules_are_all_that_worker_and_hook_need(
 
     logs = [begin("worker", "--no-create-topics"), begin("hook")]
     for log in logs:
-        wait_for(partial(is_ready, log))
+        wait_until(partial(is_ready, log))
     asyncio.run(send_all([THEFT], bootstrap=guarded.anonymous, topic="live.access-events"))
-    wait_for(lambda: 'headgate_incident_severity{institution="north"' in fetched(port))
+    wait_until(lambda: 'headgate_incident_severity{institution="north"' in fetched(port))
     states = r"headgate_suspensions_open_count\{[^}]*\} [1-9]"
-    wait_for(lambda: re.search(states, fetched(port)) is not None)
-    wait_for(lambda: "headgate_hook_waiting_deliveries 1.0" in fetched(hook_port))
+    wait_until(lambda: re.search(states, fetched(port)) is not None)
+    wait_until(lambda: "headgate_hook_waiting_deliveries 1.0" in fetched(hook_port))
     assert not [log for log in logs if "uthoriz" in log.read_text()]
 
 
@@ -269,14 +269,6 @@ def fetched(port: int) -> str:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
         text: str = answer.read().decode()
     return text
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    """Look until it is so, for a minute at most."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end_seconds
-        time.sleep(0.2)
 
 
 def test_no_rule_is_wider_than_a_role(tmp_path: Path) -> None:

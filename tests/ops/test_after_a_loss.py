@@ -3,8 +3,7 @@
 import asyncio
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from streams.app import group_name
 from streams.failstop import ExitCode
 from streams.simulator import send_all
 from streams.topic_reader import TopicReader
+from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"
 CONFIG = """
@@ -61,14 +61,6 @@ def alerts(bootstrap: str, prefix: str) -> list[bytes | None]:
         return [r.value for p in reader.partitions for batch in reader.records(p) for r in batch]
 
 
-def wait_for(is_so: Callable[[], bool]) -> None:
-    """Look until it is so, for a minute at most."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end_seconds
-        time.sleep(0.2)
-
-
 @pytest.mark.kafka
 @pytest.mark.slow
 def test_everything_is_judged_again_and_nothing_is_told_anew(
@@ -78,25 +70,25 @@ def test_everything_is_judged_again_and_nothing_is_told_anew(
     config = tmp_path / "headgate.toml"
     config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix))
     with worker(config) as process:
-        wait_for(lambda: f"{topic_prefix}.access-events" in topics(kafka))
+        wait_until(lambda: f"{topic_prefix}.access-events" in topics(kafka))
         topic = f"{topic_prefix}.access-events"
         asyncio.run(send_all(THEFTS, bootstrap=kafka, topic=topic))
-        wait_for(lambda: len(alerts(kafka, topic_prefix)) >= 2)
+        wait_until(lambda: len(alerts(kafka, topic_prefix)) >= 2)
         process.terminate()
         assert process.wait(30) == 0
     told = alerts(kafka, topic_prefix)
     admin = KafkaAdminClient(bootstrap_servers=kafka)
     admin.delete_topics([f"{topic_prefix}.state"])
-    wait_for(lambda: f"{topic_prefix}.state" not in topics(kafka))
+    wait_until(lambda: f"{topic_prefix}.state" not in topics(kafka))
     with worker(config) as process:
         assert process.wait(60) == ExitCode.STATE_REFUSED
     # One that ended at once is a member until its session is over.
     group = group_name(topic_prefix)
-    wait_for(lambda: not admin.describe_groups([group])[group]["members"])
+    wait_until(lambda: not admin.describe_groups([group])[group]["members"])
     admin.delete_groups([group])
     admin.close()
     with worker(config) as process:
-        wait_for(lambda: len(alerts(kafka, topic_prefix)) >= 2 * len(told))
+        wait_until(lambda: len(alerts(kafka, topic_prefix)) >= 2 * len(told))
         process.terminate()
         assert process.wait(30) == 0
     again = alerts(kafka, topic_prefix)

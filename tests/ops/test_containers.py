@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,7 @@ import yaml
 
 from streams.broker import LocalBroker
 from streams.ports import free_ports
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -220,14 +220,6 @@ def composed_kafka() -> Iterator[str]:
         yield broker.bootstrap
 
 
-def wait_for(is_so: Callable[[], bool]) -> None:
-    """Look until it is so, for a minute at most."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end_seconds
-        time.sleep(0.2)
-
-
 @pytest.mark.slow
 def test_all_of_it_starts_and_a_theft_is_seen(
     composed_kafka: str, tmp_path: Path, start: Start
@@ -241,14 +233,14 @@ def test_all_of_it_starts_and_a_theft_is_seen(
             *machine.command(every[name]), log=f"{name}.log", **machine.environment(every[name])
         )
         if name != "simulator":
-            wait_for(partial(machine.healthy, every[name]))
+            wait_until(partial(machine.healthy, every[name]))
     assert set(logs) == set(OURS)
-    wait_for(lambda: "planted" in logs["simulator"].read_text())
+    wait_until(lambda: "planted" in logs["simulator"].read_text())
     address = machine.here("http://127.0.0.1:9464/metrics")
-    wait_for(lambda: 'headgate_incident_severity{institution="inst-020"' in _fetched(address))
+    wait_until(lambda: 'headgate_incident_severity{institution="inst-020"' in _fetched(address))
     hook = machine.here("http://127.0.0.1:9465/metrics")
     acknowledged = r'headgate_hook_attempts_total\{outcome="acknowledged"\} [1-9]'
-    wait_for(lambda: re.search(acknowledged, _fetched(hook)) is not None)
+    wait_until(lambda: re.search(acknowledged, _fetched(hook)) is not None)
 
 
 def _fetched(address: str) -> str:

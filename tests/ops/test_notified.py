@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-import time
 import urllib.parse
 import urllib.request
 import uuid
@@ -18,6 +17,7 @@ from msgspec import Struct
 from detectors.event import AccessEvent, Participants
 from streams.ports import free_ports
 from streams.simulator import send_all
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 DOCKER = ROOT / "docker"
@@ -66,14 +66,6 @@ THEFT = AccessEvent(
     action="export",
     participants=Participants(ranges=[(0, 249_999)]),
 )
-
-
-def wait_for(is_so: Callable[[], bool], *, seconds: float = 60.0) -> None:
-    """Look until it is so."""
-    end_seconds = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < end_seconds
-        time.sleep(0.1)
 
 
 def answers(url: str) -> bool:
@@ -157,12 +149,12 @@ def watched(
         "--register", str(home / "register.toml"),
         log="worker.log",
     )  # fmt: skip
-    wait_for(lambda: "Ready." in worker_log.read_text())
+    wait_until(lambda: "Ready." in worker_log.read_text())
     for port in (alertmanager, prometheus):
-        wait_for(partial(answers, f"http://127.0.0.1:{port}/-/ready"))
+        wait_until(partial(answers, f"http://127.0.0.1:{port}/-/ready"))
     running = Watched(prometheus=f"http://127.0.0.1:{prometheus}", pager_log=pager_log)
     # A counter must be seen at zero before it grows.
-    wait_for(lambda: bool(answer(running, "headgate_alerts_total")))
+    wait_until(lambda: bool(answer(running, "headgate_alerts_total")))
     assert "north" not in pager_log.read_text()
     asyncio.run(send_all([THEFT], bootstrap=kafka, topic=f"{prefix}.access-events"))
     return running
@@ -184,7 +176,7 @@ def test_nobody_is_told_twice_of_one_institution(
         "--cluster.listen-address=",
         log="routes.log",
     )
-    wait_for(partial(answers, f"http://127.0.0.1:{alertmanager}/-/ready"))
+    wait_until(partial(answers, f"http://127.0.0.1:{alertmanager}/-/ready"))
     found = [
         raised("HeadgateExtraction", "page", institution="north", jurisdiction="gb"),
         raised("HeadgateNearLimit", "ticket", institution="north", jurisdiction="gb"),
@@ -205,7 +197,7 @@ def test_nobody_is_told_twice_of_one_institution(
         "page  firing  HeadgateDown of nobody",
         "ticket  firing  HeadgateNearLimit of south",
     }
-    wait_for(lambda: expected <= set(log.read_text().splitlines()))
+    wait_until(lambda: expected <= set(log.read_text().splitlines()))
     assert set(log.read_text().splitlines()[1:]) == expected
 
 
@@ -222,8 +214,8 @@ def raised(name: str, severity: str, **labels: str) -> dict[str, object]:
 def test_a_theft_reaches_the_pager(watched: Watched) -> None:
     """Whoever is on call and the institution's jurisdiction hear of it, within a minute."""
     told = "firing  north is taking too much of the cohort"
-    wait_for(lambda: f"page  {told}" in watched.pager_log.read_text())
-    wait_for(lambda: f"jurisdiction-gb  {told}" in watched.pager_log.read_text())
+    wait_until(lambda: f"page  {told}" in watched.pager_log.read_text())
+    wait_until(lambda: f"jurisdiction-gb  {told}" in watched.pager_log.read_text())
     assert "ticket  firing  north" not in watched.pager_log.read_text()
 
 
@@ -243,7 +235,7 @@ def test_prometheus_answers_every_query_of_a_dashboard(watched: Watched, path: P
     def unanswered() -> set[str]:
         return {title for (title, _), expr in asked.items() if not answer(watched, expr)}
 
-    wait_for(lambda: unanswered() == silent)
+    wait_until(lambda: unanswered() == silent)
 
 
 @pytest.mark.kafka

@@ -3,9 +3,8 @@
 import asyncio
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from detectors.event import AccessEvent, Participants
 from streams.ports import free_ports
 from streams.simulator import send_all
+from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"
 INSTITUTIONS = {f"institution-{number}" for number in range(12)}
@@ -41,19 +41,11 @@ def worker(config: Path, text: str) -> Iterator["subprocess.Popen[bytes]"]:
             [sys.executable, "-c", MAIN, "worker", "--config", str(config)], stderr=output
         )
     try:
-        wait_for(lambda: "Ready." in log.read_text())
+        wait_until(lambda: "Ready." in log.read_text())
         yield process
     finally:
         process.kill()
         process.wait()
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    """Look until it is so, for a minute at most."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end_seconds
-        time.sleep(0.1)
 
 
 def shown(port: int, *, name: str, label: str) -> set[str]:
@@ -104,10 +96,10 @@ def test_each_institution_is_shown_by_whoever_judges_it(
     with worker(tmp_path / "first.toml", config(first)):
         topic = f"{topic_prefix}.access-events"
         asyncio.run(send_all(events(), bootstrap=kafka, topic=topic))
-        wait_for(lambda: institutions(first) == INSTITUTIONS)
+        wait_until(lambda: institutions(first) == INSTITUTIONS)
         with worker(tmp_path / "second.toml", config(second)) as other:
             # Nothing is sent any more: what the second one shows is what was saved.
-            wait_for(shared)
+            wait_until(shared)
             other.terminate()
             assert other.wait(30) == 0
-        wait_for(lambda: institutions(first) == INSTITUTIONS)
+        wait_until(lambda: institutions(first) == INSTITUTIONS)

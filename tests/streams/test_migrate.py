@@ -4,8 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from streams.migration import Copied, migrate
 from streams.progress import Silent
 from streams.topic_admin import ensure_topics
 from streams.topic_reader import TopicReader, TopicRecord
+from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"
 INSTITUTIONS = [f"institution-{number}" for number in range(9)]
@@ -70,14 +70,6 @@ def worker(config: Path) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    """Look until it is so, for a minute at most."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end_seconds
-        time.sleep(0.2)
 
 
 def records(bootstrap: str, topic: str) -> list[TopicRecord]:
@@ -158,7 +150,7 @@ def test_judges_under_more_partitions_say_what_a_replay_of_the_old_ones_says(
     told = replayed_ids(kafka, topic_prefix, tmp_path)
     assert len(told) >= 4
     with worker(old):
-        wait_for(lambda: alert_ids(kafka, topic_prefix) == told)
+        wait_until(lambda: alert_ids(kafka, topic_prefix) == told)
     done = headgate("migrate", topic_prefix, "--config", str(new), "--json")
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout)
@@ -167,7 +159,7 @@ def test_judges_under_more_partitions_say_what_a_replay_of_the_old_ones_says(
     assert said["copied_count"] == said["events_count"] == len(EVENTS) + 3
     assert said["left_behind_count"] >= 1
     with worker(new):
-        wait_for(lambda: alert_ids(kafka, f"{topic_prefix}-5") == told)
+        wait_until(lambda: alert_ids(kafka, f"{topic_prefix}-5") == told)
 
 
 @pytest.mark.kafka

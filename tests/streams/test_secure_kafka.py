@@ -7,8 +7,7 @@ import ipaddress
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from streams.simulator import send_all
 from streams.topic_admin import open_admin
 from streams.topic_reader import TopicReader
 from tests.faults.source import START_MS
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -178,11 +178,3 @@ def test_a_worker_without_them_ends_and_says_so(
     assert ended.returncode == 1
     assert "can't make the topics on" in ended.stderr
     assert "the wrong one" not in ended.stderr
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Look until it is so, for a minute at most."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end_seconds
-        time.sleep(0.1)

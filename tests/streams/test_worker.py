@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from streams.rejects import Rejected
 from streams.replay import Replay
 from streams.sinks import alerts
 from streams.topic_reader import TopicReader, TopicRecord
+from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"
 PARTITIONS = 3
@@ -77,14 +78,6 @@ def worker(config: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
     finally:
         process.kill()
         process.wait()
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Look until it is so, for a minute at most."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < end_seconds
-        time.sleep(0.1)
 
 
 def received(bootstrap: str, topic: str) -> list[TopicRecord]:
