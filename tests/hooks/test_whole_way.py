@@ -23,6 +23,7 @@ from streams.topics import ACCESS_EVENTS
 
 SECRET = "whsec_" + base64.b64encode(b"w" * 32).decode()
 HOUR_MS = 3_600_000
+STEPS = 4
 CONFIG = """
 [kafka]
 bootstrap = "{bootstrap}"
@@ -116,9 +117,11 @@ def test_a_thief_is_stopped_once_and_released_once_though_everything_is_killed(
                 await platform.until(lambda data: data["state"] == "active")
                 for process in (worker, hook):
                     os.kill(process.pid or 0, signal.SIGKILL)
-            await send(range(2, 4))
+            await send(range(2, STEPS))
             with child("worker", 2), child("hook", 2):
-                stopped = await platform.until(lambda data: data["measure"] == "suspend")
+                # Not before all is told: a release followed by twice the risk is no end.
+                last_ms = theft(STEPS - 1).time
+                stopped = await platform.until(lambda data: data["alerted_ms"] == last_ms)
                 arguments = ["suspensions", "release", stopped["suspension_id"]]
                 arguments += ["--config", str(config), "--key", str(pem)]
                 done = await asyncio.to_thread(run_cli, headgate, arguments)
@@ -131,6 +134,7 @@ def test_a_thief_is_stopped_once_and_released_once_though_everything_is_killed(
     assert len({data["suspension_id"] for data in history}) == 1
     assert [data["revision"] for data in history] == list(range(1, len(history) + 1))
     assert {(data["scope"], data["subject"]) for data in history} == {("user", "u-17")}
+    assert {data["measure"] for data in history[-2:]} == {"suspend"}
     assert [data["state"] for data in history[-2:]] == ["active", "released"]
     assert (history[-1]["by"], history[-1]["dry_run"]) == ("ann", False)
     explained = run_cli(headgate, ["explain", history[0]["alert_id"], "--config", str(config)])
