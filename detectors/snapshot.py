@@ -20,7 +20,7 @@ from detectors.profile import Profile, ProfileState
 from detectors.reference import Reference, prior_reference
 from detectors.register import Institution
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _DATASET: Final = "dataset"
 _PROJECT: Final = "project"
 

@@ -50,6 +50,8 @@ USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
     (PartitionAssignor, "assign", ("self", "cluster", "member_metadata")),
     (Fetcher, "_create_fetch_waiter", ("self",)),
     (FetchResult, "getall", ("self", "max_records")),
+    (FetchResult, "check_assignment", ("self", "tp")),
+    (FetchResult, "_update_position", ("self",)),
     (PartitionRecords, "_consumer_record", ("self", "tp", "record")),
     (Assignment, "state_value", ("self", "tp")),
     (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ("self", "transport")),

@@ -1,13 +1,17 @@
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.chain import Span
 from streams.transport import Batch, Consumer, ConsumerThread
@@ -134,16 +138,50 @@ def parsed(*values: bytes) -> PartitionRecords:
     )
 
 
-def test_records_are_handed_on_as_they_were_parsed() -> None:
-    """They have all that a record must have, and nobody has copied them."""
-    records = parsed(b"one", b"two")
-    state = SimpleNamespace(position=0, paused=False, consumed_to=lambda _: None)
+def fetch_result(*values: bytes) -> FetchResult:
+    """Return what the fetcher keeps of one answer of the broker."""
+    state = SimpleNamespace(position=0, paused=False)
+    state.consumed_to = partial(setattr, state, "position")
     assignment = SimpleNamespace(active=True, state_value=lambda _: state)
-    result = FetchResult(EVENTS, assignment=assignment, partition_records=records, backoff=0)
+    records = parsed(*values)
+    return FetchResult(EVENTS, assignment=assignment, partition_records=records, backoff=0)
+
+
+def prepared(result: FetchResult) -> FetchResult:
+    """Return the result as our consumer leaves it to the client."""
     fetched = Fetched(records={}, positions={EVENTS: (0, 2)})
     fetched._fetcher._records = {EVENTS: result}
     drained(fetched)
-    one, two = result.getall()
+    return result
+
+
+def test_records_are_handed_on_as_they_were_parsed() -> None:
+    """They have all that a record must have, and nobody has copied them."""
+    one, two = prepared(fetch_result(b"one", b"two")).getall()
     assert (one.offset, two.offset, two.value) == (0, 1, b"two")
     assert (one.timestamp, one.key, list(one.headers)) == (7, b"key", [("a", b"b")])
     assert not isinstance(one, ConsumerRecord)
+
+
+@given(count=st.integers(1, 5), wanted=st.lists(st.none() | st.integers(1, 6), max_size=8))
+def test_records_are_taken_as_the_client_takes_them(count: int, wanted: list[int | None]) -> None:
+    """However many are asked for at a time: the same records, positions and ends."""
+    values = [b"%d" % number for number in range(count)]
+    own, theirs = prepared(fetch_result(*values)), fetch_result(*values)
+    for most in wanted:
+        if not theirs.has_more():
+            # The fetcher forgets it then, and asks no more.
+            break
+        taken = [record.value for record in own.getall(most)]
+        assert taken == [record.value for record in theirs.getall(most)]
+        assert own.has_more() == theirs.has_more()
+        position = own._assignment.state_value(EVENTS).position
+        assert position == theirs._assignment.state_value(EVENTS).position
+
+
+@pytest.mark.parametrize("change", [{"paused": True}, {"position": 7}])
+def test_nothing_is_taken_from_a_partition_that_moved(change: dict[str, Any]) -> None:
+    """Paused, or sought elsewhere, after the fetch: the records are dropped and fetched again."""
+    result = prepared(fetch_result(b"one"))
+    vars(result._assignment.state_value(EVENTS)).update(change)
+    assert (result.getall(), result.has_more()) == ([], False)
