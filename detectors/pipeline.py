@@ -78,7 +78,12 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
             note_maxima(profile)
             profile.due_new_participants = None
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules else ()
-    if breaches or _is_due(profile, taken.new, amounts):
+    if (
+        breaches
+        or state.today.hour_bytes > profile.due_bytes
+        or (taken.new and state.windows.open[_NEW] >= profile.new_participants_due())
+        or (profile.quota.limited and profile.quota.crossed(profile.windows, amounts))
+    ):
         effects += _judged(profile, event, breaches, at_ms=at_ms)
     return effects + _published(profile, at_ms) if taken.new else effects
 
@@ -240,16 +245,6 @@ def _count(shares: dict[str, int], name: str, new: int) -> None:
     shares[name] = shares.get(name, 0) + new
     if len(shares) > _NAMES_MAX:
         del shares[min(shares, key=lambda key: (shares[key], key))]
-
-
-def _is_due(profile: Profile, new: int, amounts: list[int]) -> bool:
-    """Tell whether enough was taken since the last judgement to judge again."""
-    state = profile.state
-    if new and state.windows.open[_NEW] >= profile.new_participants_due():
-        return True
-    if state.today.hour_bytes > profile.due_bytes:
-        return True
-    return profile.quota.limited and profile.quota.crossed(profile.windows, amounts)
 
 
 def _chain(profile: Profile, verdict: Verdict) -> None:

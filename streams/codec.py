@@ -49,7 +49,6 @@ def encode(event: AccessEvent) -> bytes:
 
 def decode(
     raw: bytes | None,
-    *,
     limits: DecodeLimits,
     key: bytes | None = None,
     headers: Headers = (),

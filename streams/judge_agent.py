@@ -135,13 +135,14 @@ class JudgeAgent:
         new_from = keeper.admit(batch.span)
         turn = Turn(keeper, self._contexts.read(keeper.context))
         turn.counts.saved = bisect_left(batch.records, new_from, key=offset_of)
+        waiting = turn.waiting
         for record in batch.records[turn.counts.saved :]:
             if record.headers and control_kind(record.headers) is not None:
                 # What lies before it is judged by what held until then.
                 self._judge_waiting(turn)
                 self._obey(turn, record)
             else:
-                turn.waiting[record.key].append(record)
+                waiting[record.key].append(record)
         self._judge_waiting(turn)
         keeper.advance(batch.span.end)
         self._count(partition, batch, turn.counts)
@@ -153,8 +154,8 @@ class JudgeAgent:
         Judges know nothing of one another, so that only the order within each matters, and what
         is done in one go for an institution finds its state in the processor's cache.
         """
-        for records in turn.waiting.values():
-            self._judge_all(turn, records)
+        for key, records in turn.waiting.items():
+            self._judge_all(turn, key, records)
         turn.waiting.clear()
         for record, outcome in turn.in_order():
             if isinstance(outcome, Rejected):
@@ -163,20 +164,14 @@ class JudgeAgent:
                 self._send(outcome, self._place(turn.keeper.partition, record))
         turn.outcomes.clear()
 
-    def _judge_all(self, turn: Turn, records: list[Record]) -> None:
+    def _judge_all(self, turn: Turn, key: bytes | None, records: list[Record]) -> None:
         """Judge the records of one key, which is an institution's unless all are refused."""
-        limits, sitting = self._limits, None
+        limits, outcomes, sitting = self._limits, turn.outcomes, None
         judged, last_offset = 0, -1
         for record in records:
-            event = decode(
-                record.value,
-                key=record.key,
-                headers=record.headers,
-                kafka_time_ms=record.timestamp,
-                limits=limits,
-            )
+            event = decode(record.value, limits, key, record.headers, record.timestamp)
             if isinstance(event, Rejected):
-                turn.outcomes.append((record, event))
+                outcomes.append((record, event))
                 continue
             if sitting is None:
                 sitting = turn.sitting(event.institution)
@@ -186,26 +181,27 @@ class JudgeAgent:
                 continue
             last_offset = record.offset
             judged += 1
-            self._judge(turn, sitting, record, event)
+            outcome = self._judge(turn, sitting, event)
+            if outcome:
+                outcomes.append((record, outcome))
         if sitting is not None:
             turn.close(sitting, judged=judged, last_offset=last_offset)
 
-    def _judge(self, turn: Turn, sitting: Sitting, record: Record, event: AccessEvent) -> None:
-        """Judge one event, and note what follows from it."""
+    def _judge(
+        self, turn: Turn, sitting: Sitting, event: AccessEvent
+    ) -> Rejected | tuple[Effect, ...]:
+        """Judge one event and return what follows from it, mostly nothing."""
         profile = sitting.profile
         if sitting.awaits_config:
             self._follow(profile, event, turn)
         try:
-            effects = judge(profile, event)
+            return judge(profile, event)
         except Exception as error:
             # A bug of the core. It fails in the same way at every replay, so the state that it
             # leaves is as well defined as any; the event is kept, and too many end the worker.
             logger.exception("The core failed on event %s.", event.id)
-            turn.outcomes.append((record, rejected(RejectReason.CORE_FAILED, repr(error))))
             self._failed_count += 1
-        else:
-            if effects:
-                turn.outcomes.append((record, effects))
+            return rejected(RejectReason.CORE_FAILED, repr(error))
 
     def _send(self, effects: tuple[Effect, ...], place: Place) -> None:
         for effect in effects:
