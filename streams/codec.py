@@ -35,7 +35,9 @@ _SENTENCES: Final[tuple[tuple[str, RejectReason], ...]] = (
 _STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
-
+# Objects and arrays within one another, the event itself included.
+NESTING_MAX: Final = 200
+_LEVEL_BYTES_MIN: Final = len("[]")
 
 _events: Final = msgspec.json.Decoder(AccessEvent)
 _decode: Final = _events.decode
@@ -69,7 +71,7 @@ def decode(
     if len(raw) > limits.event_bytes_max:
         detail = f"{len(raw)} bytes, more than {limits.event_bytes_max}"
         return rejected(RejectReason.TOO_LARGE, detail)
-    event = _opened(raw, headers, limits) if headers else _parsed(raw, limits)
+    event = _opened(raw, headers) if headers else _parsed(raw)
     if isinstance(event, Rejected):
         return event
     at_ms = time_ms(event)
@@ -80,10 +82,10 @@ def decode(
         if kafka_time_ms is not None and 0 <= kafka_time_ms < at_ms - limits.future_ms_max:
             detail = f"{(at_ms - kafka_time_ms) // 1_000} s ahead of Kafka's time"
             return rejected(RejectReason.TIME_FAR_FUTURE, detail)
-    return check(event, at_ms=at_ms, limits=limits) or event
+    return check(event, at_ms, limits) or event
 
 
-def check(event: AccessEvent, *, at_ms: int, limits: DecodeLimits) -> Rejected | None:
+def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | None:
     """Return what is wrong with an event beyond its types; None for a good one."""
     if not limits.earliest_ms <= at_ms <= limits.latest_ms:
         past = at_ms < limits.earliest_ms
@@ -97,8 +99,8 @@ def check(event: AccessEvent, *, at_ms: int, limits: DecodeLimits) -> Rejected |
     return None
 
 
-def _parsed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
-    problem = nesting_problem(raw, limits.nesting_max)
+def _parsed(raw: bytes) -> AccessEvent | Rejected:
+    problem = nesting_problem(raw)
     if problem is not None:
         return problem
     try:
@@ -111,20 +113,20 @@ def _parsed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
         return rejected(RejectReason.NOT_JSON, f"not UTF-8: {error.reason}")
 
 
-def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
+def _opened(raw: bytes, headers: Headers) -> AccessEvent | Rejected:
     """Return the event of a message with headers: inside a CloudEvent, or the plain one."""
-    problem = nesting_problem(raw, limits.nesting_max)
+    problem = nesting_problem(raw)
     if problem is not None:
         return problem
     payload = payload_of(raw, headers)
     if isinstance(payload, Rejected):
         return payload
     if payload is None:
-        return _parsed(raw, limits)
-    event = _parsed(payload.raw, limits)
+        return _parsed(raw)
+    event = _parsed(payload.raw)
     if isinstance(event, Rejected) and event.reason is RejectReason.MISSING_KEY:
         whole = completed(payload)
-        return event if whole is None else _parsed(whole, limits)
+        return event if whole is None else _parsed(whole)
     return event
 
 
@@ -146,25 +148,27 @@ def _invalid(raw: bytes, sentence: str) -> Rejected:
     return rejected(reason, sentence)
 
 
-def nesting_problem(raw: bytes, nesting_max: int) -> Rejected | None:
+def nesting_problem(raw: bytes) -> Rejected | None:
     """Tell whether brackets nest too deeply, without recursion: leaves are removed level by level.
 
     The decoder's own guard depends on how deep its caller stands, and would not be deterministic.
     """
-    # Few brackets cannot nest deeply, and nearly every event is spared the exact look. To take them
-    # out is quicker than to count them: it leaps from one to the next.
-    others_count = len(raw.replace(b"[", b"")) + len(raw.replace(b"{", b""))
-    if 2 * len(raw) - others_count <= nesting_max:
+    # Nearly every event is too short for it, or has too few brackets.
+    if len(raw) <= NESTING_MAX * _LEVEL_BYTES_MIN or _few_brackets(raw):
         return None
     brackets = _STRINGS.sub(b"", raw).translate(_ONE_KIND, _NO_BRACKETS)
-    for _ in range(nesting_max):
+    for _ in range(NESTING_MAX):
         brackets = brackets.replace(b"[]", b"")
     if not brackets:
         return None
     if b"[]" in brackets:
-        detail = f"objects or arrays nest deeper than {nesting_max}"
+        detail = f"objects or arrays nest deeper than {NESTING_MAX}"
         return rejected(RejectReason.NESTING_TOO_DEEP, detail)
     return rejected(RejectReason.NOT_JSON, "brackets without their partners")
+
+
+def _few_brackets(raw: bytes) -> bool:
+    return raw.count(b"[") + raw.count(b"{") <= NESTING_MAX
 
 
 def _key_problem(key: bytes | None) -> Rejected:

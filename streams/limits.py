@@ -20,9 +20,6 @@ class DecodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         int, Meta(ge=1, description="ids, or ranges, of one event")
     ] = 100_000
     fields_listed_max: Annotated[int, Meta(ge=1, description="fields of one event")] = 20_000
-    nesting_max: Annotated[
-        int, Meta(ge=4, le=200, description="objects and arrays within one another")
-    ] = 32
     future_seconds_max: Annotated[
         int, Meta(ge=0, description="how far an event may be ahead of Kafka's time")
     ] = 3_600
@@ -40,7 +37,6 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
     event_bytes_max: int
     participants_listed_max: int
     fields_listed_max: int
-    nesting_max: int
     future_ms_max: int
     earliest_ms: int
     latest_ms: int
@@ -55,7 +51,6 @@ def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
         event_bytes_max=config.event_bytes_max,
         participants_listed_max=config.participants_listed_max,
         fields_listed_max=config.fields_listed_max,
-        nesting_max=config.nesting_max,
         future_ms_max=config.future_seconds_max * 1_000,
         earliest_ms=int((config.earliest - epoch).total_seconds()) * 1_000,
         latest_ms=int((config.latest - epoch).total_seconds()) * 1_000,

@@ -35,7 +35,7 @@ class LedgerState(Struct, kw_only=True):
     capped_bytes: dict[str, int] = field(default_factory=dict)
 
 
-class Taken(Struct, frozen=True, kw_only=True):
+class Taken(Struct, frozen=True, kw_only=True, gc=False):
     """What one event took."""
 
     read: int

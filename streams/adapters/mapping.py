@@ -119,7 +119,7 @@ class Mapping:
         return self._event(cells, identity=_cells_json(cells) if self._id is None else b"")
 
     def _document(self, record: bytes) -> AccessEvent | Rejected:
-        problem = nesting_problem(record, self._limits.nesting_max)
+        problem = nesting_problem(record)
         if problem is not None:
             return problem
         try:
@@ -143,7 +143,7 @@ class Mapping:
             return error.rejected
         except msgspec.ValidationError as error:
             return rejected(reason_of(str(error)), str(error))
-        return check(event, at_ms=time_ms(event), limits=self._limits) or event
+        return check(event, time_ms(event), self._limits) or event
 
     def _compiled(self) -> list[tuple[str, Getter, Convert]]:
         """Return for each key of the event where its value lies and how it is read."""

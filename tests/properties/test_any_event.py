@@ -100,7 +100,7 @@ def test_any_event_that_the_codec_admits_is_judged(events: list[AccessEvent]) ->
     """Whatever passes the codec, the judge stands it, and its state can be saved and read."""
     limits = decode_limits(DecodeConfig(), POSITIONS.cohort)
     for event in events:
-        assert check(event, at_ms=time_ms(event), limits=limits) is None
+        assert check(event, time_ms(event), limits) is None
         assert decode(encode(event), limits=limits) == event
     judge_and_save(POSITIONS, events)
 

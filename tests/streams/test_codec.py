@@ -11,7 +11,14 @@ from pyroaring import BitMap
 
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, FieldCount, Participants, time_ms
-from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits, encode
+from streams.codec import (
+    NESTING_MAX,
+    DecodeConfig,
+    DecodeLimits,
+    decode,
+    decode_limits,
+    encode,
+)
 from streams.rejects import MEANINGS, Rejected, RejectReason
 
 LIMITS = decode_limits(DecodeConfig(), CohortConfig(size=500_000))
@@ -98,7 +105,7 @@ BAD: list[tuple[str, bytes | None, RejectReason]] = [
     ("time of 40 digits", with_text('"time":' + "9" * 40), RejectReason.TIME_FAR_FUTURE),
     ("deep arrays", with_text('"x":' + "[" * 100_000 + "]" * 100_000),
      RejectReason.NESTING_TOO_DEEP),
-    ("deep objects", with_text('"x":' + '{"a":' * 40 + "1" + "}" * 40),
+    ("deep objects", with_text('"x":' + '{"a":' * 250 + "1" + "}" * 250),
      RejectReason.NESTING_TOO_DEEP),
     ("opened and never closed", b"[" * 500_000, RejectReason.NOT_JSON),
     ("closed and never opened", b"]" * 500_000, RejectReason.NOT_JSON),
@@ -241,13 +248,13 @@ def test_brackets_inside_texts_are_no_nesting() -> None:
     """Nor does a text hide any."""
     text = '"' + "[{" * 1_000 + r"\"" + '"'
     assert isinstance(decode(with_text(f'"x":{text}'), limits=LIMITS), AccessEvent)
-    hidden = with_text(f'"x":"{"]" * 200}","y":{"[" * 200}{"]" * 200}')
+    hidden = with_text(f'"x":"{"]" * 300}","y":{"[" * 300}{"]" * 300}')
     refused = decode(hidden, limits=LIMITS)
     assert isinstance(refused, Rejected)
     assert refused.reason == RejectReason.NESTING_TOO_DEEP
 
 
-@pytest.mark.parametrize(("depth", "good"), [(31, True), (32, False)])
+@pytest.mark.parametrize(("depth", "good"), [(NESTING_MAX - 1, True), (NESTING_MAX, False)])
 def test_the_limit_of_nesting_is_exact(depth: int, *, good: bool) -> None:
     """The event itself is the first level; what the caller's stack holds has no influence."""
     found = decode(with_text('"x":' + "[" * depth + "]" * depth + ',"y":[],"z":{}'), limits=LIMITS)
