@@ -46,9 +46,6 @@ from streams.vigil import Places, Reading, Vigil, judged_places, topic_ends
 
 RECOVERY_SECONDS_MAX: Final = 300.0
 
-# Read in batches: by agents of the worker, besides the raw topics, and the state by its recovery.
-_BATCHED: Final = (ACCESS_EVENTS, SUMMARIES, HOLDINGS, DECISIONS, STATE)
-
 
 def group_name(topic_prefix: str) -> str:
     """Return the consumer group of the workers, which is also what states are signed for."""
@@ -114,10 +111,6 @@ def build_worker(
         group_name(prefix),
         bootstrap=settings.kafka.bootstrap,
         config=GroupConfig(session_seconds=settings.kafka.session_timeout_seconds),
-        batched_topics=[
-            *(topic.full_name(prefix) for topic in _BATCHED),
-            *raw_topics,
-        ],
         partitions=settings.kafka.partitions,
     )
     outbox = Outbox(

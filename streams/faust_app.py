@@ -36,7 +36,7 @@ class GroupConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = 15.0
     batch_records_max: Annotated[
         int, Meta(ge=1, le=100_000, description="records judged in one go")
-    ] = 4_000
+    ] = 10_000
     recovery_seconds_max: Annotated[
         float, Meta(gt=0, description="for reading saved states back; then the worker ends")
     ] = 300.0
@@ -47,11 +47,10 @@ async def _nothing() -> None:
 
 
 class HeadgateApp(faust.App):
-    """A Faust app that tells its transport which topics come in batches."""
+    """A Faust app that opens and closes what its agents need."""
 
-    def __init__(self, name: str, *, batched_topics: Iterable[str], **settings: object) -> None:
-        """Name the topics that come in batches."""
-        self.batched_topics = frozenset(batched_topics)
+    def __init__(self, name: str, **settings: object) -> None:
+        """Have nothing to open yet."""
         # What happens before any group is joined, and after the last checkpoint.
         self.opened: Hook = _nothing
         self.closed: Hook = _nothing
@@ -88,14 +87,12 @@ def faust_app(
     *,
     bootstrap: str,
     config: GroupConfig,
-    batched_topics: Iterable[str],
     partitions: int,
 ) -> HeadgateApp:
     """Return the app; no connection is made before it starts."""
     brokers = ";".join(f"headgate://{address.strip()}" for address in bootstrap.split(","))
     return HeadgateApp(
         name,
-        batched_topics=batched_topics,
         broker=brokers,
         broker_credentials=_credentials(settled()),
         key_serializer="raw",

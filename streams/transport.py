@@ -1,21 +1,22 @@
 """A Faust transport that delivers one message per polled batch: broker URL `headgate://host`.
 
-Faust spends about 135 µs of task switching on each message before an agent sees it. Here the
-topics named in the app's `batched_topics` arrive as one message per partition and poll, whose
-value is a `Batch`; every other topic arrives record by record, as it was.
+Faust spends about 135 µs of task switching on each message before an agent sees it. Here each
+partition arrives as one message per poll, whose value is a `Batch`.
 
 A batch knows the fetch positions around it, so that its reader can prove that nothing was passed
 over. Each private name of Faust and aiokafka used here has a contract test.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
-from itertools import islice
+from itertools import chain, dropwhile
+from sys import maxsize
 from typing import Any, Final, Protocol
 
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.errors import CorruptRecordException
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
@@ -54,19 +55,24 @@ class Record(Protocol):
 class Batch:
     """The records of one partition in one poll, and the fetch positions around them.
 
-    It may hold no record: transaction markers and compacted records move positions too.
+    It may hold no record: transaction markers and compacted records move positions too. Records
+    are unpacked when somebody first asks for them. The thread that fetches runs on another core,
+    and what it had unpacked would have to come from that core's cache.
     """
 
-    __slots__ = ("__weakref__", "records", "span")
+    __slots__ = ("__weakref__", "_records", "span")
 
-    def __init__(self, records: Sequence[Record], span: Span) -> None:
-        """Keep records and positions."""
-        self.records = records
+    def __init__(self, records: Iterable[Record], span: Span) -> None:
+        """Keep positions, and records or what they come from."""
+        self._records = records
         self.span = span
 
-
-class _Batching(Protocol):
-    batched_topics: frozenset[str]
+    @property
+    def records(self) -> Sequence[Record]:
+        """The records, in the order of their offsets."""
+        if not isinstance(self._records, Sequence):
+            self._records = list(self._records)
+        return self._records
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -103,38 +109,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         assignment = None if subscription is None else subscription.assignment
         if assignment is None:
             return {}
-        before = self._positions(assignment)
-        self._leave_as_read(consumer)
-        records = await super()._fetch_records(consumer, active_partitions, 0, max_records)
+        before = _positions(assignment)
+        for result in consumer._fetcher._records.values():  # noqa: SLF001
+            if isinstance(result, FetchResult):
+                result.getall = partial(_packed, result, records_max=max_records)
+        # Each partition is bounded by itself: what is packed cannot be counted beforehand.
+        records = await super()._fetch_records(consumer, active_partitions, 0, None)
         if subscription.assignment is not assignment:
             # Reassigned while draining: these records will be fetched again, by whoever owns them.
             return {}
-        found: dict[TP, Any] = dict(records)
-        for tp, end in self._positions(assignment).items():
-            start = before.get(tp)
-            if start is not None and end > start:
-                found[tp] = Batch(records.get(tp, ()), Span(start, end))
-        return found
-
-    def _leave_as_read(self, consumer: AIOKafkaConsumer) -> None:
-        """Have records handed on as they were parsed, which is all that a `Record` must be.
-
-        To copy each into the client's own kind, and to ask for one after the other, costs more
-        than to fetch and to parse them.
-        """
-        for tp, result in consumer._fetcher._records.items():  # noqa: SLF001
-            if (
-                tp.topic in self._batched_topics
-                and isinstance(result, FetchResult)
-                and result.has_more()
-            ):
-                result._partition_records._consumer_record = _as_parsed  # noqa: SLF001
-                result.getall = partial(_all_at_once, result)
-
-    def _positions(self, assignment: Any) -> dict[TP, int]:  # noqa: ANN401 - aiokafka is untyped.
-        batched = self._batched_topics
-        states = {tp: assignment.state_value(tp) for tp in assignment.tps if tp.topic in batched}
-        return {tp: state.position for tp, state in states.items() if state.has_valid_position}
+        return {
+            tp: Batch(records.get(tp, ()), Span(start, end))
+            for tp, end in _positions(assignment).items()
+            if (start := before.get(tp)) is not None and end > start
+        }
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to the committed offsets, zero included: aiokafka stays where it is for a zero."""
@@ -149,29 +137,42 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
                 consumer.seek(tp, 0)
         return committed
 
-    @property
-    def _batched_topics(self) -> frozenset[str]:
-        app: _Batching = self.app  # type: ignore[assignment]
-        return app.batched_topics
+
+def _positions(assignment: Any) -> dict[TP, int]:  # noqa: ANN401 - aiokafka is untyped.
+    states = {tp: assignment.state_value(tp) for tp in assignment.tps}
+    return {tp: state.position for tp, state in states.items() if state.has_valid_position}
 
 
-def _as_parsed(_: object, record: Record) -> Record:
-    return record
+def _packed(
+    result: FetchResult, _: int | None = None, *, records_max: int | None
+) -> Iterable[Record]:
+    """Take what was fetched as `FetchResult.getall` does, but whole record batches, still packed.
 
-
-def _all_at_once(result: FetchResult, max_records: int | None = None) -> list[Record]:
-    """Return what `FetchResult.getall` does, and leave the fetch in the same state."""
+    They are taken until there are `records_max` records. Aborted transactions are not looked for:
+    Faust's consumer reads what is uncommitted too, unless it is to process exactly once.
+    """
     if not result.check_assignment(result._topic_partition) or not result.has_more():  # noqa: SLF001
-        return []
-    records = list(islice(result._partition_records._records_iterator, max_records))  # noqa: SLF001
+        return ()
+    unread = result._partition_records  # noqa: SLF001
+    memory = unread._records  # noqa: SLF001
+    start, batches = unread.next_fetch_offset, []
+    while memory.has_next() and unread.next_fetch_offset - start < (records_max or maxsize):
+        batch = memory.next_batch()
+        if not batch.validate_crc():
+            message = f"Invalid CRC - {result._topic_partition}"  # noqa: SLF001
+            raise CorruptRecordException(message)
+        if not batch.is_control_batch:
+            batches.append(batch)
+        unread.next_fetch_offset = batch.next_offset
     result._update_position()  # noqa: SLF001
-    if max_records is None or len(records) < max_records:
+    if not memory.has_next():
         result._partition_records = None  # noqa: SLF001
-    return records
+    # The broker sends whole batches, also where what is wanted begins within one.
+    return dropwhile(lambda record: record.offset < start, chain.from_iterable(batches))
 
 
 class Consumer(driver.Consumer):
-    """Yields batches of the batched topics and single records of all others."""
+    """Yields batches."""
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -203,14 +204,9 @@ class Consumer(driver.Consumer):
             self.log.warning("Could not seek while the flow was stopped: %r.", error)
 
     def _messages(self, found: Mapping[Any, Any]) -> "list[tuple[TP, ConsumerMessage]]":
-        messages = []
-        for raw, item in found.items():
-            tp = TP(raw.topic, raw.partition)
-            if isinstance(item, Batch):
-                messages.append((tp, self._to_batch_message(tp, item)))
-            else:
-                messages += [(tp, self._to_message(tp, record)) for record in item]
-        return messages
+        tps = [TP(raw.topic, raw.partition) for raw in found]
+        batches = zip(tps, found.values(), strict=True)
+        return [(tp, self._to_batch_message(tp, batch)) for tp, batch in batches]
 
     def _to_batch_message(self, tp: TP, batch: Batch) -> ConsumerMessage:
         return ConsumerMessage(
@@ -229,10 +225,7 @@ class Consumer(driver.Consumer):
         )
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        # Faust would note every offset inside a batch as a gap to be acked.
-        app: _Batching = self.app  # type: ignore[assignment]
-        if tp.topic not in app.batched_topics:
-            await super()._add_gap(tp, offset_from, offset_to)
+        """Note none: Faust would take every offset inside a batch for one, to be acked."""
 
 
 class Transport(driver.Transport):

@@ -11,6 +11,7 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from faust.assignor import PartitionAssignor
 from faust.tables.recovery import Recovery, ServiceStopped
+from faust.types.enums import ProcessingGuarantee
 
 from streams import faust_assignor
 from streams.failstop import ExitCode
@@ -22,9 +23,16 @@ from streams.group import FaustGroup
 
 async def made() -> HeadgateApp:
     """Return an app that is not started; it is bound to the running loop."""
-    return faust_app(
-        "t", bootstrap="127.0.0.1:9", config=GroupConfig(), batched_topics=["t.a"], partitions=2
-    )
+    return faust_app("t", bootstrap="127.0.0.1:9", config=GroupConfig(), partitions=2)
+
+
+async def _guarantee() -> object:
+    return (await made()).conf.processing_guarantee
+
+
+def test_no_aborted_transaction_is_looked_for() -> None:
+    """Only where Faust processes exactly once does its consumer read committed records alone."""
+    assert asyncio.run(_guarantee()) is ProcessingGuarantee.AT_LEAST_ONCE
 
 
 async def _waits_in_vain(owner: type[Recovery]) -> None:

@@ -13,7 +13,7 @@ from typing import cast
 import faust
 import pytest
 from aiokafka.consumer.consumer import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
+from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from aiokafka.structs import TopicPartition
 from faust.app.base import App
@@ -52,7 +52,6 @@ USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
     (FetchResult, "getall", ("self", "max_records")),
     (FetchResult, "check_assignment", ("self", "tp")),
     (FetchResult, "_update_position", ("self",)),
-    (PartitionRecords, "_consumer_record", ("self", "tp", "record")),
     (Assignment, "state_value", ("self", "tp")),
     (driver.AIOKafkaConsumerThread, "_create_worker_consumer", ("self", "transport")),
     (TableManager, "_update_channels", ("self",)),

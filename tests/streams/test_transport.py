@@ -1,13 +1,17 @@
 import asyncio
+import struct
 from collections.abc import Callable
 from functools import partial
+from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import ConsumerRecord
 from faust.types import TP
 from hypothesis import given
@@ -16,7 +20,8 @@ from hypothesis import strategies as st
 from streams.chain import Span
 from streams.transport import Batch, Consumer, ConsumerThread
 
-EVENTS, STATE = TP("events", 0), TP("state", 0)
+EVENTS = TP("events", 0)
+CONTROL = 1 << 5
 
 
 class Fetched:
@@ -61,12 +66,11 @@ class _Nothing:
         """Do nothing."""
 
 
-def drained(fetched: Fetched, *, timeout: float = 0.0) -> dict[Any, Any]:
+def drained(fetched: Fetched, *, timeout: float = 0.0, records_max: int = 100) -> dict[Any, Any]:
     """Return what the thread makes of what was fetched."""
     thread = object.__new__(ConsumerThread)
-    thread.app = cast("Any", SimpleNamespace(batched_topics=frozenset({"events"})))
     thread.consumer = cast("Any", SimpleNamespace(flow_active=True))
-    return asyncio.run(thread._fetch_records(cast("Any", fetched), set(), timeout, 100))
+    return asyncio.run(thread._fetch_records(cast("Any", fetched), set(), timeout, records_max))
 
 
 def test_a_poll_of_our_topic_is_one_batch_with_its_positions() -> None:
@@ -79,12 +83,6 @@ def test_a_move_without_records_is_a_batch_too() -> None:
     """Transaction markers and compacted records move the position; the chain must know."""
     batch = drained(Fetched(records={}, positions={EVENTS: (5, 7)}))[EVENTS]
     assert (list(batch.records), batch.span) == ([], Span(5, 7))
-
-
-def test_another_topic_stays_record_by_record() -> None:
-    """The state topic is delivered as Faust's recovery expects it."""
-    found = drained(Fetched(records={STATE: ["a"]}, positions={STATE: (0, 1), EVENTS: (3, 3)}))
-    assert found == {STATE: ["a"]}
 
 
 def test_what_was_drained_while_the_group_moved_on_is_left() -> None:
@@ -113,8 +111,8 @@ def test_a_batch_message_never_claims_more_than_was_read() -> None:
     assert expected == (message.offset, message.generation_id, cast("object", message.value))
 
 
-def parsed(*values: bytes) -> PartitionRecords:
-    """Return the records of a partition as the client parses them from the wire."""
+def record_batch(base_offset: int, count: int, *, attributes: int = 0) -> bytes:
+    """Return a record batch as it comes over the wire: base offset, CRC-32C at 17, attributes."""
     builder = DefaultRecordBatchBuilder(
         magic=2,
         compression_type=0,
@@ -124,64 +122,110 @@ def parsed(*values: bytes) -> PartitionRecords:
         base_sequence=-1,
         batch_size=10_000,
     )
-    for number, value in enumerate(values):
+    for number in range(count):
+        value = b"%d" % (base_offset + number)
         builder.append(number, timestamp=7, key=b"key", value=value, headers=[("a", b"b")])
-    return PartitionRecords(
+    raw = bytearray(builder.build())
+    struct.pack_into(">q", raw, 0, base_offset)
+    struct.pack_into(">h", raw, 21, attributes)
+    struct.pack_into(">I", raw, 17, calc_crc32c(memoryview(raw)[21:]))
+    return bytes(raw)
+
+
+def fetch_result(raw: bytes, *, start: int = 0) -> FetchResult:
+    """Return what the fetcher keeps of one answer of the broker."""
+    state = SimpleNamespace(position=start, paused=False)
+    state.consumed_to = partial(setattr, state, "position")
+    assignment = SimpleNamespace(active=True, state_value=lambda _: state)
+    records = PartitionRecords(
         EVENTS,
-        MemoryRecords(bytes(builder.build())),
+        MemoryRecords(raw),
         aborted_transactions=[],
-        fetch_offset=0,
+        fetch_offset=start,
         key_deserializer=None,
         value_deserializer=None,
         check_crcs=True,
         isolation_level=0,
     )
-
-
-def fetch_result(*values: bytes) -> FetchResult:
-    """Return what the fetcher keeps of one answer of the broker."""
-    state = SimpleNamespace(position=0, paused=False)
-    state.consumed_to = partial(setattr, state, "position")
-    assignment = SimpleNamespace(active=True, state_value=lambda _: state)
-    records = parsed(*values)
     return FetchResult(EVENTS, assignment=assignment, partition_records=records, backoff=0)
 
 
-def prepared(result: FetchResult) -> FetchResult:
+def prepared(result: FetchResult, *, records_max: int = 100) -> FetchResult:
     """Return the result as our consumer leaves it to the client."""
     fetched = Fetched(records={}, positions={EVENTS: (0, 2)})
     fetched._fetcher._records = {EVENTS: result}
-    drained(fetched)
+    drained(fetched, records_max=records_max)
     return result
+
+
+def position(result: FetchResult) -> int:
+    """Return where the consumer goes on."""
+    at: int = result._assignment.state_value(EVENTS).position
+    return at
 
 
 def test_records_are_handed_on_as_they_were_parsed() -> None:
     """They have all that a record must have, and nobody has copied them."""
-    one, two = prepared(fetch_result(b"one", b"two")).getall()
-    assert (one.offset, two.offset, two.value) == (0, 1, b"two")
+    one, two = Batch(prepared(fetch_result(record_batch(0, 2))).getall(), Span(0, 2)).records
+    assert (one.offset, two.offset, two.value) == (0, 1, b"1")
     assert (one.timestamp, one.key, list(one.headers)) == (7, b"key", [("a", b"b")])
     assert not isinstance(one, ConsumerRecord)
 
 
-@given(count=st.integers(1, 5), wanted=st.lists(st.none() | st.integers(1, 6), max_size=8))
-def test_records_are_taken_as_the_client_takes_them(count: int, wanted: list[int | None]) -> None:
-    """However many are asked for at a time: the same records, positions and ends."""
-    values = [b"%d" % number for number in range(count)]
-    own, theirs = prepared(fetch_result(*values)), fetch_result(*values)
-    for most in wanted:
-        if not theirs.has_more():
-            # The fetcher forgets it then, and asks no more.
-            break
-        taken = [record.value for record in own.getall(most)]
-        assert taken == [record.value for record in theirs.getall(most)]
-        assert own.has_more() == theirs.has_more()
-        position = own._assignment.state_value(EVENTS).position
-        assert position == theirs._assignment.state_value(EVENTS).position
+def test_records_are_unpacked_once() -> None:
+    """Whoever asks again sees the same."""
+    batch = Batch(prepared(fetch_result(record_batch(0, 2))).getall(), Span(0, 2))
+    assert batch.records is batch.records
+
+
+@given(
+    sizes=st.lists(st.integers(1, 4), min_size=1, max_size=5),
+    gap=st.integers(0, 3),
+    skipped=st.integers(0, 6),
+    records_max=st.integers(1, 6),
+)
+def test_a_fetch_is_taken_as_the_client_takes_it(
+    sizes: list[int], gap: int, skipped: int, records_max: int
+) -> None:
+    """In whole record batches: the same records and the same end, in steps of a bounded size."""
+    firsts = list(accumulate((size + gap for size in sizes), initial=0))
+    raw = b"".join(map(record_batch, firsts, sizes))
+    start = min(skipped, sizes[0] - 1)
+    theirs = fetch_result(raw, start=start)
+    own = fetch_result(raw, start=start)
+    taken: list[int] = []
+    while own.has_more():
+        before = position(own)
+        some = [record.offset for record in prepared(own, records_max=records_max).getall()]
+        assert before <= some[0] <= some[-1] < position(own)
+        assert len(some) < records_max + max(sizes)
+        taken += some
+    assert taken == [record.offset for record in theirs.getall()]
+    assert (position(own), theirs.has_more()) == (position(theirs), False)
+
+
+def test_what_is_not_meant_for_readers_is_passed_over() -> None:
+    """The end of a transaction is a record batch of its own, and moves the position."""
+    raw = record_batch(0, 1) + record_batch(1, 1, attributes=CONTROL) + record_batch(2, 1)
+    result = prepared(fetch_result(raw))
+    assert [record.offset for record in result.getall()] == [0, 2]
+    assert position(result) == 3
+
+
+def test_a_damaged_record_batch_moves_nothing() -> None:
+    """It is fetched again, with what came before it."""
+    raw = bytearray(record_batch(0, 1) + record_batch(1, 1))
+    raw[-1] ^= 1
+    result = prepared(fetch_result(bytes(raw)))
+    with pytest.raises(CorruptRecordException, match="Invalid CRC"):
+        result.getall()
+    assert position(result) == 0
+    assert (result.getall(), result.has_more()) == ((), False)
 
 
 @pytest.mark.parametrize("change", [{"paused": True}, {"position": 7}])
 def test_nothing_is_taken_from_a_partition_that_moved(change: dict[str, Any]) -> None:
     """Paused, or sought elsewhere, after the fetch: the records are dropped and fetched again."""
-    result = prepared(fetch_result(b"one"))
+    result = prepared(fetch_result(record_batch(0, 1)))
     vars(result._assignment.state_value(EVENTS)).update(change)
-    assert (result.getall(), result.has_more()) == ([], False)
+    assert (result.getall(), result.has_more()) == ((), False)
