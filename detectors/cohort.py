@@ -131,7 +131,7 @@ def unheld(people: People, holding: Holding) -> People:
     return _without(people, holding.recent) if holding.recent_count else people
 
 
-def _unheld_few(people: set[int], holding: Holding) -> People:
+def _unheld_few(people: set[int] | range, holding: Holding) -> People:
     recent, base = holding.recent, holding.base if holding.base_count else ()
     for one in people:
         if one not in recent and one not in base:
@@ -149,6 +149,8 @@ def _unheld_neighbours(people: range, holding: Holding) -> People:
         return people
     if held == len(people):
         return NO_PEOPLE
+    if len(people) <= _SMALL_PARTICIPANTS_MAX:
+        return _unheld_few(people, holding)
     return unheld(as_bitmap(people), holding)
 
 

@@ -70,7 +70,7 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     at_ms = time_ms(event)
     effects = advance(profile, at_ms) if at_ms >= profile.windows.ends_ms else ()
     state.events_count += 1
-    taken, amounts = _take(profile, event, at_ms=at_ms)
+    taken, amounts = _take(profile, event, at_ms)
     if taken.new:
         _remember(state.today, event, taken.new)
         if at_ms < profile.windows.begins_ms:
@@ -88,11 +88,11 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     return effects + _published(profile, at_ms) if taken.new else effects
 
 
-def _take(profile: Profile, event: AccessEvent, *, at_ms: int) -> tuple[Taken, list[int]]:
+def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list[int]]:
     """Book what the event took, in the ledger and in the windows, and return it."""
     state, windows = profile.state, profile.windows
     succeeded = event.outcome == "success"
-    taken = profile.ledger.take(event, at_ms=at_ms) if succeeded else NOBODY
+    taken = profile.ledger.take(event, at_ms) if succeeded else NOBODY
     if not taken.named:
         state.counted_events += 1
     late = at_ms < windows.begins_ms
@@ -101,7 +101,7 @@ def _take(profile: Profile, event: AccessEvent, *, at_ms: int) -> tuple[Taken, l
     apart = late or profile.quota.limited
     amounts = zeros() if apart else state.windows.open
     _note_order(profile, event, taken, amounts)
-    _book(amounts, event, taken, at_ms=at_ms)
+    _book(amounts, event, taken, at_ms)
     if apart:
         windows.add(at_ms, amounts)
     today = state.today
@@ -134,7 +134,7 @@ def adopt_reference(profile: Profile, reference: Reference) -> None:
     profile.reference = reference
 
 
-def _book(amounts: list[int], event: AccessEvent, taken: Taken, *, at_ms: int) -> None:
+def _book(amounts: list[int], event: AccessEvent, taken: Taken, at_ms: int) -> None:
     """Add what the event took to `amounts`."""
     amounts[_REQUESTS] += 1
     if event.outcome != "success":

@@ -37,7 +37,7 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
 # Objects and arrays within one another, the event itself included.
 NESTING_MAX: Final = 200
-_LEVEL_BYTES_MIN: Final = len("[]")
+_NESTED_BYTES_MIN: Final = NESTING_MAX * len("[]")
 
 _events: Final = msgspec.json.Decoder(AccessEvent)
 _decode: Final = _events.decode
@@ -100,7 +100,8 @@ def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | No
 
 
 def _parsed(raw: bytes) -> AccessEvent | Rejected:
-    problem = nesting_problem(raw)
+    # Nearly every event is too short to nest too deeply.
+    problem = nesting_problem(raw) if len(raw) > _NESTED_BYTES_MIN else None
     if problem is not None:
         return problem
     try:
@@ -153,8 +154,7 @@ def nesting_problem(raw: bytes) -> Rejected | None:
 
     The decoder's own guard depends on how deep its caller stands, and would not be deterministic.
     """
-    # Nearly every event is too short for it, or has too few brackets.
-    if len(raw) <= NESTING_MAX * _LEVEL_BYTES_MIN or _few_brackets(raw):
+    if raw.count(b"[") + raw.count(b"{") <= NESTING_MAX:
         return None
     brackets = _STRINGS.sub(b"", raw).translate(_ONE_KIND, _NO_BRACKETS)
     for _ in range(NESTING_MAX):
@@ -165,10 +165,6 @@ def nesting_problem(raw: bytes) -> Rejected | None:
         detail = f"objects or arrays nest deeper than {NESTING_MAX}"
         return rejected(RejectReason.NESTING_TOO_DEEP, detail)
     return rejected(RejectReason.NOT_JSON, "brackets without their partners")
-
-
-def _few_brackets(raw: bytes) -> bool:
-    return raw.count(b"[") + raw.count(b"{") <= NESTING_MAX
 
 
 def _key_problem(key: bytes | None) -> Rejected:

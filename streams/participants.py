@@ -15,12 +15,12 @@ def participants_problem(participants: Participants, limits: DecodeLimits) -> Re
     """Return what is wrong with a way to say whose data left, before anything is built from it."""
     ids, ranges, bitmap = participants.ids, participants.ranges, participants.bitmap
     count = participants.count
+    if ids is not None and ranges is None and bitmap is None and count is None:
+        return _ids_problem(ids, limits)
     ways = (ids is not None) + (ranges is not None) + (bitmap is not None) + (count is not None)
     if ways != 1:
         detail = f"expected exactly one of ids, ranges, bitmap, count; got {ways}"
         return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
-    if ids is not None:
-        return _ids_problem(ids, limits)
     if count is not None:
         return _beyond(count, limits.cohort_size) if count > limits.cohort_size else None
     if limits.hashed:

@@ -90,11 +90,12 @@ class Ledger:
         """Return what has left under a project's cap on bytes, or the institution's own."""
         return self.state.capped_bytes.get(project or INSTITUTION, 0)
 
-    def take(self, event: AccessEvent, *, at_ms: int) -> Taken:
+    def take(self, event: AccessEvent, at_ms: int) -> Taken:
         """Book what a successful event took and return it."""
         if self._bytes_capped:
             self._count_bytes(event)
-        people = people_of(event.participants) if event.participants is not None else None
+        participants = event.participants
+        people = None if participants is None else people_of(participants)
         if people is None:
             return self._take_counted(event, at_ms=at_ms)
         holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
