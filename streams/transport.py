@@ -110,11 +110,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         if assignment is None:
             return {}
         before = _positions(assignment)
-        for result in consumer._fetcher._records.values():  # noqa: SLF001
-            if isinstance(result, FetchResult):
-                result.getall = partial(_packed, result, records_max=max_records)
+        fetched = consumer._fetcher._records.values()  # noqa: SLF001
+        results = [result for result in fetched if isinstance(result, FetchResult)]
+        for result in results:
+            result.getall = partial(_packed, result, records_max=max_records)
         # Each partition is bounded by itself: what is packed cannot be counted beforehand.
         records = await super()._fetch_records(consumer, active_partitions, 0, None)
+        for result in results:
+            del result.getall
         if subscription.assignment is not assignment:
             # Reassigned while draining: these records will be fetched again, by whoever owns them.
             return {}
@@ -166,6 +169,8 @@ def _packed(
         unread.next_fetch_offset = batch.next_offset
     result._update_position()  # noqa: SLF001
     if not memory.has_next():
+        # Its generator, never begun, holds it in turn: memory would wait for the collector.
+        unread._records_iterator = None  # noqa: SLF001
         result._partition_records = None  # noqa: SLF001
     # The broker sends whole batches, also where what is wanted begins within one.
     return dropwhile(lambda record: record.offset < start, chain.from_iterable(batches))

@@ -1,10 +1,12 @@
 import asyncio
+import gc
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import accumulate
 from types import SimpleNamespace
 from typing import Any, cast
+from weakref import ref
 
 import pytest
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
@@ -18,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.chain import Span
-from streams.transport import Batch, Consumer, ConsumerThread
+from streams.transport import Batch, Consumer, ConsumerThread, Record
 
 EVENTS = TP("events", 0)
 CONTROL = 1 << 5
@@ -27,11 +29,9 @@ CONTROL = 1 << 5
 class Fetched:
     """A consumer whose fetcher holds given records and then moves given positions."""
 
-    def __init__(
-        self, *, records: dict[TP, list[str]], positions: dict[TP, tuple[int, int]]
-    ) -> None:
+    def __init__(self, *, records: dict[TP, Any], positions: dict[TP, tuple[int, int]]) -> None:
         """Stand at the first of each pair of positions; draining moves to the second."""
-        self._records, self._positions = records, positions
+        self.found, self._positions = records, positions
         self._at = {tp: pair[0] for tp, pair in positions.items()}
         self.assignment = SimpleNamespace(tps=set(positions), state_value=self._state)
         self._subscription = SimpleNamespace(
@@ -52,10 +52,10 @@ class Fetched:
         at = self._at[tp]
         return SimpleNamespace(has_valid_position=at >= 0, position=at)
 
-    async def _drain(self, *_: object, **__: object) -> dict[TP, list[str]]:
+    async def _drain(self, *_: object, **__: object) -> dict[TP, Any]:
         self._at = {tp: pair[1] for tp, pair in self._positions.items()}
         self.while_draining()
-        return self._records
+        return self.found
 
 
 class _Nothing:
@@ -150,12 +150,13 @@ def fetch_result(raw: bytes, *, start: int = 0) -> FetchResult:
     return FetchResult(EVENTS, assignment=assignment, partition_records=records, backoff=0)
 
 
-def prepared(result: FetchResult, *, records_max: int = 100) -> FetchResult:
-    """Return the result as our consumer leaves it to the client."""
-    fetched = Fetched(records={}, positions={EVENTS: (0, 2)})
+def taken(result: FetchResult, *, records_max: int = 100) -> Sequence[Record]:
+    """Return what our consumer takes from the result in one poll."""
+    fetched = Fetched(records={}, positions={EVENTS: (0, 1)})
     fetched._fetcher._records = {EVENTS: result}
-    drained(fetched, records_max=records_max)
-    return result
+    fetched.while_draining = lambda: fetched.found.update({EVENTS: result.getall()})
+    records: Sequence[Record] = drained(fetched, records_max=records_max)[EVENTS].records
+    return records
 
 
 def position(result: FetchResult) -> int:
@@ -166,7 +167,7 @@ def position(result: FetchResult) -> int:
 
 def test_records_are_handed_on_as_they_were_parsed() -> None:
     """They have all that a record must have, and nobody has copied them."""
-    one, two = Batch(prepared(fetch_result(record_batch(0, 2))).getall(), Span(0, 2)).records
+    one, two = taken(fetch_result(record_batch(0, 2)))
     assert (one.offset, two.offset, two.value) == (0, 1, b"1")
     assert (one.timestamp, one.key, list(one.headers)) == (7, b"key", [("a", b"b")])
     assert not isinstance(one, ConsumerRecord)
@@ -174,7 +175,8 @@ def test_records_are_handed_on_as_they_were_parsed() -> None:
 
 def test_records_are_unpacked_once() -> None:
     """Whoever asks again sees the same."""
-    batch = Batch(prepared(fetch_result(record_batch(0, 2))).getall(), Span(0, 2))
+    batch = Batch(iter(taken(fetch_result(record_batch(0, 2)))), Span(0, 2))
+    assert len(batch.records) == 2
     assert batch.records is batch.records
 
 
@@ -193,22 +195,22 @@ def test_a_fetch_is_taken_as_the_client_takes_it(
     start = min(skipped, sizes[0] - 1)
     theirs = fetch_result(raw, start=start)
     own = fetch_result(raw, start=start)
-    taken: list[int] = []
+    offsets: list[int] = []
     while own.has_more():
         before = position(own)
-        some = [record.offset for record in prepared(own, records_max=records_max).getall()]
+        some = [record.offset for record in taken(own, records_max=records_max)]
         assert before <= some[0] <= some[-1] < position(own)
         assert len(some) < records_max + max(sizes)
-        taken += some
-    assert taken == [record.offset for record in theirs.getall()]
+        offsets += some
+    assert offsets == [record.offset for record in theirs.getall()]
     assert (position(own), theirs.has_more()) == (position(theirs), False)
 
 
 def test_what_is_not_meant_for_readers_is_passed_over() -> None:
     """The end of a transaction is a record batch of its own, and moves the position."""
     raw = record_batch(0, 1) + record_batch(1, 1, attributes=CONTROL) + record_batch(2, 1)
-    result = prepared(fetch_result(raw))
-    assert [record.offset for record in result.getall()] == [0, 2]
+    result = fetch_result(raw)
+    assert [record.offset for record in taken(result)] == [0, 2]
     assert position(result) == 3
 
 
@@ -216,16 +218,29 @@ def test_a_damaged_record_batch_moves_nothing() -> None:
     """It is fetched again, with what came before it."""
     raw = bytearray(record_batch(0, 1) + record_batch(1, 1))
     raw[-1] ^= 1
-    result = prepared(fetch_result(bytes(raw)))
+    result = fetch_result(bytes(raw))
     with pytest.raises(CorruptRecordException, match="Invalid CRC"):
-        result.getall()
+        taken(result)
     assert position(result) == 0
-    assert (result.getall(), result.has_more()) == ((), False)
+    assert (taken(result), result.has_more()) == ((), False)
+
+
+def test_what_was_taken_needs_no_collector() -> None:
+    """A fetch is megabytes, and the collector of a worker seldom runs."""
+    result = fetch_result(record_batch(0, 2))
+    unread = ref(result._partition_records)
+    gc.disable()
+    try:
+        assert len(taken(result)) == 2
+        assert unread() is None
+        assert "getall" not in vars(result)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("change", [{"paused": True}, {"position": 7}])
 def test_nothing_is_taken_from_a_partition_that_moved(change: dict[str, Any]) -> None:
     """Paused, or sought elsewhere, after the fetch: the records are dropped and fetched again."""
-    result = prepared(fetch_result(record_batch(0, 1)))
+    result = fetch_result(record_batch(0, 1))
     vars(result._assignment.state_value(EVENTS)).update(change)
-    assert (result.getall(), result.has_more()) == ((), False)
+    assert (taken(result), result.has_more()) == ((), False)
