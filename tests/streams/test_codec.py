@@ -3,10 +3,13 @@
 import base64
 import time
 from datetime import UTC, datetime
+from itertools import accumulate
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from detectors.config import CohortConfig
@@ -18,6 +21,7 @@ from streams.codec import (
     decode,
     decode_limits,
     encode,
+    nesting_problem,
 )
 from streams.rejects import MEANINGS, Rejected, RejectReason
 
@@ -259,6 +263,30 @@ def test_the_limit_of_nesting_is_exact(depth: int, *, good: bool) -> None:
     """The event itself is the first level; what the caller's stack holds has no influence."""
     found = decode(with_text('"x":' + "[" * depth + "]" * depth + ',"y":[],"z":{}'), limits=LIMITS)
     assert isinstance(found, AccessEvent) is good
+
+
+RUNS = st.lists(st.tuples(st.sampled_from("[{]}"), st.integers(1, 210)), min_size=1, max_size=8)
+
+
+@given(runs=RUNS, closed=st.booleans())
+def test_nesting_is_what_a_walk_through_the_brackets_finds(
+    runs: list[tuple[str, int]], *, closed: bool
+) -> None:
+    """Whatever the brackets, in one pass."""
+    raw = "".join(bracket * count for bracket, count in runs)
+    depths = list(accumulate(1 if bracket in "[{" else -1 for bracket in raw))
+    if closed and depths[-1] > 0:
+        raw += "]" * depths[-1]
+        depths.append(0)
+    reason = None
+    if depths[-1] != 0 or min(depths) < 0:
+        reason = RejectReason.NOT_JSON
+    elif max(depths) > NESTING_MAX:
+        reason = RejectReason.NESTING_TOO_DEEP
+    found = nesting_problem(raw.encode())
+    # Too few to nest deeply are left to the decoder, whether they are in order or not.
+    few = raw.count("[") + raw.count("{") <= NESTING_MAX
+    assert (found and found.reason) == (None if few else reason)
 
 
 @pytest.mark.parametrize(
