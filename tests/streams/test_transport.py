@@ -24,6 +24,7 @@ from streams.transport import Batch, Consumer, ConsumerThread, Record
 
 EVENTS = TP("events", 0)
 CONTROL = 1 << 5
+CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 
 class Fetched:
@@ -111,11 +112,11 @@ def test_a_batch_message_never_claims_more_than_was_read() -> None:
     assert expected == (message.offset, message.generation_id, cast("object", message.value))
 
 
-def record_batch(base_offset: int, count: int, *, attributes: int = 0) -> bytes:
+def record_batch(base_offset: int, count: int, *, attributes: int = 0, codec: int = 0) -> bytes:
     """Return a record batch as it comes over the wire: base offset, CRC-32C at 17, attributes."""
     builder = DefaultRecordBatchBuilder(
         magic=2,
-        compression_type=0,
+        compression_type=codec,
         is_transactional=0,
         producer_id=-1,
         producer_epoch=-1,
@@ -127,7 +128,7 @@ def record_batch(base_offset: int, count: int, *, attributes: int = 0) -> bytes:
         builder.append(number, timestamp=7, key=b"key", value=value, headers=[("a", b"b")])
     raw = bytearray(builder.build())
     struct.pack_into(">q", raw, 0, base_offset)
-    struct.pack_into(">h", raw, 21, attributes)
+    struct.pack_into(">h", raw, 21, attributes | codec)
     struct.pack_into(">I", raw, 17, calc_crc32c(memoryview(raw)[21:]))
     return bytes(raw)
 
@@ -171,6 +172,15 @@ def test_records_are_handed_on_as_they_were_parsed() -> None:
     assert (one.offset, two.offset, two.value) == (0, 1, b"1")
     assert (one.timestamp, one.key, list(one.headers)) == (7, b"key", [("a", b"b")])
     assert not isinstance(one, ConsumerRecord)
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
+def test_every_compression_that_a_producer_may_choose_is_read(codec: int) -> None:
+    """The broker hands record batches on as the producer compressed them."""
+    raw = record_batch(0, 50, codec=codec)
+    assert len(raw) < len(record_batch(0, 50))
+    values = [record.value for record in taken(fetch_result(raw))]
+    assert values == [b"%d" % number for number in range(50)]
 
 
 def test_records_are_unpacked_once() -> None:
