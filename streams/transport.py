@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import chain, dropwhile
 from sys import maxsize
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import FetchResult
@@ -192,12 +192,13 @@ class Consumer(driver.Consumer):
             # What was fetched is lost to us: go back, so that it comes again.
             await self._seek_back()
             return
-        for tp, message in self._messages(found):
+        for raw, batch in found.items():
+            tp = TP(raw.topic, raw.partition)
             if self._has_moved_on(generation):
                 return
             if active is None or tp in active or tp in self._buffered_partitions:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
-                yield tp, message
+                yield tp, self._to_batch_message(tp, cast("Batch", batch))
 
     def _has_moved_on(self, generation: int) -> bool:
         return not self.flow_active or self.app.consumer_generation_id != generation
@@ -207,11 +208,6 @@ class Consumer(driver.Consumer):
             await self.perform_seek()
         except Exception as error:  # noqa: BLE001 - as Faust: the rebalance under way seeks anew.
             self.log.warning("Could not seek while the flow was stopped: %r.", error)
-
-    def _messages(self, found: Mapping[Any, Any]) -> "list[tuple[TP, ConsumerMessage]]":
-        tps = [TP(raw.topic, raw.partition) for raw in found]
-        batches = zip(tps, found.values(), strict=True)
-        return [(tp, self._to_batch_message(tp, batch)) for tp, batch in batches]
 
     def _to_batch_message(self, tp: TP, batch: Batch) -> ConsumerMessage:
         return ConsumerMessage(

@@ -38,7 +38,6 @@ USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
     (driver.AIOKafkaConsumerThread, "_ensure_consumer", ("self",)),
     (driver.AIOKafkaConsumerThread, "seek_to_committed", ("self",)),
     (driver.Consumer, "_new_consumer_thread", ("self",)),
-    (driver.Consumer, "_to_message", ("self", "tp", "record")),
     (Consumer, "getmany", ("self", "timeout")),
     (Consumer, "_wait_next_records", ("self", "timeout")),
     (Consumer, "_add_gap", ("self", "tp", "offset_from", "offset_to")),
