@@ -17,12 +17,14 @@ _GAP_DAYS_MAX: Final = 31
 PUBLISHED_COHORT_RATIO: Final = 0.0002
 _REACHING_BACK: Final = (Window.WEEK, Window.MONTH)
 # What detectors compare with the usual; `quota` counts `GAINED`, which stays.
+# A plain number: every end of 5 minutes asks for it.
+_NEW: Final = int(Measure.NEW)
 _EVIDENCE: Final = (Measure.NEW, Measure.WALKED, Measure.SLICED, Measure.OFF_HOURS)
 
 
 def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     """Close what ended before `at_ms`: the open 5 minutes, perhaps the hour, perhaps the day."""
-    if profile.state.windows.open[Measure.NEW]:
+    if profile.state.windows.open[_NEW]:
         note_maxima(profile)
     hour_ended = at_ms // HOUR_MS > profile.state.today.hour
     effects = _close_hour(profile, at_ms) if hour_ended else ()
@@ -36,7 +38,7 @@ def note_maxima(profile: Profile) -> None:
 
     Within the open 5 minutes the sums only grow, so that it is enough to look at their end.
     """
-    maxima, now = profile.state.today.maxima, profile.state.windows.open[Measure.NEW]
+    maxima, now = profile.state.today.maxima, profile.state.windows.open[_NEW]
     for place, closed in enumerate(profile.windows.closed_new()):
         maxima[place] = max(maxima[place], closed + now)
 

@@ -71,12 +71,8 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     effects = advance(profile, at_ms) if at_ms >= profile.windows.ends_ms else ()
     state.events_count += 1
     taken, amounts = _take(profile, event, at_ms)
-    if taken.new:
-        _remember(state.today, event, taken.new)
-        if at_ms < profile.windows.begins_ms:
-            # What came late was added to closed sums.
-            note_maxima(profile)
-            profile.due_new_participants = None
+    if taken.gained:
+        _note_gained(profile, event, taken, at_ms)
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules else ()
     if (
         breaches
@@ -90,30 +86,45 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
 
 def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list[int]]:
     """Book what the event took, in the ledger and in the windows, and return it."""
-    state, windows = profile.state, profile.windows
-    succeeded = event.outcome == "success"
-    taken = profile.ledger.take(event, at_ms) if succeeded else NOBODY
-    if not taken.named:
-        state.counted_events += 1
+    windows = profile.windows
     late = at_ms < windows.begins_ms
     # What a limit asks is what this event alone has added; mostly nobody asks, and it is added up
     # where it lies.
     apart = late or profile.quota.limited
-    amounts = zeros() if apart else state.windows.open
-    _note_order(profile, event, taken, amounts)
-    _book(amounts, event, taken, at_ms)
+    amounts = zeros() if apart else windows.state.open
+    amounts[_REQUESTS] += 1
+    if event.outcome == "success":
+        taken = profile.ledger.take(event, at_ms)
+        _book(amounts, event, taken, at_ms)
+        _note_order(profile, event, taken, amounts)
+        today = profile.state.today
+        if not late or at_ms // HOUR_MS == today.hour:
+            today.hour_bytes += event.bytes
+            if today.hour_bytes > AMOUNT_MAX:  # noqa: PLR1730 - a call costs more than all the rest.
+                today.hour_bytes = AMOUNT_MAX
+    else:
+        taken = NOBODY
+        amounts[_DENIED] += event.outcome == "denied"
     if apart:
         windows.add(at_ms, amounts)
-    today = state.today
-    if succeeded and (not late or at_ms // HOUR_MS == today.hour):
-        today.hour_bytes += event.bytes
-        if today.hour_bytes > AMOUNT_MAX:  # noqa: PLR1730 - a call costs more than all the rest.
-            today.hour_bytes = AMOUNT_MAX
     if late:
-        state.late_count += at_ms < state.frontier_ms - LATE_MS
+        profile.state.late_count += at_ms < profile.state.frontier_ms - LATE_MS
+    return taken, amounts
+
+
+def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int) -> None:
+    """Note who took how much that was never held before."""
+    if not taken.named:
+        profile.state.counted_events += 1
     if taken.learnt or taken.unlearnt:
         note_exempted(profile, taken)
-    return taken, amounts
+    if not taken.new:
+        return
+    _remember(profile.state.today, event, taken.new)
+    if at_ms < profile.windows.begins_ms:
+        # What came late was added to closed sums.
+        note_maxima(profile)
+        profile.due_new_participants = None
 
 
 def _judged(
@@ -135,26 +146,19 @@ def adopt_reference(profile: Profile, reference: Reference) -> None:
 
 
 def _book(amounts: list[int], event: AccessEvent, taken: Taken, at_ms: int) -> None:
-    """Add what the event took to `amounts`."""
-    amounts[_REQUESTS] += 1
-    if event.outcome != "success":
-        amounts[_DENIED] += event.outcome == "denied"
-        return
-    read, new, fields = taken.read, taken.new, event.fields
-    amounts[_BYTES] = bytes_ = amounts[_BYTES] + event.bytes
-    amounts[_ROWS] = rows = amounts[_ROWS] + event.rows
-    amounts[_READ] = all_read = amounts[_READ] + read
-    amounts[_CELLS] = cells = amounts[_CELLS] + (
-        read if fields is None else read * _fields_count(fields)
-    )
-    if new or taken.exempted:
-        amounts[_GAINED] += new + taken.exempted
-        amounts[_NEW] += new
+    """Add what the event took to `amounts`; all but who is new is bounded when somebody looks."""
+    read, fields = taken.read, event.fields
+    amounts[_BYTES] += event.bytes
+    amounts[_ROWS] += event.rows
+    amounts[_READ] += read
+    amounts[_CELLS] += read if fields is None else read * _fields_count(fields)
+    if taken.gained:
+        amounts[_GAINED] += taken.gained
+        amounts[_NEW] += taken.new
         if _is_off_hours(at_ms):
-            amounts[_OFF_HOURS] += new
-    # All else is no more than what was read.
-    if bytes_ > AMOUNT_MAX or rows > AMOUNT_MAX or all_read > AMOUNT_MAX or cells > AMOUNT_MAX:
-        bound(amounts)
+            amounts[_OFF_HOURS] += taken.new
+        if amounts[_GAINED] > AMOUNT_MAX:
+            bound(amounts)
 
 
 def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: list[int]) -> None:
@@ -180,9 +184,7 @@ def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: lis
 def _fields_mark(event: AccessEvent) -> int:
     """Return a number that tells one set of fields from another."""
     fields = event.fields
-    if fields is None or isinstance(fields, FieldCount):
-        return 0
-    return crc32("\0".join(fields).encode())
+    return crc32("\0".join(fields).encode()) if isinstance(fields, list) else 0
 
 
 def _breaches(
@@ -220,7 +222,7 @@ def _published(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
 
 
 def _fields_count(fields: list[str] | FieldCount) -> int:
-    return fields.count if isinstance(fields, FieldCount) else len(fields)
+    return len(fields) if isinstance(fields, list) else fields.count
 
 
 def _is_off_hours(at_ms: int) -> bool:

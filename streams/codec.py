@@ -77,7 +77,8 @@ def decode(
         detail = f"{len(raw)} bytes, more than {limits.event_bytes_max}"
         return rejected(RejectReason.TOO_LARGE, detail)
     event = _opened(raw, headers) if headers else _parsed(raw)
-    if isinstance(event, Rejected):
+    # Not the other way round: Python tells at once what a thing is, but not what it is not.
+    if not isinstance(event, AccessEvent):
         return event
     at_ms = time_ms(event)
     if kafka_time_ms is not None or key is not None:

@@ -29,7 +29,7 @@ from streams.partition_context import Contexts
 from streams.protocol import Keeper, PartitionKeeper
 from streams.rejects import Rejected, RejectReason, rejected
 from streams.transport import Batch, Record
-from streams.turn import Counts, Sitting, Turn, offset_of
+from streams.turn import Counts, Turn, offset_of
 
 logger = logging.getLogger("headgate.judge")
 
@@ -157,6 +157,7 @@ class JudgeAgent:
         for key, records in turn.waiting.items():
             self._judge_all(turn, key, records)
         turn.waiting.clear()
+        turn.close_sittings()
         for record, outcome in turn.in_order():
             if isinstance(outcome, Rejected):
                 self._refuse(outcome, record, turn.keeper.partition)
@@ -167,41 +168,38 @@ class JudgeAgent:
     def _judge_all(self, turn: Turn, key: bytes | None, records: list[Record]) -> None:
         """Judge the records of one key, which is an institution's unless all are refused."""
         limits, outcomes, sitting = self._limits, turn.outcomes, None
-        judged, last_offset = 0, -1
         for record in records:
             event = decode(record.value, limits, key, record.headers, record.timestamp)
-            if isinstance(event, Rejected):
+            if not isinstance(event, AccessEvent):
                 outcomes.append((record, event))
                 continue
             if sitting is None:
                 sitting = turn.sitting(event.institution)
-                last_offset = sitting.applied_offset
-            if record.offset <= last_offset:
+            offset = record.offset
+            if offset <= sitting.applied_offset:
                 turn.counts.saved += 1
                 continue
-            last_offset = record.offset
-            judged += 1
-            outcome = self._judge(turn, sitting, event)
-            if outcome:
-                outcomes.append((record, outcome))
-        if sitting is not None:
-            turn.close(sitting, judged=judged, last_offset=last_offset)
+            sitting.applied_offset = offset
+            sitting.judged_count += 1
+            if sitting.awaits_config:
+                self._follow(sitting.profile, event, turn)
+            try:
+                effects = judge(sitting.profile, event)
+            except Exception as error:  # noqa: BLE001 - it is logged.
+                outcomes.append((record, self._failed(event, error)))
+                continue
+            if effects:
+                outcomes.append((record, effects))
 
-    def _judge(
-        self, turn: Turn, sitting: Sitting, event: AccessEvent
-    ) -> Rejected | tuple[Effect, ...]:
-        """Judge one event and return what follows from it, mostly nothing."""
-        profile = sitting.profile
-        if sitting.awaits_config:
-            self._follow(profile, event, turn)
-        try:
-            return judge(profile, event)
-        except Exception as error:
-            # A bug of the core. It fails in the same way at every replay, so the state that it
-            # leaves is as well defined as any; the event is kept, and too many end the worker.
-            logger.exception("The core failed on event %s.", event.id)
-            self._failed_count += 1
-            return rejected(RejectReason.CORE_FAILED, repr(error))
+    def _failed(self, event: AccessEvent, error: Exception) -> Rejected:
+        """Refuse an event because of a bug of the core.
+
+        It fails in the same way at every replay, so the state that it leaves is as well defined as
+        any; the event is kept, and too many end the worker.
+        """
+        logger.error("The core failed on event %s.", event.id, exc_info=error)
+        self._failed_count += 1
+        return rejected(RejectReason.CORE_FAILED, repr(error))
 
     def _send(self, effects: tuple[Effect, ...], place: Place) -> None:
         for effect in effects:

@@ -13,25 +13,27 @@ _BITMAP_END: Final = 2**32
 
 def participants_problem(participants: Participants, limits: DecodeLimits) -> Rejected | None:
     """Return what is wrong with a way to say whose data left, before anything is built from it."""
-    ids, ranges, bitmap = participants.ids, participants.ranges, participants.bitmap
-    count = participants.count
-    if ids is not None and ranges is None and bitmap is None and count is None:
-        return _ids_problem(ids, limits)
+    ids, ranges = participants.ids, participants.ranges
+    bitmap, count = participants.bitmap, participants.count
+    if bitmap is None and count is None:
+        if ids is not None and ranges is None:
+            return _ids_problem(ids, limits)
+        if ranges is not None and ids is None:
+            return _ranges_problem(ranges, limits)
     ways = (ids is not None) + (ranges is not None) + (bitmap is not None) + (count is not None)
     if ways != 1:
         detail = f"expected exactly one of ids, ranges, bitmap, count; got {ways}"
         return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
-    if count is not None:
-        return _beyond(count, limits.cohort_size) if count > limits.cohort_size else None
+    if bitmap is not None:
+        return _bitmap_problem(bitmap, limits)
+    if count is not None and count > limits.cohort_size:
+        return _beyond(count, limits.cohort_size)
+    return None
+
+
+def _bitmap_problem(bitmap: bytes, limits: DecodeLimits) -> Rejected | None:
     if limits.hashed:
-        detail = "ranges and bitmaps name positions, but this cohort's ids are hashes"
-        return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
-    return _ranges_problem(ranges, limits) if ranges else _bitmap_problem(bitmap, limits)
-
-
-def _bitmap_problem(bitmap: bytes | None, limits: DecodeLimits) -> Rejected | None:
-    if bitmap is None:
-        return None
+        return _no_position()
     problem = bitmap_problem(bitmap, end=min(limits.cohort_size, _BITMAP_END))
     if problem is None:
         return None
@@ -49,6 +51,8 @@ def _ids_problem(ids: list[int], limits: DecodeLimits) -> Rejected | None:
 
 
 def _ranges_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Rejected | None:
+    if limits.hashed:
+        return _no_position()
     if len(ranges) > limits.participants_listed_max:
         return too_many("ranges", len(ranges), limits.participants_listed_max)
     end = limits.cohort_size
@@ -65,6 +69,11 @@ def _ranges_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Reje
         detail = f"the ranges overlap: together {named}, of a cohort of {end}"
         return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
     return None
+
+
+def _no_position() -> Rejected:
+    detail = "ranges and bitmaps name positions, but this cohort's ids are hashes"
+    return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
 
 
 def too_many(what: str, count: int, limit: int) -> Rejected:

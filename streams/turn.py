@@ -38,6 +38,7 @@ class Sitting:
         "applied_offset",
         "awaits_config",
         "institution",
+        "judged_count",
         "late_before",
         "profile",
         "repeats_before",
@@ -53,6 +54,7 @@ class Sitting:
         self.awaits_config = profile.schedule is not schedule or profile.config_due_ms != NEVER_MS
         # The last record that is in the profile; whatever lies at or before it is not judged again.
         self.applied_offset = applied_offset
+        self.judged_count = 0
         self.repeats_before = profile.state.repeats_count
         self.late_before = profile.state.late_count
 
@@ -60,7 +62,7 @@ class Sitting:
 class Turn:
     """One batch on its way: what it came to, and what waits for its judge."""
 
-    __slots__ = ("context", "counts", "keeper", "outcomes", "waiting")
+    __slots__ = ("context", "counts", "keeper", "outcomes", "sittings", "waiting")
 
     def __init__(self, keeper: PartitionKeeper[Profile], context: Context) -> None:
         """Begin with nothing read, under what holds by then."""
@@ -69,6 +71,7 @@ class Turn:
         self.counts = Counts()
         # By key, each in the order of the log.
         self.waiting: defaultdict[bytes | None, list[Record]] = defaultdict(list)
+        self.sittings: list[Sitting] = []
         self.outcomes: list[Outcome] = []
 
     def sitting(self, institution: str) -> Sitting:
@@ -76,23 +79,28 @@ class Turn:
         live = self.keeper.live(institution)
         if live.profile.reference is not self.context.reference:
             adopt_reference(live.profile, self.context.reference)
-        return Sitting(
+        sitting = Sitting(
             institution,
             live.profile,
             applied_offset=live.applied_offset,
             schedule=self.context.schedule,
         )
+        self.sittings.append(sitting)
+        return sitting
 
-    def close(self, sitting: Sitting, *, judged: int, last_offset: int) -> None:
-        """Note up to where the judge has come, and count what it made of the events."""
-        if not judged:
-            return
-        state, counts = sitting.profile.state, self.counts
-        self.keeper.applied(sitting.institution, last_offset)
-        counts.judged += judged
-        counts.repeated += state.repeats_count - sitting.repeats_before
-        counts.late += state.late_count - sitting.late_before
-        counts.unresolved += judged if sitting.institution == UNRESOLVED else 0
+    def close_sittings(self) -> None:
+        """Note up to where each judge has come, and count what they made of the events."""
+        counts = self.counts
+        for sitting in self.sittings:
+            state, judged = sitting.profile.state, sitting.judged_count
+            if not judged:
+                continue
+            self.keeper.applied(sitting.institution, sitting.applied_offset)
+            counts.judged += judged
+            counts.repeated += state.repeats_count - sitting.repeats_before
+            counts.late += state.late_count - sitting.late_before
+            counts.unresolved += judged if sitting.institution == UNRESOLVED else 0
+        self.sittings.clear()
 
     def in_order(self) -> list[Outcome]:
         """Return what the batch came to so far, in the order of the log."""

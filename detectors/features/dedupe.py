@@ -39,17 +39,17 @@ class Dedupe:
     [True, True, False, True, True]
     """
 
-    __slots__ = ("_order", "_seen", "config")
+    __slots__ = ("_events_max", "_order", "_seen")
 
     def __init__(self, config: DedupeConfig, state: DedupeState) -> None:
         """Restore the order of arrival."""
-        self.config = config
+        self._events_max = config.events_max
         raw = state.digests
-        self._order = deque(
+        # For a look-up only; a dict lies closer together than a set, and memory is what this costs.
+        self._seen = dict.fromkeys(
             raw[at : at + _DIGEST_BYTES] for at in range(0, len(raw), _DIGEST_BYTES)
         )
-        # For a look-up only; a dict lies closer together than a set, and memory is what this costs.
-        self._seen = dict.fromkeys(self._order)
+        self._order = deque(self._seen)
 
     @property
     def state(self) -> DedupeState:
@@ -60,10 +60,11 @@ class Dedupe:
         """Return False for a repeat; remember the id otherwise."""
         digest = xxh3_64_digest(event_id.encode())
         seen, order = self._seen, self._order
-        if digest in seen:
-            return False
         seen[digest] = None
+        if len(seen) == len(order):
+            # It was there: asking first would look it up twice.
+            return False
         order.append(digest)
-        if len(order) > self.config.events_max:
+        if len(order) > self._events_max:
             del seen[order.popleft()]
         return True

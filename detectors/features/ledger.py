@@ -18,8 +18,6 @@ from detectors.register import Exemption, Institution, covers
 OTHER_DATASETS: Final = "\N{HORIZONTAL ELLIPSIS}other"
 # Under this name, which no project bears, the institution as a whole is counted.
 INSTITUTION: Final = ""
-# What `_exempt` says of a taking that nobody had to exempt.
-NOT_EXEMPT: Final = (0, 0, False)
 
 
 class LedgerState(Struct, kw_only=True):
@@ -36,20 +34,22 @@ class LedgerState(Struct, kw_only=True):
 
 
 class Taken(Struct, frozen=True, kw_only=True, gc=False):
-    """What one event took."""
+    """What one event took; mostly nobody who was not held before."""
 
     read: int
-    new: int
-    exempted: int
-    named: bool
     people: People | None
+    named: bool = True
     project_new: int = 0
+    # Never held before: those that may alert, the exempted, and both.
+    new: int = 0
+    exempted: int = 0
+    gained: int = 0
     # Of the exempted, how many become part of the usual; and whether some of the new must not.
     learnt: int = 0
     unlearnt: bool = False
 
 
-NOBODY: Final = Taken(read=0, new=0, exempted=0, named=True, people=None)
+NOBODY: Final = Taken(read=0, people=None)
 
 
 class Ledger:
@@ -100,15 +100,18 @@ class Ledger:
             return self._take_counted(event, at_ms=at_ms)
         holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
         new_people = take(holding, people)
-        new = self._count_new(new_people, holding) if new_people else 0
-        exempted, learnt, unlearnt = self._exempt(event, new, at_ms=at_ms) if new else NOT_EXEMPT
+        project_new = self._take_for_project(event.project, people) if self._capped else 0
+        gained = self._count_new(new_people, holding) if new_people else 0
+        if not gained:
+            return Taken(read=len(people), people=people, project_new=project_new)
+        exempted, learnt, unlearnt = self._exempt(event, gained, at_ms=at_ms)
         return Taken(
             read=len(people),
-            new=new - exempted,
-            exempted=exempted,
-            named=True,
             people=people,
-            project_new=self._take_for_project(event.project, people) if self._capped else 0,
+            project_new=project_new,
+            new=gained - exempted,
+            exempted=exempted,
+            gained=gained,
             learnt=learnt,
             unlearnt=unlearnt,
         )
@@ -148,10 +151,11 @@ class Ledger:
         exempted, learnt, unlearnt = self._exempt(event, read, at_ms=at_ms)
         return Taken(
             read=read,
+            people=None,
+            named=False,
             new=read - exempted,
             exempted=exempted,
-            named=False,
-            people=None,
+            gained=read,
             learnt=learnt,
             unlearnt=unlearnt,
         )

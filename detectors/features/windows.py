@@ -56,8 +56,9 @@ class Measure(IntEnum):
     SLICED = 10  # participants just taken, read once more by the same user for other fields
 
 
-# A plain number: looking up an enum's member costs as much as the sum it is for.
+# Plain numbers: looking up an enum's member costs as much as the sum it is for.
 _NEW: Final = int(Measure.NEW)
+_HOUR: Final = int(Window.HOUR)
 
 MEASURES_COUNT: Final = len(Measure)
 
@@ -201,7 +202,9 @@ class Windows:
         """Add what has closed to its hour and its day; whoever looks at the state needs it.
 
         Most ends of 5 minutes interest nobody: to add up the buckets of an hour once is cheaper.
+        What is open is bounded by then, which events do not wait for.
         """
+        bound(self.state.open)
         if not self._unsettled:
             return
         amounts = list(map(sum, zip(*self._unsettled, strict=True)))
@@ -212,6 +215,7 @@ class Windows:
         """Make the open bucket a closed one: it is the newest of every window."""
         state = self.state
         amounts = state.open
+        bound(amounts)
         state.open = zeros()
         state.buckets[state.bucket] = amounts
         self._unsettled.append(amounts)
@@ -252,7 +256,7 @@ class Windows:
         oldest, newest = state.bucket - BUCKETS_PER_HOUR + 1, bucket - BUCKETS_PER_HOUR
         for old in range(oldest, min(newest, state.bucket) + 1):
             if gone := state.buckets.pop(old, None):
-                self._new[Window.HOUR] -= gone[_NEW]
+                self._new[_HOUR] -= gone[_NEW]
         if bucket // BUCKETS_PER_HOUR > state.bucket // BUCKETS_PER_HOUR:
             self.settle()
             self._evict_hours(bucket // BUCKETS_PER_HOUR)

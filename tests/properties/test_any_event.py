@@ -85,14 +85,16 @@ def events_of(
 
 
 def judge_and_save(config: CoreConfig, events: list[AccessEvent]) -> None:
-    """Judge `events`; the state must be savable and readable after each."""
-    profile = open_profile("north", config=config)
+    """Judge `events`; the state must be savable and readable after each, and no other for it."""
+    profile, unsaved = open_profile("north", config=config), open_profile("north", config=config)
     for event in events:
         effects = judge(profile, event)
+        assert judge(unsaved, event) == effects
         msgspec.msgpack.encode(effects)
         snapshot = dump(profile)
         profile = load(snapshot.main, parts=snapshot.parts, config=config)
         assert dump(profile) == snapshot
+    assert dump(unsaved).main == dump(profile).main
 
 
 @given(events=st.lists(events_of(POSITIONS, TIMES), max_size=8))
@@ -124,7 +126,7 @@ def test_times_outside_the_calendar_do_not_end_the_judge(events: list[AccessEven
 
 
 @given(
-    count=st.integers(1, 30),
+    count=st.integers(1, 80),
     huge=st.sampled_from(
         [
             {"bytes": COUNT_MAX, "rows": COUNT_MAX},
