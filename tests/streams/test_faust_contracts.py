@@ -29,7 +29,7 @@ from faust.types import TP
 from mode.utils.queues import FlowControlEvent, FlowControlQueue
 from yarl import URL
 
-from streams.transport import Transport
+from streams.transport import ConsumerThread, Transport
 
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
@@ -191,3 +191,32 @@ def test_defect_the_producer_of_faust_is_not_idempotent() -> None:
     """A retry of Faust's own producer may double a record; hence the outbox has its own."""
     producer = SimpleNamespace(app=SimpleNamespace(in_transaction=False))
     assert driver.Producer._settings_extra(cast("driver.Producer", producer)) == {}
+
+
+def _complaints(thread_class: type[driver.AIOKafkaConsumerThread]) -> list[str]:
+    """Return what a worker of ten minutes says of a partition paused behind its last fetch."""
+    state = SimpleNamespace(highwater=9, position=8, timestamp=None)
+    subscription = SimpleNamespace(assignment=SimpleNamespace(state_value=lambda _: state))
+    fetcher = SimpleNamespace(_subscriptions=SimpleNamespace(subscription=subscription))
+    app = SimpleNamespace(
+        monitor=SimpleNamespace(stream_inbound_time={}),
+        topics=SimpleNamespace(acks_enabled_for=lambda _: True),
+    )
+    said: list[str] = []
+    thread = object.__new__(thread_class)
+    vars(thread).update(
+        consumer=SimpleNamespace(app=app),
+        time_started=0.0,
+        tp_stream_timeout_secs=300.0,
+        _verify_aiokafka_event_path=lambda *_: False,
+        _ensure_consumer=lambda: SimpleNamespace(_fetcher=fetcher),
+        _log_slow_processing_stream=lambda sentence, *_: said.append(sentence),
+    )
+    thread.verify_event_path(600.0, TP("state", 0))
+    return said
+
+
+def test_defect_a_topic_at_rest_is_taken_for_a_stream_that_stands() -> None:
+    """Faust reports it as an error every few seconds, for good; we do not."""
+    assert len(_complaints(driver.AIOKafkaConsumerThread)) == 1
+    assert _complaints(ConsumerThread) == []
