@@ -85,7 +85,7 @@ def decode(
         if key != event.institution.encode():
             return _key_problem(key)
         # Kafka itself says -1 where a record carries no time.
-        if kafka_time_ms is not None and 0 <= kafka_time_ms < at_ms - limits.future_ms_max:
+        if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
             detail = f"{(at_ms - kafka_time_ms) // 1_000} s ahead of Kafka's time"
             return rejected(RejectReason.TIME_FAR_FUTURE, detail)
     return check(event, at_ms, limits) or event
