@@ -23,6 +23,7 @@ from benchmarks.speed.measure import (
     StateSize,
     alert_delay,
     limit_rate,
+    mean_rate,
     naive_rate,
     peer_rate,
     replay_rate,
@@ -95,33 +96,46 @@ def measured(given: argparse.Namespace, home: Path) -> Result:
 
 def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
     """Have the same events judged in every way that there is."""
-    ensure_topics(bootstrap, prefix=PREFIX, partitions=PARTITIONS)
     events = records(given.events)
-    topic = f"{PREFIX}.access-events"
-    asyncio.run(fill(bootstrap, topic, events))
+    prefixes = [f"{PREFIX}-{turn}" for turn in range(given.turns)]
+    for prefix in prefixes:
+        ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+        asyncio.run(fill(bootstrap, f"{prefix}.access-events", events))
     # Else the collector would look through all of these again and again, at the others' expense.
     gc.freeze()
-    # A broker that has just started compiles itself for a while, on the core beside the reader's.
-    asyncio.run(limit_rate(bootstrap, topic, given.events))
-    rates = {"limit": asyncio.run(limit_rate(bootstrap, topic, given.events))}
-    with worker(bootstrap, PREFIX, home) as running:
-        rates["worker"] = worker_rate(running, given.events)
-        idle = asyncio.run(alert_delay(bootstrap, PREFIX, 20))
-        told = open_loop(bootstrap, PREFIX, seconds=given.seconds, partitions=PARTITIONS)
+    rates = _in_turn(bootstrap, prefixes, home, given.events)
+    last = prefixes[-1]
+    topic = f"{last}.access-events"
+    with worker(bootstrap, last, home, number=2):
+        idle = asyncio.run(alert_delay(bootstrap, last, 20))
+        told = open_loop(bootstrap, last, seconds=given.seconds, partitions=PARTITIONS)
         loop = asyncio.run(told)
     rates["replay"] = replay_rate(events)
     rates["naive"] = naive_rate(bootstrap, topic, count=given.naive_events, home=home)
     for peer in PEERS:
         rate = peer_rate(peer, bootstrap, topic, count=given.events - WARM_UP_COUNT)
         rates |= {} if rate is None else {peer: rate}
-    state = state_size(bootstrap, PREFIX, belongs="institution-")
+    state = state_size(bootstrap, last, belongs="institution-")
     return Judging(rates=rates, idle=idle, loop=loop, state=state)
+
+
+def _in_turn(bootstrap: str, prefixes: list[str], home: Path, count: int) -> dict[str, Rate]:
+    """Measure the limit and the worker: whoever else is at work on this machine comes and goes."""
+    limits, workers = [], []
+    # A broker that has just started compiles itself for a while, on the core beside the reader's.
+    asyncio.run(limit_rate(bootstrap, f"{prefixes[0]}.access-events", count))
+    for prefix in prefixes:
+        limits.append(asyncio.run(limit_rate(bootstrap, f"{prefix}.access-events", count)))
+        with worker(bootstrap, prefix, home) as running:
+            workers.append(worker_rate(running, count))
+    return {"limit": mean_rate(limits), "worker": mean_rate(workers)}
 
 
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--turns", type=int, default=3, help="of the limit and the worker")
     parser.add_argument("--naive-events", type=int, default=20_000)
     parser.add_argument("--backlog-events", type=int, default=300_000)
     parser.add_argument("--scaling-events", type=int, default=3_000_000)

@@ -22,7 +22,8 @@ TURNS: Final = 2
 # The rest is left out: whoever got the smaller partitions would be waiting for the other.
 _COUNTED_RATIO: Final = 0.6
 # Not oftener: the worker answers, and that is counted as well.
-_LOOK_SECONDS: Final = 0.25
+_LOOK_SECONDS: Final = 1.0
+_BEGIN_SECONDS: Final = 0.1
 
 
 class Scaling(Struct, frozen=True, kw_only=True):
@@ -70,7 +71,7 @@ def _rate(bootstrap: str, prefix: str, home: Path, events: int, workers: int) ->
         # Only now: the first would have judged half of it before the second had joined.
         asyncio.run(fill(bootstrap, f"{prefix}.access-events", many(events)))
         while not all(judged_count(one.metrics) for one in running):
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_BEGIN_SECONDS)
         watches = [Stopwatch(one.process_id) for one in running]
         before = _judged(running)
         wanted = before + _COUNTED_RATIO * (events - before)
