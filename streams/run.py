@@ -12,6 +12,7 @@ from typing import Final
 
 from streams.app import RECOVERY_SECONDS_MAX, Worker
 from streams.failstop import ExitCode, fail_stop
+from streams.first_contact import expect_brokers
 
 logger = logging.getLogger("headgate.worker")
 
@@ -26,6 +27,7 @@ async def run(worker: Worker) -> None:
     # Profiles live as long as the process and form no cycles: looking for some in them, as often
     # as Python does by default, would cost more than it could ever free.
     gc.set_threshold(COLLECT_AFTER)
+    expect_brokers()
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:

@@ -20,6 +20,7 @@ from benchmarks.speed.judging import WARM_UP_COUNT
 from benchmarks.speed.measure import (
     Delay,
     Rate,
+    Records,
     StateSize,
     alert_delay,
     limit_rate,
@@ -103,39 +104,41 @@ def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
         asyncio.run(fill(bootstrap, f"{prefix}.access-events", events))
     # Else the collector would look through all of these again and again, at the others' expense.
     gc.freeze()
-    rates = _in_turn(bootstrap, prefixes, home, given.events)
+    # A broker that has just started compiles itself for a while, on the core beside the reader's.
+    asyncio.run(limit_rate(bootstrap, f"{prefixes[0]}.access-events", given.events))
+    # In turn, each on events of its own: whoever else is at work on this machine comes and goes.
+    turns = [_turn(bootstrap, prefix, home, events, given.naive_events) for prefix in prefixes]
+    rates = {name: mean_rate([turn[name] for turn in turns]) for name in turns[0]}
     last = prefixes[-1]
-    topic = f"{last}.access-events"
     with worker(bootstrap, last, home, number=2):
         idle = asyncio.run(alert_delay(bootstrap, last, 20))
         told = open_loop(bootstrap, last, seconds=given.seconds, partitions=PARTITIONS)
         loop = asyncio.run(told)
-    rates["replay"] = replay_rate(events)
-    rates["naive"] = naive_rate(bootstrap, topic, count=given.naive_events, home=home)
-    for peer in PEERS:
-        rate = peer_rate(peer, bootstrap, topic, count=given.events - WARM_UP_COUNT)
-        rates |= {} if rate is None else {peer: rate}
     state = state_size(bootstrap, last, belongs="institution-")
     return Judging(rates=rates, idle=idle, loop=loop, state=state)
 
 
-def _in_turn(bootstrap: str, prefixes: list[str], home: Path, count: int) -> dict[str, Rate]:
-    """Measure the limit and the worker: whoever else is at work on this machine comes and goes."""
-    limits, workers = [], []
-    # A broker that has just started compiles itself for a while, on the core beside the reader's.
-    asyncio.run(limit_rate(bootstrap, f"{prefixes[0]}.access-events", count))
-    for prefix in prefixes:
-        limits.append(asyncio.run(limit_rate(bootstrap, f"{prefix}.access-events", count)))
-        with worker(bootstrap, prefix, home) as running:
-            workers.append(worker_rate(running, count))
-    return {"limit": mean_rate(limits), "worker": mean_rate(workers)}
+def _turn(
+    bootstrap: str, prefix: str, home: Path, events: Records, naive_count: int
+) -> dict[str, Rate]:
+    """Measure each once, on a topic whose events nobody has judged yet."""
+    topic, count = f"{prefix}.access-events", len(events)
+    rates = {"limit": asyncio.run(limit_rate(bootstrap, topic, count))}
+    with worker(bootstrap, prefix, home) as running:
+        rates["worker"] = worker_rate(running, count)
+    rates["replay"] = replay_rate(events)
+    rates["naive"] = naive_rate(bootstrap, topic, count=naive_count, home=home)
+    for peer in PEERS:
+        rate = peer_rate(peer, bootstrap, topic, count=count - WARM_UP_COUNT)
+        rates |= {} if rate is None else {peer: rate}
+    return rates
 
 
 def main() -> None:
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
-    parser.add_argument("--turns", type=int, default=3, help="of the limit and the worker")
+    parser.add_argument("--turns", type=int, default=3, help="of all that judge")
     parser.add_argument("--naive-events", type=int, default=20_000)
     parser.add_argument("--backlog-events", type=int, default=300_000)
     parser.add_argument("--scaling-events", type=int, default=3_000_000)

@@ -8,9 +8,9 @@ import time
 from typing import Final
 
 from detectors.config import CoreConfig
+from detectors.event import AccessEvent
 from detectors.pipeline import Profile, judge, open_profile
 from streams.codec import DecodeConfig, decode, decode_limits
-from streams.rejects import Rejected
 
 WARM_UP_COUNT: Final = 5_000
 CONFIG: Final = CoreConfig()
@@ -32,7 +32,7 @@ class Judging:
     def take(self, key: bytes | None, value: bytes | None) -> None:
         """Judge one record."""
         event = decode(value, key=key, limits=LIMITS)
-        if not isinstance(event, Rejected):
+        if isinstance(event, AccessEvent):
             profile = self._profiles.get(event.institution)
             if profile is None:
                 profile = open_profile(event.institution, config=CONFIG)

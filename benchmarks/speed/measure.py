@@ -23,7 +23,6 @@ from streams.app import group_name
 from streams.codec import DecodeConfig, decode, decode_limits, encode
 from streams.envelope import DEVELOPMENT_SECRET, StateKeys
 from streams.keys import parse_key
-from streams.rejects import Rejected
 from streams.replay import Replay
 from streams.state_topic import StateTopic
 from streams.topic_reader import TopicReader
@@ -127,7 +126,7 @@ def replay_rate(records: Records) -> Rate:
     def events() -> Iterator[AccessEvent]:
         for _, value in records:
             event = decode(value, limits=limits)
-            assert not isinstance(event, Rejected)  # noqa: S101 - the workload is well formed.
+            assert isinstance(event, AccessEvent)  # noqa: S101 - the workload is well formed.
             yield event
 
     watch = Stopwatch()

@@ -12,6 +12,7 @@ from msgspec import Struct
 from detectors.errors import SinkError
 from streams.config import KafkaConfig
 from streams.connection import client_options
+from streams.first_contact import expect_brokers
 from streams.hooks.config import HookConfig
 from streams.hooks.follow import Follower
 from streams.hooks.post import Poster
@@ -45,6 +46,7 @@ async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
     Raises:
         SinkError: there is no Kafka.
     """
+    expect_brokers()
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
