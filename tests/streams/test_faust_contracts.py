@@ -6,7 +6,6 @@ as well: then its workaround may go.
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from types import SimpleNamespace
 from typing import cast
@@ -17,8 +16,6 @@ from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.consumer import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import Fetcher, FetchResult
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
-from aiokafka.errors import KafkaConnectionError
-from aiokafka.protocol.metadata import MetadataResponse_v1
 from aiokafka.structs import TopicPartition
 from faust.app.base import App
 from faust.assignor import PartitionAssignor
@@ -33,7 +30,6 @@ from faust.types import TP
 from mode.utils.queues import FlowControlEvent, FlowControlQueue
 from yarl import URL
 
-from streams.first_contact import bootstrap_or_fail
 from streams.transport import ConsumerThread, Transport
 
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
@@ -52,6 +48,7 @@ USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (
     (Recovery, "add_active", ("self", "table", "tp")),
     (Recovery, "_wait", ("self", "coro", "timeout")),
     (PartitionAssignor, "assign", ("self", "cluster", "member_metadata")),
+    (AIOKafkaClient, "bootstrap", ("self",)),
     (Fetcher, "_create_fetch_waiter", ("self",)),
     (FetchResult, "getall", ("self", "max_records")),
     (FetchResult, "check_assignment", ("self", "tp")),
@@ -225,52 +222,3 @@ def test_defect_a_topic_at_rest_is_taken_for_a_stream_that_stands() -> None:
     """Faust reports it as an error every few seconds, for good; we do not."""
     assert len(_complaints(driver.AIOKafkaConsumerThread)) == 1
     assert _complaints(ConsumerThread) == []
-
-
-class _Stopping:
-    """A connection to a broker that is being stopped: it names no broker, not even itself."""
-
-    def __init__(self) -> None:
-        """Stay open until told otherwise."""
-        self.is_open = True
-
-    async def send(self, _: object) -> MetadataResponse_v1:
-        """Answer a question for metadata."""
-        return MetadataResponse_v1(brokers=[], controller_id=-1, topics=[])
-
-    def connected(self) -> bool:
-        """Tell whether it is open."""
-        return self.is_open
-
-    async def close(self, **_: object) -> None:
-        """Close."""
-        self.is_open = False
-
-
-async def _met(
-    bootstrap: Callable[[AIOKafkaClient], Awaitable[None]], monkeypatch: pytest.MonkeyPatch
-) -> bool:
-    """Meet a broker that is being stopped; return whether the client finds the next one."""
-    stopping = _Stopping()
-
-    async def connect(*_: object, **__: object) -> _Stopping:
-        return stopping
-
-    monkeypatch.setattr("aiokafka.client.create_conn", connect)
-    client = AIOKafkaClient(bootstrap_servers="127.0.0.1:9")
-    try:
-        await bootstrap(client)
-        # What the reader of a connection does when that ends.
-        client._conns.clear()
-        return bool(await client._metadata_update(client.cluster, []))
-    finally:
-        await client.close()
-
-
-def test_defect_who_meets_a_broker_that_is_being_stopped_meets_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The client looks among no brokers for one, for ever; ours fails, and who began it knows."""
-    assert not asyncio.run(_met(AIOKafkaClient.bootstrap, monkeypatch))
-    with pytest.raises(KafkaConnectionError, match="names no broker"):
-        asyncio.run(_met(bootstrap_or_fail, monkeypatch))
