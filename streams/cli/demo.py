@@ -95,4 +95,5 @@ def _introduce(config: DemoConfig, events_count: int, screen: Screen) -> None:
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    # An event loop that runs knows what to do about it; an exception would hit any of its tasks.
+    signal.raise_signal(signal.SIGINT)
