@@ -16,9 +16,9 @@ _GAP_DAYS_MAX: Final = 31
 # Smaller days say nothing to the judge of several institutions: 100 of 500,000.
 PUBLISHED_COHORT_RATIO: Final = 0.0002
 _REACHING_BACK: Final = (Window.WEEK, Window.MONTH)
-# What detectors compare with the usual; `quota` counts `GAINED`, which stays.
 # A plain number: every end of 5 minutes asks for it.
 _NEW: Final = int(Measure.NEW)
+# What detectors compare with the usual; `quota` counts `GAINED`, which stays.
 _EVIDENCE: Final = (Measure.NEW, Measure.WALKED, Measure.SLICED, Measure.OFF_HOURS)
 
 

@@ -6,6 +6,7 @@ Software Library", Software: Practice and Experience 48). A range costs a micros
 """
 
 import struct
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -122,8 +123,7 @@ def unheld(people: People, holding: Holding) -> People:
     >>> unheld({1, 2}, holding), sorted(unheld(BitMap64([1, 2, 3]), holding))
     ({1}, [1, 3])
     """
-    found: People = _UNHELD[type(people)](people, holding)
-    return found
+    return _UNHELD[type(people)](people, holding)
 
 
 def _unheld_many(people: BitMap64, holding: Holding) -> People:
@@ -156,7 +156,7 @@ def _unheld_neighbours(people: range, holding: Holding) -> People:
 
 
 # By what people are given as: to look it up costs less than to ask one after the other.
-_UNHELD: Final[dict[type, Any]] = {
+_UNHELD: Final[dict[type, Callable[[Any, Holding], People]]] = {
     range: _unheld_neighbours,
     set: _unheld_few,
     BitMap64: _unheld_many,
@@ -193,7 +193,8 @@ def absorb(into: BitMap64, new: People, *, count: int) -> None:
 
 def take(holding: Holding, people: People) -> People:
     """Add `people` to the holding and return those never held before."""
-    new: People = _UNHELD[type(people)](people, holding)
+    # As `unheld` does, which would be one call more for every event.
+    new = _UNHELD[type(people)](people, holding)
     count = len(new)
     if count:
         absorb(holding.recent, new, count=count)

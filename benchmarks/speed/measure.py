@@ -29,7 +29,7 @@ from streams.topic_reader import TopicReader
 
 Records = list[tuple[bytes, bytes]]
 _LOOK_SECONDS = 0.1
-# To answer takes the worker 7 ms: look seldom, and oftener only towards the end.
+# The worker answers, and that is counted as well: look seldom, and oftener only towards the end.
 _LOOK_SECONDS_MAX = 2.0
 _TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 _TOLD_SECONDS_MAX = 180.0

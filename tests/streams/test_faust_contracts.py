@@ -197,7 +197,7 @@ def test_defect_the_producer_of_faust_is_not_idempotent() -> None:
 
 def _complaints(thread_class: type[driver.AIOKafkaConsumerThread]) -> list[str]:
     """Return what a worker of ten minutes says of a partition paused behind its last fetch."""
-    state = SimpleNamespace(highwater=9, position=8, timestamp=None)
+    state = SimpleNamespace(highwater=9, position=8)
     subscription = SimpleNamespace(assignment=SimpleNamespace(state_value=lambda _: state))
     fetcher = SimpleNamespace(_subscriptions=SimpleNamespace(subscription=subscription))
     app = SimpleNamespace(
