@@ -6,7 +6,7 @@ institution's own partition, so that a replay of it adopts it at the same event.
 
 from typing import Final
 
-from detectors.configured import Schedule
+from detectors.config_schedule import Schedule
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.ledger import Taken
 from detectors.features.windows import Measure

@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from detectors.cohort import People
 from detectors.event import AccessEvent
 from detectors.features.vector import Features
+from detectors.participant_sets import People
 from detectors.verdict import Reason
 
 Mode = Literal["off", "shadow", "on"]

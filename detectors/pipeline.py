@@ -12,13 +12,13 @@ from zlib import crc32
 import msgspec
 
 from detectors.adoption import note_exempted
-from detectors.closing import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
-from detectors.cohort import ends_of
+from detectors.day_rollover import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
 from detectors.detector import Breachable, Score
 from detectors.event import AccessEvent, FieldCount, time_ms
 from detectors.features.ledger import NOBODY, Taken
 from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Measure, bound, zeros
 from detectors.models.volume import HOUR_MS, hour_of_week
+from detectors.participant_sets import ends_of
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate
 from detectors.profile import DayState, Profile, open_profile

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from detectors.calibration.budget import budget_rate
 from detectors.config import CoreConfig, config_hash
-from detectors.configured import FILE_SEQUENCE, NEVER_MS, Schedule
+from detectors.config_schedule import FILE_SEQUENCE, NEVER_MS, Schedule
 from detectors.detector import Detector, EventRule
 from detectors.features.baseline import LEARNT_WINDOWS, Baseline, BaselineState
 from detectors.features.dedupe import Dedupe, DedupeState

@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
 
-from detectors.cohort import Holding
 from detectors.config import CoreConfig
 from detectors.errors import StateError
 from detectors.features.dedupe import DedupeState
 from detectors.features.ledger import LedgerState
+from detectors.participant_sets import Holding
 from detectors.profile import Profile, ProfileState
 from detectors.reference import Reference, prior_reference
 from detectors.register import Institution

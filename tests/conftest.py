@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from streams.broker import LocalBroker
+from streams.local_broker.broker import LocalBroker
 
 settings.register_profile("dev", max_examples=100, deadline=None)
 # More examples, and the same ones each time: a failure there must fail again here.

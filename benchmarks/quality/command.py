@@ -35,9 +35,9 @@ from benchmarks.quality.report import (
 )
 from detectors.synthetic import config as worlds
 from detectors.synthetic.config import WorldConfig
-from detectors.synthetic.planting import build_world
+from detectors.synthetic.hard_negatives import TWINS, twin_config
+from detectors.synthetic.injection import build_world
 from detectors.synthetic.scenarios import CORE_IDS, SCENARIOS
-from detectors.synthetic.twins import TWINS, twin_config
 from detectors.synthetic.world import World
 
 # Apart for ever: nothing may be tuned or calibrated on the second range.

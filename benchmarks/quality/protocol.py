@@ -26,9 +26,9 @@ from benchmarks.quality.hourly import Hours, hours_of
 from benchmarks.quality.results import Trial, WorldResult
 from detectors.config import CoreConfig
 from detectors.synthetic.config import DAY_MS, HOUR_MS, START_MS
+from detectors.synthetic.injection import plant
 from detectors.synthetic.institutions import Institution
 from detectors.synthetic.labels import Labels, Theft
-from detectors.synthetic.planting import plant
 from detectors.synthetic.requests import Floats
 from detectors.synthetic.world import World
 from detectors.verdict import Alert

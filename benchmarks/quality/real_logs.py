@@ -14,15 +14,15 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from detectors.cohort import bitmap_of
 from detectors.event import AccessEvent, time_ms
+from detectors.participant_sets import bitmap_of
 from detectors.synthetic.config import DAY_MS, START_MS, WorldConfig
 from detectors.synthetic.institutions import Draft, Institution, Project
 from detectors.synthetic.labels import Labels
 from detectors.synthetic.requests import QUERY, Ints, Table, joined, table_of
 from detectors.synthetic.world import World
-from streams.config import load_settings
-from streams.rejects import Rejected
+from streams.ingest.rejects import Rejected
+from streams.settings.settings import load_settings
 
 LOG_DAYS: Final = 84
 LOG_WARMUP_DAYS: Final = 42

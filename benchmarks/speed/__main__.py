@@ -38,8 +38,8 @@ from benchmarks.speed.results import Growth, Result, table
 from benchmarks.speed.running import PARTITIONS, worker
 from benchmarks.speed.scaling import scaling
 from benchmarks.speed.workload import records
-from streams.broker import LocalBroker
-from streams.topic_admin import ensure_topics
+from streams.kafka.admin import ensure_topics
+from streams.local_broker.broker import LocalBroker
 
 RESULT: Final = Path(__file__).with_name("latest.json")
 WIDTH: Final = 100

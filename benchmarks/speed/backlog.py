@@ -25,9 +25,9 @@ from benchmarks.speed.running import (
     resident_bytes,
     worker,
 )
-from streams.broker import LocalBroker
-from streams.progress import Silent, Steps, steps
-from streams.topic_admin import ensure_topics
+from streams.console.progress import Silent, Steps, steps
+from streams.kafka.admin import ensure_topics
+from streams.local_broker.broker import LocalBroker
 
 MEGABYTE: Final = 1_000_000
 ALLOWED_BYTES: Final = 500 * MEGABYTE

@@ -8,7 +8,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from benchmarks.speed.workload import START_MS, STEP_MS, typical_events
-from streams.codec import encode
+from streams.ingest.codec import encode
 
 _BATCH_BYTES: Final = 262_144
 _TEMPLATES_COUNT: Final = 50_000

@@ -15,8 +15,8 @@ from benchmarks.speed.workload import COHORT, START_MS
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
 from detectors.register import Register
-from streams.replay import Replay
-from streams.run import COLLECT_AFTER
+from streams.replay.replay import Replay
+from streams.worker.run import COLLECT_AFTER
 
 INSTITUTIONS: Final = (10, 100, 1_000, 10_000, 100_000)
 PARTICIPANTS: Final = (1, 10, 100, 1_000, 10_000, 100_000)

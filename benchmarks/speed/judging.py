@@ -10,7 +10,7 @@ from typing import Final
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.pipeline import Profile, judge, open_profile
-from streams.codec import DecodeConfig, decode, decode_limits
+from streams.ingest.codec import DecodeConfig, decode, decode_limits
 
 WARM_UP_COUNT: Final = 5_000
 CONFIG: Final = CoreConfig()

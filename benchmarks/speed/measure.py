@@ -19,13 +19,13 @@ from benchmarks.speed.workload import grab
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.register import Register
-from streams.app import group_name
-from streams.codec import DecodeConfig, decode, decode_limits, encode
-from streams.envelope import DEVELOPMENT_SECRET, StateKeys
-from streams.keys import parse_key
-from streams.replay import Replay
-from streams.state_topic import StateTopic
-from streams.topic_reader import TopicReader
+from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
+from streams.kafka.topic_reader import TopicReader
+from streams.replay.replay import Replay
+from streams.state.envelope import DEVELOPMENT_SECRET, StateKeys
+from streams.state.keys import parse_key
+from streams.state.records import StateTopic
+from streams.worker.app import group_name
 
 Records = list[tuple[bytes, bytes]]
 _LOOK_SECONDS = 0.1

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from benchmarks.speed.workload import START_MS, grab, typical_events
 from detectors.event import AccessEvent
-from streams.codec import encode
+from streams.ingest.codec import encode
 
 PER_SECOND: Final = 5_000
 BURST_SHAPE: Final = 1.5

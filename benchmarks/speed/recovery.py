@@ -11,8 +11,8 @@ from msgspec import Struct
 from benchmarks.speed.filling import fill
 from benchmarks.speed.growth import spread
 from benchmarks.speed.running import PARTITIONS, judged_count, worker
-from streams.codec import encode
-from streams.topic_admin import ensure_topics
+from streams.ingest.codec import encode
+from streams.kafka.admin import ensure_topics
 
 # What nobody can do without, twice, and time for a process to start and a group to form.
 BARE_READS_ALLOWED: Final = 2

@@ -16,7 +16,7 @@ from msgspec import Struct
 from benchmarks.speed.filling import Record, fill, many
 from benchmarks.speed.measure import Stopwatch
 from benchmarks.speed.running import PARTITIONS, through_count, worker
-from streams.topic_admin import ensure_topics
+from streams.kafka.admin import ensure_topics
 
 SPOILT_RATIO: Final = 0.1
 ROUNDS: Final = 3

@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import Configured
 from detectors.verdict import Alert, Level, RaiseAlert
-from streams.broker import LocalBroker
 from streams.clock import monotonic_seconds
-from streams.envelope import keys_from_text
+from streams.kafka.admin import ensure_topics
+from streams.local_broker.broker import LocalBroker
 from streams.recorder.recorder import Recorder, Wires
 from streams.sinks import alerts
-from streams.topic_admin import ensure_topics
+from streams.state.envelope import keys_from_text
 
 ALERTS_COUNT = 100
 WARM_COUNT = 10

@@ -15,7 +15,7 @@ from msgspec import Struct
 from benchmarks.speed.filling import fill, many
 from benchmarks.speed.measure import Rate, Stopwatch
 from benchmarks.speed.running import PARTITIONS, Running, judged_count, worker
-from streams.topic_admin import ensure_topics
+from streams.kafka.admin import ensure_topics
 
 WORKERS: Final = 2
 TURNS: Final = 2

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 
 from detectors.event import AccessEvent, Participants
-from streams.codec import encode
+from streams.ingest.codec import encode
 
 INSTITUTIONS = 200
 COHORT = 500_000

@@ -9,9 +9,17 @@ from typing import Final
 from msgspec import Struct, field
 from pyroaring import BitMap64
 
-from detectors.cohort import Holding, People, absorb, empty_holding, people_of, take, unheld
 from detectors.event import AccessEvent
 from detectors.features.windows import AMOUNT_MAX
+from detectors.participant_sets import (
+    Holding,
+    People,
+    absorb,
+    empty_holding,
+    people_of,
+    take,
+    unheld,
+)
 from detectors.register import Exemption, Institution, covers
 
 # What lies beyond `datasets_max` is pooled under this name, which no real dataset can bear.

@@ -12,10 +12,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
-from detectors.cohort import as_bitmap
 from detectors.detector import Breachable, Mode, Score
 from detectors.event import ParticipantId
 from detectors.features.windows import WINDOW_SECONDS, Window
+from detectors.participant_sets import as_bitmap
 from detectors.verdict import Reason
 
 

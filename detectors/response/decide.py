@@ -4,7 +4,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.features.windows import DAY_MS
 from detectors.feedback import Feedback, Label
 from detectors.register import Exemption, Registered, instant_of

@@ -4,7 +4,7 @@ Two times pass. Risk decays by the events' own time; measures begin and end by t
 because people are stopped in the real world. Both are in the entries: no clock is read here.
 """
 
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.feedback import Feedback
 from detectors.register import Registered
 from detectors.response.changes import release

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.config import CoreConfig
-from detectors.configured import (
+from detectors.config_schedule import (
     CANARIES,
     CONFIG_BYTES_MAX,
     SCHEDULED_MAX,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from msgspec import Struct, field
 
 from detectors.config import CoreConfig
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.feedback import Label
 from detectors.register import Institution
 from detectors.response.config import ResponseConfig

@@ -1,10 +1,10 @@
 """Seeded worlds: honest institutions, thefts among them, labels, and their register."""
 
 from detectors.synthetic.config import WorldConfig
+from detectors.synthetic.hard_negatives import TWINS, Twin, twin_config
+from detectors.synthetic.injection import build_world, plant
 from detectors.synthetic.labels import Labels, Span, Theft
-from detectors.synthetic.planting import build_world, plant
 from detectors.synthetic.scenarios import SCENARIOS, Scenario
-from detectors.synthetic.twins import TWINS, Twin, twin_config
 from detectors.synthetic.world import World
 
 __all__ = [

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from detectors.synthetic import thefts
-from detectors.synthetic.loot import Loot, Scene
+from detectors.synthetic.theft_requests import Loot, Scene
 
 Thief = Callable[[Scene], Loot]
 Victims = Literal["any", "heavy", "newcomer", "hub"]

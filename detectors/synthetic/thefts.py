@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.synthetic.config import DAY_MS, HOUR_MS
 from detectors.synthetic.institutions import CANARY_EACH, Institution
-from detectors.synthetic.loot import (
+from detectors.synthetic.theft_requests import (
     Loot,
     Scene,
     approve,

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Generated from streams/acls.py by `python -m streams.documents`: who may do what with which topic.
+# Who may do what with which topic. Generated from streams/kafka/acls.py by
+# `python -m streams.settings.reference_pages`.
 #
 #   BOOTSTRAP=kafka:9093 ADMIN=admin.properties sh acls.sh
 #

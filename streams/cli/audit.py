@@ -12,12 +12,12 @@ from msgspec import Struct
 from detectors.errors import HeadgateError
 from detectors.response.journal import Configured, DecisionMade, Entry, Erased, digest
 from detectors.response.verify import Problem, Verified, Verifier
-from streams.committed import committed_records, last_by_key
-from streams.config import Settings, load_settings
-from streams.deciding import KEY_VARIABLE, decide
+from streams.control.signature import signature_problem
+from streams.decisions.submit import KEY_VARIABLE, decide
+from streams.kafka.committed import committed_records, last_by_key
+from streams.kafka.topics import AUDIT, PEOPLE
 from streams.recorder.people import people_of
-from streams.signing import signature_problem
-from streams.topics import AUDIT, PEOPLE
+from streams.settings.settings import Settings, load_settings
 
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 _config = click.option("--config", "config_path", type=_existing, help="The configuration.")

@@ -8,8 +8,8 @@ from types import FrameType
 
 import click
 
-from streams.broker import LocalBroker, train_archive
-from streams.kafka_runtime import KAFKA_VERSION, fetch_runtime, installed_runtime
+from streams.local_broker.broker import LocalBroker, train_archive
+from streams.local_broker.runtime import KAFKA_VERSION, fetch_runtime, installed_runtime
 
 DEFAULT_PORT = 9092
 LOOK_SECONDS = 0.5

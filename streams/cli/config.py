@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 import msgspec
 
-from detectors.configured import Changed
+from detectors.config_schedule import Changed
 from detectors.feedback import Moment
 from detectors.register import instant_ms
 from streams.clock import wall_ms
-from streams.config import ConfigFile, load_settings, shown
-from streams.deciding import KEY_VARIABLE, decide
-from streams.pushing import Held, changes, held, is_news, read_at_a_start, to_push
-from streams.report.wording import moment
+from streams.console.wording import moment
+from streams.decisions.config_push import Held, changes, held, is_news, read_at_a_start, to_push
+from streams.decisions.submit import KEY_VARIABLE, decide
+from streams.settings.settings import ConfigFile, load_settings, shown
 
 _INDENT = 2
 _SHOWN_LENGTH_MAX = 60

@@ -7,8 +7,9 @@ import click
 import msgspec
 
 from detectors.config import config_hash
-from streams.config import Settings, load_settings
-from streams.explain import (
+from streams.console.progress import steps
+from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
+from streams.replay.explain import (
     NotExplainedError,
     Recorded,
     explain,
@@ -17,12 +18,11 @@ from streams.explain import (
     recorded_in_topic,
     refuse_other_config,
 )
-from streams.inputs import TOPIC_PREFIX, Rejects
-from streams.progress import steps
-from streams.register import load_register
-from streams.replay_run import ReplayRun, reading_of
-from streams.report.explained import explanation_lines
-from streams.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
+from streams.replay.explained import explanation_lines
+from streams.replay.inputs import TOPIC_PREFIX, Rejects
+from streams.replay.replay_run import ReplayRun, reading_of
+from streams.settings.register_file import load_register
+from streams.settings.settings import Settings, load_settings
 
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 

@@ -11,10 +11,10 @@ from detectors.errors import HeadgateError
 from detectors.feedback import Label
 from detectors.register import instant_ms
 from detectors.response.journal import Labelled
-from streams.config import load_settings
-from streams.deciding import KEY_VARIABLE, decide
+from streams.decisions.submit import KEY_VARIABLE, decide
+from streams.kafka.topics import AUDIT
 from streams.recorder.journal import read_journal
-from streams.topics import AUDIT
+from streams.settings.settings import load_settings
 
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 

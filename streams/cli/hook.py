@@ -9,12 +9,13 @@ import click
 from prometheus_client import CollectorRegistry
 
 from detectors.errors import ConfigError
-from streams.config import HOOK_SECRETS_VARIABLE, Settings, load_settings
+from streams.console.logs import set_up_logs
+from streams.hooks.config import HOOK_SECRETS_VARIABLE
 from streams.hooks.run import Hook, run
 from streams.hooks.signature import Signer
 from streams.hooks.watch import HookWatch
-from streams.logs import set_up_logs
-from streams.metrics_server import serve
+from streams.metrics.server import serve
+from streams.settings.settings import Settings, load_settings
 from streams.texts.letter import Letters
 
 logger = logging.getLogger("headgate.hook")

@@ -6,11 +6,11 @@ import click
 import msgspec
 
 from detectors.errors import ConfigError
-from streams.config import load_settings
-from streams.migration import Copied, migrate
-from streams.progress import steps
-from streams.topic_admin import ensure_topics
-from streams.topics import ACCESS_EVENTS
+from streams.console.progress import steps
+from streams.kafka.admin import ensure_topics
+from streams.kafka.topics import ACCESS_EVENTS
+from streams.maintenance.migration import Copied, migrate
+from streams.settings.settings import load_settings
 
 
 @click.command(name="migrate", epilog="Example: headgate migrate headgate --config new.toml")

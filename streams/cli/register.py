@@ -8,11 +8,11 @@ import msgspec
 
 from detectors.errors import HeadgateError
 from detectors.register import Institution, Registered
-from streams.committed import last_by_key
-from streams.config import Settings, load_settings
-from streams.deciding import KEY_VARIABLE, decide
-from streams.register import load_register
-from streams.topics import REGISTER
+from streams.decisions.submit import KEY_VARIABLE, decide
+from streams.kafka.committed import last_by_key
+from streams.kafka.topics import REGISTER
+from streams.settings.register_file import load_register
+from streams.settings.settings import Settings, load_settings
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _file = click.argument(

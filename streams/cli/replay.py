@@ -10,15 +10,15 @@ import msgspec
 
 from detectors.verdict import Effect, RaiseAlert
 from streams.clock import monotonic_seconds
-from streams.config import load_settings
-from streams.inputs import Rejects
-from streams.progress import Steps, steps
+from streams.console.progress import Steps, steps
 from streams.recorder.told import told_in
-from streams.register import load_register
-from streams.replay_run import ReplayRun, reading_of
+from streams.replay.inputs import Rejects
+from streams.replay.replay_run import ReplayRun, reading_of
 from streams.report.lines import Totals, effect_line, total_lines, totals_of
 from streams.report.page import render
 from streams.report.truths import load_truths
+from streams.settings.register_file import load_register
+from streams.settings.settings import load_settings
 from streams.sinks.alerts import finding
 
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -12,11 +12,11 @@ import msgspec
 
 from detectors.event import AccessEvent
 from detectors.synthetic import SCENARIOS, World, WorldConfig, build_world
-from streams.codec import encode
-from streams.config import load_settings
-from streams.progress import Steps, steps
-from streams.simulator import send_all
-from streams.topics import ACCESS_EVENTS
+from streams.console.progress import Steps, steps
+from streams.ingest.codec import encode
+from streams.kafka.event_producer import send_all
+from streams.kafka.topics import ACCESS_EVENTS
+from streams.settings.settings import load_settings
 
 HONEST: Final = "honest"
 _KAFKA: Final = "kafka"

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from detectors.errors import HeadgateError
 from detectors.response.journal import Approved, Released
 from detectors.response.suspension import Suspension
-from streams.committed import last_by_key
-from streams.config import Settings, load_settings
-from streams.deciding import KEY_VARIABLE, decide
-from streams.signing import private_pem, public_text
+from streams.control.signature import private_pem, public_text
+from streams.decisions.submit import KEY_VARIABLE, decide
+from streams.kafka.committed import last_by_key
+from streams.kafka.topics import SUSPENSIONS
+from streams.settings.settings import Settings, load_settings
 from streams.sinks.cloudevent import rfc3339
 from streams.sinks.suspensions import suspension_of
-from streams.topics import SUSPENSIONS
 
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 _config = click.option("--config", "config_path", type=_existing, help="The configuration.")

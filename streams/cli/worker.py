@@ -8,17 +8,17 @@ import click
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from detectors.register import Register
-from streams.app import build_worker
-from streams.config import Settings, load_settings
-from streams.effects import KafkaSinks
-from streams.logs import set_up_logs
-from streams.metrics import Metrics
-from streams.metrics_server import serve
+from streams.console.logs import set_up_logs
+from streams.kafka.admin import check_topics, ensure_topics
+from streams.metrics.registry import Metrics
+from streams.metrics.server import serve
 from streams.recorder.gauges import ResponseGauges
-from streams.register import load_register
-from streams.run import run
-from streams.topic_admin import check_topics, ensure_topics
-from streams.watch import MetricsWatcher, show_config
+from streams.settings.register_file import load_register
+from streams.settings.settings import Settings, load_settings
+from streams.worker.app import build_worker
+from streams.worker.kafka_sinks import KafkaSinks
+from streams.worker.metrics_watcher import MetricsWatcher, show_config
+from streams.worker.run import run
 
 logger = logging.getLogger("headgate.worker")
 

@@ -6,19 +6,19 @@ import msgspec
 
 from detectors.policy.explain import percent
 from detectors.verdict import RaiseAlert
+from streams.console.progress import Silent
+from streams.console.wording import plural, span
 from streams.demo.play import Played, Stage
 from streams.demo.screen import Screen
 from streams.demo.script import Script
-from streams.envelope import keys_from_text
-from streams.inputs import TOPIC_PREFIX, Rejects
-from streams.progress import Silent
-from streams.register import load_register
-from streams.replay_run import Reading, ReplayRun
+from streams.kafka.topics import ACCESS_EVENTS
+from streams.replay.inputs import TOPIC_PREFIX, Rejects
+from streams.replay.replay_run import Reading, ReplayRun
 from streams.report.page import render
 from streams.report.record import Flagged, Report, lead_alert, saved
-from streams.report.wording import plural, span
+from streams.settings.register_file import load_register
 from streams.sinks import alerts
-from streams.topics import ACCESS_EVENTS
+from streams.state.envelope import keys_from_text
 
 
 def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:

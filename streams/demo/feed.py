@@ -9,7 +9,7 @@ from detectors.reference import ReferenceConfig
 from detectors.synthetic.config import DAY_MS
 from streams.clock import monotonic_seconds
 from streams.demo.script import Script
-from streams.simulator import EventProducer
+from streams.kafka.event_producer import EventProducer
 
 # The worker is never this far behind, so that the screen shows history as it happens.
 _AHEAD_EVENTS_MAX: Final = 5_000

@@ -9,11 +9,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from msgspec import Struct
 
 from detectors.reference import Reference
-from streams.connection import client_options
-from streams.control import decode_reference
+from streams.control.records import decode_reference
+from streams.kafka.security import client_options
+from streams.kafka.topics import ALERTS, REFERENCE, SUSPENSIONS
 from streams.report.lines import Line, alert_line, suspension_line
 from streams.sinks.suspensions import suspension_of
-from streams.topics import ALERTS, REFERENCE, SUSPENSIONS
 
 _POLL_MS: Final = 200
 

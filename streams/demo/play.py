@@ -11,19 +11,19 @@ import msgspec
 from msgspec import Struct
 
 from detectors.errors import HeadgateError
-from streams.broker import LocalBroker
 from streams.clock import monotonic_seconds
-from streams.config import Settings, load_settings
 from streams.demo.child import Child, ChildError
 from streams.demo.feed import Feed
 from streams.demo.listener import Listener
 from streams.demo.scrape import Numbers, scrape
 from streams.demo.screen import Row, Screen, View
 from streams.demo.script import DemoConfig, Script
-from streams.ports import ADDRESS, free_ports
-from streams.simulator import EventProducer
-from streams.topic_admin import ensure_topics
-from streams.topics import ACCESS_EVENTS
+from streams.kafka.admin import ensure_topics
+from streams.kafka.event_producer import EventProducer
+from streams.kafka.topics import ACCESS_EVENTS
+from streams.local_broker.broker import LocalBroker
+from streams.local_broker.ports import ADDRESS, free_ports
+from streams.settings.settings import Settings, load_settings
 
 _WATCH_SECONDS: Final = 0.25
 _READY_SECONDS_MAX: Final = 40.0

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams import metric_table
+from streams.metrics import table
 
 _TIMEOUT_SECONDS: Final = 2.0
 
@@ -41,13 +41,13 @@ def read_numbers(text: str) -> Numbers:
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             sums[sample.name] = sums.get(sample.name, 0.0) + sample.value
-            if sample.name == metric_table.COVERAGE.name:
+            if sample.name == table.COVERAGE.name:
                 who = sample.labels["institution"]
                 coverage[who] = max(sample.value, coverage.get(who, 0.0))
     return Numbers(
-        judged_count=int(sums.get(metric_table.EVENTS.name, 0)),
-        rejected_count=int(sums.get(metric_table.REJECTS.name, 0)),
-        lag_records=int(sums.get(metric_table.LAG.name, 0)),
+        judged_count=int(sums.get(table.EVENTS.name, 0)),
+        rejected_count=int(sums.get(table.REJECTS.name, 0)),
+        lag_records=int(sums.get(table.LAG.name, 0)),
         coverage=coverage,
     )
 

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from detectors.policy.explain import percent
 from streams.clock import monotonic_seconds
+from streams.console.wording import moment
 from streams.report.lines import STYLES
-from streams.report.wording import moment
 
 _ROWS_SHOWN_MAX: Final = 14
 _COLUMNS: Final = 2

@@ -14,11 +14,11 @@ from kafka.errors import (
 from msgspec import Struct
 
 from streams.clock import wall_ms
-from streams.config import KafkaConfig
-from streams.connection import client_options
 from streams.doctor.finding import Finding, fail, ok, warn
-from streams.topic_admin import differences, found_topics, misfits, open_admin
-from streams.topics import ACCESS_EVENTS, wanted_topics
+from streams.kafka.admin import differences, found_topics, misfits, open_admin
+from streams.kafka.config import KafkaConfig
+from streams.kafka.security import client_options
+from streams.kafka.topics import ACCESS_EVENTS, wanted_topics
 
 # A record's way to the broker is well within it on any network worth the name.
 SKEW_MS_WARN = 2_000

@@ -8,9 +8,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from detectors.errors import ConfigError
-from streams.config import STATE_KEY_VARIABLE, Settings, load_settings
 from streams.doctor.finding import Finding, fail, ok, warn
-from streams.kafka_runtime import KAFKA_VERSION, BrokerError, installed_runtime
+from streams.local_broker.runtime import KAFKA_VERSION, BrokerError, installed_runtime
+from streams.settings.settings import STATE_KEY_VARIABLE, Settings, load_settings
 
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 # The local broker and its cache need a third of it; a full disk ends Kafka at once.

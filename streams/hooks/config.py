@@ -84,3 +84,6 @@ def _check_url(url: str) -> None:
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         problem = f"expected https: http is for loopback only, got {url!r}"
         raise ConfigError(path="hook.url", problem=problem)
+
+
+HOOK_SECRETS_VARIABLE: Final = "HEADGATE_HOOK_SECRETS"

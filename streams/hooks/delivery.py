@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from detectors.response.suspension import Suspension
+from streams.kafka.records import Record
 from streams.texts.letter import Letters
-from streams.transport import Record
 
 
 class Outcome(StrEnum):

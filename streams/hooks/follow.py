@@ -17,8 +17,8 @@ from streams.hooks.deliverer import Deliverer, Post
 from streams.hooks.delivery import Delivery, delivery_of
 from streams.hooks.progress import Progress
 from streams.hooks.watch import HookWatch
+from streams.kafka.records import Record
 from streams.texts.letter import Letters
-from streams.transport import Record
 
 logger = logging.getLogger("headgate.hook")
 

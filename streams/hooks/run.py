@@ -10,16 +10,16 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from detectors.errors import SinkError
-from streams.config import KafkaConfig
-from streams.connection import client_options
-from streams.first_contact import expect_brokers
 from streams.hooks.config import HookConfig
 from streams.hooks.follow import Follower
 from streams.hooks.post import Poster
 from streams.hooks.signature import Signer
 from streams.hooks.watch import HookWatch
+from streams.kafka.bootstrap_patch import expect_brokers
+from streams.kafka.config import KafkaConfig
+from streams.kafka.security import client_options
+from streams.kafka.topics import SUSPENSIONS
 from streams.texts.letter import Letters
-from streams.topics import SUSPENSIONS
 
 logger = logging.getLogger("headgate.hook")
 

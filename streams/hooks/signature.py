@@ -12,7 +12,7 @@ from typing import Final
 from standardwebhooks import Webhook
 
 from detectors.errors import ConfigError
-from streams.config import HOOK_SECRETS_VARIABLE
+from streams.hooks.config import HOOK_SECRETS_VARIABLE
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how secrets begin, not one.
 _SECRET_BYTES_MIN: Final = 24

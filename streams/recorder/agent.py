@@ -12,10 +12,10 @@ from typing import Final
 from aiokafka.errors import ProducerFenced
 
 from detectors.errors import StateError
-from streams.group import Group
-from streams.steward import stop_for
-from streams.transport import Batch
-from streams.vigil import Offsets, Places
+from streams.faust_driver.group import Group
+from streams.kafka.records import Batch
+from streams.worker.lifecycle import stop_for
+from streams.worker.watchdog import Offsets, Places
 
 logger = logging.getLogger("headgate.recorder")
 

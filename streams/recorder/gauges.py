@@ -6,14 +6,14 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.feedback import Label
 from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Standing, Suspension
-from streams import metric_table as table
+from streams.metrics import table
+from streams.metrics.series import Series
 from streams.recorder.journal import Followed
-from streams.standing import Series
 
 MODES: Final = ("dry_run", "on")
 ACCEPTED, REFUSED = OUTCOMES = ("accepted", "refused")

@@ -21,7 +21,7 @@ from detectors.response.journal import (
 )
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
-from streams.committed import committed_records
+from streams.kafka.committed import committed_records
 
 logger = logging.getLogger("headgate.recorder")
 

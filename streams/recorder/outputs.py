@@ -7,18 +7,18 @@ import msgspec
 from aiokafka.partitioner import DefaultPartitioner
 from msgspec.structs import replace
 
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.register import Registered
 from detectors.response.suspension import Suspension, scope_id
-from streams.config_record import CONFIG, encode_scheduled
-from streams.control import INSTRUCTION, Instruction, control_record, encode_instruction
-from streams.envelope import StateKeys
-from streams.outbox import Outgoing
+from streams.control.config_record import CONFIG, encode_scheduled
+from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
+from streams.kafka.producer import Outgoing
+from streams.kafka.topics import ACCESS_EVENTS, PEOPLE, REGISTER, SUSPENSIONS
 from streams.recorder.journal import Followed
 from streams.recorder.people import People, Person
 from streams.recorder.told import told_of
 from streams.sinks import suspensions
-from streams.topics import ACCESS_EVENTS, PEOPLE, REGISTER, SUSPENSIONS
+from streams.state.envelope import StateKeys
 
 _partitioner: Final = DefaultPartitioner()
 _EVERYBODY: Final = b"all"

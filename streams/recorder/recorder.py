@@ -20,16 +20,16 @@ from detectors.response.journal import Body, Configured, DecisionMade, Erased, S
 from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
-from streams.committed import last_by_key
-from streams.connection import client_options
-from streams.envelope import StateKeys
-from streams.outbox import Outgoing
+from streams.kafka.committed import last_by_key
+from streams.kafka.producer import Outgoing
+from streams.kafka.security import client_options
+from streams.kafka.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
 from streams.recorder.journal import Followed, Written, read_journal
 from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
 from streams.recorder.sources import Sources
-from streams.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
-from streams.vigil import Offsets
+from streams.state.envelope import StateKeys
+from streams.worker.watchdog import Offsets
 
 logger = logging.getLogger("headgate.recorder")
 

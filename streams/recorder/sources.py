@@ -6,10 +6,10 @@ from typing import Final
 from aiokafka import TopicPartition
 
 from detectors.response.journal import Body, DecisionMade, Refused, Source, digest
+from streams.control.signature import checked, public_keys
+from streams.kafka.records import Record
 from streams.recorder.findings import alert_seen
 from streams.recorder.people import People
-from streams.signing import checked, public_keys
-from streams.transport import Record
 
 _DETAIL_LENGTH_MAX: Final = 200
 

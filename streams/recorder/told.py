@@ -6,12 +6,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.feedback import Feedback
 from detectors.register import Registered
 from detectors.response.journal import parse_entry
-from streams.control import Instruction
+from streams.control.records import Instruction
 from streams.recorder.journal import Followed, Journal
 
 

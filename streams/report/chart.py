@@ -12,8 +12,8 @@ from msgspec import Struct
 
 from detectors.features.windows import DAY_MS
 from detectors.policy.explain import percent
+from streams.console.wording import instant, moment, number
 from streams.report.record import Track
-from streams.report.wording import instant, moment, number
 
 WIDTH: Final = 860
 HEIGHT: Final = 260

@@ -5,6 +5,7 @@ from typing import Final
 
 from detectors.policy.explain import percent
 from detectors.verdict import Alert, Reason, ReasonDetail
+from streams.console.wording import moment, number, plural, probability, span
 from streams.report.chart import Mark, coverage_chart, frame_of
 from streams.report.record import (
     Flagged,
@@ -16,7 +17,6 @@ from streams.report.record import (
     saved,
 )
 from streams.report.tables import table
-from streams.report.wording import moment, number, plural, probability, span
 
 _TRACKS_MAX: Final = 4
 _RULES: Final = frozenset({Reason.QUOTA, Reason.SCOPE, Reason.CANARY, Reason.COVERAGE})

@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from detectors.policy.explain import percent
 from detectors.verdict import Effect, RaiseAlert, Suspend
+from streams.console.wording import moment, number, plural, span
 from streams.report.record import Flagged, Report, lead_alert, main_track, saved
-from streams.report.wording import moment, number, plural, span
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _WORD_WIDTH: Final = 8

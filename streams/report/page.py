@@ -4,6 +4,7 @@ from html import escape
 from typing import Final
 
 from detectors.policy.explain import percent
+from streams.console.wording import instant, moment, number, plural, span
 from streams.report.flagged import flagged_section
 from streams.report.record import (
     Flagged,
@@ -16,7 +17,6 @@ from streams.report.record import (
 )
 from streams.report.style import STYLE
 from streams.report.tables import table
-from streams.report.wording import instant, moment, number, plural, span
 
 _QUIET_SHOWN_MAX: Final = 20
 

@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 
 from detectors.verdict import Alert, Coverage, RaiseAlert, Reason, ReasonDetail, Severity
+from streams.kafka.topics import ALERTS
 from streams.sinks.cloudevent import cloudevent
 from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
-from streams.topics import ALERTS
 
 OCSF_VERSION: Final = "1.6.0"
 

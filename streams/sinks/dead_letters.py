@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from streams.rejects import Rejected
+from streams.ingest.rejects import Rejected
+from streams.kafka.topics import DEAD_LETTERS
 from streams.sinks.outgoing import Headers, OutgoingRecord
-from streams.topics import DEAD_LETTERS
 
 REASON_HEADER: Final = "headgate-reason"
 DETAIL_HEADER: Final = "headgate-detail"

@@ -7,9 +7,9 @@ run for a suspension.
 import msgspec
 
 from detectors.response.suspension import Suspension
+from streams.kafka.topics import SUSPENSIONS
 from streams.sinks.cloudevent import cloudevent
 from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
-from streams.topics import SUSPENSIONS
 
 
 def record(suspension: Suspension, *, topic_prefix: str) -> OutgoingRecord:

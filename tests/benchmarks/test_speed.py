@@ -10,8 +10,8 @@ from benchmarks.speed.open_loop import GRAB_EVERY, PER_SECOND, events, schedule
 from benchmarks.speed.refusing import KINDS, TOLD_RATIO, spoilt
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, time_ms
-from streams.codec import DecodeConfig, decode, decode_limits
-from streams.rejects import Rejected
+from streams.ingest.codec import DecodeConfig, decode, decode_limits
+from streams.ingest.rejects import Rejected
 
 LATEST = Path(__file__).parents[2] / "benchmarks/speed/latest.json"
 COUNT = 100_000

@@ -7,7 +7,7 @@ from detectors.adoption import follow
 from detectors.calibration.budget import BudgetConfig
 from detectors.collusion import CollusionConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
-from detectors.configured import (
+from detectors.config_schedule import (
     FILE_SEQUENCE,
     SCHEDULED_MAX,
     Schedule,

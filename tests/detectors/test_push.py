@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from detectors.collusion import CollusionConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
-from detectors.configured import CONFIG_BYTES_MAX, SCHEDULED_MAX, Scheduled
+from detectors.config_schedule import CONFIG_BYTES_MAX, SCHEDULED_MAX, Scheduled
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.quota import QuotaConfig

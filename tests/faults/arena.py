@@ -9,13 +9,13 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from streams.app import group_name
-from streams.broker import LocalBroker
-from streams.failstop import ExitCode
-from streams.ports import free_ports
-from streams.topic_admin import ensure_topics, open_admin
-from streams.topic_reader import TopicReader, TopicRecord
-from streams.topics import wanted_topics
+from streams.exits import ExitCode
+from streams.kafka.admin import ensure_topics, open_admin
+from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.topics import wanted_topics
+from streams.local_broker.broker import LocalBroker
+from streams.local_broker.ports import free_ports
+from streams.worker.app import group_name
 from tests.faults.audit import audit_differences, is_recorded
 from tests.faults.broken import WHOLE
 from tests.faults.nursery import Nursery

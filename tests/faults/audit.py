@@ -7,12 +7,12 @@ from itertools import groupby
 
 from detectors.response.journal import Acted, AlertSeen, Entry, parse_entry
 from detectors.response.verify import verify
-from streams.committed import committed_records
+from streams.kafka.committed import committed_records
+from streams.kafka.topic_reader import TopicReader
 from streams.recorder.findings import alert_seen
 from streams.recorder.journal import Journal
 from streams.recorder.people import People
 from streams.sinks import suspensions
-from streams.topic_reader import TopicReader
 from tests.faults.walk import received
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from streams.protocol import Keeper, Live, PartitionKeeper, Phase
-from streams.recovered import PartitionStore, Saved
+from streams.state.protocol import Keeper, Live, PartitionKeeper, Phase
+from streams.state.store import PartitionStore, Saved
 
 WHOLE = "none"
 

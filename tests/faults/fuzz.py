@@ -20,9 +20,9 @@ from aiokafka.partitioner import DefaultPartitioner
 from msgspec import Struct
 
 from benchmarks.speed.workload import typical_events
-from streams.codec import encode
-from streams.control import control_kind
-from streams.progress import Steps, steps
+from streams.console.progress import Steps, steps
+from streams.control.records import control_kind
+from streams.ingest.codec import encode
 from streams.sinks.dead_letters import (
     OFFSET_HEADER,
     PARTITION_HEADER,

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import Configured
-from streams.envelope import keys_from_text
-from streams.outbox import Outgoing
+from streams.control.signature import public_text
+from streams.kafka.producer import Outgoing
 from streams.recorder.recorder import Recorder, Wires
-from streams.signing import public_text
+from streams.state.envelope import keys_from_text
 
 RESPONSE = ResponseConfig(
     modes=Modes(throttle="automatic", suspend="automatic"),

@@ -5,8 +5,8 @@ import msgspec
 from detectors.config import CoreConfig
 from detectors.reference import Reference, ReferenceBuilder
 from detectors.verdict import DailySummary
-from streams.control import Control, decode_reference, encode_reference, read_control
-from streams.reference_agent import DayCount
+from streams.control.records import Control, decode_reference, encode_reference, read_control
+from streams.worker.reference_agent import DayCount
 from tests.faults.walk import KEYS, received
 
 

@@ -11,12 +11,12 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CohortConfig, CoreConfig
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.event import AccessEvent, Participants
 from detectors.reference import prior_reference
-from streams.config_record import CONFIG, encode_scheduled
-from streams.control import REFERENCE, control_record, encode_reference
-from streams.envelope import StateKeys, keys_from_text
+from streams.control.config_record import CONFIG, encode_scheduled
+from streams.control.records import REFERENCE, control_record, encode_reference
+from streams.state.envelope import StateKeys, keys_from_text
 
 START_MS = 1_767_600_000_000
 DAY_MS = 86_400_000

@@ -19,14 +19,14 @@ from detectors.response.journal import AlertSeen, Entry
 from detectors.response.suspension import Suspension
 from detectors.response.verify import verify
 from detectors.verdict import Alert, AlertChange, Level, RaiseAlert
-from streams.committed import committed_records
-from streams.control import Control, Instruction, decode_instruction, read_control
-from streams.envelope import keys_from_text
+from streams.control.records import Control, Instruction, decode_instruction, read_control
+from streams.control.signature import Decision, sign
+from streams.kafka.admin import ensure_topics
+from streams.kafka.committed import committed_records
+from streams.kafka.topic_reader import TopicReader
 from streams.recorder.journal import Journal
-from streams.signing import Decision, sign
 from streams.sinks import alerts, suspensions
-from streams.topic_admin import ensure_topics
-from streams.topic_reader import TopicReader
+from streams.state.envelope import keys_from_text
 
 SCRIPT = Path(__file__).parent / "record.py"
 # The one whose public key `record.py` is configured with.

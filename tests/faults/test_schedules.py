@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.failstop import ExitCode
+from streams.exits import ExitCode
 from tests.faults.arena import Ground, battle, ground
 from tests.faults.schedule import FAULTS, Fault, Schedule, drawn, run
 from tests.faults.victim import SESSION_SECONDS

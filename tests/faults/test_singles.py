@@ -11,13 +11,13 @@ from aiokafka import AIOKafkaProducer
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from streams.app import group_name
-from streams.envelope import Address, seal
-from streams.failstop import ExitCode
-from streams.keys import main_key
-from streams.progress import Silent
-from streams.topic_admin import ensure_topics, open_admin
-from streams.topic_reader import TopicReader
+from streams.console.progress import Silent
+from streams.exits import ExitCode
+from streams.kafka.admin import ensure_topics, open_admin
+from streams.kafka.topic_reader import TopicReader
+from streams.state.envelope import Address, seal
+from streams.state.keys import main_key
+from streams.worker.app import group_name
 from tests.faults.arena import PARTITIONS, Arena, Ground, battle, ground, lag
 from tests.faults.fuzz import fuzz
 from tests.faults.victim import DEAF, SESSION_SECONDS

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import LocalBroker, new_cluster_id
-from streams.ports import free_ports
+from streams.local_broker.broker import LocalBroker, new_cluster_id
+from streams.local_broker.ports import free_ports
 from tests.faults.arena import Ground, battle
 from tests.faults.nursery import Nursery
 from tests.faults.proxy import Proxy

@@ -20,11 +20,11 @@ import msgspec
 from faust.types import TP
 
 import streams.cli.worker
-from streams.checkpoint import Checkpointer
-from streams.config import Settings, load_settings
-from streams.protocol import Checkpoint, Phase
-from streams.steward import Steward
-from streams.transport import ConsumerThread
+from streams.faust_driver.transport import ConsumerThread
+from streams.settings.settings import Settings, load_settings
+from streams.state.checkpoint import Checkpointer
+from streams.state.protocol import Checkpoint, Phase
+from streams.worker.lifecycle import Steward
 from tests.faults.broken import RULES
 
 SESSION_SECONDS = 3.0

@@ -8,24 +8,24 @@ import msgspec
 from detectors.adoption import adopt, follow
 from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
-from detectors.configured import Schedule, Scheduled
+from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import time_ms
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import prior_reference
 from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
-from streams.app import group_name
-from streams.codec import DecodeConfig, DecodeLimits, decode, decode_limits
-from streams.control import Instruction, control_kind, told_by
-from streams.effects import KafkaSinks
-from streams.envelope import keys_from_text
-from streams.judge_agent import Place
-from streams.outbox import Outgoing
-from streams.recovered import PartitionStore
-from streams.rejects import Rejected
+from streams.control.records import Instruction, control_kind, told_by
+from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Outgoing
+from streams.kafka.records import Place
+from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.sinks import alerts
-from streams.state_topic import StateTopic
-from streams.topic_reader import TopicReader, TopicRecord
+from streams.state.envelope import keys_from_text
+from streams.state.records import StateTopic
+from streams.state.store import PartitionStore
+from streams.worker.app import group_name
+from streams.worker.kafka_sinks import KafkaSinks
 
 Sent = tuple[str, bytes | None, bytes | None]
 States = dict[tuple[int, str], bytes]

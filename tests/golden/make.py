@@ -18,11 +18,11 @@ from detectors.config import CoreConfig
 from detectors.event import AccessEvent, FieldCount, Participants
 from detectors.register import Register
 from detectors.verdict import Effect
-from streams.codec import DecodeConfig, decode_limits, encode
-from streams.envelope import keys_from_text
-from streams.inputs import Rejects
-from streams.progress import Silent
-from streams.replay_run import Reading, ReplayRun
+from streams.console.progress import Silent
+from streams.ingest.codec import DecodeConfig, decode_limits, encode
+from streams.replay.inputs import Rejects
+from streams.replay.replay_run import Reading, ReplayRun
+from streams.state.envelope import keys_from_text
 
 HERE: Final = Path(__file__).parent
 SCENARIO: Final = HERE / "scenario.jsonl"

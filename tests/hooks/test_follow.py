@@ -25,10 +25,10 @@ from streams.hooks.config import HookConfig
 from streams.hooks.delivery import Delivery, Outcome
 from streams.hooks.follow import Follower
 from streams.hooks.watch import HookWatch
+from streams.kafka.admin import ensure_topics
+from streams.kafka.topics import SUSPENSIONS
 from streams.texts.letter import Letters
 from streams.texts.template import TextsConfig
-from streams.topic_admin import ensure_topics
-from streams.topics import SUSPENSIONS
 
 HEADGATE = "from streams.cli import main; main()"
 SECRET = "whsec_" + base64.b64encode(b"f" * 32).decode()

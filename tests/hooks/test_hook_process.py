@@ -18,8 +18,8 @@ from standardwebhooks import Webhook
 
 from detectors.response.suspension import Suspension
 from streams.demo.child import Child
-from streams.topic_admin import ensure_topics
-from streams.topics import SUSPENSIONS
+from streams.kafka.admin import ensure_topics
+from streams.kafka.topics import SUSPENSIONS
 
 SECRET = "whsec_" + base64.b64encode(b"h" * 32).decode()
 INSTITUTIONS, EACH = 6, 20

@@ -17,9 +17,9 @@ from standardwebhooks import Webhook
 from detectors.event import AccessEvent, Participants
 from streams.cli import headgate
 from streams.demo.child import Child
-from streams.simulator import send_all
-from streams.topic_admin import ensure_topics
-from streams.topics import ACCESS_EVENTS
+from streams.kafka.admin import ensure_topics
+from streams.kafka.event_producer import send_all
+from streams.kafka.topics import ACCESS_EVENTS
 
 SECRET = "whsec_" + base64.b64encode(b"w" * 32).decode()
 HOUR_MS = 3_600_000

@@ -31,12 +31,12 @@ from kafka.admin import ACLResourcePatternType as PatternType
 from msgspec import Struct
 
 from detectors.event import AccessEvent, Participants
-from streams.acls import RAW, ROLES
-from streams.broker import LocalBroker
-from streams.ports import free_ports
-from streams.simulator import send_all
-from streams.topic_admin import ensure_topics
-from streams.topics import TOPICS
+from streams.kafka.acls import RAW, ROLES
+from streams.kafka.admin import ensure_topics
+from streams.kafka.event_producer import send_all
+from streams.kafka.topics import TOPICS
+from streams.local_broker.broker import LocalBroker
+from streams.local_broker.ports import free_ports
 from tests.waiting import wait_until
 
 Start = Callable[..., Path]

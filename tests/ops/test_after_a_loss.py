@@ -11,10 +11,10 @@ import pytest
 from kafka import KafkaAdminClient
 
 from detectors.event import AccessEvent, Participants
-from streams.app import group_name
-from streams.failstop import ExitCode
-from streams.simulator import send_all
-from streams.topic_reader import TopicReader
+from streams.exits import ExitCode
+from streams.kafka.event_producer import send_all
+from streams.kafka.topic_reader import TopicReader
+from streams.worker.app import group_name
 from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"

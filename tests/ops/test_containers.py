@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from streams.broker import LocalBroker
-from streams.ports import free_ports
+from streams.local_broker.broker import LocalBroker
+from streams.local_broker.ports import free_ports
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]

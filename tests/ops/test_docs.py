@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from streams.cli import headgate
-from streams.failstop import ExitCode
+from streams.exits import ExitCode
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

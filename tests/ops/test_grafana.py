@@ -10,7 +10,7 @@ import yaml
 
 from grafana.files import DATASOURCE_UID, ROOT, alert_rules, files
 from grafana.taking import INSTITUTION_PAGE
-from streams.metric_table import HOOK_SPECS, SPECS
+from streams.metrics.table import HOOK_SPECS, SPECS
 
 DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 DOCS = ROOT.parent / "docs"

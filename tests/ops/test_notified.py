@@ -15,8 +15,8 @@ import yaml
 from msgspec import Struct
 
 from detectors.event import AccessEvent, Participants
-from streams.ports import free_ports
-from streams.simulator import send_all
+from streams.kafka.event_producer import send_all
+from streams.local_broker.ports import free_ports
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from msgspec import Struct
 
-from streams.failstop import ExitCode
+from streams.exits import ExitCode
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "docker" / "prometheus"

@@ -12,8 +12,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from detectors.event import AccessEvent, Participants
-from streams.ports import free_ports
-from streams.simulator import send_all
+from streams.kafka.event_producer import send_all
+from streams.local_broker.ports import free_ports
 from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"

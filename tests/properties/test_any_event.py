@@ -9,7 +9,7 @@ from detectors.config import CohortConfig, CoreConfig
 from detectors.event import COUNT_MAX, AccessEvent, FieldCount, Participants, time_ms
 from detectors.pipeline import judge, open_profile
 from detectors.snapshot import dump, load
-from streams.codec import DecodeConfig, check, decode, decode_limits, encode
+from streams.ingest.codec import DecodeConfig, check, decode, decode_limits, encode
 
 POSITIONS = CoreConfig()
 HUGE = CoreConfig(cohort=CohortConfig(size=2**40))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from detectors.adoption import follow
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig
-from detectors.configured import Schedule, Scheduled
+from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.features.baseline import BaselineConfig
 from detectors.models.drip import DripConfig

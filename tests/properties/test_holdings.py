@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from detectors.cohort import empty_holding, take
 from detectors.event import AccessEvent, Participants
 from detectors.features.ledger import Ledger, LedgerState
+from detectors.participant_sets import empty_holding, take
 from detectors.register import Exemption, Institution
 
 COHORT_SIZE = 20_000

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from detectors.config import CohortConfig
 from detectors.errors import ConfigError
 from detectors.event import AccessEvent, Participants, time_ms
-from streams.adapters.config import EventMapping, MappingConfig, Source
-from streams.adapters.mapping import UNRESOLVED, Mapping
-from streams.adapters.values import participant_hash
-from streams.codec import DecodeConfig, decode, decode_limits, encode
-from streams.config import load_settings
-from streams.rejects import Rejected, RejectReason
+from streams.ingest.adapters.config import EventMapping, MappingConfig, Source
+from streams.ingest.adapters.mapping import UNRESOLVED, Mapping
+from streams.ingest.adapters.values import participant_hash
+from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
+from streams.ingest.rejects import Rejected, RejectReason
+from streams.settings.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "../shared/data"

@@ -2,12 +2,11 @@ import asyncio
 from typing import cast
 
 from detectors.pipeline import Profile
-from streams.agents import judging
-from streams.chain import Span
-from streams.checkpoint import Checkpointer
-from streams.judge_agent import JudgeAgent
-from streams.outbox import Outbox
-from streams.transport import Batch
+from streams.kafka.producer import Outbox
+from streams.kafka.records import Batch, Span
+from streams.state.checkpoint import Checkpointer
+from streams.worker.judge_agent import JudgeAgent
+from streams.worker.wiring import judging
 
 
 class Busy:

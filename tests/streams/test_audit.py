@@ -31,8 +31,8 @@ from detectors.response.journal import (
 )
 from detectors.response.verify import verify
 from streams.cli.audit import command
+from streams.control.signature import Decision, checked, public_text, sign
 from streams.recorder.journal import Journal
-from streams.signing import Decision, checked, public_text, sign
 
 ANN = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 DAY_MS = 86_400_000

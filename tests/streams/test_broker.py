@@ -15,12 +15,12 @@ from click.testing import CliRunner
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from streams import kafka_runtime
-from streams.broker import LocalBroker
 from streams.cli.broker import command
-from streams.kafka_runtime import BrokerError, fetch_runtime, installed_runtime
-from streams.ports import PORTS, free_ports, is_free
-from streams.topic_admin import ensure_topics
+from streams.kafka.admin import ensure_topics
+from streams.local_broker import runtime as kafka_runtime
+from streams.local_broker.broker import LocalBroker
+from streams.local_broker.ports import PORTS, free_ports, is_free
+from streams.local_broker.runtime import BrokerError, fetch_runtime, installed_runtime
 
 GONE_SECONDS_MAX = 10.0
 
@@ -202,7 +202,7 @@ def test_a_taken_port_is_named() -> None:
 
 OWNER = """
 import json, sys, time
-from streams.broker import LocalBroker
+from streams.local_broker.broker import LocalBroker
 broker = LocalBroker()
 broker.start()
 print(json.dumps([broker.pid, str(broker.log_path.parent)]), flush=True)

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.errors import StateError
-from streams.chain import Chain, HoleError, Span
-from streams.keys import BARRIER_KEY, StateKey, main_key, parse_key, part_key
+from streams.kafka.records import Span
+from streams.state.keys import BARRIER_KEY, StateKey, main_key, parse_key, part_key
+from streams.state.positions import Chain, HoleError
 
 NAMES = st.text(min_size=1, max_size=40)
 

@@ -5,19 +5,20 @@ from typing import NoReturn
 import pytest
 from aiokafka.errors import IllegalStateError, KafkaConnectionError, MessageSizeTooLargeError
 
-import streams.steward
+import streams.worker.lifecycle
 from detectors.errors import StateError
-from streams.chain import Span
-from streams.checkpoint import CheckpointConfig, Checkpointer, CheckpointError, Done
-from streams.envelope import StateKeys
-from streams.failstop import ExitCode
-from streams.keys import BARRIER_KEY, main_key, part_key
-from streams.lease import Lease, LeaseLostError
-from streams.outbox import Durable, Outbox, Outgoing
-from streams.protocol import Dump, Keeper, Write
-from streams.recovered import Saved
-from streams.state_topic import StateTopic
-from streams.steward import Steward, stop_for
+from streams.exits import ExitCode
+from streams.kafka.producer import Durable, Outbox, Outgoing
+from streams.kafka.records import Span
+from streams.state.checkpoint import Checkpointer, CheckpointError, Done
+from streams.state.config import CheckpointConfig
+from streams.state.envelope import StateKeys
+from streams.state.keys import BARRIER_KEY, main_key, part_key
+from streams.state.lease import Lease, LeaseLostError
+from streams.state.protocol import Dump, Keeper, Write
+from streams.state.records import StateTopic
+from streams.state.store import Saved
+from streams.worker.lifecycle import Steward, stop_for
 
 TOPIC = "t.state"
 STATE = StateTopic(TOPIC, app="t-worker", keys=StateKeys("sixteen characters"))
@@ -503,7 +504,7 @@ def test_the_exit_code_says_whose_fault_it_was(
         assert sentence
         raise EndedError(found)
 
-    monkeypatch.setattr(streams.steward, "fail_stop", end)
+    monkeypatch.setattr(streams.worker.lifecycle, "fail_stop", end)
     with pytest.raises(EndedError) as caught:
         stop_for(error)
     assert caught.value.args == (code,)

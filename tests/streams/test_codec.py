@@ -14,7 +14,7 @@ from pyroaring import BitMap
 
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, FieldCount, Participants, time_ms
-from streams.codec import (
+from streams.ingest.codec import (
     NESTING_MAX,
     DecodeConfig,
     DecodeLimits,
@@ -23,7 +23,7 @@ from streams.codec import (
     encode,
     nesting_problem,
 )
-from streams.rejects import MEANINGS, Rejected, RejectReason
+from streams.ingest.rejects import MEANINGS, Rejected, RejectReason
 
 LIMITS = decode_limits(DecodeConfig(), CohortConfig(size=500_000))
 HASHED = decode_limits(DecodeConfig(), CohortConfig(size=500_000, participant_ids="hashed"))

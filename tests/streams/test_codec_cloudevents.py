@@ -7,9 +7,9 @@ import pytest
 
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, time_ms
-from streams.cloudevents import Headers
-from streams.codec import DecodeConfig, decode, decode_limits
-from streams.rejects import Rejected, RejectReason
+from streams.ingest.cloudevents import Headers
+from streams.ingest.codec import DecodeConfig, decode, decode_limits
+from streams.ingest.rejects import Rejected, RejectReason
 
 LIMITS = decode_limits(DecodeConfig(), CohortConfig())
 NOON_MS = 1_775_044_800_000

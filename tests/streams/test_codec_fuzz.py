@@ -7,13 +7,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
-from detectors.cohort import bitmap_of
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, time_ms
-from streams.cloudevents import Headers
-from streams.codec import DecodeConfig, decode, decode_limits, encode
-from streams.rejects import DETAIL_LENGTH_MAX, Rejected
-from streams.roaring import bitmap_problem
+from detectors.participant_sets import bitmap_of
+from streams.ingest.cloudevents import Headers
+from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
+from streams.ingest.rejects import DETAIL_LENGTH_MAX, Rejected
+from streams.ingest.roaring import bitmap_problem
 
 COHORT = 200_000
 LIMITS = decode_limits(

@@ -8,15 +8,14 @@ from pyroaring import BitMap64
 
 from detectors.collusion import CollusionConfig, CollusionJudge
 from detectors.verdict import Effect, NewHoldings
-from streams.chain import HoleError, Span
-from streams.collusion_agent import CollusionAgent, Memory, judge_opener
-from streams.effects import KafkaSinks
-from streams.judge_agent import Place
-from streams.outbox import Durable, Outbox, Outgoing
-from streams.rejects import Rejected
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Durable, Outbox, Outgoing
+from streams.kafka.records import Batch, Place, Record, Span
 from streams.sinks import alerts
-from streams.transport import Batch, Record
-from streams.turn import Counts
+from streams.state.positions import HoleError
+from streams.worker.batch_run import Counts
+from streams.worker.collusion_agent import CollusionAgent, Memory, judge_opener
+from streams.worker.kafka_sinks import KafkaSinks
 
 COHORT_SIZE = 500_000
 DAY = 20_454

@@ -15,13 +15,13 @@ from detectors.collusion import CollusionJudge
 from detectors.config import config_hash
 from detectors.event import AccessEvent, Participants
 from detectors.verdict import NewHoldings
-from streams.app import group_name
-from streams.config import load_settings
 from streams.demo.child import Child
-from streams.simulator import send_all
+from streams.kafka.event_producer import send_all
+from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
+from streams.settings.settings import load_settings
 from streams.sinks import alerts
-from streams.topic_reader import TopicReader, TopicRecord
-from streams.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
+from streams.worker.app import group_name
 
 DAY = 20_454
 DAY_MS = 86_400_000

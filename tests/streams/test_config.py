@@ -13,10 +13,10 @@ from jsonschema import Draft202012Validator
 from detectors.config import CoreConfig, config_hash
 from detectors.errors import ConfigError
 from streams.cli.config import command
-from streams.config import ConfigFile, load_settings, parse_config, shown
 from streams.config_errors import struct_in
-from streams.connection import SecurityConfig
-from streams.documents import pages
+from streams.kafka.security import SecurityConfig
+from streams.settings.reference_pages import pages
+from streams.settings.settings import ConfigFile, load_settings, parse_config, shown
 
 ROOT = Path(__file__).parents[2]
 BAD = sorted((ROOT / "tests/config_bad").glob("*.toml"))
@@ -194,5 +194,5 @@ def test_every_key_of_the_configuration_is_documented() -> None:
 
 @pytest.mark.parametrize("path", list(pages()), ids=lambda path: path.stem)
 def test_generated_pages_are_up_to_date(path: Path) -> None:
-    """If not: `python -m streams.documents` writes them anew."""
+    """If not: `python -m streams.settings.reference_pages` writes them anew."""
     assert path.read_text() == pages()[path]

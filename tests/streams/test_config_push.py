@@ -21,24 +21,24 @@ from msgspec.structs import replace
 from detectors.calibration.budget import BudgetConfig
 from detectors.collusion import CollusionConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
-from detectors.configured import SCHEDULED_MAX, Scheduled
+from detectors.config_schedule import SCHEDULED_MAX, Scheduled
 from detectors.errors import ConfigError
 from detectors.event import AccessEvent, Participants
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
 from detectors.reference import ReferenceConfig
 from streams.cli import headgate
-from streams.config import load_settings
-from streams.config_record import CONFIG as CONFIG_KIND
-from streams.config_record import encode_scheduled
-from streams.control import control_record
-from streams.envelope import StateKeys, keys_from_text
-from streams.outbox import Outgoing
-from streams.ports import free_ports
-from streams.pushing import Held, changes, is_news, read_at_a_start, to_push
-from streams.sending import send
-from streams.topic_admin import ensure_topics
-from streams.topic_reader import TopicReader
+from streams.control.config_record import CONFIG as CONFIG_KIND
+from streams.control.config_record import encode_scheduled
+from streams.control.records import control_record
+from streams.decisions.config_push import Held, changes, is_news, read_at_a_start, to_push
+from streams.kafka.admin import ensure_topics
+from streams.kafka.producer import Outgoing
+from streams.kafka.send import send
+from streams.kafka.topic_reader import TopicReader
+from streams.local_broker.ports import free_ports
+from streams.settings.settings import load_settings
+from streams.state.envelope import StateKeys, keys_from_text
 
 FILE = CoreConfig(detectors=DetectorsConfig(canary=CanaryConfig(participants=(424_242,))))
 NOW_MS = 1_775_044_800_000

@@ -9,13 +9,14 @@ from click.testing import CliRunner
 from kafka import KafkaAdminClient, KafkaProducer
 
 from streams.cli.doctor import command
-from streams.config import BOOTSTRAP_VARIABLE, STATE_KEY_VARIABLE, KafkaConfig
 from streams.doctor import broker, machine
 from streams.doctor.broker import Expected, broker_findings
 from streams.doctor.finding import Finding
-from streams.kafka_runtime import BrokerError
-from streams.topic_admin import ensure_topics
-from streams.topics import ACCESS_EVENTS
+from streams.kafka.admin import ensure_topics
+from streams.kafka.config import KafkaConfig
+from streams.kafka.topics import ACCESS_EVENTS
+from streams.local_broker.runtime import BrokerError
+from streams.settings.settings import BOOTSTRAP_VARIABLE, STATE_KEY_VARIABLE
 
 NOT_A_BROKER = "127.0.0.1:1"
 
@@ -35,7 +36,7 @@ def expected_on(bootstrap: str, prefix: str) -> Expected:
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Point the configuration at an address where nobody listens, and don't wait there."""
     monkeypatch.setenv(BOOTSTRAP_VARIABLE, NOT_A_BROKER)
-    monkeypatch.setattr("streams.topic_admin.CONNECT_TIMEOUT_MS", 300)
+    monkeypatch.setattr("streams.kafka.admin.CONNECT_TIMEOUT_MS", 300)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.errors import ConfigError, StateError
-from streams.envelope import (
+from streams.state.envelope import (
     PLAIN_BYTES_MAX,
     Address,
     Opened,

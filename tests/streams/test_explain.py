@@ -18,13 +18,13 @@ from detectors.event import AccessEvent, Participants
 from detectors.synthetic import WorldConfig, build_world
 from streams.cli.explain import command
 from streams.cli.replay import command as replay
-from streams.codec import encode
 from streams.demo.child import Child
-from streams.explain import NotExplainedError
-from streams.simulator import send_all
-from streams.topic_admin import ensure_topics
-from streams.topic_reader import TopicReader
-from streams.topics import ACCESS_EVENTS, ALERTS
+from streams.ingest.codec import encode
+from streams.kafka.admin import ensure_topics
+from streams.kafka.event_producer import send_all
+from streams.kafka.topic_reader import TopicReader
+from streams.kafka.topics import ACCESS_EVENTS, ALERTS
+from streams.replay.explain import NotExplainedError
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,12 @@ from faust.assignor import PartitionAssignor
 from faust.tables.recovery import Recovery, ServiceStopped
 from faust.types.enums import ProcessingGuarantee
 
-from streams import faust_assignor
-from streams.failstop import ExitCode
-from streams.faust_app import GroupConfig, HeadgateApp, faust_app
-from streams.faust_assignor import WholeAssignor
-from streams.faust_recovery import ImpatientRecovery
-from streams.group import FaustGroup
+from streams.exits import ExitCode
+from streams.faust_driver import assignor as faust_assignor
+from streams.faust_driver.app import GroupConfig, HeadgateApp, faust_app
+from streams.faust_driver.assignor import WholeAssignor
+from streams.faust_driver.group import FaustGroup
+from streams.faust_driver.recovery import ImpatientRecovery
 
 
 async def made() -> HeadgateApp:

@@ -30,7 +30,7 @@ from faust.types import TP
 from mode.utils.queues import FlowControlEvent, FlowControlQueue
 from yarl import URL
 
-from streams.transport import ConsumerThread, Transport
+from streams.faust_driver.transport import ConsumerThread, Transport
 
 PINS = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0", "mode-streaming": "0.7.1"}
 USED: tuple[tuple[object, str, tuple[str, ...]], ...] = (

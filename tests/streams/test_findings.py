@@ -11,11 +11,18 @@ from detectors.errors import ConfigError
 from detectors.feedback import Label
 from detectors.response.journal import AlertSeen, DecisionMade, Labelled, Released
 from detectors.verdict import Alert, AlertChange, Level, RaiseAlert, Reason, ReasonDetail
-from streams.deciding import signer
+from streams.control.signature import (
+    Decision,
+    checked,
+    load_private_key,
+    private_pem,
+    public_text,
+    sign,
+)
+from streams.decisions.submit import signer
+from streams.ingest.rejects import Rejected
 from streams.recorder.findings import alert_seen
 from streams.recorder.people import People, Person
-from streams.rejects import Rejected
-from streams.signing import Decision, checked, load_private_key, private_pem, public_text, sign
 from streams.sinks import alerts
 
 ANN, EVE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()

@@ -15,12 +15,12 @@ from aiokafka.protocol.admin import ApiVersionResponse_v0
 from aiokafka.protocol.metadata import MetadataResponse_v1
 
 import streams.hooks.run
-import streams.run
+import streams.worker.run
 from detectors.errors import SinkError
-from streams.config import KafkaConfig
-from streams.failstop import ExitCode
-from streams.first_contact import bootstrap_or_fail
+from streams.exits import ExitCode
 from streams.hooks.config import HookConfig
+from streams.kafka.bootstrap_patch import bootstrap_or_fail
+from streams.kafka.config import KafkaConfig
 
 METADATA, API_VERSIONS = 3, 18
 ANSWERS = {
@@ -122,7 +122,7 @@ class _EndedError(Exception):
 
 async def _run_worker() -> None:
     async with stopping_broker() as address:
-        await streams.run.run(cast("Any", SimpleNamespace(app=_App(address))))
+        await streams.worker.run.run(cast("Any", SimpleNamespace(app=_App(address))))
 
 
 def test_a_worker_ends_to_be_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,6 +132,6 @@ def test_a_worker_ends_to_be_started_again(monkeypatch: pytest.MonkeyPatch) -> N
         assert code is ExitCode.CONNECTION_LOST
         raise _EndedError(sentence)
 
-    monkeypatch.setattr(streams.run, "fail_stop", ended)
+    monkeypatch.setattr(streams.worker.run, "fail_stop", ended)
     with pytest.raises(_EndedError, match="names no broker"):
         asyncio.run(asyncio.wait_for(_run_worker(), SECONDS_MAX))

@@ -12,20 +12,19 @@ import pytest
 from detectors.collusion import CollusionConfig
 from detectors.config import CohortConfig
 from detectors.reference import ReferenceConfig
-from streams.adapters.config import EventMapping, MappingConfig
-from streams.adapters.mapping import Mapping as RowMapping
-from streams.agents import Follower
-from streams.chain import Span
-from streams.codec import DecodeConfig, decode_limits
-from streams.collusion_agent import CollusionAgent, judge_opener
-from streams.effects import KafkaSinks
-from streams.envelope import keys_from_text
-from streams.group import Group
-from streams.outbox import Durable, Outbox, Outgoing
-from streams.reference_agent import ReferenceAgent
-from streams.rejects import Rejected
-from streams.rekey_agent import RekeyAgent
-from streams.transport import Batch, Record
+from streams.faust_driver.group import Group
+from streams.ingest.adapters.config import EventMapping, MappingConfig
+from streams.ingest.adapters.mapping import Mapping as RowMapping
+from streams.ingest.codec import DecodeConfig, decode_limits
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Durable, Outbox, Outgoing
+from streams.kafka.records import Batch, Record, Span
+from streams.state.envelope import keys_from_text
+from streams.worker.collusion_agent import CollusionAgent, judge_opener
+from streams.worker.kafka_sinks import KafkaSinks
+from streams.worker.reference_agent import ReferenceAgent
+from streams.worker.rekey_agent import RekeyAgent
+from streams.worker.wiring import Follower
 
 FETCHED_COUNT = 4
 

@@ -15,21 +15,20 @@ from detectors.pipeline import Profile
 from detectors.register import Institution, Register, Registered
 from detectors.snapshot import dump
 from detectors.verdict import Effect, RaiseAlert
-from streams.chain import Span
-from streams.codec import DecodeConfig, decode_limits
-from streams.control import INSTRUCTION, Instruction, control_record, encode_instruction
-from streams.effects import KafkaSinks
-from streams.envelope import keys_from_text
-from streams.judge_agent import JudgeAgent, Place
-from streams.outbox import Durable, Outgoing
-from streams.profiles import ProfileCore
-from streams.protocol import Keeper
-from streams.recovered import Saved
-from streams.rejects import Rejected
-from streams.replay import Replay
+from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
+from streams.ingest.codec import DecodeConfig, decode_limits
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Durable, Outgoing
+from streams.kafka.records import Batch, Place, Span
+from streams.replay.replay import Replay
 from streams.sinks import alerts
-from streams.transport import Batch
-from streams.turn import Counts
+from streams.state.envelope import keys_from_text
+from streams.state.profiles import ProfileCore
+from streams.state.protocol import Keeper
+from streams.state.store import Saved
+from streams.worker.batch_run import Counts
+from streams.worker.judge_agent import JudgeAgent
+from streams.worker.kafka_sinks import KafkaSinks
 
 CORE = CoreConfig()
 KEYS = keys_from_text(None)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import streams.judge_agent
+import streams.worker.judge_agent
 from detectors.config import CoreConfig
 from detectors.errors import CoreError
 from detectors.event import AccessEvent, Participants
@@ -17,19 +17,19 @@ from detectors.reference import Reference, prior_reference
 from detectors.register import Register
 from detectors.snapshot import dump
 from detectors.verdict import Effect
-from streams.chain import HoleError, Span
-from streams.codec import DecodeConfig, decode_limits, encode
-from streams.control import control_record, encode_reference
-from streams.effects import KafkaSinks
-from streams.envelope import StateKeys, keys_from_text
-from streams.judge_agent import JudgeAgent, Place
-from streams.outbox import Durable, Outgoing
-from streams.profiles import ProfileCore
-from streams.protocol import Keeper, Phase
-from streams.recovered import Saved
-from streams.rejects import Rejected
-from streams.transport import Batch
-from streams.turn import Counts
+from streams.control.records import control_record, encode_reference
+from streams.ingest.codec import DecodeConfig, decode_limits, encode
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Durable, Outgoing
+from streams.kafka.records import Batch, Place, Span
+from streams.state.envelope import StateKeys, keys_from_text
+from streams.state.positions import HoleError
+from streams.state.profiles import ProfileCore
+from streams.state.protocol import Keeper, Phase
+from streams.state.store import Saved
+from streams.worker.batch_run import Counts
+from streams.worker.judge_agent import JudgeAgent
+from streams.worker.kafka_sinks import KafkaSinks
 
 KEYS = StateKeys("sixteen characters")
 PRIOR = prior_reference(CoreConfig().reference)
@@ -215,7 +215,7 @@ def fail(*_: object) -> tuple[Effect, ...]:
 
 def test_a_failure_of_the_core_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
     """The loop goes on, and nothing is lost."""
-    monkeypatch.setattr(streams.judge_agent, "judge", fail)
+    monkeypatch.setattr(streams.worker.judge_agent, "judge", fail)
     desk = Desk()
     desk.take(event(0))
     assert desk.refused_as == ["core_failed"]
@@ -224,7 +224,7 @@ def test_a_failure_of_the_core_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_core_that_fails_on_everything_ends_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the configured share it is not one event that is wrong."""
-    monkeypatch.setattr(streams.judge_agent, "judge", fail)
+    monkeypatch.setattr(streams.worker.judge_agent, "judge", fail)
     with pytest.raises(CoreError, match="the core failed on 10 of 10 events"):
         Desk().take(*(event(n) for n in range(10)))
 

@@ -13,13 +13,13 @@ from detectors.config import CoreConfig
 from detectors.errors import ConfigError
 from detectors.registry import DETECTORS
 from detectors.verdict import Alert, Coverage, Level, Reason, ReasonDetail
-from streams.alert_days import AlertDays
-from streams.metric_table import SPECS, Spec
-from streams.metrics import Metrics, detector_modes
-from streams.metrics_server import serve
+from streams.ingest.rejects import RejectReason
+from streams.metrics.alert_days import AlertDays
+from streams.metrics.institution_gauges import DATASETS_LABELLED_MAX, Standing
+from streams.metrics.registry import Metrics, detector_modes
+from streams.metrics.server import serve
+from streams.metrics.table import SPECS, Spec
 from streams.recorder.gauges import ResponseGauges
-from streams.rejects import RejectReason
-from streams.standing import DATASETS_LABELLED_MAX, Standing
 
 DAY_MS = 86_400_000
 

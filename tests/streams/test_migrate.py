@@ -14,13 +14,13 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from detectors.errors import SinkError
 from detectors.event import AccessEvent, Participants
-from streams.codec import encode
-from streams.control import REFERENCE, control_record
-from streams.envelope import keys_from_text
-from streams.migration import Copied, migrate
-from streams.progress import Silent
-from streams.topic_admin import ensure_topics
-from streams.topic_reader import TopicReader, TopicRecord
+from streams.console.progress import Silent
+from streams.control.records import REFERENCE, control_record
+from streams.ingest.codec import encode
+from streams.kafka.admin import ensure_topics
+from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.maintenance.migration import Copied, migrate
+from streams.state.envelope import keys_from_text
 from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"

@@ -3,9 +3,9 @@ import asyncio
 import pytest
 from aiokafka.errors import MessageSizeTooLargeError
 
-from streams.outbox import Outbox, Outgoing
-from streams.topic_admin import ensure_topics
-from streams.topic_reader import TopicReader, TopicRecord
+from streams.kafka.admin import ensure_topics
+from streams.kafka.producer import Outbox, Outgoing
+from streams.kafka.topic_reader import TopicReader, TopicRecord
 
 
 def received(bootstrap: str, topic: str) -> list[TopicRecord]:

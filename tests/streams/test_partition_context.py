@@ -7,11 +7,11 @@ from msgspec.structs import replace
 
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.errors import StateError
 from detectors.reference import Reference, prior_reference
-from streams.control import encode_reference
-from streams.partition_context import Contexts
+from streams.control.partition_context import Contexts
+from streams.control.records import encode_reference
 
 FILE = CoreConfig()
 PUSHED = Scheduled(

@@ -17,9 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.errors import StateError
-from streams.chain import HoleError, Span
-from streams.protocol import Checkpoint, Dump, Keeper, PartitionKeeper, Phase, Write
-from streams.recovered import PartitionStore, Saved
+from streams.kafka.records import Span
+from streams.state.positions import HoleError
+from streams.state.protocol import Checkpoint, Dump, Keeper, PartitionKeeper, Phase, Write
+from streams.state.store import PartitionStore, Saved
 
 PARTITIONS = 2
 INSTITUTIONS = "abc"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.event import AccessEvent, Participants
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.excess import ExcessConfig
@@ -23,22 +23,21 @@ from detectors.reference import Reference, prior_reference
 from detectors.register import Register
 from detectors.snapshot import dump
 from detectors.verdict import Effect, RaiseAlert
-from streams.chain import Span
-from streams.codec import DecodeConfig, decode_limits
-from streams.config_record import CONFIG, encode_scheduled
-from streams.control import REFERENCE, control_record, encode_reference
-from streams.effects import KafkaSinks
-from streams.envelope import StateKeys
-from streams.judge_agent import JudgeAgent, Place
-from streams.outbox import Durable, Outgoing
-from streams.profiles import ProfileCore
-from streams.protocol import Keeper, Phase, Write
-from streams.recovered import Saved
-from streams.rejects import Rejected
-from streams.replay import Replay
+from streams.control.config_record import CONFIG, encode_scheduled
+from streams.control.records import REFERENCE, control_record, encode_reference
+from streams.ingest.codec import DecodeConfig, decode_limits
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Durable, Outgoing
+from streams.kafka.records import Batch, Place, Span
+from streams.replay.replay import Replay
 from streams.sinks import alerts
-from streams.transport import Batch
-from streams.turn import Counts
+from streams.state.envelope import StateKeys
+from streams.state.profiles import ProfileCore
+from streams.state.protocol import Keeper, Phase, Write
+from streams.state.store import Saved
+from streams.worker.batch_run import Counts
+from streams.worker.judge_agent import JudgeAgent
+from streams.worker.kafka_sinks import KafkaSinks
 
 KEYS = StateKeys("sixteen characters")
 HOUR_MS = 3_600_000

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.errors import SinkError
-from streams import readers
-from streams.readers import FileSource
+from streams.ingest import readers
+from streams.ingest.readers import FileSource
 
 LINES_MAX = 64
 

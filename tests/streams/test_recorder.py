@@ -31,15 +31,15 @@ from detectors.response.journal import (
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, Level, RaiseAlert, Reason, ReasonDetail
-from streams.committed import committed_records, last_by_key
-from streams.control import Control, decode_instruction, read_control
-from streams.envelope import StateKeys
+from streams.control.records import Control, decode_instruction, read_control
+from streams.control.signature import Decision, public_text, sign
+from streams.kafka.admin import ensure_topics
+from streams.kafka.committed import committed_records, last_by_key
+from streams.kafka.topic_reader import TopicReader
 from streams.recorder.journal import Followed
 from streams.recorder.recorder import Recorder, Wires
-from streams.signing import Decision, public_text, sign
 from streams.sinks import alerts, suspensions
-from streams.topic_admin import ensure_topics
-from streams.topic_reader import TopicReader
+from streams.state.envelope import StateKeys
 
 KEYS = StateKeys("a secret of sixteen")
 ANN, EVE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()

@@ -7,9 +7,8 @@ import pytest
 from aiokafka.errors import ProducerFenced
 
 from detectors.errors import StateError
-from streams.chain import Span
+from streams.kafka.records import Batch, Span
 from streams.recorder.agent import RecorderAgent
-from streams.transport import Batch
 
 
 class Desk:

@@ -6,16 +6,16 @@ from prometheus_client import CollectorRegistry
 
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CohortConfig, CoreConfig, config_hash
-from detectors.configured import Scheduled
+from detectors.config_schedule import Scheduled
 from detectors.response.config import ResponseConfig
 from detectors.response.journal import NO_CORE, ConfigPushed, Configured, DecisionMade, Tick
 from detectors.response.push import ConfigRefused, sendable
-from streams.control import told_by
-from streams.envelope import StateKeys
+from streams.control.records import told_by
 from streams.recorder.gauges import ResponseGauges
 from streams.recorder.journal import Journal
 from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
+from streams.state.envelope import StateKeys
 
 KEYS = StateKeys("a secret of sixteen")
 NOW_MS = 1_775_044_800_000

@@ -6,12 +6,12 @@ import pytest
 
 from detectors.reference import Reference, ReferenceConfig, prior_reference
 from detectors.verdict import DailySummary, Run
-from streams.chain import HoleError, Span
-from streams.control import Control, control_record, encode_reference, read_control
-from streams.envelope import StateKeys
-from streams.outbox import Durable, Outbox, Outgoing
-from streams.reference_agent import DayCount, ReferenceAgent
-from streams.transport import Batch
+from streams.control.records import Control, control_record, encode_reference, read_control
+from streams.kafka.producer import Durable, Outbox, Outgoing
+from streams.kafka.records import Batch, Span
+from streams.state.envelope import StateKeys
+from streams.state.positions import HoleError
+from streams.worker.reference_agent import DayCount, ReferenceAgent
 
 CONFIG = ReferenceConfig(lag_days=1)
 PARTITIONS = 3

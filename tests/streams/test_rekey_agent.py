@@ -5,15 +5,15 @@ import pytest
 
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent
-from streams.adapters.config import EventMapping, MappingConfig
-from streams.adapters.mapping import Mapping as RowMapping
-from streams.chain import HoleError, Span
-from streams.codec import DecodeConfig, decode, decode_limits
-from streams.effects import KafkaSinks
-from streams.outbox import Durable, Outbox, Outgoing
-from streams.rejects import Rejected
-from streams.rekey_agent import RekeyAgent
-from streams.transport import Batch
+from streams.ingest.adapters.config import EventMapping, MappingConfig
+from streams.ingest.adapters.mapping import Mapping as RowMapping
+from streams.ingest.codec import DecodeConfig, decode, decode_limits
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Durable, Outbox, Outgoing
+from streams.kafka.records import Batch, Span
+from streams.state.positions import HoleError
+from streams.worker.kafka_sinks import KafkaSinks
+from streams.worker.rekey_agent import RekeyAgent
 
 LIMITS = decode_limits(DecodeConfig(), CohortConfig())
 MAPPING = RowMapping(

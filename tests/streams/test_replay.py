@@ -14,13 +14,13 @@ from detectors.reference import Reference, prior_reference
 from detectors.register import Register
 from detectors.synthetic import World, WorldConfig, build_world
 from detectors.verdict import DailySummary, Effect, RaiseAlert
-from streams.codec import DecodeConfig, decode_limits, encode
-from streams.envelope import keys_from_text
-from streams.inputs import Rejects
-from streams.progress import Plain
-from streams.replay import Replay
-from streams.replay_run import Reading, ReplayRun
+from streams.console.progress import Plain
+from streams.ingest.codec import DecodeConfig, decode_limits, encode
+from streams.replay.inputs import Rejects
+from streams.replay.replay import Replay
+from streams.replay.replay_run import Reading, ReplayRun
 from streams.report.recorder import Recorder
+from streams.state.envelope import keys_from_text
 
 DAY_MS = 86_400_000
 CONFIG = CoreConfig()

@@ -12,7 +12,7 @@ from detectors.errors import ConfigError, SinkError
 from detectors.synthetic import WorldConfig, build_world
 from streams.cli.replay import command
 from streams.cli.simulate import command as simulate
-from streams.codec import encode
+from streams.ingest.codec import encode
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 EXAMPLES = Path(__file__).parents[2] / "docs/examples"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streams import progress
-from streams.progress import Bar, Plain, Silent, steps
+from streams.console import progress
+from streams.console.progress import Bar, Plain, Silent, steps
 
 
 class Clock:

@@ -20,18 +20,18 @@ from detectors.register import Register
 from detectors.synthetic import WorldConfig, build_world
 from detectors.verdict import NewHoldings, RaiseAlert
 from streams.cli.replay import command
-from streams.codec import encode
-from streams.control import control_record, encode_reference
+from streams.control.records import control_record, encode_reference
 from streams.demo.child import Child
 from streams.demo.scrape import scrape
-from streams.envelope import StateKeys, keys_from_text
-from streams.ports import free_ports
-from streams.replay import Replay
-from streams.simulator import send_all
+from streams.ingest.codec import encode
+from streams.kafka.admin import ensure_topics
+from streams.kafka.event_producer import send_all
+from streams.kafka.topic_reader import TopicReader
+from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS, raw_topic
+from streams.local_broker.ports import free_ports
+from streams.replay.replay import Replay
 from streams.sinks.alerts import finding
-from streams.topic_admin import ensure_topics
-from streams.topic_reader import TopicReader
-from streams.topics import ACCESS_EVENTS, ALERTS, HOLDINGS, raw_topic
+from streams.state.envelope import StateKeys, keys_from_text
 
 pytestmark = pytest.mark.kafka
 

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 from detectors.event import AccessEvent, Participants
 from streams.cli import headgate
 from streams.cli.suspensions import command as suspensions_command
-from streams.outbox import Outgoing
-from streams.sending import send
-from streams.topic_admin import ensure_topics
+from streams.kafka.admin import ensure_topics
+from streams.kafka.producer import Outgoing
+from streams.kafka.send import send
 
 CONFIG = """\
 [kafka]

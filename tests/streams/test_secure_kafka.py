@@ -19,12 +19,12 @@ from cryptography.x509.oid import NameOID
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
 from detectors.event import AccessEvent, Participants
-from streams.broker import LocalBroker
-from streams.connection import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from streams.ports import free_ports
-from streams.simulator import send_all
-from streams.topic_admin import open_admin
-from streams.topic_reader import TopicReader
+from streams.kafka.admin import open_admin
+from streams.kafka.event_producer import send_all
+from streams.kafka.security import PASSWORD_VARIABLE, USERNAME_VARIABLE
+from streams.kafka.topic_reader import TopicReader
+from streams.local_broker.broker import LocalBroker
+from streams.local_broker.ports import free_ports
 from tests.faults.source import START_MS
 from tests.waiting import wait_until
 

@@ -11,10 +11,10 @@ from detectors.config import CohortConfig
 from detectors.event import AccessEvent
 from detectors.synthetic import SCENARIOS
 from streams.cli.simulate import command
-from streams.codec import DecodeConfig, decode, decode_limits
-from streams.topic_admin import ensure_topics
-from streams.topic_reader import TopicReader
-from streams.topics import ACCESS_EVENTS
+from streams.ingest.codec import DecodeConfig, decode, decode_limits
+from streams.kafka.admin import ensure_topics
+from streams.kafka.topic_reader import TopicReader
+from streams.kafka.topics import ACCESS_EVENTS
 
 SMALL = ("--institutions", "8", "--days", "12")
 

@@ -11,7 +11,7 @@ from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
 from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, Coverage, Level, RaiseAlert, Reason, ReasonDetail
-from streams.rejects import RejectReason, rejected
+from streams.ingest.rejects import RejectReason, rejected
 from streams.sinks import alerts, dead_letters, suspensions
 from streams.sinks.dead_letters import Origin
 

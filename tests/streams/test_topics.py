@@ -4,9 +4,16 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
-from streams import topic_admin
-from streams.topic_admin import TopicsError, differences, ensure_topics, found_topics, misfits
-from streams.topics import ACCESS_EVENTS, DEAD_LETTERS, STATE, TOPICS, raw_topic, wanted_topics
+from streams.kafka import admin as topic_admin
+from streams.kafka.admin import TopicsError, differences, ensure_topics, found_topics, misfits
+from streams.kafka.topics import (
+    ACCESS_EVENTS,
+    DEAD_LETTERS,
+    STATE,
+    TOPICS,
+    raw_topic,
+    wanted_topics,
+)
 
 NOT_A_BROKER = "127.0.0.1:1"
 

@@ -19,8 +19,8 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.chain import Span
-from streams.transport import Batch, Consumer, ConsumerThread, Record
+from streams.faust_driver.transport import Consumer, ConsumerThread
+from streams.kafka.records import Batch, Record, Span
 
 EVENTS = TP("events", 0)
 CONTROL = 1 << 5

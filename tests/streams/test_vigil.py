@@ -4,11 +4,11 @@ from collections.abc import Collection, Mapping
 import pytest
 from kafka import KafkaProducer
 
-from streams.chain import Span
-from streams.protocol import Dump, Keeper
-from streams.recovered import Saved
-from streams.topic_admin import ensure_topics
-from streams.vigil import Offsets, Place, StallError, Vigil, judged_places, topic_ends
+from streams.kafka.admin import ensure_topics
+from streams.kafka.records import Span
+from streams.state.protocol import Dump, Keeper
+from streams.state.store import Saved
+from streams.worker.watchdog import Offsets, Place, StallError, Vigil, judged_places, topic_ends
 
 EVENTS, HOLDINGS = "t.access-events", "t.holdings"
 

@@ -10,17 +10,16 @@ from detectors.models.excess import ExcessConfig
 from detectors.pipeline import Profile, judge
 from detectors.register import Institution, Register
 from detectors.verdict import RaiseAlert
-from streams.chain import Span
-from streams.checkpoint import Done
-from streams.judge_agent import Place
-from streams.keys import main_key, part_key
-from streams.metrics import Metrics, detector_modes
-from streams.profiles import ProfileCore
-from streams.protocol import Keeper
-from streams.recovered import Saved
-from streams.rejects import RejectReason, rejected
-from streams.turn import Counts
-from streams.watch import MetricsWatcher, show_config
+from streams.ingest.rejects import RejectReason, rejected
+from streams.kafka.records import Place, Span
+from streams.metrics.registry import Metrics, detector_modes
+from streams.state.checkpoint import Done
+from streams.state.keys import main_key, part_key
+from streams.state.profiles import ProfileCore
+from streams.state.protocol import Keeper
+from streams.state.store import Saved
+from streams.worker.batch_run import Counts
+from streams.worker.metrics_watcher import MetricsWatcher, show_config
 
 REGISTER = Register(institutions=(Institution(id="thief", jurisdiction="gb"),))
 PLACE = Place(topic="t", partition=1, offset=5, kafka_time_ms=10_000)

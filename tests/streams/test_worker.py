@@ -15,11 +15,11 @@ from aiokafka.partitioner import DefaultPartitioner
 
 from detectors.register import Register
 from detectors.verdict import RaiseAlert
-from streams.config import load_settings
-from streams.rejects import Rejected
-from streams.replay import Replay
+from streams.ingest.rejects import Rejected
+from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.replay.replay import Replay
+from streams.settings.settings import load_settings
 from streams.sinks import alerts
-from streams.topic_reader import TopicReader, TopicRecord
 from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"

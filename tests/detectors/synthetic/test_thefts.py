@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from pyroaring import BitMap64
 
-from detectors.cohort import bitmap_of
+from detectors.participant_sets import bitmap_of
 from detectors.synthetic import SCENARIOS, WorldConfig, build_world, plant
 from detectors.synthetic.config import DAY_MS, START_MS
-from detectors.synthetic.loot import THEFT_NUMBERS_FROM
 from detectors.synthetic.scenarios import BY_ID, CORE_IDS
+from detectors.synthetic.theft_requests import THEFT_NUMBERS_FROM
 from detectors.synthetic.world import World
 
 IDS = [scenario.id for scenario in SCENARIOS]

@@ -1,0 +1,1 @@
+"""What a partition's own log tells its judges: signed references, configurations, instructions."""

@@ -1,0 +1,39 @@
+"""A pushed configuration as the value of a control record, and back; what cannot hold is refused.
+
+Worker, replay and explanation read it here, so that all of them refuse the same.
+"""
+
+from typing import Final
+
+import msgspec
+
+from detectors.config import CoreConfig
+from detectors.config_schedule import CONFIG_BYTES_MAX, Scheduled, counted_otherwise
+from detectors.errors import ConfigError
+from streams.ingest.rejects import Rejected, RejectReason, rejected
+
+CONFIG: Final = "config"
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_decode: Final = msgspec.json.Decoder(Scheduled).decode
+
+
+def encode_scheduled(one: Scheduled) -> bytes:
+    """Return a pushed configuration as bytes; the same one, the same bytes."""
+    return _encode(one)
+
+
+def decode_scheduled(raw: bytes, *, base: CoreConfig) -> Scheduled | Rejected:
+    """Return the configuration in a record; or why judges whose file says `base` refuse it."""
+    if len(raw) > CONFIG_BYTES_MAX:
+        return _refused(f"{len(raw)} bytes, more than {CONFIG_BYTES_MAX}")
+    try:
+        found = _decode(raw)
+    except (msgspec.DecodeError, ConfigError) as error:
+        return _refused(str(error))
+    problem = counted_otherwise(found.config, base=base)
+    return found if problem is None else _refused(problem)
+
+
+def _refused(problem: str) -> Rejected:
+    return rejected(RejectReason.CONFIG_INVALID, f"configuration: {problem}")

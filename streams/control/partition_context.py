@@ -1,0 +1,140 @@
+"""What a partition's log has told all its judges so far: the peer reference, and configurations.
+
+It survives a restart as the payload of the partition's barrier. As long as nothing was pushed,
+that is the plain reference, which every version can read.
+"""
+
+import logging
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from detectors.config import CoreConfig, config_hash
+from detectors.config_schedule import Schedule, Scheduled
+from detectors.errors import StateError
+from detectors.reference import Reference, prior_reference
+from streams.console.wording import moment
+from streams.control.config_record import decode_scheduled, encode_scheduled
+from streams.control.records import encode_reference, saved_reference
+from streams.ingest.rejects import Rejected
+
+logger = logging.getLogger("headgate.judge")
+
+# Before the JSON of a context; a plain reference begins with a brace.
+_VERSION: Final = b"\x01"
+_PLAIN: Final = b"{"
+# The partitions of a worker are told the same one after the other; more than these are old ones.
+_CONTEXTS_MAX: Final = 64
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """What holds from here on in a partition; `raw` is how its barrier keeps it."""
+
+    raw: bytes
+    reference: Reference
+    schedule: Schedule
+
+
+class _Saved(Struct, frozen=True, kw_only=True):
+    """Each configuration stays as it came: one that a later version cannot read is left out."""
+
+    reference: Reference | None
+    configs: tuple[msgspec.Raw, ...]
+
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_decode: Final = msgspec.json.Decoder(_Saved).decode
+
+
+class Contexts:
+    """Reads contexts under the configuration of the worker's file; the same bytes, the same one."""
+
+    __slots__ = ("_base", "_known", "_prior", "_warned_of")
+
+    def __init__(self, base: CoreConfig) -> None:
+        """Begin with a partition that was told nothing."""
+        self._base = base
+        self._prior = prior_reference(base.reference)
+        nothing = Context(raw=b"", reference=self._prior, schedule=Schedule(base))
+        self._known = {b"": nothing}
+        self._warned_of = config_hash(base)
+
+    def read(self, raw: bytes) -> Context:
+        """Return what a partition had been told when `raw` was its context.
+
+        Raises:
+            StateError: it is none, or that of a later version.
+        """
+        found = self._known.get(raw)
+        return self._noted(self._read(raw)) if found is None else found
+
+    def with_reference(self, context: Context, reference: Reference) -> Context:
+        """Return the context under another reference; under the same one if that is older."""
+        if reference.day < context.reference.day:
+            # Said late, or copied by somebody: what is newer already holds.
+            return context
+        return self._noted(self._context(reference, context.schedule))
+
+    def with_config(self, context: Context, new: Scheduled) -> Context:
+        """Return the context with a pushed configuration; the same one for a repeat."""
+        schedule = context.schedule.extended(new)
+        if schedule is context.schedule:
+            return context
+        return self._noted(self._context(context.reference, schedule))
+
+    def _context(self, reference: Reference, schedule: Schedule) -> Context:
+        said = None if reference is self._prior else reference
+        if not schedule.pushed:
+            raw = b"" if said is None else encode_reference(said)
+        else:
+            configs = tuple(msgspec.Raw(encode_scheduled(one)) for one in schedule.pushed)
+            raw = _VERSION + _encode(_Saved(reference=said, configs=configs))
+        # Partitions share what is equal, so that a judge sees by identity whether it is news.
+        return self._known.get(raw) or Context(raw=raw, reference=reference, schedule=schedule)
+
+    def _read(self, raw: bytes) -> Context:
+        if raw.startswith(_PLAIN):
+            reference = saved_reference(raw) or self._prior
+            return Context(raw=raw, reference=reference, schedule=self._known[b""].schedule)
+        if not raw.startswith(_VERSION):
+            message = f"the barrier's context is of version {raw[0]}; this one reads {_VERSION[0]}"
+            raise StateError(message)
+        try:
+            saved = _decode(raw[len(_VERSION) :])
+        except msgspec.DecodeError as error:
+            message = f"the barrier's context is damaged: {error}"
+            raise StateError(message) from error
+        schedule = Schedule(self._base, tuple(self._readable(saved.configs)))
+        return Context(raw=raw, reference=saved.reference or self._prior, schedule=schedule)
+
+    def _readable(self, configs: tuple[msgspec.Raw, ...]) -> list[Scheduled]:
+        found = []
+        for raw in configs:
+            one = decode_scheduled(bytes(raw), base=self._base)
+            if isinstance(one, Rejected):
+                logger.error("A pushed configuration does not hold any more: %s.", one.detail)
+            else:
+                found.append(one)
+        return found
+
+    def _noted(self, context: Context) -> Context:
+        if len(self._known) >= _CONTEXTS_MAX:
+            self._known = {b"": self._known[b""]}
+        self._known[context.raw] = context
+        self._warn(context.schedule)
+        return context
+
+    def _warn(self, schedule: Schedule) -> None:
+        """Say once of each configuration that the worker's own file is another one."""
+        last = schedule.entries[-1]
+        pushed = config_hash(last.config)
+        if schedule.pushed and pushed != self._warned_of:
+            self._warned_of = pushed
+            logger.warning(
+                "Configuration %s was pushed, to hold from %s on; the file of this worker says %s. "
+                "Bring the file up to date.",
+                pushed,
+                moment(last.from_ms),
+                config_hash(self._base),
+            )

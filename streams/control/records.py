@@ -1,0 +1,179 @@
+"""Control records: what every judge of a partition must see, in the partition's own order.
+
+They lie among the access events, one in each partition, so that a judge's state stays a function
+of its partition's log: the worker and a replay of the topic obey them at the same event.
+
+Many may write events, and none of them may move a threshold. So each control record is signed, by
+the key that signs states, for its kind and its place; what is not signed is refused as any event.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Final, Protocol
+
+import msgspec
+from msgspec import Meta, Struct
+
+from detectors.config import CoreConfig
+from detectors.config_schedule import Scheduled
+from detectors.errors import StateError
+from detectors.event import AccessEvent
+from detectors.feedback import Feedback
+from detectors.reference import Reference
+from detectors.register import Registered
+from streams.control.config_record import CONFIG, decode_scheduled
+from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.kafka.producer import Outgoing
+from streams.state.envelope import StateKeys, framed
+
+CONTROL_HEADER: Final = "headgate-control"
+SIGNATURE_HEADER: Final = "headgate-signature"
+REFERENCE: Final = "reference"
+INSTRUCTION: Final = "instruction"
+# A few groups, windows and tails are some kilobytes; a megabyte is no reference of ours.
+REFERENCE_BYTES_MAX: Final = 1_048_576
+
+_KEY_ID_BYTES: Final = 4
+
+Headers = Iterable[tuple[str, bytes | None]]
+
+
+class Instruction(Struct, frozen=True, kw_only=True):
+    """What the recorder tells the judge of one institution: its register entry, or feedback."""
+
+    sequence: Annotated[int, Meta(description="of the audit; a repeat of it has no effect")]
+    body: Registered | Feedback
+
+
+# What a topic of access events records besides what is refused.
+OnRecord = AccessEvent | Reference | Instruction | Scheduled
+
+
+class Control(Struct, frozen=True, kw_only=True, gc=False):
+    """A control record whose signature is ours."""
+
+    kind: str
+    value: bytes
+
+
+_decoder: Final = msgspec.json.Decoder(Reference)
+_instruction_decoder: Final = msgspec.json.Decoder(Instruction)
+
+
+class _Read(Protocol):
+    @property
+    def value(self) -> bytes | None:
+        """Its value."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Its headers."""
+
+
+def control_kind(headers: Headers) -> str | None:
+    """Return what kind of control record these headers announce, None for an event."""
+    found = _header(headers, CONTROL_HEADER)
+    return None if found is None else found.decode(errors="replace")
+
+
+def control_record(
+    kind: str, value: bytes, *, topic: str, partition: int, key: bytes, keys: StateKeys
+) -> Outgoing:
+    """Return a control record, signed for its place."""
+    signed = _signed(kind.encode(), value, topic=topic, partition=partition)
+    return Outgoing(
+        topic=topic,
+        key=key,
+        value=value,
+        partition=partition,
+        headers=(
+            (CONTROL_HEADER, kind.encode()),
+            (SIGNATURE_HEADER, keys.signing_id + keys.sign(signed)),
+        ),
+    )
+
+
+def read_control(
+    record: _Read, *, topic: str, partition: int, keys: StateKeys
+) -> Control | Rejected:
+    """Return what a control record says, if it is signed for where it lies."""
+    kind = _header(record.headers, CONTROL_HEADER) or b""
+    value = record.value or b""
+    signature = _header(record.headers, SIGNATURE_HEADER) or b""
+    signed = _signed(kind, value, topic=topic, partition=partition)
+    if not keys.check(signature[:_KEY_ID_BYTES], signed, signature[_KEY_ID_BYTES:]):
+        name = kind.decode(errors="replace")
+        detail = f"a control record of kind {name!r} that no key of ours has signed for this place"
+        return rejected(RejectReason.UNSIGNED, detail)
+    return Control(kind=kind.decode(), value=value)
+
+
+def told_by(
+    record: _Read, *, topic: str, partition: int, keys: StateKeys, base: CoreConfig
+) -> Reference | Instruction | Scheduled | Rejected:
+    """Return what a control record tells judges whose file says `base`, or why it tells nothing."""
+    control = read_control(record, topic=topic, partition=partition, keys=keys)
+    if isinstance(control, Rejected):
+        return control
+    if control.kind == REFERENCE:
+        return decode_reference(control.value)
+    if control.kind == INSTRUCTION:
+        return decode_instruction(control.value)
+    if control.kind == CONFIG:
+        return decode_scheduled(control.value, base=base)
+    detail = f"no control record of kind {control.kind!r} is known"
+    return rejected(RejectReason.UNKNOWN_VALUE, detail)
+
+
+def encode_reference(reference: Reference) -> bytes:
+    """Return a reference as the value of a control record; the same one, the same bytes."""
+    return msgspec.json.encode(reference, order="sorted")
+
+
+def decode_reference(raw: bytes | None) -> Reference | Rejected:
+    """Return the reference in a control record, or why there is none."""
+    if not raw:
+        return rejected(RejectReason.EMPTY_VALUE, "expected a reference, got no bytes")
+    if len(raw) > REFERENCE_BYTES_MAX:
+        detail = f"a reference of {len(raw)} bytes, more than {REFERENCE_BYTES_MAX}"
+        return rejected(RejectReason.TOO_LARGE, detail)
+    try:
+        return _decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        return rejected(RejectReason.WRONG_TYPE, f"reference: {error}")
+    except msgspec.DecodeError as error:
+        return rejected(RejectReason.NOT_JSON, f"reference: {error}")
+
+
+def encode_instruction(instruction: Instruction) -> bytes:
+    """Return an instruction as the value of a control record; the same one, the same bytes."""
+    return msgspec.json.encode(instruction, order="sorted")
+
+
+def decode_instruction(raw: bytes) -> Instruction | Rejected:
+    """Return the instruction in a control record, or why there is none."""
+    try:
+        return _instruction_decoder.decode(raw)
+    except msgspec.DecodeError as error:
+        return rejected(RejectReason.WRONG_TYPE, f"instruction: {error}")
+
+
+def saved_reference(context: bytes) -> Reference | None:
+    """Return the reference that a partition had adopted by its barrier, None for none yet."""
+    if not context:
+        return None
+    reference = decode_reference(context)
+    if isinstance(reference, Rejected):
+        message = f"the barrier's reference is damaged: {reference.detail}"
+        raise StateError(message)
+    return reference
+
+
+def _header(headers: Headers, wanted: str) -> bytes | None:
+    for name, value in headers:
+        if name == wanted:
+            return value or b""
+    return None
+
+
+def _signed(kind: bytes, value: bytes, *, topic: str, partition: int) -> bytes:
+    return framed(b"headgate control", topic.encode(), b"%d" % partition, kind) + value

@@ -1,0 +1,1 @@
+"""What people decide, signed and sent: verbs of a committee, and pushed configurations."""

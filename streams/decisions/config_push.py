@@ -1,0 +1,144 @@
+"""Before a configuration is pushed: what holds now, what would change, and what cannot."""
+
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+
+from detectors.config import CoreConfig, config_hash
+from detectors.config_schedule import (
+    CANARIES,
+    CONFIG_BYTES_MAX,
+    SCHEDULED_MAX,
+    Changed,
+    Schedule,
+    Scheduled,
+    at_a_start,
+    changed_keys,
+    waiting_count,
+    with_canaries,
+    without_canaries,
+)
+from detectors.errors import ConfigError
+from detectors.response.journal import ConfigPushed, DecisionMade, parse_entry
+from detectors.response.push import sendable
+from streams.kafka.committed import committed_records
+from streams.kafka.topics import AUDIT
+from streams.recorder.journal import Journal
+from streams.settings.settings import ConfigFile, Settings
+
+_READ_AT_A_START: Final = "read only at a start of the workers, never pushed"
+
+
+class Push(Struct, frozen=True, kw_only=True):
+    """One configuration that was pushed."""
+
+    from_ms: Annotated[int, Meta(description="event time from which it holds")]
+    config_hash: str
+    who: str
+    note: str
+    pushed_ms: Annotated[int, Meta(description="when the recorder wrote it down")]
+
+
+class Held(Struct, frozen=True, kw_only=True):
+    """What the audit says of the configuration."""
+
+    base: Annotated[CoreConfig | None, Meta(description="the file's, but for canaries")]
+    base_hash: str
+    scheduled: tuple[Scheduled, ...]
+    pushes: Annotated[tuple[Push, ...], Meta(description="those of `scheduled`, in their order")]
+
+
+async def held(settings: Settings) -> Held:
+    """Return what holds by the audit.
+
+    Raises:
+        SinkError: there is no audit yet: no worker has ever run.
+    """
+    journal = Journal()
+    pushes: dict[int, Push] = {}
+    topic = AUDIT.full_name(settings.kafka.topic_prefix)
+    async for record in committed_records(topic, bootstrap=settings.kafka.bootstrap):
+        raw = record.value or b""
+        for one in journal.read(raw):
+            if isinstance(one.action, Scheduled):
+                pushes |= _pushes(raw)
+    state, configured = journal.state, journal.configured
+    return Held(
+        base=state.core,
+        base_hash="" if configured is None else configured.config_hash,
+        scheduled=state.pushed,
+        pushes=tuple(pushes[one.sequence] for one in state.pushed),
+    )
+
+
+def _pushes(raw: bytes) -> dict[int, Push]:
+    """Return the push that a line of the audit records, by the line's number."""
+    entry = parse_entry(raw)
+    made = entry.body
+    if not isinstance(made, DecisionMade) or not isinstance(made.verb, ConfigPushed):
+        return {}
+    push = Push(
+        from_ms=made.verb.from_ms,
+        config_hash=made.verb.config_hash,
+        who=made.who,
+        note=made.note,
+        pushed_ms=entry.recorded_ms,
+    )
+    return {entry.sequence: push}
+
+
+def changes(core: CoreConfig, now: Held) -> tuple[Changed, ...]:
+    """Return what a push would change of what was pushed last, or else of the file's, by key.
+
+    Canaries are not among it.
+
+    Raises:
+        ConfigError: a key differs that no push can change.
+    """
+    if now.base is None:
+        # A worker of another version wrote it; the recorder refuses what cannot change.
+        return changed_keys(CoreConfig(), without_canaries(core))
+    for change in changed_keys(now.base, with_canaries(core, of=now.base)):
+        if at_a_start(change.path):
+            problem = f"{_READ_AT_A_START}; {change.before} holds, got {change.after}"
+            raise ConfigError(change.path, problem)
+    if config_hash(with_canaries(now.base, of=core)) != now.base_hash:
+        raise ConfigError(CANARIES, f"{_READ_AT_A_START}; others hold")
+    before = now.scheduled[-1].config if now.scheduled else now.base
+    return changed_keys(before, with_canaries(core, of=before))
+
+
+def is_news(core: CoreConfig, now: Held, *, from_ms: int) -> bool:
+    """Tell whether anything would be judged otherwise from then on."""
+    if now.base is None:
+        return True
+    wanted = with_canaries(core, of=now.base)
+    schedule = Schedule(now.base, now.scheduled)
+    # What is pushed replaces all that was to hold later.
+    later = schedule.entries[schedule.place(from_ms, sequence=-1) :]
+    return any(one.config != wanted for one in later)
+
+
+def to_push(core: CoreConfig, now: Held, *, from_ms: int, now_ms: int) -> ConfigPushed:
+    """Return the decision that pushes a configuration.
+
+    Raises:
+        ConfigError: it is too large, or too many wait already.
+    """
+    config = sendable(core)
+    if len(config) > CONFIG_BYTES_MAX:
+        problem = f"{len(config)} bytes, more than {CONFIG_BYTES_MAX} cannot be pushed"
+        raise ConfigError(path="", problem=problem)
+    waiting = waiting_count(now.scheduled, from_ms=from_ms, now_ms=now_ms)
+    if waiting >= SCHEDULED_MAX:
+        problem = f"{waiting} configurations would wait for their time; at most {waiting - 1} can"
+        raise ConfigError(path="--from", problem=problem)
+    return ConfigPushed(from_ms=from_ms, config=config, config_hash=config_hash(core))
+
+
+def read_at_a_start(settings: Settings, known: Settings | None) -> tuple[str, ...]:
+    """Return the shell's sections that are not as known, or not the defaults."""
+    others = ConfigFile() if known is None else known
+    core = CoreConfig.__struct_fields__
+    shell = [name for name in ConfigFile.__struct_fields__ if name not in core]
+    return tuple(name for name in shell if getattr(settings, name) != getattr(others, name))

@@ -1,0 +1,60 @@
+"""A person decides, from a command: with their key, under the name that the configuration has."""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from detectors.errors import ConfigError
+from detectors.response.journal import Verb
+from streams.clock import wall_ms
+from streams.control.signature import Decision, load_private_key, public_text, sign
+from streams.kafka.producer import Outgoing
+from streams.kafka.send import send
+from streams.kafka.topics import DECISIONS
+from streams.settings.settings import Settings
+
+KEY_VARIABLE: Final = "HEADGATE_DECISION_KEY"
+_NO_KEY: Final = "expected the path of your private key there, or in --key"
+_KEYS_PATH: Final = "response.keys"
+
+
+def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -> str:
+    """Sign decisions, send them in their order, and return in whose name.
+
+    Raises:
+        ConfigError: there is no key, or the configuration knows nobody by it.
+    """
+    if key_path is None:
+        raise ConfigError(KEY_VARIABLE, _NO_KEY)
+    key = load_private_key(key_path)
+    who = signer(key, settings.response.keys)
+    topic = DECISIONS.full_name(settings.kafka.topic_prefix)
+    decisions = [
+        Decision(
+            decision_id=secrets.token_hex(16),
+            topic=topic,
+            who=who,
+            note=note,
+            at_ms=wall_ms(),
+            verb=verb,
+        )
+        for verb in verbs
+    ]
+    records = [
+        Outgoing(topic=topic, key=who.encode(), value=sign(decision, key), partition=0)
+        for decision in decisions
+    ]
+    send(records, bootstrap=settings.kafka.bootstrap)
+    return who
+
+
+def signer(key: Ed25519PrivateKey, names: Mapping[str, str]) -> str:
+    """Return under which name the configuration lists a key."""
+    public = public_text(key)
+    found = next((name for name, text in names.items() if text == public), None)
+    if found is None:
+        raise ConfigError(path=_KEYS_PATH, problem=f"nobody has the public key {public}")
+    return found

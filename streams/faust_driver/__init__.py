@@ -1,0 +1,1 @@
+"""Faust, driven in batches: transport, app, assignor, recovery, group."""

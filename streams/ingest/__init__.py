@@ -1,0 +1,1 @@
+"""Step 1 of 7: bytes and rows of any source -> access events, or rejects with a reason."""

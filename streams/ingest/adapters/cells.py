@@ -1,0 +1,88 @@
+"""Step 1 of 7: a row -> one value. Columns, paths, constants and translations, compiled once."""
+
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+
+from detectors.errors import ConfigError
+from streams.ingest.adapters.config import Source
+
+Row = Sequence[str] | dict[str, object]
+Cell = str | int | list[str]
+Getter = Callable[[Row], Cell]
+
+
+def source_of(choice: str | Source) -> Source:
+    """Return the long form of a choice: a bare name is a column."""
+    return Source(column=choice) if isinstance(choice, str) else choice
+
+
+def getter(choice: str | Source, *, key: str, columns: Sequence[str] | None) -> Getter:
+    """Return what reads one key's value; `columns` is None for JSON, where a column is a path.
+
+    >>> status = Source(column="status", values={"2*": "success"}, otherwise="error")
+    >>> read = getter(status, key="outcome", columns=["time", "status"])
+    >>> read(["noon", "206"]), read(["noon", "500"])
+    ('success', 'error')
+    """
+    source = source_of(choice)
+    if (source.column is None) == (source.constant is None):
+        problem = "expected either a column or a constant"
+        raise ConfigError(path=f"mapping.event.{key}", problem=problem)
+    if source.constant is not None:
+        return _constant(source.constant)
+    column = source.column or ""
+    read = _path(column) if columns is None else _place(column, key=key, columns=columns)
+    if not source.values and source.otherwise is None:
+        return read
+    return _translated(read, source)
+
+
+def _constant(value: str | int) -> Getter:
+    return lambda _row: value
+
+
+def _place(column: str, *, key: str, columns: Sequence[str]) -> Getter:
+    if column not in columns:
+        problem = f"expected one of mapping.columns, got {column!r}"
+        raise ConfigError(path=f"mapping.event.{key}", problem=problem)
+    return itemgetter(columns.index(column))
+
+
+def _path(column: str) -> Getter:
+    names = column.split(".")
+
+    def read(row: Row) -> Cell:
+        found: object = row
+        for name in names:
+            if not isinstance(found, dict):
+                return ""
+            found = found.get(name)
+        return [_text(one) for one in found] if isinstance(found, list) else _text(found)
+
+    return read
+
+
+def _text(value: object) -> str:
+    """Return a JSON value as a CSV cell would hold it; what is no single value is absent."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, str | int | float) else ""
+
+
+def _translated(read: Getter, source: Source) -> Getter:
+    exact = {name: value for name, value in source.values.items() if not name.endswith("*")}
+    starts = [(name[:-1], value) for name, value in source.values.items() if name.endswith("*")]
+
+    def translate(cell: str) -> str:
+        found = exact.get(cell)
+        if found is None and cell:
+            found = next((value for start, value in starts if cell.startswith(start)), None)
+        if found is not None:
+            return found
+        return cell if source.otherwise is None else source.otherwise
+
+    def read_translated(row: Row) -> Cell:
+        cell = read(row)
+        return [translate(one) for one in cell] if isinstance(cell, list) else translate(str(cell))
+
+    return read_translated

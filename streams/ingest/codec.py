@@ -1,0 +1,182 @@
+"""Step 1 of 7: bytes -> AccessEvent | Rejected. Never an exception, never unbounded work.
+
+JSON is decoded straight into the event, once. What the type cannot say is checked afterwards:
+time against Kafka's, participants against the cohort, the key against the institution.
+"""
+
+import re
+from itertools import accumulate
+from typing import Final
+
+import msgspec
+
+from detectors.event import AccessEvent, time_ms
+from streams.ingest.cloudevents import Headers, completed, payload_of
+from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
+from streams.ingest.participants import participants_problem, short, too_many
+from streams.ingest.rejects import Rejected, RejectReason, rejected
+
+__all__ = ["DecodeConfig", "DecodeLimits", "check", "decode", "decode_limits", "encode"]
+
+# How msgspec's sentences begin or go on, and what each kind of them means to a producer.
+_SENTENCES: Final[tuple[tuple[str, RejectReason], ...]] = (
+    ("missing required field", RejectReason.MISSING_KEY),
+    ("RFC3339", RejectReason.TIME_UNPARSABLE),
+    ("timezone component", RejectReason.TIME_UNPARSABLE),
+    ("enum value", RejectReason.UNKNOWN_VALUE),
+    ("base64", RejectReason.PARTICIPANTS_INVALID),
+    ("`array` of length", RejectReason.PARTICIPANTS_INVALID),
+    (", got `", RejectReason.WRONG_TYPE),
+    ("of length", RejectReason.OUT_OF_RANGE),
+    ("`int` >=", RejectReason.OUT_OF_RANGE),
+    ("`int` <=", RejectReason.OUT_OF_RANGE),
+    ("out of range", RejectReason.OUT_OF_RANGE),
+)
+# Possessive, and ended by the end of input too: linear, whatever the bytes.
+_STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
+# As signed bytes: a level deeper, or a level less deep.
+_STEPS: Final = bytes.maketrans(b"[]", b"\x01\xff")
+# Objects and arrays within one another, the event itself included.
+NESTING_MAX: Final = 200
+# The event, its participants, their ranges, and each of these.
+_OWN_LEVELS: Final = 4
+_NESTED_BYTES_MIN: Final = NESTING_MAX * len("[]")
+
+_events: Final = msgspec.json.Decoder(AccessEvent)
+_decode: Final = _events.decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def encode(event: AccessEvent) -> bytes:
+    """Return the canonical JSON of an event, as the topic of access events carries it."""
+    return _encode(event)
+
+
+def decode(
+    raw: bytes | None,
+    limits: DecodeLimits,
+    key: bytes | None = None,
+    headers: Headers = (),
+    kafka_time_ms: int | None = None,
+) -> AccessEvent | Rejected:
+    """Return the event in `raw`, or why there is none.
+
+    `kafka_time_ms` is None for a file: then there is no key to check either. From Kafka, an event
+    must carry its institution as key, or it would lie before the wrong judge.
+
+    >>> from detectors.config import CohortConfig
+    >>> limits = decode_limits(DecodeConfig(), CohortConfig())
+    >>> decode(b'{"id":"a","time":1700000000123}', limits=limits).detail
+    'Object missing required field `institution`'
+    """
+    if not raw:
+        return rejected(RejectReason.EMPTY_VALUE, "expected an event, got no bytes")
+    if len(raw) > limits.event_bytes_max:
+        detail = f"{len(raw)} bytes, more than {limits.event_bytes_max}"
+        return rejected(RejectReason.TOO_LARGE, detail)
+    event = _opened(raw, headers) if headers else _parsed(raw)
+    # Not the other way round: Python tells at once what a thing is, but not what it is not.
+    if not isinstance(event, AccessEvent):
+        return event
+    at_ms = time_ms(event)
+    if kafka_time_ms is not None or key is not None:
+        if key != event.institution.encode():
+            return _key_problem(key)
+        # Kafka itself says -1 where a record carries no time.
+        if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
+            detail = f"{(at_ms - kafka_time_ms) // 1_000} s ahead of Kafka's time"
+            return rejected(RejectReason.TIME_FAR_FUTURE, detail)
+    return check(event, at_ms, limits) or event
+
+
+def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | None:
+    """Return what is wrong with an event beyond its types; None for a good one."""
+    if not limits.earliest_ms <= at_ms <= limits.latest_ms:
+        past = at_ms < limits.earliest_ms
+        reason = RejectReason.TIME_FAR_PAST if past else RejectReason.TIME_FAR_FUTURE
+        detail = f"{short(at_ms)} is not from {limits.earliest_ms} to {limits.latest_ms} ms"
+        return rejected(reason, detail)
+    if isinstance(event.fields, list) and len(event.fields) > limits.fields_listed_max:
+        return too_many("fields", len(event.fields), limits.fields_listed_max)
+    if event.participants is not None:
+        return participants_problem(event.participants, limits)
+    return None
+
+
+def _parsed(raw: bytes) -> AccessEvent | Rejected:
+    # Nearly every event is too short to nest too deeply.
+    problem = nesting_problem(raw) if len(raw) > _NESTED_BYTES_MIN else None
+    if problem is not None:
+        return problem
+    try:
+        return _decode(raw)
+    except msgspec.ValidationError as error:
+        return _invalid(raw, str(error))
+    except msgspec.DecodeError as error:
+        return rejected(RejectReason.NOT_JSON, str(error))
+    except UnicodeDecodeError as error:
+        return rejected(RejectReason.NOT_JSON, f"not UTF-8: {error.reason}")
+
+
+def _opened(raw: bytes, headers: Headers) -> AccessEvent | Rejected:
+    """Return the event of a message with headers: inside a CloudEvent, or the plain one."""
+    problem = nesting_problem(raw)
+    if problem is not None:
+        return problem
+    payload = payload_of(raw, headers)
+    if isinstance(payload, Rejected):
+        return payload
+    if payload is None:
+        return _parsed(raw)
+    event = _parsed(payload.raw)
+    if isinstance(event, Rejected) and event.reason is RejectReason.MISSING_KEY:
+        whole = completed(payload)
+        return event if whole is None else _parsed(whole)
+    return event
+
+
+def reason_of(sentence: str) -> RejectReason:
+    """Return the reason that a validator's sentence stands for.
+
+    >>> reason_of("Expected `int` >= 0 - at `$.bytes`").value
+    'out_of_range'
+    """
+    found = (reason for part, reason in _SENTENCES if part in sentence)
+    return next(found, RejectReason.WRONG_TYPE)
+
+
+def _invalid(raw: bytes, sentence: str) -> Rejected:
+    reason = reason_of(sentence)
+    if reason is RejectReason.MISSING_KEY and b'"specversion"' in raw:
+        detail = "a structured CloudEvent without the content-type header that announces it"
+        return rejected(RejectReason.CLOUDEVENTS_INVALID, detail)
+    return rejected(reason, sentence)
+
+
+def nesting_problem(raw: bytes) -> Rejected | None:
+    """Tell whether brackets nest too deeply, without recursion, in linear time.
+
+    The decoder's own guard depends on how deep its caller stands, and would not be deterministic.
+    """
+    if raw.count(b"[") + raw.count(b"{") <= NESTING_MAX:
+        return None
+    brackets = _STRINGS.sub(b"", raw).translate(_ONE_KIND, _NO_BRACKETS)
+    # Leaves are removed level by level, as many as an event has itself: mostly nothing is left.
+    for _ in range(_OWN_LEVELS):
+        brackets = brackets.replace(b"[]", b"")
+    depths = list(accumulate(memoryview(brackets.translate(_STEPS)).cast("b"), initial=0))
+    if depths[-1] != 0 or min(depths) < 0:
+        return rejected(RejectReason.NOT_JSON, "brackets without their partners")
+    if max(depths) > NESTING_MAX - _OWN_LEVELS:
+        detail = f"objects or arrays nest deeper than {NESTING_MAX}"
+        return rejected(RejectReason.NESTING_TOO_DEEP, detail)
+    return None
+
+
+def _key_problem(key: bytes | None) -> Rejected:
+    if not key:
+        return rejected(RejectReason.KEY_MISSING, "expected the institution as key, got none")
+    detail = f"the key is {key[:64]!r}, the institution is another"
+    return rejected(RejectReason.KEY_MISMATCH, detail)

@@ -1,0 +1,91 @@
+"""Step 1 of 7: whose data left -> sound, within the cohort and cheap to build, or refused."""
+
+from typing import Final
+
+from detectors.event import Participants
+from streams.ingest.limits import DecodeLimits
+from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.ingest.roaring import BitmapProblem, bitmap_problem
+
+_HASH_END: Final = 2**64
+_BITMAP_END: Final = 2**32
+
+
+def participants_problem(participants: Participants, limits: DecodeLimits) -> Rejected | None:
+    """Return what is wrong with a way to say whose data left, before anything is built from it."""
+    ids, ranges = participants.ids, participants.ranges
+    bitmap, count = participants.bitmap, participants.count
+    if bitmap is None and count is None:
+        if ids is not None and ranges is None:
+            return _ids_problem(ids, limits)
+        if ranges is not None and ids is None:
+            return _ranges_problem(ranges, limits)
+    ways = (ids is not None) + (ranges is not None) + (bitmap is not None) + (count is not None)
+    if ways != 1:
+        detail = f"expected exactly one of ids, ranges, bitmap, count; got {ways}"
+        return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
+    if bitmap is not None:
+        return _bitmap_problem(bitmap, limits)
+    if count is not None and count > limits.cohort_size:
+        return _beyond(count, limits.cohort_size)
+    return None
+
+
+def _bitmap_problem(bitmap: bytes, limits: DecodeLimits) -> Rejected | None:
+    if limits.hashed:
+        return _no_position()
+    problem = bitmap_problem(bitmap, end=min(limits.cohort_size, _BITMAP_END))
+    if problem is None:
+        return None
+    beyond = problem is BitmapProblem.BEYOND_COHORT
+    reason = RejectReason.BEYOND_COHORT if beyond else RejectReason.PARTICIPANTS_INVALID
+    return rejected(reason, problem)
+
+
+def _ids_problem(ids: list[int], limits: DecodeLimits) -> Rejected | None:
+    if len(ids) > limits.participants_listed_max:
+        return too_many("ids", len(ids), limits.participants_listed_max)
+    end = _HASH_END if limits.hashed else limits.cohort_size
+    largest = max(ids) if ids else 0
+    return _beyond(largest, end) if largest >= end else None
+
+
+def _ranges_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Rejected | None:
+    if limits.hashed:
+        return _no_position()
+    if len(ranges) > limits.participants_listed_max:
+        return too_many("ranges", len(ranges), limits.participants_listed_max)
+    end = limits.cohort_size
+    named = 0
+    for first, last in ranges:
+        if first > last:
+            detail = f"a range runs backwards, from {short(first)} to {short(last)}"
+            return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
+        if last >= end:
+            return _beyond(last, end)
+        named += last - first + 1
+    # So that building the set costs no more than the cohort once, however many ranges there are.
+    if named > end:
+        detail = f"the ranges overlap: together {named}, of a cohort of {end}"
+        return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
+    return None
+
+
+def _no_position() -> Rejected:
+    detail = "ranges and bitmaps name positions, but this cohort's ids are hashes"
+    return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
+
+
+def too_many(what: str, count: int, limit: int) -> Rejected:
+    """Return the refusal of a list that is too long."""
+    return rejected(RejectReason.TOO_LARGE, f"{count} {what}, more than {limit}")
+
+
+def _beyond(largest: int, end: int) -> Rejected:
+    detail = f"participant {short(largest)} of a cohort of {end}"
+    return rejected(RejectReason.BEYOND_COHORT, detail)
+
+
+def short(number: int) -> str:
+    """Return a number as text, without its digits where there are too many to print."""
+    return str(number) if abs(number) < _HASH_END else "of more than 64 bits"

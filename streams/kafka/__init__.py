@@ -1,0 +1,1 @@
+"""How Kafka is met: topics, security, producers, and readers of what is committed."""

@@ -1,0 +1,72 @@
+"""What lies on a topic, as its readers see it: records, batches, and positions.
+
+No client and no framework: whoever reads or writes Kafka shares these.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+
+class Record(Protocol):
+    """What is read of a Kafka record."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """When Kafka received it, in ms since the epoch."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value; none is a tombstone."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Its headers."""
+
+
+class Batch:
+    """The records of one partition in one poll, and the fetch positions around them.
+
+    It may hold no record: transaction markers and compacted records move positions too. Records
+    are unpacked when somebody first asks for them. The thread that fetches runs on another core,
+    and what it had unpacked would have to come from that core's cache.
+    """
+
+    __slots__ = ("__weakref__", "_records", "span")
+
+    def __init__(self, records: Iterable[Record], span: Span) -> None:
+        """Keep positions, and records or what they come from."""
+        self._records = records
+        self.span = span
+
+    @property
+    def records(self) -> Sequence[Record]:
+        """The records, in the order of their offsets."""
+        if not isinstance(self._records, Sequence):
+            self._records = list(self._records)
+        return self._records
+
+
+class Span(NamedTuple):
+    """The fetch positions before and after a batch."""
+
+    start: int
+    end: int
+
+
+class Place(Struct, frozen=True, kw_only=True, gc=False):
+    """Where on Kafka a record lies, and when Kafka received it."""
+
+    topic: str
+    partition: int
+    offset: int
+    kafka_time_ms: int

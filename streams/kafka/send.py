@@ -1,0 +1,34 @@
+"""A few records to a topic of one partition, from a command: sent, acknowledged, done."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from aiokafka.errors import KafkaError
+
+from detectors.errors import SinkError
+from streams.kafka.producer import Outbox, Outgoing
+
+_TIMEOUT_SECONDS: Final = 20.0
+
+
+def send(records: Sequence[Outgoing], *, bootstrap: str) -> None:
+    """Return once the broker has all of them.
+
+    Raises:
+        SinkError: it does not take them.
+    """
+    try:
+        asyncio.run(_send(records, bootstrap))
+    except (KafkaError, TimeoutError) as error:
+        message = f"Kafka at {bootstrap} does not take the record: {error!r}"
+        raise SinkError(message, recoverable=True) from error
+
+
+async def _send(records: Sequence[Outgoing], bootstrap: str) -> None:
+    outbox = Outbox(bootstrap=bootstrap, timeout_seconds=_TIMEOUT_SECONDS)
+    await outbox.start()
+    try:
+        await outbox.durable([outbox.post(record) for record in records])
+    finally:
+        await outbox.stop()

@@ -1,0 +1,1 @@
+"""What is done once in a while to a whole deployment."""

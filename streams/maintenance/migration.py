@@ -1,0 +1,241 @@
+"""Access events copied to another topic by key, so that it may have another number of partitions.
+
+What is there already is compared, not trusted: a copy that broke off goes on where it ended, and a
+topic with other events is refused before anything is sent. At the end everything is read again.
+Per key, because the events of one institution keep their order and nothing depends on any other.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from hashlib import blake2b
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from kafka.admin import ConfigResource, ConfigResourceType
+from msgspec import Struct
+
+from detectors.errors import SinkError
+from streams.console.progress import Steps
+from streams.control.records import control_kind
+from streams.kafka.admin import open_admin
+from streams.kafka.blocking import BlockingClient
+from streams.kafka.producer import REQUEST_BYTES_MAX
+from streams.kafka.security import client_options
+from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.state.envelope import framed
+
+_LINGER_MS: Final = 5
+_BATCH_BYTES: Final = 256 * 1024
+_DIGEST_BYTES: Final = 16
+_TIMES: Final = "message.timestamp.type"
+_THEIRS: Final = "CreateTime"
+_ARRIVAL: Final = "LogAppendTime"
+
+# A progress for a step of that name, with so many records to go through.
+Shown = Callable[[str, int], Steps]
+Standing = tuple[int, bytes]
+
+
+class Copied(Struct, frozen=True, kw_only=True):
+    """What a migration came to: `events_count` are in both topics now, compared one by one."""
+
+    source: str
+    target: str
+    source_partitions: int
+    target_partitions: int
+    events_count: int
+    copied_count: int
+    left_behind_count: int
+
+
+class Trace:
+    """How many events each key has, with a digest of them in their order."""
+
+    __slots__ = ("left_behind_count", "standings")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.standings: dict[bytes | None, Standing] = {}
+        self.left_behind_count = 0
+
+    @property
+    def events_count(self) -> int:
+        """How many events there are in all."""
+        return sum(count for count, _ in self.standings.values())
+
+    def add(self, record: TopicRecord) -> Standing | None:
+        """Note a record, and return where its key stands then; None for a control record."""
+        if control_kind(record.headers) is not None:
+            # Signed for its place, and obeyed nowhere else.
+            self.left_behind_count += 1
+            return None
+        count, before = self.standings.get(record.key, (0, b""))
+        found = self.standings[record.key] = (count + 1, _digest(before, record))
+        return found
+
+
+def migrate(bootstrap: str, *, source: str, target: str, shown: Shown) -> Copied:
+    """Copy what `target` does not have yet of the events of `source`, and prove the copy.
+
+    Both topics exist. Keys, values, headers and times stay; control records are left behind.
+
+    Raises:
+        SinkError: the target holds events that are not the source's, or the copy is not whole.
+    """
+    present = _traced(bootstrap, target, shown, step="look")
+    if present.standings:
+        _refuse_others(bootstrap, source, target, present, shown)
+    trace = Trace()
+    with (
+        TopicReader(source, bootstrap=bootstrap) as reader,
+        _original_times(bootstrap, target),
+        _Copier(target, bootstrap=bootstrap) as copier,
+    ):
+        for records in _read(reader, shown, step="copy"):
+            copier.send([one for one in records if _is_new(trace.add(one), one, present)])
+        partitions = (len(reader.partitions), len(copier.partitions))
+    arrived = _traced(bootstrap, target, shown, step="verify")
+    if arrived.standings != trace.standings:
+        message = (
+            f"{target} holds {arrived.events_count} events after the copy, {source} "
+            f"{trace.events_count}, and they are not the same"
+        )
+        raise SinkError(message, recoverable=False)
+    return Copied(
+        source=source,
+        target=target,
+        source_partitions=partitions[0],
+        target_partitions=partitions[1],
+        events_count=trace.events_count,
+        copied_count=trace.events_count - present.events_count,
+        left_behind_count=trace.left_behind_count,
+    )
+
+
+def _is_new(standing: Standing | None, record: TopicRecord, present: Trace) -> bool:
+    return standing is not None and standing[0] > present.standings.get(record.key, (0, b""))[0]
+
+
+def _refuse_others(bootstrap: str, source: str, target: str, present: Trace, shown: Shown) -> None:
+    """Refuse a target that holds anything but the first events of each key of the source."""
+    trace, missed = Trace(), dict(present.standings)
+    with TopicReader(source, bootstrap=bootstrap) as reader:
+        for record in (one for batch in _read(reader, shown, step="compare") for one in batch):
+            standing = trace.add(record)
+            if standing is not None and standing == missed.get(record.key):
+                del missed[record.key]
+    if missed:
+        key = min(missed, key=lambda key: key or b"")
+        message = (
+            f"{target} holds events that are not a beginning of those of {source}, of the key "
+            f"{key!r} for one; delete the topics of the new prefix, or choose another"
+        )
+        raise SinkError(message, recoverable=False)
+
+
+def _traced(bootstrap: str, topic: str, shown: Shown, *, step: str) -> Trace:
+    trace = Trace()
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
+        for records in _read(reader, shown, step=step):
+            for record in records:
+                trace.add(record)
+    return trace
+
+
+def _read(reader: TopicReader, shown: Shown, *, step: str) -> Iterator[list[TopicRecord]]:
+    """Yield all records, partition by partition, and show how far it is."""
+    done_count = 0
+    with shown(step, reader.total_count) as progress:
+        for partition in reader.partitions:
+            for records in reader.records(partition):
+                yield records
+                done_count += len(records)
+                progress.reach(events_count=done_count, done=done_count)
+
+
+def _digest(before: bytes, record: TopicRecord) -> bytes:
+    headers = (piece for name, value in record.headers for piece in (name.encode(), value or b""))
+    said = framed(before, b"%d" % record.time_ms, record.value or b"", *headers)
+    # A tombstone is not an empty event.
+    return blake2b(
+        said, digest_size=_DIGEST_BYTES, key=b"" if record.value is None else b"v"
+    ).digest()
+
+
+@contextmanager
+def _original_times(bootstrap: str, topic: str) -> Iterator[None]:
+    """Have the broker keep the times that records come with, as long as the block lasts.
+
+    By them their retention counts, and an event is held against its future.
+    """
+    _set_times(bootstrap, topic, _THEIRS)
+    try:
+        yield
+    finally:
+        _set_times(bootstrap, topic, _ARRIVAL)
+
+
+def _set_times(bootstrap: str, topic: str, kind: str) -> None:
+    try:
+        with closing(open_admin(bootstrap)) as admin:
+            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {_TIMES: kind})])
+    except KafkaError as error:
+        message = f"can't set {_TIMES}={kind} of {topic}: {error}"
+        raise SinkError(message, recoverable=True) from error
+
+
+class _Copier(BlockingClient):
+    """Sends records to one topic, in order."""
+
+    __slots__ = ("_producer", "_topic", "partitions")
+
+    def __init__(self, topic: str, *, bootstrap: str) -> None:
+        """Connect to nothing yet."""
+        super().__init__(bootstrap)
+        self._topic = topic
+        self._producer: AIOKafkaProducer | None = None
+        self.partitions: tuple[int, ...] = ()
+
+    def send(self, records: list[TopicRecord]) -> None:
+        """Send records, and return once the broker has them."""
+        try:
+            self._runner.run(self._send(records))
+        except KafkaError as error:
+            message = f"{self._topic} on {self._bootstrap}: {error}"
+            raise SinkError(message, recoverable=True) from error
+
+    async def _send(self, records: list[TopicRecord]) -> None:
+        producer = self._producer
+        assert producer is not None  # noqa: S101 - set on entering
+        sent = [
+            await producer.send(
+                self._topic,
+                value=record.value,
+                key=record.key,
+                # Without a key it is a dead letter wherever it lies.
+                partition=None if record.key is not None else self.partitions[0],
+                timestamp_ms=record.time_ms if record.time_ms >= 0 else None,
+                headers=list(record.headers),
+            )
+            for record in records
+        ]
+        for arrival in sent:
+            await arrival
+
+    async def _open(self) -> None:
+        # Its default partitioner is that of all Kafka clients.
+        self._producer = AIOKafkaProducer(
+            **client_options(self._bootstrap),
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=_LINGER_MS,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=REQUEST_BYTES_MAX,
+        )
+        await self._producer.start()
+        self.partitions = tuple(sorted(await self._producer.partitions_for(self._topic)))
+
+    async def _stop(self) -> None:
+        if self._producer is not None:
+            await self._producer.stop()

@@ -1,0 +1,1 @@
+"""Prometheus: every metric in one table, the registry, the server."""

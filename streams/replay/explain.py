@@ -1,0 +1,263 @@
+"""An alert again, from the events that made it: the same bytes, and what it was made of.
+
+What was said is on record; why it was said is in the events alone. So the alert is not looked up
+but rebuilt, by the judge that a worker runs, and then held against the record.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from detectors.errors import ConfigError, HeadgateError
+from detectors.event import AccessEvent, time_ms
+from detectors.verdict import Alert, AlertChange, RaiseAlert, Reason, Severity
+from streams.console.progress import Steps
+from streams.kafka.topic_reader import TopicReader
+from streams.replay.replay_run import ReplayRun
+from streams.sinks.alerts import finding, statement_id
+
+# By their ids, as `headgate.alerts` and `replay --alerts` hold them: the finding, byte for byte.
+Recorded = dict[str, bytes]
+
+
+class NotExplainedError(HeadgateError):
+    """The alert cannot be rebuilt from what was given; the sentence says what is missing."""
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """One of the events that the alert rests on most."""
+
+    id: str
+    at_ms: int
+    user: str | None
+    project: str | None
+    dataset: str
+    action: str
+    bytes: int
+    new_participants: Annotated[
+        int | None, Meta(description="how many were new; None where only the id is known")
+    ]
+
+
+class Statement(Struct, frozen=True, kw_only=True):
+    """What was said at one time."""
+
+    revision: int
+    change: AlertChange
+    at_ms: int
+    severity: Severity
+    p_value: float
+    sentence: str
+
+
+class Explanation(Struct, frozen=True, kw_only=True):
+    """What a rebuilt alert says, and whether it is what was said."""
+
+    alert_id: str
+    statements: Annotated[tuple[Statement, ...], Meta(description="all that came out, in order")]
+    record: Annotated[
+        Literal["same_bytes", "different", "none"],
+        Meta(description="none: there was nothing to compare with"),
+    ]
+    different: Annotated[
+        tuple[str, ...], Meta(description="what differs from the record, as statement/key")
+    ]
+    alert: Annotated[Alert, Meta(description="the statement that is explained")]
+    finding: Annotated[msgspec.Raw, Meta(description="the same as an OCSF finding")]
+    events: tuple[Part, ...]
+
+
+class _Told(Struct, frozen=True, kw_only=True):
+    """One rebuilt statement, and how many were new in the day's largest events."""
+
+    alert: Alert
+    new_by_event: dict[str, int]
+
+
+class _Info(Struct):
+    uid: str
+    types: tuple[str, ...] = ()
+
+
+class _Metadata(Struct):
+    uid: str
+
+
+class _Unmapped(Struct):
+    config_hash: str
+
+
+class _Resource(Struct):
+    uid: str
+
+
+class _Finding(Struct):
+    """What of a recorded finding is needed to find it and to judge it again."""
+
+    finding_info: _Info
+    resources: tuple[_Resource, ...]
+    metadata: _Metadata
+    unmapped: _Unmapped
+
+
+class _CloudEvent(Struct):
+    data: msgspec.Raw
+
+
+_read_finding: Final = msgspec.json.Decoder(_Finding).decode
+_read_cloudevent: Final = msgspec.json.Decoder(_CloudEvent).decode
+
+
+def recorded_in_file(path: Path, *, alert_id: str) -> Recorded:
+    """Return what a file of findings, one a line, says of an alert."""
+    try:
+        return _recorded(path.read_bytes().splitlines(), alert_id)
+    except msgspec.DecodeError as error:
+        raise ConfigError(str(path), f"expected findings, one a line: {error}") from error
+
+
+def recorded_in_topic(topic: str, *, bootstrap: str, alert_id: str) -> Recorded:
+    """Return what the topic of alerts says of one."""
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
+        records = (r for p in reader.partitions for batch in reader.records(p) for r in batch)
+        values = (record.value for record in records if record.value)
+        return _recorded((bytes(_read_cloudevent(value).data) for value in values), alert_id)
+
+
+def _recorded(lines: Iterable[bytes], alert_id: str) -> Recorded:
+    found = ((line, _read_finding(line)) for line in lines)
+    return {said.metadata.uid: line for line, said in found if said.finding_info.uid == alert_id}
+
+
+def refuse_other_config(recorded: Recorded, *, config_hashes: Collection[str]) -> None:
+    """Raise `ConfigError` where an alert was raised under another configuration of the core.
+
+    `config_hashes` are those that held: the file's, and from a topic those that were pushed.
+    """
+    theirs = {_read_finding(line).unmapped.config_hash for line in recorded.values()}
+    if not theirs.issubset(config_hashes):
+        problem = (
+            f"the alert was raised under {', '.join(sorted(theirs))}, "
+            f"and this is {', '.join(sorted(config_hashes))}; give the file of then by --config"
+        )
+        raise ConfigError(path="", problem=problem)
+
+
+def is_of_a_ring(recorded: Recorded) -> bool:
+    """Tell whether an alert is of the judge of several institutions."""
+    types = (_read_finding(line).finding_info.types for line in recorded.values())
+    return any(Reason.COLLUSION in found for found in types)
+
+
+def explain(
+    run: ReplayRun,
+    names: Sequence[str],
+    *,
+    alert_id: str,
+    recorded: Recorded,
+    progress: Steps,
+    revision: int | None = None,
+) -> Explanation:
+    """Judge `names` until the last recorded statement of the alert has been made again.
+
+    Explained is the statement of that revision, or else the last one that names reasons.
+
+    Raises:
+        ConfigError: it was raised under a configuration that was neither the file's nor pushed.
+        NotExplainedError: these inputs do not give the alert.
+    """
+    told = list(_rebuilt(run, names, alert_id=alert_id, recorded=recorded, progress=progress))
+    refuse_other_config(recorded, config_hashes=run.config_hashes)
+    if not told:
+        message = (
+            f"these events and this register give no alert {alert_id}; what a topic has "
+            "forgotten must come from an archive, by --input"
+        )
+        raise NotExplainedError(message)
+    shown = _shown(told, revision)
+    rebuilt = {statement_id(one.alert): finding(one.alert) for one in told}
+    different = tuple(_different(rebuilt, recorded))
+    return Explanation(
+        alert_id=alert_id,
+        statements=tuple(_statement(one.alert) for one in told),
+        record="none" if not recorded else "different" if different else "same_bytes",
+        different=different,
+        alert=shown.alert,
+        finding=msgspec.Raw(finding(shown.alert)),
+        events=_parts(run.events(names), shown),
+    )
+
+
+def _shown(told: Sequence[_Told], revision: int | None) -> _Told:
+    if revision is None:
+        return next((one for one in reversed(told) if one.alert.reasons), told[-1])
+    for one in told:
+        if one.alert.revision == revision:
+            return one
+    message = f"the alert has the revisions 1 to {told[-1].alert.revision}, not {revision}"
+    raise NotExplainedError(message)
+
+
+def _statement(alert: Alert) -> Statement:
+    return Statement(**{name: getattr(alert, name) for name in Statement.__struct_fields__})
+
+
+def _rebuilt(
+    run: ReplayRun, names: Sequence[str], *, alert_id: str, recorded: Recorded, progress: Steps
+) -> Iterator[_Told]:
+    awaited = set(recorded)
+    named = {one.uid for line in recorded.values() for one in _read_finding(line).resources}
+    institution = named.pop() if len(named) == 1 else None
+    for effect in run.effects(names, progress=progress, institution=institution):
+        if not isinstance(effect, RaiseAlert) or effect.alert.alert_id != alert_id:
+            continue
+        yield _Told(alert=effect.alert, new_by_event=_new_by_event(run, effect.alert))
+        awaited.discard(statement_id(effect.alert))
+        if recorded and not awaited:
+            return
+
+
+def _new_by_event(run: ReplayRun, alert: Alert) -> dict[str, int]:
+    profiles = [one for one in run.profiles if one.state.institution == alert.institution]
+    # Of several partitions the last one is being judged.
+    samples = profiles[-1].state.today.samples if profiles else []
+    return {event_id: -negative for negative, event_id in samples}
+
+
+def _different(rebuilt: Recorded, recorded: Recorded) -> Iterator[str]:
+    for name, line in recorded.items():
+        if name not in rebuilt:
+            yield f"{name}: not made again"
+        elif rebuilt[name] != line:
+            ours, theirs = msgspec.json.decode(rebuilt[name]), msgspec.json.decode(line)
+            keys = [key for key in {**ours, **theirs} if ours.get(key) != theirs.get(key)]
+            yield f"{name}: {', '.join(keys) or 'the order of keys'}"
+
+
+def _parts(events: Iterator[AccessEvent], told: _Told) -> tuple[Part, ...]:
+    """Return the events that the alert names, the largest first."""
+    wanted = dict.fromkeys((*told.alert.sample_event_ids, told.alert.trigger_event_id))
+    found: dict[str, Part] = {}
+    for event in events if any(wanted) else ():
+        # The first of an id is the one that was judged.
+        if event.id in wanted and event.id not in found:
+            found[event.id] = _part(event, told.new_by_event.get(event.id))
+            if len(found) == len(wanted):
+                break
+    return tuple(found[name] for name in wanted if name in found)
+
+
+def _part(event: AccessEvent, new_participants: int | None) -> Part:
+    return Part(
+        id=event.id,
+        at_ms=time_ms(event),
+        user=event.user,
+        project=event.project,
+        dataset=event.dataset,
+        action=event.action,
+        bytes=event.bytes,
+        new_participants=new_participants,
+    )

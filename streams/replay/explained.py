@@ -1,0 +1,75 @@
+"""An explanation as lines on a terminal."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from detectors.policy.explain import duration, percent
+from detectors.verdict import Coverage, ReasonDetail
+from streams.console.wording import moment, number, probability
+from streams.replay.explain import Explanation, Part, Statement
+
+_RECORD: Final = {
+    "same_bytes": "rebuilt: the same bytes as on record",
+    "different": "rebuilt: NOT what is on record",
+    "none": "rebuilt; there was no record to compare with",
+}
+
+
+def explanation_lines(explanation: Explanation) -> Iterator[str]:
+    """Yield the lines: what was said, why, what it rests on, and whether it is what was said."""
+    alert = explanation.alert
+    yield alert.sentence
+    yield ""
+    yield f"alert       {alert.alert_id}, revision {alert.revision}"
+    yield f"time        {moment(alert.started_ms)} to {moment(alert.at_ms)}"
+    yield f"weight      {alert.severity}, {alert.level}, confidence {alert.confidence:.2f}"
+    yield f"p-value     {alert.p_value:.3g} ({probability(alert.p_value)}), all reasons together"
+    yield f"config      {alert.config_hash}"
+    yield f"reference   {alert.reference_version}"
+    yield f"record      {_RECORD[explanation.record]}"
+    yield from (f"            {line}" for line in explanation.different)
+    yield from _section("reasons", map(_reason, alert.reasons))
+    yield from _section("coverage", map(_coverage, alert.coverage))
+    events = (_event(part, alert.trigger_event_id) for part in explanation.events)
+    yield from _section("events with the largest part", events)
+    yield from _section("all that was said", map(_statement, explanation.statements))
+
+
+def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
+    found = list(lines)
+    if found:
+        yield ""
+        yield f"{title}:"
+        yield from (f"  {line}" for line in found)
+
+
+def _reason(detail: ReasonDetail) -> str:
+    return (
+        f"{detail.detector}: {detail.feature.replace('_', ' ')} in "
+        f"{duration(detail.window_seconds)}: {number(detail.observed)} "
+        f"(expected {number(detail.expected)}), p {detail.p_value:.3g}, "
+        f"{percent(detail.share)} of the evidence"
+    )
+
+
+def _coverage(coverage: Coverage) -> str:
+    bound = ", at most" if coverage.kind == "upper_bound" else ""
+    held = f"{number(coverage.held_participants)} people{bound}"
+    return (
+        f"{coverage.dataset}: {percent(coverage.before_ratio)} before, "
+        f"{percent(coverage.after_ratio)} after ({held})"
+    )
+
+
+def _event(part: Part, trigger_event_id: str) -> str:
+    new = "" if part.new_participants is None else f", {number(part.new_participants)} new people"
+    by = f" by {part.user}" if part.user else ""
+    tripped = ": this one tripped it" if part.id == trigger_event_id else ""
+    return f"{moment(part.at_ms)}  {part.id}: {part.action} of {part.dataset}{by}{new}{tripped}"
+
+
+def _statement(statement: Statement) -> str:
+    return (
+        f"{statement.revision}  {moment(statement.at_ms)}  {statement.change}, "
+        f"{statement.severity}, p {statement.p_value:.3g}: {statement.sentence}"
+    )

@@ -1,0 +1,162 @@
+"""Step 1 of 7: files, standard input or topics -> AccessEvents in order; rejects are kept aside."""
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, Final
+
+import msgspec
+from pyroaring import BitMap64
+
+from detectors.event import AccessEvent
+from detectors.verdict import NewHoldings
+from streams.control.records import OnRecord
+from streams.ingest.adapters.mapping import Mapping
+from streams.ingest.readers import FileSource
+from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.kafka.topic_reader import TopicReader, TopicRecord
+
+TOPIC_PREFIX: Final = "kafka:"
+
+Read = Callable[[bytes], AccessEvent | Rejected]
+# How far an input has been read, from 0 to 1.
+Reached = Callable[[float], None]
+
+
+class Rejects:
+    """Counts what could not be judged, by reason, and keeps the original bytes where asked."""
+
+    __slots__ = ("_file", "counts")
+
+    def __init__(self, file: BinaryIO | None) -> None:
+        """Keep dead letters in `file`, one JSON object a line; None counts only."""
+        self._file = file
+        self.counts: Counter[str] = Counter()
+
+    def add(self, rejected: Rejected, raw: bytes | None, *, source: str, number: int) -> None:
+        """Note one reject; `number` is its line or offset in `source`, counted from 1 for lines."""
+        self.counts[rejected.reason.value] += 1
+        if self._file is None:
+            return
+        letter = {
+            "source": source,
+            "number": number,
+            "reason": rejected.reason.value,
+            "detail": rejected.detail,
+            **_value(raw),
+        }
+        self._file.write(msgspec.json.encode(letter) + b"\n")
+
+
+def _value(raw: bytes | None) -> dict[str, str | None]:
+    """Return the original bytes: as text where they are text, else in base64; never changed."""
+    if raw is None:
+        return {"value": None}
+    try:
+        return {"value": raw.decode()}
+    except UnicodeDecodeError:
+        return {"value_base64": base64.b64encode(raw).decode()}
+
+
+def file_events(
+    source: FileSource, *, read: Read, line_bytes_max: int, rejects: Rejects, reached: Reached
+) -> Iterator[AccessEvent]:
+    """Yield the events of a file that holds one a line; empty lines are passed over."""
+    number = 0
+    for lines in source.blocks(line_bytes_max=line_bytes_max):
+        for line in lines:
+            number += 1
+            if not line or line.isspace():
+                continue
+            event = read(line)
+            if isinstance(event, Rejected):
+                rejects.add(event, line, source=source.name, number=number)
+            else:
+                yield event
+        reached(_share(source))
+
+
+def csv_events(
+    source: FileSource,
+    mapping: Mapping,
+    *,
+    line_bytes_max: int,
+    rejects: Rejects,
+    reached: Reached,
+) -> Iterator[AccessEvent]:
+    """Yield the events of a csv file, whose rows may run over several lines."""
+    row_lines: list[str] = []
+    number = 0
+
+    def text_lines() -> Iterator[str]:
+        nonlocal number
+        for lines in source.blocks(line_bytes_max=line_bytes_max):
+            for line in lines:
+                number += 1
+                row_lines.append(line.decode("utf-8", "backslashreplace") + "\n")
+                yield row_lines[-1]
+            reached(_share(source))
+
+    for event in mapping.rows(text_lines()):
+        if isinstance(event, Rejected):
+            raw = "".join(row_lines).encode()
+            rejects.add(event, raw, source=source.name, number=number)
+        else:
+            yield event
+        row_lines.clear()
+
+
+def _share(source: FileSource) -> float:
+    return source.read_bytes / source.size_bytes if source.size_bytes else 0.0
+
+
+def partition_events(
+    reader: TopicReader,
+    partition: int,
+    *,
+    read: Callable[[TopicRecord], OnRecord | Rejected],
+    rejects: Rejects,
+    reached: Reached,
+    read_before: int = 0,
+) -> Iterator[OnRecord]:
+    """Yield the events of one partition, and the control records among them, in their order.
+
+    `read_before` counts the records of the partitions before it, for the progress.
+    """
+    read_count = read_before
+    for records in reader.records(partition):
+        for record in records:
+            event = read(record)
+            if isinstance(event, Rejected):
+                source = f"{TOPIC_PREFIX}{reader.topic}/{partition}"
+                rejects.add(event, record.value, source=source, number=record.offset)
+            else:
+                yield event
+        read_count += len(records)
+        reached(read_count / max(1, reader.total_count))
+
+
+def holdings_of(
+    reader: TopicReader, partition: int, *, rejects: Rejects, reached: Reached
+) -> Iterator[NewHoldings]:
+    """Yield what institutions came to hold, as the judges put it on record, in its order."""
+    read_count = 0
+    for records in reader.records(partition):
+        for record in records:
+            found = _new_holdings(record.value)
+            if isinstance(found, Rejected):
+                source = f"{TOPIC_PREFIX}{reader.topic}/{partition}"
+                rejects.add(found, record.value, source=source, number=record.offset)
+            else:
+                yield found
+        read_count += len(records)
+        reached(read_count / max(1, reader.total_count))
+
+
+def _new_holdings(raw: bytes | None) -> NewHoldings | Rejected:
+    try:
+        found = msgspec.json.decode(raw or b"", type=NewHoldings)
+        BitMap64.deserialize(found.participants)
+    except (msgspec.DecodeError, ValueError, IndexError) as error:
+        return rejected(RejectReason.WRONG_TYPE, str(error))
+    return found

@@ -1,0 +1,204 @@
+"""The worker's core over files or a topic: the same judges, the same references, no broker.
+
+Replay is the oracle of the running worker. It knows two ways to the peer reference: read from a
+topic, the reference is on the record and is adopted where the record has it; read from files, it
+is built here as event time passes, by the same builder.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Final, Literal
+
+from detectors.adoption import adopt, follow
+from detectors.collusion import CollusionJudge
+from detectors.config import CoreConfig, config_hash
+from detectors.config_schedule import Schedule, Scheduled
+from detectors.event import AccessEvent, time_ms
+from detectors.features.windows import DAY_MS
+from detectors.pipeline import Profile, adopt_reference, judge, open_profile
+from detectors.reference import Reference, ReferenceBuilder, prior_reference
+from detectors.register import Register
+from detectors.verdict import DailySummary, Effect, NewHoldings
+from streams.control.records import Instruction, OnRecord
+from streams.report.recorder import SAMPLE_STEP_MS, Recorder
+
+_NEVER_MS: Final = 2**62
+
+# Built here as event time passes, or taken from the record where they stand among the events.
+References = Literal["built", "recorded"]
+
+
+class Replay:
+    """All institutions of one input, each with its judge.
+
+    >>> from detectors.event import AccessEvent
+    >>> replay = Replay(CoreConfig(), register=Register())
+    >>> event = AccessEvent(id="e", time=0, institution="north", dataset="imaging")
+    >>> list(replay.effects([event])), replay.events_count
+    ([], 1)
+    """
+
+    __slots__ = (
+        "_ahead",
+        "_builder",
+        "_collusion",
+        "_day",
+        "_entries",
+        "_follows_pushes",
+        "_fresh",
+        "_next_sample_ms",
+        "_recorder",
+        "_reference",
+        "config",
+        "events_count",
+        "first_ms",
+        "last_ms",
+        "profiles",
+        "schedule",
+    )
+
+    def __init__(
+        self,
+        config: CoreConfig,
+        *,
+        register: Register,
+        recorder: Recorder | None = None,
+        references: References = "built",
+        follows_pushes: bool = True,
+    ) -> None:
+        """Begin with no institution; `recorder` watches what they come to hold.
+
+        Without `follows_pushes`, `config` holds throughout: so a change is tried on the past.
+        """
+        self.config = config
+        self.schedule = Schedule(config)
+        self._follows_pushes = follows_pushes
+        self.profiles: dict[str, Profile] = {}
+        self.events_count = 0
+        self.first_ms = _NEVER_MS
+        self.last_ms = 0
+        self._entries = {entry.id: entry for entry in register.institutions}
+        built = references == "built"
+        shared = built and config.detectors.collusion.mode == "on"
+        self._collusion = (
+            CollusionJudge(
+                config.detectors.collusion,
+                cohort_size=config.cohort.size,
+                config_hash=config_hash(config),
+            )
+            if shared
+            else None
+        )
+        self._builder = ReferenceBuilder(config.reference) if built else None
+        self._reference = prior_reference(config.reference)
+        self._day = -1
+        self._ahead: tuple[str, int] | None = None
+        self._recorder = recorder
+        self._fresh: dict[str, int] = {}
+        self._next_sample_ms = 0 if recorder is not None else _NEVER_MS
+
+    def effects(self, events: Iterable[OnRecord]) -> Iterator[Effect]:
+        """Judge `events` in order and yield what should happen, the daily summaries apart.
+
+        What a topic records among them, a `Reference`, an `Instruction` or a `Scheduled`
+        configuration, holds from there on.
+        """
+        profiles, fresh = self.profiles, self._fresh
+        next_ms = 0
+        for event in events:
+            if not isinstance(event, AccessEvent):
+                self._obey(event)
+                continue
+            institution = event.institution
+            at_ms = time_ms(event)
+            if at_ms >= next_ms:
+                next_ms = self._attend(institution, at_ms=at_ms)
+            profile = profiles.get(institution) or self._open(institution, at_ms=at_ms)
+            if profile.schedule is not self.schedule or at_ms >= profile.config_due_ms:
+                follow(profile, self.schedule, at_ms=at_ms)
+            happened = judge(profile, event)
+            self.events_count += 1
+            fresh[institution] = at_ms
+            if happened:
+                yield from self._settled(profile, happened, at_ms=at_ms)
+        self._sample()
+
+    def _open(self, institution: str, *, at_ms: int) -> Profile:
+        self.first_ms = min(self.first_ms, at_ms)
+        profile = open_profile(
+            institution,
+            config=self.config,
+            entry=self._entries.get(institution),
+            reference=self._reference,
+        )
+        self.profiles[institution] = profile
+        return profile
+
+    def _obey(self, told: Reference | Instruction | Scheduled) -> None:
+        if isinstance(told, Reference):
+            self._adopt(told)
+        elif isinstance(told, Scheduled):
+            if self._follows_pushes:
+                self.schedule = self.schedule.extended(told)
+        else:
+            name = told.body.institution
+            profile = self.profiles.get(name) or self._open(name, at_ms=_NEVER_MS)
+            adopt(profile, told.body, sequence=told.sequence)
+
+    def _settled(
+        self, profile: Profile, effects: tuple[Effect, ...], *, at_ms: int
+    ) -> Iterator[Effect]:
+        for effect in effects:
+            if isinstance(effect, DailySummary):
+                if self._builder is not None:
+                    self._builder.add(effect)
+                continue
+            if isinstance(effect, NewHoldings):
+                if self._collusion is not None:
+                    yield from self._settled(profile, self._collusion.add(effect), at_ms=at_ms)
+                continue
+            if self._recorder is not None:
+                self._recorder.sample(profile, at_ms=at_ms)
+                self._recorder.note(effect)
+            yield effect
+
+    def _attend(self, institution: str, *, at_ms: int) -> int:
+        """Do what event time asks for, and return when it asks again."""
+        if at_ms >= self._next_sample_ms:
+            self._sample()
+            step_end_ms = at_ms - at_ms % SAMPLE_STEP_MS + SAMPLE_STEP_MS
+            ahead_ms = self._next_sample_ms + DAY_MS if self._next_sample_ms else step_end_ms
+            # One event from a far future must not end the sampling.
+            self._next_sample_ms = min(step_end_ms, ahead_ms)
+        day = at_ms // DAY_MS
+        if self._builder is not None and day > self._day:
+            self._pass(institution, day)
+        next_day_ms = (self._day + 1) * DAY_MS if self._builder is not None else _NEVER_MS
+        return min(self._next_sample_ms, next_day_ms)
+
+    def _pass(self, institution: str, day: int) -> None:
+        """Begin a day once two institutions have reached it: one clock may be wrong."""
+        if self._ahead is None or self._ahead[0] == institution:
+            self._ahead = (institution, day)
+            return
+        self._day = min(day, self._ahead[1])
+        self._ahead = None
+        if self._builder is not None:
+            self._adopt(self._builder.build(self._day))
+
+    def _adopt(self, reference: Reference) -> None:
+        if reference.day < self._reference.day:
+            # As the worker: what is newer already holds.
+            return
+        self._reference = reference
+        for profile in self.profiles.values():
+            adopt_reference(profile, reference)
+
+    def _sample(self) -> None:
+        """Let the recorder see those that have moved since it last looked."""
+        if not self._fresh:
+            return
+        self.last_ms = max(self.last_ms, *self._fresh.values())
+        if self._recorder is not None:
+            for institution, at_ms in self._fresh.items():
+                self._recorder.sample(self.profiles[institution], at_ms=at_ms)
+        self._fresh.clear()

@@ -1,0 +1,279 @@
+"""One replay over all its inputs: which judges an input meets, and what came of it all."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Final
+
+from msgspec import Struct
+
+from detectors.collusion import CollusionJudge
+from detectors.config import CoreConfig, config_hash
+from detectors.event import AccessEvent
+from detectors.pipeline import Profile
+from detectors.register import Register
+from detectors.verdict import Effect
+from streams.console.progress import Steps
+from streams.control.records import OnRecord, control_kind, told_by
+from streams.ingest.adapters.mapping import Mapping
+from streams.ingest.codec import DecodeLimits, decode
+from streams.ingest.readers import FileSource
+from streams.ingest.rejects import Rejected
+from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.topics import HOLDINGS, raw_topic
+from streams.recorder.told import Told, among
+from streams.replay.inputs import (
+    TOPIC_PREFIX,
+    Reached,
+    Rejects,
+    csv_events,
+    file_events,
+    holdings_of,
+    partition_events,
+)
+from streams.replay.replay import References, Replay
+from streams.report.record import Report, Truth
+from streams.report.recorder import Recorder
+from streams.settings.settings import Settings
+from streams.state.envelope import StateKeys, keys_from_text
+
+_TITLE: Final = "Headgate report"
+
+
+class Reading(Struct, frozen=True, kw_only=True):
+    """How inputs become events: limits, the mapping of foreign formats, where Kafka is."""
+
+    limits: DecodeLimits
+    mapping: Mapping | None
+    bootstrap: str
+    keys: StateKeys
+    raw_topic: str | None
+    holdings_topic: str | None = None
+    told: tuple[Told, ...] = ()
+    follows_pushes: bool = True
+
+
+class ReplayRun:
+    """Replays inputs one after the other and remembers what a summary and a report need."""
+
+    __slots__ = (
+        "_files",
+        "_reading",
+        "_register",
+        "_replays",
+        "_told",
+        "config",
+        "recorder",
+        "rejects",
+    )
+
+    def __init__(
+        self, config: CoreConfig, *, register: Register, reading: Reading, rejects: Rejects
+    ) -> None:
+        """Prepare; nothing is opened yet."""
+        self.config = config
+        self.recorder = Recorder()
+        self.rejects = rejects
+        self._reading = reading
+        self._register = register
+        self._replays: list[Replay] = []
+        # Access events have their instructions on record; files have not.
+        self._told = deque(reading.told)
+        # All files, and all partitions of a raw topic, tell of one world: they share its judges.
+        self._files = self._replay("built")
+
+    def effects(
+        self, names: Sequence[str], *, progress: Steps, institution: str | None = None
+    ) -> Iterator[Effect]:
+        """Judge every input in the order given and yield what should happen.
+
+        Of a topic that has its references on record, `institution` alone may be judged: it does
+        not depend on what others did.
+        """
+        for index, name in enumerate(names):
+            reached = partial(self._reached, progress, index)
+            if name.startswith(TOPIC_PREFIX):
+                topic = name.removeprefix(TOPIC_PREFIX)
+                yield from self._topic_effects(topic, reached, institution=institution)
+            else:
+                with FileSource(name) as source:
+                    events = self._file_events(source, reached)
+                    yield from self._files.effects(among(self._told, events))
+
+    def events(self, names: Sequence[str]) -> Iterator[AccessEvent]:
+        """Yield the events of every input in the order given, unjudged; holdings have none."""
+        for name in names:
+            topic = name.removeprefix(TOPIC_PREFIX)
+            if not name.startswith(TOPIC_PREFIX):
+                with FileSource(name) as source:
+                    yield from self._file_events(source, _unseen)
+            elif topic != self._reading.holdings_topic:
+                with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+                    for found in self._partitions(reader, _unseen):
+                        yield from (event for event in found if isinstance(event, AccessEvent))
+
+    def _file_events(self, source: FileSource, reached: Reached) -> Iterator[AccessEvent]:
+        limits, mapping = self._reading.limits, self._reading.mapping
+        most = limits.event_bytes_max
+        if mapping is not None and mapping.config.format == "csv":
+            return csv_events(
+                source, mapping, line_bytes_max=most, rejects=self.rejects, reached=reached
+            )
+        read = mapping.row if mapping is not None else partial(decode, limits=limits)
+        return file_events(
+            source, read=read, line_bytes_max=most, rejects=self.rejects, reached=reached
+        )
+
+    def _topic_effects(
+        self, topic: str, reached: Reached, *, institution: str | None
+    ) -> Iterator[Effect]:
+        if topic == self._reading.holdings_topic:
+            yield from self._ring_effects(topic, reached)
+            return
+        with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+            for events in self._partitions(reader, reached):
+                if topic == self._reading.raw_topic:
+                    yield from self._files.effects(events)
+                    continue
+                # A partition of canonical events is a world of its own, with its own references.
+                yield from self._replay("recorded").effects(_only(events, institution))
+
+    def _partitions(self, reader: TopicReader, reached: Reached) -> Iterator[Iterator[OnRecord]]:
+        read = self._topic_read(reader.topic)
+        for partition in reader.partitions:
+            yield partition_events(
+                reader,
+                partition,
+                read=read,
+                rejects=self.rejects,
+                reached=reached,
+                read_before=reader.count_before(partition),
+            )
+
+    def _ring_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
+        """Judge the holdings of all institutions, in the order in which the worker had them."""
+        judge = CollusionJudge(
+            self.config.detectors.collusion,
+            cohort_size=self.config.cohort.size,
+            config_hash=config_hash(self.config),
+        )
+        with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+            for partition in reader.partitions:
+                found = holdings_of(reader, partition, rejects=self.rejects, reached=reached)
+                for holdings in found:
+                    for effect in judge.add(holdings):
+                        self.recorder.note(effect)
+                        yield effect
+
+    def _topic_read(self, topic: str) -> Callable[[TopicRecord], OnRecord | Rejected]:
+        mapping = self._reading.mapping
+        if mapping is not None and topic == self._reading.raw_topic:
+            row = mapping.row
+            return lambda record: row(record.value)
+        return partial(
+            _canonical,
+            limits=self._reading.limits,
+            keys=self._reading.keys,
+            topic=topic,
+            base=self.config,
+        )
+
+    def _replay(self, references: References) -> Replay:
+        replay = Replay(
+            self.config,
+            register=self._register,
+            recorder=self.recorder,
+            references=references,
+            follows_pushes=self._reading.follows_pushes,
+        )
+        self._replays.append(replay)
+        return replay
+
+    def _reached(self, progress: Steps, index: int, share: float) -> None:
+        progress.reach(events_count=self.events_count, done=index + share)
+
+    @property
+    def events_count(self) -> int:
+        """Return how many events have been judged."""
+        return sum(replay.events_count for replay in self._replays)
+
+    @property
+    def config_hashes(self) -> frozenset[str]:
+        """Return the configurations that held or were pushed, by the names that alerts quote."""
+        entries = (entry for replay in self._replays for entry in replay.schedule.entries)
+        return frozenset(config_hash(entry.config) for entry in entries)
+
+    @property
+    def profiles(self) -> list[Profile]:
+        """Return all profiles, those of the first input first."""
+        return [profile for replay in self._replays for profile in replay.profiles.values()]
+
+    def report(
+        self,
+        *,
+        sources: Sequence[str],
+        truths: dict[str, Truth] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> Report:
+        """Return the report of everything judged so far."""
+        told = [replay for replay in self._replays if replay.profiles]
+        size = self.config.cohort.size
+        profiles = self.profiles
+        return Report(
+            title=_TITLE,
+            sources=tuple(sources),
+            first_ms=min((replay.first_ms for replay in told), default=0),
+            last_ms=max((replay.last_ms for replay in told), default=0),
+            events_count=self.events_count,
+            rejects=dict(self.rejects.counts),
+            institutions_count=len(profiles),
+            flagged=self.recorder.flagged(cohort_size=size, truths=truths or {}),
+            quiet=self.recorder.quiet(profiles, cohort_size=size),
+            config_hash=config_hash(self.config),
+            notes=notes,
+        )
+
+
+def reading_of(settings: Settings) -> Reading:
+    """Return how inputs are read under `settings`."""
+    mapping = settings.row_mapping()
+    raw = raw_topic(mapping.config.name) if mapping else None
+    prefix = settings.kafka.topic_prefix
+    return Reading(
+        limits=settings.limits,
+        mapping=mapping,
+        bootstrap=settings.kafka.bootstrap,
+        keys=keys_from_text(settings.state_key),
+        raw_topic=raw.full_name(prefix) if raw else None,
+        holdings_topic=HOLDINGS.full_name(prefix),
+    )
+
+
+def _only(events: Iterator[OnRecord], institution: str | None) -> Iterator[OnRecord]:
+    """Return the events of one institution, and what is no event; all where none is named."""
+    if institution is None:
+        return events
+    return (
+        event
+        for event in events
+        if not isinstance(event, AccessEvent) or event.institution == institution
+    )
+
+
+def _unseen(_share: float) -> None:
+    """Show no progress."""
+
+
+def _canonical(
+    record: TopicRecord, *, limits: DecodeLimits, keys: StateKeys, topic: str, base: CoreConfig
+) -> OnRecord | Rejected:
+    """Return what one record of the topic of access events says, as the worker reads it."""
+    if record.headers and control_kind(record.headers) is not None:
+        return told_by(record, topic=topic, partition=record.partition, keys=keys, base=base)
+    return decode(
+        record.value,
+        limits=limits,
+        key=record.key,
+        headers=record.headers,
+        kafka_time_ms=record.time_ms,
+    )

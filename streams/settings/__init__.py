@@ -1,0 +1,1 @@
+"""The configuration file, the environment, the register file, and their generated pages."""

@@ -1,0 +1,1 @@
+"""Saved state: the checkpoint protocol, sealed records, and what recovery reads back."""

@@ -1,0 +1,35 @@
+"""The core as the checkpoint protocol sees it: open, dump and load a profile."""
+
+from collections.abc import Mapping
+
+from detectors.config import CoreConfig
+from detectors.pipeline import Profile, open_profile
+from detectors.register import Register
+from detectors.snapshot import dump, load, part_names
+from streams.state.protocol import Dump
+
+
+class ProfileCore:
+    """Makes profiles under one config and register."""
+
+    __slots__ = ("_config", "_entries")
+
+    def __init__(self, config: CoreConfig, *, register: Register) -> None:
+        """Keep what every profile is opened with."""
+        self._config = config
+        self._entries = {entry.id: entry for entry in register.institutions}
+
+    def open(self, institution: str) -> Profile:
+        """Return the profile of an institution never seen before."""
+        entry = self._entries.get(institution)
+        return open_profile(institution, config=self._config, entry=entry)
+
+    def dump(self, profile: Profile, *, known: frozenset[str]) -> Dump:
+        """Return the profile's bytes without the parts in `known`."""
+        snapshot = dump(profile, known=known)
+        return Dump(main=snapshot.main, names=part_names(profile), new_parts=snapshot.parts)
+
+    def load(self, main: bytes, parts: Mapping[str, bytes], *, institution: str) -> Profile:
+        """Return the profile that was dumped, under today's register entry."""
+        entry = self._entries.get(institution)
+        return load(main, parts=parts, config=self._config, entry=entry)

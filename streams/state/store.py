@@ -1,0 +1,68 @@
+"""What the state topic says about one partition, however its records were interleaved.
+
+Per key the record with the highest offset counts, not the last one written: a state is a
+function of the log up to its offset, so a late write of a worker long replaced cannot win.
+"""
+
+from typing import NamedTuple
+
+from streams.state.keys import parse_key
+
+
+class Saved(NamedTuple):
+    """A record of the state topic: what it contains everything up to, and its bytes.
+
+    For a state the offset is that of its last event; for a barrier, the next one to deal with.
+    """
+
+    offset: int
+    payload: bytes
+
+
+class PartitionStore:
+    """The records of one partition that count, as far as read."""
+
+    __slots__ = ("barrier", "barrier_shadowed", "mains", "parts", "shadowed")
+
+    def __init__(self) -> None:
+        """Start as an empty topic."""
+        self.barrier: Saved | None = None
+        self.barrier_shadowed = False
+        self.mains: dict[str, Saved] = {}
+        self.parts: dict[str, dict[str, Saved]] = {}
+        # Institutions whose best record is not the last one written: compaction would drop it.
+        self.shadowed: set[str] = set()
+
+    def apply(self, key: bytes, saved: Saved | None) -> None:
+        """Take in one record, in the order of the topic."""
+        owner = parse_key(key)
+        if owner.institution is None:
+            self._apply_barrier(saved)
+        elif owner.part is not None:
+            self._apply_part(owner.institution, owner.part, saved)
+        elif saved is not None:
+            self._apply_main(owner.institution, saved)
+
+    def _apply_barrier(self, saved: Saved | None) -> None:
+        if saved is None:
+            return
+        self.barrier_shadowed = not self._supersedes(saved, self.barrier)
+        if not self.barrier_shadowed:
+            self.barrier = saved
+
+    def _apply_main(self, institution: str, saved: Saved) -> None:
+        if self._supersedes(saved, self.mains.get(institution)):
+            self.mains[institution] = saved
+            self.shadowed.discard(institution)
+        else:
+            self.shadowed.add(institution)
+
+    def _apply_part(self, institution: str, part: str, saved: Saved | None) -> None:
+        parts = self.parts.setdefault(institution, {})
+        if saved is None:
+            parts.pop(part, None)
+        else:
+            parts[part] = saved
+
+    def _supersedes(self, new: Saved, old: Saved | None) -> bool:
+        return old is None or new.offset >= old.offset

@@ -1,0 +1,1 @@
+"""The running worker: agents in a Faust app, their lifecycle, their watchdog."""

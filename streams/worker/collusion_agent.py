@@ -1,0 +1,270 @@
+"""The judge of several institutions: new holdings of all -> alerts on those who share one list.
+
+Whoever holds the holdings' one partition judges all of them, in the order of the topic. It begins
+by remembering: what is committed goes through the judge again in silence. What comes after is
+told, and committed once the alerts are durable. A repeat after a crash carries the same ids.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from pyroaring import BitMap64
+
+from detectors.collusion import CollusionConfig, CollusionJudge
+from detectors.verdict import NewHoldings, RaiseAlert
+from streams.faust_driver.group import Group, commit_starts
+from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.kafka.producer import Durable, Outbox
+from streams.kafka.records import Batch, Place, Record
+from streams.state.positions import Chain
+from streams.worker.ports import Sinks, Watcher
+from streams.worker.watchdog import Offsets
+
+logger = logging.getLogger("headgate.collusion")
+
+# The second window says who had been named when the first one began. A ring that lasts longer
+# than both may be reminded of on another day than without the restart; nothing else can differ.
+_REMEMBERED_WINDOWS: Final = 2
+
+_decoder: Final = msgspec.json.Decoder(NewHoldings)
+
+OpenJudge = Callable[[], CollusionJudge]
+# Gives the records before an offset.
+Past = Callable[[int], AsyncIterator[Record]]
+
+
+class Memory:
+    """What of the past the judge must see again: each institution's last days, as they came.
+
+    By each institution's own days, because one that sends last year's events lives in last year.
+
+    >>> memory = Memory(days=28)
+    >>> for offset, day in enumerate([1, 20, 30]):
+    ...     memory.add(offset, NewHoldings(institution="a", day=day, at_ms=0, participants=b""))
+    >>> [holdings.day for holdings in memory.in_order()]
+    [20, 30]
+    """
+
+    __slots__ = ("_days", "_kept", "_newest")
+
+    def __init__(self, *, days: int) -> None:
+        """Remember nothing yet, and never more than `days` of an institution."""
+        self._days = days
+        self._kept: dict[str, deque[tuple[int, NewHoldings]]] = {}
+        self._newest: dict[str, int] = {}
+
+    def add(self, offset: int, holdings: NewHoldings) -> None:
+        """Keep one record; drop what lies too far behind it."""
+        name, day = holdings.institution, holdings.day
+        self._newest[name] = max(day, self._newest.get(name, day))
+        kept = self._kept.setdefault(name, deque())
+        kept.append((offset, holdings))
+        while kept[0][1].day <= self._newest[name] - self._days:
+            kept.popleft()
+
+    def in_order(self) -> list[NewHoldings]:
+        """Return what is kept, in the order of the topic."""
+        kept = (item for items in self._kept.values() for item in items)
+        return [holdings for _, holdings in sorted(kept, key=lambda item: item[0])]
+
+
+class _Standing(Struct, frozen=True, kw_only=True):
+    """Where one assignment stands; the judge is there once the past has been read."""
+
+    chain: Chain
+    judge: "asyncio.Task[CollusionJudge]"
+    # What is committed, or the last record of the batch at hand.
+    dealt: dict[int, int]
+
+
+class CollusionAgent:
+    """Judges the holdings topic."""
+
+    __slots__ = (
+        "_group",
+        "_open_judge",
+        "_outbox",
+        "_past",
+        "_remembered_count",
+        "_sinks",
+        "_standing",
+        "_watcher",
+        "topic",
+    )
+
+    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+        self,
+        topic: str,
+        *,
+        open_judge: OpenJudge,
+        past: Past,
+        group: Group,
+        outbox: Outbox,
+        sinks: Sinks,
+        watcher: Watcher,
+    ) -> None:
+        """Keep what judging needs; `open_judge` makes a judge that knows nobody."""
+        self.topic = topic
+        self._open_judge = open_judge
+        self._past = past
+        self._group = group
+        self._outbox = outbox
+        self._sinks = sinks
+        self._watcher = watcher
+        self._standing: _Standing | None = None
+        self._remembered_count = 0
+
+    def places(self) -> Offsets:
+        """Return what is committed, or the last record of the batch at hand."""
+        if self._standing is None:
+            return {}
+        return {(self.topic, number): at for number, at in self._standing.dealt.items()}
+
+    def reading(self) -> int | None:
+        """Return how much has been remembered so far; None once it is all."""
+        if self._standing is None or self._standing.judge.done():
+            return None
+        return self._remembered_count
+
+    def revoked(self) -> None:
+        """Forget everything: another remembers it from the topic."""
+        if self._standing is not None:
+            self._standing.judge.cancel()
+        self._standing = None
+
+    async def recovery_complete(self) -> None:
+        """Stand where the group has committed, and begin to remember what came before.
+
+        Remembering goes on beside the judges of single institutions, who need not wait for it.
+        """
+        self.revoked()
+        assigned = self._group.assigned()
+        if not assigned:
+            return
+        committed = await self._group.committed()
+        beginnings = await self._group.beginnings(assigned)
+        (partition,) = assigned
+        begin = beginnings.get(partition, 0)
+        start = max(begin, committed.get(partition) or 0)
+        await commit_starts(self._group, {partition: start}, committed=committed)
+        remembering = self._remembered(start) if start > begin else self._nothing()
+        self._standing = _Standing(
+            chain=Chain("the holdings", start),
+            judge=asyncio.create_task(remembering),
+            dealt={partition: start},
+        )
+
+    async def handle(self, partition: int, batch: Batch) -> None:
+        """Judge a batch of holdings, and commit it once its alerts are durable.
+
+        Raises:
+            HoleError: records were passed over.
+            SinkError: the past could not be read.
+        """
+        standing = self._standing
+        if standing is None:
+            return
+        # Not awaited itself: a revocation cancels the remembering, but never whoever waits here.
+        await asyncio.wait({standing.judge})
+        if self._standing is not standing:
+            return
+        judge = standing.judge.result()
+        new_from = standing.chain.admit(batch.span)
+        sent: list[Durable] = []
+        for record in batch.records:
+            # A ring is looked for in milliseconds, and others must get on in between.
+            await asyncio.sleep(0)
+            if self._standing is not standing:
+                return
+            if record.offset >= new_from:
+                sent += self._take(judge, record, partition)
+                # A large batch takes its time, and whoever watches must see that it moves.
+                standing.dealt[partition] = record.offset
+        standing.chain.advance(batch.span.end)
+        await self._outbox.durable(sent)
+        # After a rebalance another stands there: what we told will be told again, as it was.
+        position = standing.chain.position
+        if self._standing is standing and await self._group.commit({partition: position}):
+            standing.dealt[partition] = position
+
+    async def _nothing(self) -> CollusionJudge:
+        return self._open_judge()
+
+    async def _remembered(self, start: int) -> CollusionJudge:
+        judge = self._open_judge()
+        memory = Memory(days=_REMEMBERED_WINDOWS * judge.config.window_days)
+        async for record in self._past(start):
+            self._remembered_count += 1
+            holdings = _holdings(record)
+            if isinstance(holdings, NewHoldings):
+                memory.add(record.offset, holdings)
+        remembered = memory.in_order()
+        for holdings in remembered:
+            await asyncio.sleep(0)
+            self._remembered_count += 1
+            # Told before, and in the dead letters if the core failed on it.
+            _judged(judge, holdings)
+        logger.info("The judge of all holdings remembers %d records.", len(remembered))
+        return judge
+
+    def _take(self, judge: CollusionJudge, record: Record, partition: int) -> list[Durable]:
+        place = Place(
+            topic=self.topic,
+            partition=partition,
+            offset=record.offset,
+            kafka_time_ms=record.timestamp,
+        )
+        holdings = _holdings(record)
+        found = _judged(judge, holdings) if isinstance(holdings, NewHoldings) else holdings
+        if isinstance(found, Rejected):
+            return [self._refuse(found, record, place)]
+        return [durable for effect in found for durable in self._tell(effect, place)]
+
+    def _tell(self, effect: RaiseAlert, place: Place) -> list[Durable]:
+        told = []
+        for outgoing in self._sinks.effect(effect, place):
+            # By its key, to where the institution's other alerts are: it has no event of its own.
+            durable = self._outbox.post(msgspec.structs.replace(outgoing, partition=None))
+            self._watcher.happened(effect, place, durable)
+            told.append(durable)
+        return told
+
+    def _refuse(self, refused: Rejected, record: Record, place: Place) -> Durable:
+        logger.warning("Record %d of the holdings: %s.", record.offset, refused.detail)
+        durable = self._outbox.post(self._sinks.refusal(refused, record, place))
+        self._watcher.refused(refused, durable)
+        return durable
+
+
+def judge_opener(config: CollusionConfig, *, cohort_size: int, config_hash: str) -> OpenJudge:
+    """Return what makes a judge that knows nobody."""
+    return lambda: CollusionJudge(config, cohort_size=cohort_size, config_hash=config_hash)
+
+
+def _holdings(record: Record) -> NewHoldings | Rejected:
+    if not record.value:
+        return rejected(RejectReason.EMPTY_VALUE, "holdings without a value")
+    try:
+        holdings = _decoder.decode(record.value)
+        BitMap64.deserialize(holdings.participants)
+    except msgspec.ValidationError as error:
+        return rejected(RejectReason.WRONG_TYPE, str(error))
+    except msgspec.DecodeError as error:
+        return rejected(RejectReason.NOT_JSON, str(error))
+    except (ValueError, IndexError) as error:
+        return rejected(RejectReason.PARTICIPANTS_INVALID, str(error))
+    return holdings
+
+
+def _judged(judge: CollusionJudge, holdings: NewHoldings) -> Sequence[RaiseAlert] | Rejected:
+    try:
+        return judge.add(holdings)
+    except Exception as error:
+        # A bug of the core: it fails in the same way at every repeat, and the record is kept.
+        logger.exception("The core failed on holdings of day %d.", holdings.day)
+        return rejected(RejectReason.CORE_FAILED, repr(error))

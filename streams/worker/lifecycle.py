@@ -1,0 +1,228 @@
+"""Rebalances, recovery, the checkpoint's beat and the end: the life of one worker's keeper.
+
+A rebalance is a restart: what is not saved is dropped, and judged again by whoever owns it. A
+worker that cannot be sure of itself ends, with an exit code and a sentence that say why.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Final, Generic
+
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from detectors.errors import CoreError, HeadgateError, StateError
+from streams.exits import ExitCode, fail_stop
+from streams.faust_driver.group import Group
+from streams.kafka.producer import Outbox
+from streams.state.checkpoint import Checkpointer, CheckpointError, Done
+from streams.state.keys import BARRIER_KEY
+from streams.state.lease import Lease, LeaseLostError
+from streams.state.positions import HoleError
+from streams.state.protocol import Keeper, ProfileT, Write
+from streams.state.records import StateTopic
+from streams.state.store import Saved
+from streams.worker.watchdog import StallError
+
+logger = logging.getLogger("headgate.worker")
+
+_CODES: Final[Mapping[type[HeadgateError], ExitCode]] = {
+    HoleError: ExitCode.HOLE,
+    StateError: ExitCode.STATE_REFUSED,
+    LeaseLostError: ExitCode.LEASE_LOST,
+    CheckpointError: ExitCode.CHECKPOINT_FAILED,
+    CoreError: ExitCode.TOO_MANY_DEAD_LETTERS,
+    StallError: ExitCode.STALLED,
+}
+
+
+def stop_for(error: Exception) -> None:
+    """End the process for a failure after which nobody may go on."""
+    if isinstance(error, HeadgateError):
+        fail_stop(_CODES.get(type(error), ExitCode.BUG), f"{error}.")
+    if isinstance(error, TimeoutError) or (isinstance(error, KafkaError) and error.retriable):
+        fail_stop(ExitCode.CONNECTION_LOST, f"The connection to Kafka broke down: {error!r}.")
+    logger.error("An error that should not exist.", exc_info=error)
+    fail_stop(ExitCode.BUG, repr(error))
+
+
+class Steward(Generic[ProfileT]):
+    """Looks after one keeper: what Faust's signals mean to it, and when it is saved."""
+
+    __slots__ = (
+        "_accept_lost_records",
+        "_checkpointer",
+        "_followed_epoch",
+        "_group",
+        "_keeper",
+        "_lease",
+        "_on_done",
+        "_outbox",
+        "_recovered_count",
+        "_stamping",
+        "_state",
+        "_stop",
+    )
+
+    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+        self,
+        keeper: Keeper[ProfileT],
+        *,
+        group: Group,
+        checkpointer: Checkpointer[ProfileT],
+        lease: Lease,
+        outbox: Outbox,
+        state: StateTopic,
+        on_done: Callable[[Done | None], None],
+        accept_lost_records: bool = False,
+        stop: Callable[[Exception], None] = stop_for,
+    ) -> None:
+        """Keep what is looked after."""
+        self._keeper = keeper
+        self._group = group
+        self._checkpointer = checkpointer
+        self._lease = lease
+        self._outbox = outbox
+        self._state = state
+        self._on_done = on_done
+        self._accept_lost_records = accept_lost_records
+        self._stop = stop
+        self._stamping: asyncio.Task[None] | None = None
+        self._recovered_count = 0
+        self._followed_epoch = -1
+
+    @property
+    def epoch(self) -> int:
+        """How many rebalances there were."""
+        return self._keeper.epoch
+
+    def reading(self) -> int | None:
+        """Return how many records were read back so far; None once everybody stands."""
+        stands = self._keeper.settled and self._followed_epoch == self.epoch
+        return None if stands else self._recovered_count
+
+    async def opened(self) -> None:
+        """Connect, and begin to stamp the lease, before any partition is ours."""
+        await self._outbox.start()
+        self._stamping = asyncio.create_task(self._keep_lease(), name="lease")
+
+    async def closed(self) -> None:
+        """Disconnect, after the last checkpoint."""
+        if self._stamping is not None:
+            self._stamping.cancel()
+        await self._outbox.stop()
+
+    def recovered(self, partition: int, key: bytes, value: bytes | None) -> None:
+        """Take in one record of the state topic; Faust would swallow an error of ours here."""
+        self._recovered_count += 1
+        try:
+            saved = self._state.saved(partition, key, value)
+            self._keeper.partition(partition).store.apply(key, saved)
+        except Exception as error:  # noqa: BLE001 - every failure ends the process.
+            self._stop(error)
+
+    def revoked(self) -> None:
+        """Drop what is not saved, and write nothing: another may own it already."""
+        self._keeper.drop()
+
+    async def recovery_complete(self) -> None:
+        """Prepare the partitions that are ours now, before the first batch of any arrives."""
+        self._group.hold()
+        try:
+            self._keeper.drop()
+            epoch = self._keeper.epoch
+            recovered = self._group.recovered()
+            # None: the group has moved on, and we are told again. What is kept meanwhile must be
+            # what Faust believes to have read: it goes on from there, not from the beginning.
+            if recovered is not None:
+                self._keeper.retain(recovered)
+                await self._begin(recovered)
+                self._keeper.settled = self._keeper.epoch == epoch
+        except IllegalStateError:
+            # The assignment is the next one already: Faust begins anew on it, and tells us again.
+            raise
+        except Exception as error:  # noqa: BLE001 - every failure ends the process.
+            self._stop(error)
+
+    def followed(self, epoch: int) -> None:
+        """Note that all followers stand after this rebalance, unless there was one more since."""
+        self._followed_epoch = epoch
+
+    async def keep_saving(self) -> None:
+        """Carry out checkpoints for as long as the worker lives."""
+        while True:
+            await self._checkpointer.wait_until_due()
+            await self.save()
+
+    async def save(self) -> None:
+        """Carry out one checkpoint."""
+        try:
+            self._on_done(await self._checkpointer.carry_out())
+        except Exception as error:  # noqa: BLE001 - every failure ends the process.
+            self._stop(error)
+
+    async def _keep_lease(self) -> None:
+        try:
+            await self._lease.keep()
+        except LeaseLostError as error:
+            self._stop(error)
+
+    async def _begin(self, recovered: set[int]) -> None:
+        """Make sure that each of our partitions has a barrier, and the records that follow it."""
+        if not recovered:
+            return
+        epoch = self._keeper.epoch
+        beginnings = await self._group.beginnings(recovered)
+        stores = {p: self._keeper.partition(p).store for p in recovered}
+        new = [p for p, store in stores.items() if store.barrier is None]
+        committed = await self._group.committed() if new else {}
+        if self._keeper.epoch != epoch:
+            # Revoked meanwhile: another may have begun, and what it committed is no loss of ours.
+            return
+        self._refuse_lost_state(new, committed)
+        gone = {
+            p: (store.barrier, beginnings[p])
+            for p, store in stores.items()
+            if store.barrier is not None and store.barrier.offset < beginnings.get(p, 0)
+        }
+        for partition, (barrier, begin) in gone.items():
+            self._lose(partition, barrier.offset, begin)
+        barriers = {p: Saved(beginnings[p], b"") for p in new}
+        barriers |= {p: Saved(begin, barrier.payload) for p, (barrier, begin) in gone.items()}
+        await self._write_barriers(barriers)
+
+    def _refuse_lost_state(
+        self, without_barrier: list[int], committed: Mapping[int, int | None]
+    ) -> None:
+        """Refuse partitions that were judged before, but of which no state is left.
+
+        A partition gets its first barrier before its first commit, so that this is certain.
+        """
+        lost = [p for p in without_barrier if committed.get(p) is not None]
+        if lost:
+            message = (
+                f"partitions {lost} have committed offsets, but the state topic "
+                f"{self._state.topic} holds nothing of them: it was deleted or is another one. "
+                "Restore it, or reset the group's offsets to judge everything anew"
+            )
+            raise StateError(message)
+
+    def _lose(self, partition: int, expected: int, begin: int) -> None:
+        message = (
+            f"records {expected} to {begin - 1} of partition {partition} were removed from the "
+            "topic by its retention before they were judged"
+        )
+        if not self._accept_lost_records:
+            message += "; --accept-lost-records goes on without them"
+            raise HoleError(message)
+        logger.error("%s. Going on without them, as told.", message.capitalize())
+
+    async def _write_barriers(self, barriers: Mapping[int, Saved]) -> None:
+        if not barriers:
+            return
+        writes = [Write(p, BARRIER_KEY, saved) for p, saved in sorted(barriers.items())]
+        self._lease.check()
+        await self._outbox.durable([self._outbox.post(self._state.record(w)) for w in writes])
+        self._keeper.saved(writes)
+        await self._group.commit({p: saved.offset for p, saved in barriers.items()})
+        logger.info("Judging begins on partitions %s.", sorted(barriers))

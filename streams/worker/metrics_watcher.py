@@ -1,0 +1,135 @@
+"""Step 7 of 7: what the judges do -> metrics. Only numbers leave; who did what stays in topics."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from detectors.config import CoreConfig, config_hash
+from detectors.features.windows import DAY_MS
+from detectors.pipeline import Profile
+from detectors.registry import DETECTORS
+from detectors.verdict import Effect, RaiseAlert
+from streams.clock import wall_ms
+from streams.ingest.rejects import Rejected, RejectReason
+from streams.kafka.producer import Durable
+from streams.kafka.records import Place
+from streams.metrics.institution_gauges import standing_of
+from streams.metrics.registry import REPEATED, SAVED, Metrics, detector_modes
+from streams.state.checkpoint import Done
+from streams.state.protocol import Keeper
+from streams.worker.batch_run import Counts
+
+_MS: Final = 1_000
+# So many of the saved institutions that have been silent since we began are looked at a time.
+_WOKEN_COUNT: Final = 50
+
+
+class MetricsWatcher:
+    """Counts into the metrics of this worker."""
+
+    __slots__ = ("_metrics", "_now_ms", "_received_seconds", "_refused")
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        now_ms: Callable[[], int] = wall_ms,
+    ) -> None:
+        """Keep what is counted into."""
+        self._metrics = metrics
+        self._now_ms = now_ms
+        self._received_seconds: dict[int, float] = {}
+        # Looked up once: a producer of rubbish slows nobody down by it.
+        self._refused = {
+            reason: (
+                metrics.rejects.labels(reason=reason.value),
+                metrics.dead_letters.labels(reason=reason.value),
+            )
+            for reason in RejectReason
+        }
+        # One that begins has nothing unsaved.
+        metrics.checkpoint_time.set(now_ms() / _MS)
+
+    def judged(self, place: Place, counts: Counts) -> None:
+        """Count the events of a batch, and note when Kafka received its last one."""
+        self._metrics.events.inc(counts.judged)
+        self._metrics.late.inc(counts.late)
+        self._metrics.unresolved.inc(counts.unresolved)
+        self._metrics.dropped.labels(reason=REPEATED).inc(counts.repeated)
+        self._metrics.dropped.labels(reason=SAVED).inc(counts.saved)
+        self._metrics.config_changes.inc(counts.configs_accepted)
+        self._metrics.config_refused.inc(counts.configs_refused)
+        if counts.config is not None:
+            show_config(self._metrics, counts.config)
+        self._received_seconds[place.partition] = place.kafka_time_ms / _MS
+
+    def refused(self, refused: Rejected, durable: Durable) -> None:
+        """Count a refusal, and its dead letter once the broker has it."""
+        rejects, letters = self._refused[refused.reason]
+        rejects.inc()
+        durable.add_done_callback(lambda _: letters.inc())
+
+    def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
+        """Count an effect, and how long it took from the event to the broker."""
+        if isinstance(effect, RaiseAlert):
+            self._metrics.alerted(effect.alert)
+            durable.add_done_callback(lambda _: self._observe_delay(place))
+
+    def saved(self, done: Done | None) -> None:
+        """Count a checkpoint; None where all that was judged is saved already."""
+        if done is None or done.committed:
+            self._metrics.checkpoint_time.set(self._now_ms() / _MS)
+        if done is not None:
+            self._metrics.checkpoint_duration.observe(done.seconds)
+            self._metrics.checkpoint_bytes.inc(done.state_bytes)
+            self._metrics.checkpoint_states.inc(done.states_count)
+
+    def looked(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
+        """Show lag, standing and how many are judged, as they are; as they were, if rebalancing."""
+        if not keeper.settled:
+            return
+        for partition in keeper.partitions.values():
+            partition.wake(_WOKEN_COUNT)
+        profiles = [
+            profile
+            for partition in keeper.partitions.values()
+            for _, profile in partition.profiles()
+        ]
+        self._follow(ends, keeper)
+        self._metrics.stood(map(standing_of, profiles))
+        now_ms = max((profile.state.frontier_ms for profile in profiles), default=0)
+        today = now_ms // DAY_MS
+        self._metrics.sensed(name for one in profiles for name in _sensing(one, today=today))
+        institutions_count = sum(one.institutions_count for one in keeper.partitions.values())
+        self._metrics.watched(institutions_count=institutions_count, at_ms=now_ms)
+
+    def _follow(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
+        lags = {
+            number: max(0, ends[number] - partition.position)
+            for number, partition in keeper.partitions.items()
+            if partition.position is not None and number in ends
+        }
+        received = self._received_seconds
+        self._metrics.followed(
+            lags, {number: received[number] for number in lags.keys() & received}
+        )
+
+    def _observe_delay(self, place: Place) -> None:
+        delay_seconds = (self._now_ms() - place.kafka_time_ms) / _MS
+        self._metrics.alert_delay.observe(max(0.0, delay_seconds))
+
+
+def show_config(metrics: Metrics, config: CoreConfig) -> None:
+    """Show that this configuration is in effect."""
+    metrics.configured(
+        config_hash=config_hash(config),
+        budget=config.budget.false_alert_days_per_week_per_100_institutions,
+        modes=detector_modes(config),
+    )
+
+
+def _sensing(profile: Profile, *, today: int) -> set[str]:
+    """Return the detectors of the channels that were strange today."""
+    if profile.state.today.day != today:
+        return set()
+    channels = {channel.partition("/")[0] for channel in profile.state.today.runs}
+    return channels & DETECTORS.keys()

@@ -1,0 +1,176 @@
+"""The watch over the worker itself: one that is behind and does not move ends, to be restarted.
+
+After trouble with the broker Faust's consumer may wait for ever, alive and deaf, while its
+heartbeats keep the partitions from others. Where the inputs end is asked over a connection of our
+own, so that the answer does not depend on what may be stuck.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from detectors.errors import HeadgateError
+from streams.clock import monotonic_seconds
+from streams.kafka.security import client_options
+from streams.state.protocol import Keeper, ProfileT
+
+_LOOKS_PER_STALL: Final = 6
+# A group waits that long for members that say nothing before it rebalances without them.
+_REBALANCES_PER_STALL: Final = 2
+
+Place = tuple[str, int]
+# By topic and partition: the offset before which all has been dealt with, or where it ends.
+Offsets = Mapping[Place, int]
+Places = Callable[[], Offsets]
+# How much has been read back so far; None once it is all.
+Reading = Callable[[], int | None]
+Ends = Callable[[Collection[Place]], Awaitable[Offsets]]
+
+
+class StallError(HeadgateError):
+    """The worker has something to do, and does nothing."""
+
+
+class _Standstill(NamedTuple):
+    """Where somebody stands, and since when."""
+
+    at: int
+    since_seconds: float
+
+
+class Vigil:
+    """Looks again and again whether everything of the worker moves, where it should."""
+
+    __slots__ = (
+        "_ends",
+        "_epoch",
+        "_epoch_seen",
+        "_now",
+        "_places",
+        "_reading",
+        "_reads_still",
+        "_stall_seconds",
+        "_stands_still",
+        "_stop",
+    )
+
+    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+        self,
+        *,
+        places: Sequence[Places],
+        reading: Sequence[Reading],
+        epoch: Callable[[], int],
+        ends: Ends,
+        stall_seconds: float,
+        stop: Callable[[Exception], None],
+        now: Callable[[], float] = monotonic_seconds,
+    ) -> None:
+        """Take who says where it stands and what it reads back, and what ends the process.
+
+        `epoch` counts rebalances.
+        """
+        self._places = places
+        self._reading = reading
+        self._epoch = epoch
+        self._epoch_seen = epoch()
+        self._ends = ends
+        self._stall_seconds = stall_seconds
+        self._stop = stop
+        self._now = now
+        self._reads_still: _Standstill | None = None
+        self._stands_still: dict[Place, _Standstill] = {}
+
+    async def keep(self) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(self._stall_seconds / _LOOKS_PER_STALL)
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once; end the process after too long a standstill where there is something to do."""
+        standing = {place: at for one in self._places for place, at in one().items()}
+        try:
+            ends = await self._ends(standing.keys())
+        except (KafkaError, OSError, TimeoutError):
+            # Nobody can tell, and a restart would not bring the broker back.
+            self._reads_still = None
+            self._stands_still = {}
+            return
+        read = [count for one in self._reading if (count := one()) is not None]
+        if read:
+            self._look_at_reading(sum(read))
+        else:
+            self._look_at_places(standing, ends)
+
+    def _look_at_reading(self, count: int) -> None:
+        """Accuse a rebalance that does not come to an end, however often it begins anew."""
+        self._reads_still = self._still(self._reads_still, count)
+        seconds = self._now() - self._reads_still.since_seconds
+        if seconds > _REBALANCES_PER_STALL * self._stall_seconds:
+            message = f"a rebalance came to no end, and nothing was read back for {seconds:.0f} s"
+            self._stop(StallError(message))
+
+    def _look_at_places(self, standing: Offsets, ends: Offsets) -> None:
+        """Accuse all who are behind if none of them moves; one alone, after its turn has passed.
+
+        They are fetched and dealt with one after the other: in a backlog, most of them wait.
+        """
+        self._reads_still = None
+        if self._epoch() != self._epoch_seen:
+            # Whoever has just got its partitions has its whole time from then on.
+            self._epoch_seen = self._epoch()
+            self._stands_still = {}
+        self._stands_still = {
+            place: self._still(self._stands_still.get(place), at)
+            for place, at in standing.items()
+            if at < ends.get(place, 0)
+        }
+        seconds = {
+            place: self._now() - still.since_seconds for place, still in self._stands_still.items()
+        }
+        turns = 1 if min(seconds.values(), default=0.0) > self._stall_seconds else len(seconds)
+        stalled = sorted(p for p, stood in seconds.items() if stood > turns * self._stall_seconds)
+        if stalled:
+            names = ", ".join(f"{topic}[{number}]" for topic, number in stalled)
+            stood = max(seconds[place] for place in stalled)
+            self._stop(StallError(f"{names} stands for {stood:.0f} s, and records are waiting"))
+
+    def _still(self, before: _Standstill | None, at: int) -> _Standstill:
+        if before is not None and before.at == at:
+            return before
+        return _Standstill(at, self._now())
+
+
+def judged_places(keeper: Keeper[ProfileT], *, topic: str) -> Offsets:
+    """Return where the judges of each partition stand; before their first batch, what is saved."""
+    places = {}
+    for number, partition in keeper.partitions.items():
+        barrier = partition.store.barrier
+        at = partition.position
+        if at is None and barrier is not None:
+            at = barrier.offset
+        if at is not None:
+            places[topic, number] = at
+    return places
+
+
+async def topic_ends(
+    places: Collection[Place], *, bootstrap: str, timeout_seconds: float
+) -> dict[Place, int]:
+    """Return where these partitions end, asked over a connection of its own.
+
+    Raises:
+        KafkaError, OSError or TimeoutError: nobody answers.
+    """
+    wanted = [TopicPartition(topic, number) for topic, number in places]
+    async with asyncio.timeout(timeout_seconds):
+        consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
+        try:
+            await consumer.start()
+            ends = await consumer.end_offsets(wanted) if wanted else {}
+        finally:
+            await consumer.stop()
+    return {(place.topic, place.partition): end for place, end in ends.items()}

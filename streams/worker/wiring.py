@@ -1,0 +1,118 @@
+"""Agents and signals of the worker's Faust app: what Faust calls, and what is done then."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Protocol, cast
+
+from aiokafka.errors import IllegalStateError
+from faust.streams import Stream
+from faust.types import StreamT
+
+from detectors.pipeline import Profile
+from streams.faust_driver.app import POLLS_KEPT_MAX, HeadgateApp, StateTable
+from streams.kafka.producer import Outbox
+from streams.kafka.records import Batch
+from streams.state.checkpoint import Checkpointer
+from streams.worker.judge_agent import JudgeAgent
+from streams.worker.lifecycle import Steward, stop_for
+from streams.worker.watchdog import Offsets
+
+# More posted than this, and a judge waits for the producer before its next batch.
+_POSTED_COUNT_MAX: Final = 10_000
+
+Handle = Callable[[int, Batch], Awaitable[None]]
+
+
+class Follower(Protocol):
+    """What else must know of rebalances."""
+
+    def revoked(self) -> None:
+        """Forget where it stood."""
+
+    async def recovery_complete(self) -> None:
+        """Stand where it may go on."""
+
+    def places(self) -> Offsets:
+        """Return where it stands: all before that has been dealt with, for good."""
+
+
+def add_agent(app: HeadgateApp, topic: str, *, name: str, handle: Handle) -> None:
+    """Give each batch of `topic` to `handle`; what it raises ends the process."""
+
+    async def take_batches(stream: StreamT[Batch]) -> None:
+        # Never acknowledged: Faust's commit would pass over what is not saved.
+        async for event in cast("Stream[Batch]", stream).noack().events():
+            if app.should_stop or app.rebalancing:
+                continue
+            try:
+                await handle(event.message.partition, event.value)
+            except Exception as error:  # noqa: BLE001 - every failure ends the process.
+                stop_for(error)
+
+    channel = app.topic(topic, key_type=bytes, value_type=bytes)
+    app.agent(channel, name=name)(take_batches)
+
+
+def judging(agent: JudgeAgent, *, checkpointer: Checkpointer[Profile], outbox: Outbox) -> Handle:
+    """Return the judge as a handler: synchronous, and only then patient."""
+
+    async def judge(partition: int, batch: Batch) -> None:
+        checkpointer.note(agent.handle(partition, batch))
+        await outbox.below(_POSTED_COUNT_MAX)
+        # Faust hands over what is queued without a pause. A backlog on a busy machine would keep
+        # the lease from being stamped, end the worker, and be met again by the next one.
+        await asyncio.sleep(0)
+
+    return judge
+
+
+def add_state_table(
+    app: HeadgateApp, topic: str, steward: Steward[Profile], *, partitions: int
+) -> None:
+    """Have the state topic read back at every recovery."""
+    changelog = app.topic(topic, key_type=bytes, value_type=bytes, partitions=partitions)
+    table = StateTable(
+        app,
+        name="state",
+        key_type=bytes,
+        value_type=bytes,
+        partitions=partitions,
+        changelog_topic=changelog,
+        recovery_buffer_size=POLLS_KEPT_MAX,
+    )
+    table.recovered = steward.recovered
+    app.tables.add(table)
+
+
+def add_signals(app: HeadgateApp, steward: Steward[Profile], followers: Iterable[Follower]) -> None:
+    """Have the steward, and then the followers, told of rebalances and of the end."""
+    told = tuple(followers)
+
+    async def on_revoked(*_: object, **__: object) -> None:
+        steward.revoked()
+        for follower in told:
+            follower.revoked()
+
+    async def on_recovered(*_: object, **__: object) -> None:
+        await steward.recovery_complete()
+        epoch = steward.epoch
+        try:
+            for follower in told:
+                await follower.recovery_complete()
+            steward.followed(epoch)
+        except IllegalStateError:
+            # Reassigned meanwhile: Faust takes it as the steward's own, and tells all of us again.
+            raise
+        except Exception as error:  # noqa: BLE001 - every failure ends the process.
+            stop_for(error)
+
+    async def on_end(*_: object, **__: object) -> None:
+        await steward.save()
+
+    # Faust's signals hold their receivers weakly unless told otherwise.
+    app.on_partitions_revoked.connect(on_revoked, weak=False)
+    app.on_rebalance_complete.connect(on_recovered, weak=False)
+    app.on_before_shutdown.connect(on_end, weak=False)
+    app.opened = steward.opened
+    app.closed = steward.closed
+    app.task(steward.keep_saving)
