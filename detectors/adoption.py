@@ -9,27 +9,27 @@ from typing import Final
 from detectors.config_schedule import Schedule
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.ledger import Taken
-from detectors.features.windows import Measure
+from detectors.features.windows import Quantity
 from detectors.feedback import Feedback, Label
-from detectors.profile import Bar, Profile
+from detectors.profile import Profile, PValuePenalty
 from detectors.register import Institution, Registered, instant_ms
 
 # Beyond so many open ones, the oldest word of people on one institution is forgotten.
 _EXEMPTIONS_MAX: Final = 64
 
 
-def adopt(profile: Profile, told: Registered | Feedback, *, sequence: int) -> None:
+def apply_instruction(profile: Profile, told: Registered | Feedback, *, sequence: int) -> None:
     """Judge by what was told."""
-    if sequence <= profile.state.told_sequence:
+    if sequence <= profile.state.instruction_sequence:
         return
-    profile.state.told_sequence = sequence
+    profile.state.instruction_sequence = sequence
     if isinstance(told, Registered):
         adopt_register(profile, told.entry)
     else:
         adopt_feedback(profile, told)
 
 
-def follow(profile: Profile, schedule: Schedule, *, at_ms: int) -> None:
+def switch_config(profile: Profile, schedule: Schedule, *, at_ms: int) -> None:
     """Judge an event of `at_ms` under what holds by then; the state remembers which that is.
 
     To be called where `profile.schedule` is another one, or `profile.config_due_ms` has come.
@@ -40,13 +40,13 @@ def follow(profile: Profile, schedule: Schedule, *, at_ms: int) -> None:
     profile.config_due_ms = schedule.due_ms(place)
     profile.state.config_sequence = held.sequence
     if profile.config != held.config:
-        profile.hold_to_config(held.config, profile.ledger.state)
+        profile.apply_config(held.config, profile.ledger.state)
 
 
 def adopt_register(profile: Profile, entry: Institution | None) -> None:
     """Hold the institution to a new register entry; without one nothing is approved for it."""
     profile.state.entry = entry or Institution(id=profile.state.institution)
-    profile.hold_to_register(profile.ledger.state)
+    profile.apply_register(profile.ledger.state)
 
 
 def adopt_feedback(profile: Profile, feedback: Feedback) -> None:
@@ -60,12 +60,14 @@ def adopt_feedback(profile: Profile, feedback: Feedback) -> None:
         state.exemptions.append(feedback.exemption)
     if feedback.label is Label.FALSE_POSITIVE:
         for detector in feedback.detectors:
-            state.bars[detector] = Bar(factor=feedback.factor, until_ms=feedback.until_ms)
+            state.penalties[detector] = PValuePenalty(
+                factor=feedback.factor, until_ms=feedback.until_ms
+            )
     elif feedback.label is Label.CONFIRMED:
         # What proved right is listened to again.
         for detector in feedback.detectors:
-            state.bars.pop(detector, None)
-    profile.hold_to_register(profile.ledger.state)
+            state.penalties.pop(detector, None)
+    profile.apply_register(profile.ledger.state)
 
 
 def note_exempted(profile: Profile, taken: Taken) -> None:
@@ -74,5 +76,5 @@ def note_exempted(profile: Profile, taken: Taken) -> None:
     today.unlearnt |= taken.unlearnt
     if taken.learnt:
         for place, window in enumerate(LEARNT_WINDOWS):
-            gained = profile.windows.total(window, Measure.GAINED)
+            gained = profile.windows.total(window, Quantity.GAINED)
             today.maxima[place] = max(today.maxima[place], gained)

@@ -21,9 +21,9 @@ import numpy as np
 from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
-from detectors.detector import Mode
+from detectors.detector import DetectorMode
 from detectors.features.windows import DAY_MS
-from detectors.policy.incident import severity_of
+from detectors.incident import severity_of
 from detectors.verdict import Alert, Level, NewHoldings, RaiseAlert, Reason, ReasonDetail
 
 _ID_TYPE: Final = np.uint64
@@ -36,7 +36,7 @@ _BLOCKS: Final = 4_096
 class CollusionConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may tune."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
     window_days: Annotated[int, Meta(ge=1, le=90, description="days whose new people count")] = 14
     floor_cohort_ratio: Annotated[
         float, Meta(gt=0, le=1, description="share of the cohort below which nobody is looked at")

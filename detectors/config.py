@@ -10,6 +10,7 @@ from detectors.calibration.budget import BudgetConfig
 from detectors.collusion import CollusionConfig
 from detectors.features.baseline import BaselineConfig
 from detectors.features.dedupe import DedupeConfig
+from detectors.incident import PolicyConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.coverage import CoverageConfig
 from detectors.models.drip import DripConfig
@@ -19,7 +20,6 @@ from detectors.models.quota import QuotaConfig
 from detectors.models.scope import ScopeConfig
 from detectors.models.sweep import SweepConfig
 from detectors.models.volume import VolumeConfig
-from detectors.policy.incident import PolicyConfig
 from detectors.reference import ReferenceConfig
 
 

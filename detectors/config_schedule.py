@@ -17,7 +17,7 @@ from detectors.feedback import Moment
 
 # What was pushed before the last of these is forgotten: its events are long judged.
 SCHEDULED_MAX: Final = 8
-# A configuration is some kilobytes; each partition keeps a few in every barrier.
+# A configuration is some kilobytes; each partition keeps a few in every partition_record.
 CONFIG_BYTES_MAX: Final = 262_144
 # Of the file, which is before all that was pushed.
 FILE_SEQUENCE: Final = -1
@@ -70,20 +70,20 @@ def _changed(path: str, before: object, after: object) -> Iterator[Changed]:
         yield Changed(path=path, before=before, after=after)
 
 
-def at_a_start(path: str) -> bool:
+def is_restart_only(path: str) -> bool:
     """Tell whether a key holds from a start of the workers to the next.
 
-    >>> at_a_start("cohort.size"), at_a_start("detectors.excess.weight")
+    >>> is_restart_only("cohort.size"), is_restart_only("detectors.excess.weight")
     (True, False)
     """
     return any(path == key or path.startswith(f"{key}.") for key in _AT_A_START)
 
 
-def counted_otherwise(config: CoreConfig, *, base: CoreConfig) -> str | None:
+def incompatibility(config: CoreConfig, *, base: CoreConfig) -> str | None:
     """Return why a judge under `base` cannot go on under `config`; None if it can.
 
     >>> from detectors.config import CohortConfig
-    >>> counted_otherwise(CoreConfig(cohort=CohortConfig(size=9)), base=CoreConfig())
+    >>> incompatibility(CoreConfig(cohort=CohortConfig(size=9)), base=CoreConfig())
     'cohort.size: cannot change while judging; 500000 holds, got 9'
     """
     for change in changed_keys(base, config):

@@ -4,7 +4,7 @@ from typing import Final
 
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import day_point
-from detectors.features.windows import DAY_MS, Measure, Window
+from detectors.features.windows import DAY_MS, Quantity, Window
 from detectors.models.volume import HOUR_MS
 from detectors.policy.decide import close
 from detectors.policy.evaluate import group_of, usual_now
@@ -17,9 +17,9 @@ _GAP_DAYS_MAX: Final = 31
 PUBLISHED_COHORT_RATIO: Final = 0.0002
 _REACHING_BACK: Final = (Window.WEEK, Window.MONTH)
 # A plain number: every end of 5 minutes asks for it.
-_NEW: Final = int(Measure.NEW)
+_NEW: Final = int(Quantity.NEW)
 # What detectors compare with the usual; `quota` counts `GAINED`, which stays.
-_EVIDENCE: Final = (Measure.NEW, Measure.WALKED, Measure.SLICED, Measure.OFF_HOURS)
+_EVIDENCE: Final = (Quantity.NEW, Quantity.WALKED, Quantity.SLICED, Quantity.OFF_HOURS)
 
 
 def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
@@ -29,7 +29,7 @@ def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     hour_ended = at_ms // HOUR_MS > profile.state.today.hour
     effects = _close_hour(profile, at_ms) if hour_ended else ()
     profile.windows.advance(at_ms)
-    profile.due_new_participants = None
+    profile.next_evaluation_participants = None
     return effects
 
 
@@ -49,7 +49,7 @@ def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     if today.hour_bytes and not _suspicious(profile, today.day):
         profile.volume.learn(today.hour * HOUR_MS, today.hour_bytes)
     today.hour, today.hour_bytes, today.judged_bytes = at_ms // HOUR_MS, 0, 0
-    profile.note_hour()
+    profile.update_usual_bytes()
     day = at_ms // DAY_MS
     effects: tuple[Effect, ...] = ()
     if day > today.day:
@@ -60,7 +60,7 @@ def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
         else:
             effects = _close_days(profile, day, at_ms=at_ms)
     state.frontier_ms = max(state.frontier_ms, at_ms)
-    profile.reckon_due()
+    profile.update_thresholds()
     return effects
 
 
@@ -136,7 +136,7 @@ def _day_maxima(profile: Profile) -> list[int]:
     maxima = list(profile.state.today.maxima)
     for place, window in enumerate(LEARNT_WINDOWS):
         if window in _REACHING_BACK:
-            maxima[place] = max(maxima[place], profile.windows.total(window, Measure.NEW))
+            maxima[place] = max(maxima[place], profile.windows.total(window, Quantity.NEW))
     return maxima
 
 
@@ -144,7 +144,7 @@ def _learn_silence(profile: Profile, *, first: int, last: int) -> None:
     """Learn the silent days between two events: nothing was taken, but sums reach back."""
     for silent in range(first, last + 1):
         profile.windows.advance(silent * DAY_MS)
-        reaching = [profile.windows.total(window, Measure.NEW) for window in _REACHING_BACK]
+        reaching = [profile.windows.total(window, Quantity.NEW) for window in _REACHING_BACK]
         profile.baseline.learn(silent, [0, 0, *reaching])
 
 

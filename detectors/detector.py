@@ -10,18 +10,18 @@ from msgspec import Struct
 
 from detectors.event import AccessEvent
 from detectors.features.vector import Features
-from detectors.participant_sets import People
+from detectors.participant_sets import ParticipantSet
 from detectors.verdict import Reason
 
-Mode = Literal["off", "shadow", "on"]
+DetectorMode = Literal["off", "shadow", "on"]
 
 
-class Breachable(Struct, frozen=True, kw_only=True):
+class RuleInput(Struct, frozen=True, kw_only=True):
     """One successful event as a rule sees it: who was new, and what its project now holds."""
 
     event: AccessEvent
     at_ms: int
-    people: People | None
+    people: ParticipantSet | None
     new: int
     exempted: int
     held_participants: int
@@ -49,7 +49,7 @@ class Score(Struct, frozen=True, kw_only=True):
 class EventRule(Protocol):
     """A rule that looks at one event against the register; it needs no history and no odds."""
 
-    def check(self, breachable: Breachable) -> Score | None:
+    def evaluate(self, rule_input: RuleInput) -> Score | None:
         """Return what the event breaks, or nothing. Change no state."""
         ...
 

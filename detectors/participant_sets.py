@@ -25,11 +25,11 @@ _ONE_HIGH_KEY_OF_ZERO: Final = struct.pack("<QI", 1, 0)
 
 # Whose data left, by name: few people as a plain set and neighbours as a range, since a bitmap
 # costs more to make than either costs to ask about.
-People = BitMap64 | set[int] | range
+ParticipantSet = BitMap64 | set[int] | range
 NO_PEOPLE: Final = range(0)
 
 
-def people_of(participants: Participants) -> People | None:
+def people_of(participants: Participants) -> ParticipantSet | None:
     """Return whose data left, or None where only a count is known.
 
     >>> people_of(Participants(ids=[5, 3, 5])), people_of(Participants(ranges=[(3, 5)]))
@@ -45,7 +45,7 @@ def people_of(participants: Participants) -> People | None:
     return bitmap_of(participants)
 
 
-def as_bitmap(people: People) -> BitMap64:
+def as_bitmap(people: ParticipantSet) -> BitMap64:
     """Return people as a bitmap.
 
     >>> as_bitmap(range(3, 6)) == as_bitmap({3, 4, 5})
@@ -54,7 +54,7 @@ def as_bitmap(people: People) -> BitMap64:
     return people if isinstance(people, BitMap64) else BitMap64(people)
 
 
-def ends_of(people: People) -> tuple[int, int]:
+def ends_of(people: ParticipantSet) -> tuple[int, int]:
     """Return the first and the last of some people.
 
     >>> ends_of({3, 9, 4}), ends_of(range(3, 6)), ends_of(BitMap64([7]))
@@ -114,7 +114,7 @@ def empty_holding() -> Holding:
     return Holding(base=BitMap64(), recent=BitMap64())
 
 
-def unheld(people: People, holding: Holding) -> People:
+def unheld(people: ParticipantSet, holding: Holding) -> ParticipantSet:
     """Return those of `people` whom the holding has not, at the cost of the smaller set.
 
     >>> holding = empty_holding()
@@ -126,13 +126,13 @@ def unheld(people: People, holding: Holding) -> People:
     return _UNHELD[type(people)](people, holding)
 
 
-def _unheld_many(people: BitMap64, holding: Holding) -> People:
+def _unheld_many(people: BitMap64, holding: Holding) -> ParticipantSet:
     if holding.base_count:
         people = _without(people, holding.base)
     return _without(people, holding.recent) if holding.recent_count else people
 
 
-def _unheld_few(people: set[int] | range, holding: Holding) -> People:
+def _unheld_few(people: set[int] | range, holding: Holding) -> ParticipantSet:
     recent, base = holding.recent, holding.base if holding.base_count else ()
     for one in people:
         if one not in recent and one not in base:
@@ -141,7 +141,7 @@ def _unheld_few(people: set[int] | range, holding: Holding) -> People:
     return NO_PEOPLE
 
 
-def _unheld_neighbours(people: range, holding: Holding) -> People:
+def _unheld_neighbours(people: range, holding: Holding) -> ParticipantSet:
     # Mostly all are held, or none: counting tells, and makes no set.
     held = holding.recent.range_cardinality(people.start, people.stop)
     if holding.base_count:
@@ -156,7 +156,7 @@ def _unheld_neighbours(people: range, holding: Holding) -> People:
 
 
 # By what people are given as: to look it up costs less than to ask one after the other.
-_UNHELD: Final[dict[type, Callable[[Any, Holding], People]]] = {
+_UNHELD: Final[dict[type, Callable[[Any, Holding], ParticipantSet]]] = {
     range: _unheld_neighbours,
     set: _unheld_few,
     BitMap64: _unheld_many,
@@ -174,7 +174,7 @@ def _without(people: BitMap64, held: BitMap64) -> BitMap64:
     return people - (people & held)
 
 
-def absorb(into: BitMap64, new: People, *, count: int) -> None:
+def absorb(into: BitMap64, new: ParticipantSet, *, count: int) -> None:
     """Add `new`, of `count` participants, to `into`; a small set at the cost of its own size.
 
     >>> held = BitMap64([1])
@@ -191,7 +191,7 @@ def absorb(into: BitMap64, new: People, *, count: int) -> None:
         into |= as_bitmap(new)
 
 
-def take(holding: Holding, people: People) -> People:
+def take(holding: Holding, people: ParticipantSet) -> ParticipantSet:
     """Add `people` to the holding and return those never held before."""
     # As `unheld` does, which would be one call more for every event.
     new = _UNHELD[type(people)](people, holding)

@@ -13,10 +13,10 @@ import msgspec
 
 from detectors.adoption import note_exempted
 from detectors.day_rollover import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
-from detectors.detector import Breachable, Score
+from detectors.detector import RuleInput, Score
 from detectors.event import AccessEvent, FieldCount, time_ms
 from detectors.features.ledger import NOBODY, Taken
-from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Measure, bound, zeros
+from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Quantity, bound, zeros
 from detectors.models.volume import HOUR_MS, hour_of_week
 from detectors.participant_sets import ends_of
 from detectors.policy.decide import decide
@@ -37,17 +37,17 @@ _ENCODER: Final = msgspec.msgpack.Encoder()
 # What is this much older than its institution's newest came late.
 LATE_MS: Final = HOUR_MS
 # Plain numbers: looking up an enum's member costs as much as the sum it is for.
-_REQUESTS: Final = int(Measure.REQUESTS)
-_BYTES: Final = int(Measure.BYTES)
-_ROWS: Final = int(Measure.ROWS)
-_READ: Final = int(Measure.READ)
-_NEW: Final = int(Measure.NEW)
-_DENIED: Final = int(Measure.DENIED)
-_OFF_HOURS: Final = int(Measure.OFF_HOURS)
-_WALKED: Final = int(Measure.WALKED)
-_CELLS: Final = int(Measure.CELLS)
-_GAINED: Final = int(Measure.GAINED)
-_SLICED: Final = int(Measure.SLICED)
+_REQUESTS: Final = int(Quantity.REQUESTS)
+_BYTES: Final = int(Quantity.BYTES)
+_ROWS: Final = int(Quantity.ROWS)
+_READ: Final = int(Quantity.READ)
+_NEW: Final = int(Quantity.NEW)
+_DENIED: Final = int(Quantity.DENIED)
+_OFF_HOURS: Final = int(Quantity.OFF_HOURS)
+_WALKED: Final = int(Quantity.WALKED)
+_CELLS: Final = int(Quantity.CELLS)
+_GAINED: Final = int(Quantity.GAINED)
+_SLICED: Final = int(Quantity.SLICED)
 
 
 def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
@@ -76,8 +76,8 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules else ()
     if (
         breaches
-        or state.today.hour_bytes > profile.due_bytes
-        or (taken.new and state.windows.open[_NEW] >= profile.new_participants_due())
+        or state.today.hour_bytes > profile.next_evaluation_bytes
+        or (taken.new and state.windows.open[_NEW] >= profile.next_evaluation_new())
         or (profile.quota.limited and profile.quota.crossed(profile.windows, amounts))
     ):
         effects += _judged(profile, event, breaches, at_ms=at_ms)
@@ -124,7 +124,7 @@ def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int)
     if at_ms < profile.windows.begins_ms:
         # What came late was added to closed sums.
         note_maxima(profile)
-        profile.due_new_participants = None
+        profile.next_evaluation_participants = None
 
 
 def _judged(
@@ -135,7 +135,7 @@ def _judged(
     now_ms = max(profile.state.frontier_ms, at_ms)
     profile.state.frontier_ms = now_ms
     verdict = evaluate(profile, now_ms, breaches=breaches)
-    profile.reckon_due()
+    profile.update_thresholds()
     _chain(profile, verdict)
     return decide(profile, verdict, at_ms=now_ms, event_id=event.id)
 
@@ -193,7 +193,7 @@ def _breaches(
     """Return what the event breaks in the register."""
     if event.outcome != "success":
         return ()
-    breachable = Breachable(
+    rule_input = RuleInput(
         event=event,
         at_ms=at_ms,
         people=taken.people,
@@ -205,7 +205,7 @@ def _breaches(
         institution_bytes=profile.ledger.capped_bytes(None),
         project_bytes=profile.ledger.capped_bytes(event.project),
     )
-    found = (rule.check(breachable) for rule in profile.rules)
+    found = (rule.evaluate(rule_input) for rule in profile.rules)
     return tuple(score for score in found if score is not None)
 
 

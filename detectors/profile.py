@@ -15,6 +15,7 @@ from detectors.features.baseline import LEARNT_WINDOWS, Baseline, BaselineState
 from detectors.features.dedupe import Dedupe, DedupeState
 from detectors.features.ledger import Ledger, LedgerState
 from detectors.features.windows import Windows, WindowsState
+from detectors.incident import Incident
 from detectors.models.canary import Canary
 from detectors.models.coverage import Coverage
 from detectors.models.drip import Drip, DripState
@@ -24,7 +25,6 @@ from detectors.models.quota import Quota
 from detectors.models.scope import Scope
 from detectors.models.sweep import Sweep
 from detectors.models.volume import HOUR_MS, Volume, VolumeState
-from detectors.policy.incident import Incident
 from detectors.reference import Reference, prior_reference
 from detectors.register import Exemption, Institution
 from detectors.registry import DETECTORS
@@ -69,7 +69,7 @@ class DayState(Struct, kw_only=True):
     runs: dict[str, Run] = field(default_factory=dict)
 
 
-class Bar(Struct, kw_only=True):
+class PValuePenalty(Struct, kw_only=True):
     """After a false positive: what a detector's p-values are raised by, and until when."""
 
     factor: float
@@ -96,11 +96,11 @@ class ProfileState(Struct, kw_only=True):
     today: DayState = field(default_factory=DayState)
     open_runs: dict[str, OpenRun] = field(default_factory=dict)
     incident: Incident | None = None
-    told_sequence: int = -1
+    instruction_sequence: int = -1
     config_sequence: int = FILE_SEQUENCE
     entry: Institution | None = None
     exemptions: list[Exemption] = field(default_factory=list)
-    bars: dict[str, Bar] = field(default_factory=dict)
+    penalties: dict[str, PValuePenalty] = field(default_factory=dict)
 
 
 class Profile:
@@ -114,13 +114,13 @@ class Profile:
         "dedupe",
         "detectors",
         "drip",
-        "due_bytes",
-        "due_new_participants",
         "entry",
         "floor_participants",
         "ledger",
         "modes",
         "multivariate",
+        "next_evaluation_bytes",
+        "next_evaluation_participants",
         "quota",
         "reference",
         "registered",
@@ -147,16 +147,16 @@ class Profile:
         """Wire the machines to their state."""
         self.state = state
         self.reference = reference
-        self.due_new_participants: int | None = None
+        self.next_evaluation_participants: int | None = None
         # What was pushed holds once the judge has been shown it, see `detectors.adoption.follow`.
         self.schedule: Schedule | None = None
         self.config_due_ms = NEVER_MS
         self.dedupe = Dedupe(config.dedupe, dedupe)
         self.windows = Windows(state.windows)
         self.registered = entry
-        self.hold_to_config(config, ledger)
+        self.apply_config(config, ledger)
 
-    def hold_to_config(self, config: CoreConfig, ledger: LedgerState) -> None:
+    def apply_config(self, config: CoreConfig, ledger: LedgerState) -> None:
         """Judge under a configuration of the same cohort; models are learnt as after a restart."""
         state = self.state
         self.config = config
@@ -169,49 +169,51 @@ class Profile:
         self.multivariate = Multivariate(config.detectors.multivariate, state.multivariate)
         self.quota = Quota(config.detectors.quota)
         self.detectors = _detectors(self)
-        self.hold_to_register(ledger)
+        self.apply_register(ledger)
         self.shadow = frozenset(name for name, mode in self.modes.items() if mode == "shadow")
         self.weights = _weights(config, modes=self.modes)
-        self.note_hour()
-        self.reckon_due()
+        self.update_usual_bytes()
+        self.update_thresholds()
 
     @property
     def config_hash(self) -> str:
         """Return the name under which alerts quote the config; only they ask for it."""
         return config_hash(self.config)
 
-    def reckon_due(self) -> None:
+    def update_thresholds(self) -> None:
         """Say how many bytes, and how many new people, make it time to judge again.
 
         Bytes: once the hour has more than it usually has, and then at each doubling.
         """
         judged_bytes = self.state.today.judged_bytes
-        self.due_bytes = max(_BYTES_FLOOR, self.usual_bytes, _BYTES_GROWTH * judged_bytes)
-        self.due_new_participants = None
+        self.next_evaluation_bytes = max(
+            _BYTES_FLOOR, self.usual_bytes, _BYTES_GROWTH * judged_bytes
+        )
+        self.next_evaluation_participants = None
 
-    def new_participants_due(self) -> int:
+    def next_evaluation_new(self) -> int:
         """Return how many new people in the open 5 minutes make it time to judge again.
 
         It is, once a window holds enough to matter and has grown by the set ratio since it was
         judged last. Between two changes of the closed sums only the open 5 minutes grow, so that
         an event needs one comparison instead of a look at every window.
         """
-        due = self.due_new_participants
+        due = self.next_evaluation_participants
         if due is None:
             least = ceil(self.floor_participants)
             growth = self.config.policy.evaluation_growth_ratio
             judged = self.state.today.judged
-            due = self.due_new_participants = min(
+            due = self.next_evaluation_participants = min(
                 max(least, int(judged[place] * growth) + 1) - closed
                 for place, closed in enumerate(self.windows.closed_new())
             )
         return due
 
-    def note_hour(self) -> None:
+    def update_usual_bytes(self) -> None:
         """Remember how much the open hour usually has, as far as learnt."""
         self.usual_bytes = self.volume.expected_bytes(self.state.today.hour * HOUR_MS)
 
-    def hold_to_register(self, ledger: LedgerState) -> None:
+    def apply_register(self, ledger: LedgerState) -> None:
         """Judge by the register as it is now; an entry that came as an instruction goes first."""
         entry = self.state.entry or self.registered
         exemptions = (*entry.exemptions, *self.state.exemptions)

@@ -101,7 +101,7 @@ class Options(Struct, frozen=True, kw_only=True):
 @click.option("--save/--no-save", default=False, help="Write latest.json and the curves.")
 @click.pass_context
 def main(context: click.Context, /, **given: object) -> None:
-    """Measure recall, delay, leak, reasons and false alarms of Headgate and its peers.
+    """Quantity recall, delay, leak, reasons and false alarms of Headgate and its peers.
 
     Example: python -m benchmarks.quality --seeds 2 --budgets 5 --baselines none
     """

@@ -58,7 +58,7 @@ def judge_all(events: Iterable[AccessEvent], *, config: CoreConfig, register: Re
         if event_day > day:
             day = event_day
             references[day] = builder.build(day)
-            run.adopt(references[day])
+            run.apply_instruction(references[day])
         for summary in run.judge(event):
             builder.add(summary)
     return run.judged(references)
@@ -75,7 +75,7 @@ def judge_some(
         if event_day > day:
             day = event_day
             if day in honest.references:
-                run.adopt(honest.references[day])
+                run.apply_instruction(honest.references[day])
         run.judge(event)
     return run.judged(honest.references)
 
@@ -130,7 +130,7 @@ class _Run:
         self.alerts: list[Alert] = []
         self.holdings: list[NewHoldings] = []
 
-    def adopt(self, reference: Reference) -> None:
+    def apply_instruction(self, reference: Reference) -> None:
         self.reference = reference
         for profile in self.profiles.values():
             adopt_reference(profile, reference)

@@ -57,7 +57,7 @@ class Judging(Struct, frozen=True, kw_only=True):
 
 
 def measured(given: argparse.Namespace, home: Path) -> Result:
-    """Measure one after the other: they share the machine."""
+    """Quantity one after the other: they share the machine."""
     load_before = os.getloadavg()[0]
     with LocalBroker() as broker:
         bootstrap = broker.bootstrap
@@ -121,7 +121,7 @@ def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
 def _turn(
     bootstrap: str, prefix: str, home: Path, events: Records, naive_count: int
 ) -> dict[str, Rate]:
-    """Measure each once, on a topic whose events nobody has judged yet."""
+    """Quantity each once, on a topic whose events nobody has judged yet."""
     topic, count = f"{prefix}.access-events", len(events)
     rates = {"limit": asyncio.run(limit_rate(bootstrap, topic, count))}
     with worker(bootstrap, prefix, home) as running:
@@ -135,7 +135,7 @@ def _turn(
 
 
 def main() -> None:
-    """Measure, print, and write."""
+    """Quantity, print, and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--turns", type=int, default=3, help="of all that judge")

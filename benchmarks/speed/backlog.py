@@ -25,7 +25,7 @@ from benchmarks.speed.running import (
     resident_bytes,
     worker,
 )
-from streams.console.progress import Silent, Steps, steps
+from streams.console.progress import NullProgress, Progress, steps
 from streams.kafka.admin import ensure_topics
 from streams.local_broker.broker import LocalBroker
 
@@ -75,11 +75,11 @@ def backlog(bootstrap: str, home: Path, *, events: int, shows: bool) -> Backlog:
     ensure_topics(bootstrap, prefix=_PREFIX, partitions=PARTITIONS)
     with worker(bootstrap, _PREFIX, home) as idle:
         idle_bytes = resident_bytes(idle.process_id)
-    with steps("fill", total=events) if shows else Silent() as progress:
+    with steps("fill", total=events) if shows else NullProgress() as progress:
         told = _told(many(events), progress)
         asyncio.run(fill(bootstrap, f"{_PREFIX}.access-events", told))
     with worker(bootstrap, _PREFIX, home) as running:
-        with steps("judge", total=events) if shows else Silent() as progress:
+        with steps("judge", total=events) if shows else NullProgress() as progress:
             rate = _worked_off(running, events, progress)
         time.sleep(_SETTLE_SECONDS)
         return Backlog(
@@ -93,14 +93,14 @@ def backlog(bootstrap: str, home: Path, *, events: int, shows: bool) -> Backlog:
         )
 
 
-def _told(records: Iterator[Record], progress: Steps) -> Iterator[Record]:
+def _told(records: Iterator[Record], progress: Progress) -> Iterator[Record]:
     for count, record in enumerate(records, start=1):
         yield record
         if count % _TOLD_EVERY == 0:
             progress.reach(events_count=count, done=count)
 
 
-def _worked_off(running: Running, count: int, progress: Steps) -> Rate:
+def _worked_off(running: Running, count: int, progress: Progress) -> Rate:
     watch, before = Stopwatch(running.process_id), judged_count(running.metrics)
     while (judged := judged_count(running.metrics)) < count:
         progress.reach(events_count=int(judged), done=judged)
@@ -109,7 +109,7 @@ def _worked_off(running: Running, count: int, progress: Steps) -> Rate:
 
 
 def main() -> None:
-    """Measure, print, and end with 1 if it does not fit."""
+    """Quantity, print, and end with 1 if it does not fit."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS_COUNT)
     given = parser.parse_args()

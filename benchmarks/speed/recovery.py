@@ -72,8 +72,8 @@ async def _bare_read(bootstrap: str, topic: str) -> tuple[int, float]:
     await consumer.seek_to_beginning(*places)
     ends = await consumer.end_offsets(places)
     size_bytes = 0
-    for place in places:
-        while await consumer.position(place) < ends[place]:
+    for position in places:
+        while await consumer.position(position) < ends[position]:
             for batch in (await consumer.getmany(timeout_ms=1_000)).values():
                 size_bytes += sum(len(record.value or b"") for record in batch)
     seconds = time.perf_counter() - began

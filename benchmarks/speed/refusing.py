@@ -41,7 +41,7 @@ KINDS: Final[dict[str, Callable[[bytes, bytes], Record]]] = {
 
 
 class Refusing(Struct, frozen=True, kw_only=True):
-    """Processor time of a worker for an event and for a refusal, and what a hundredth costs.
+    """Processor time of a worker for an event and for a dead_letter, and what a hundredth costs.
 
     `cost_ratio` is what `spoilt_ratio` of all messages add to the time of a clean backlog.
     """
@@ -61,7 +61,7 @@ def spoilt(count: int) -> Iterator[Record]:
 
 
 def refusing(bootstrap: str, home: Path, *, events: int) -> Refusing:
-    """Measure clean and spoilt in turn, and take the best of each.
+    """Quantity clean and spoilt in turn, and take the best of each.
 
     Whoever else is at work on the machine can only add to the processor time of the same work.
     """
@@ -72,12 +72,12 @@ def refusing(bootstrap: str, home: Path, *, events: int) -> Refusing:
             seconds = _cpu_seconds(bootstrap, prefix, home, records, count=events)
             least[name] = min(least[name], seconds)
     clean, dirty = (least[name] / events * 1e6 for name in ("clean", "spoilt"))
-    refusal = clean + (dirty - clean) / SPOILT_RATIO
+    dead_letter = clean + (dirty - clean) / SPOILT_RATIO
     return Refusing(
         spoilt_ratio=TOLD_RATIO,
         event_cpu_microseconds=clean,
-        refusal_cpu_microseconds=refusal,
-        cost_ratio=TOLD_RATIO * (refusal / clean - 1),
+        refusal_cpu_microseconds=dead_letter,
+        cost_ratio=TOLD_RATIO * (dead_letter / clean - 1),
     )
 
 

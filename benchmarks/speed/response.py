@@ -15,7 +15,7 @@ from detectors.verdict import Alert, Level, RaiseAlert
 from streams.clock import monotonic_seconds
 from streams.kafka.admin import ensure_topics
 from streams.local_broker.broker import LocalBroker
-from streams.recorder.recorder import Recorder, Wires
+from streams.recorder.recorder import Dependencies, Recorder
 from streams.sinks import alerts
 from streams.state.envelope import keys_from_text
 
@@ -25,7 +25,7 @@ PREFIX = "speed"
 COHORT_SIZE = 1_000
 
 
-class Silent:
+class NullProgress:
     """Counts nothing."""
 
     def responded(self, *_: object, **__: object) -> None:
@@ -66,7 +66,7 @@ async def measure(bootstrap: str, alerts_count: int) -> list[float]:
     """Return the delay of each alert, one after the other, in seconds."""
     modes = Modes(throttle="automatic", suspend="automatic")
     response = ResponseConfig(modes=modes, blast_radius_institutions=2 * alerts_count)
-    wires = Wires(
+    dependencies = Dependencies(
         bootstrap=bootstrap,
         prefix=PREFIX,
         partitions=1,
@@ -74,9 +74,9 @@ async def measure(bootstrap: str, alerts_count: int) -> list[float]:
             response=response, cohort_size=COHORT_SIZE, config_hash="c", version=""
         ),
         keys=keys_from_text(None),
-        watcher=Silent(),
+        watcher=NullProgress(),
     )
-    recording = asyncio.create_task(Recorder(wires).run())
+    recording = asyncio.create_task(Recorder(dependencies).run())
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(
         f"{PREFIX}.suspensions",

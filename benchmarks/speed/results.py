@@ -104,9 +104,9 @@ def _workers(result: Result) -> Rows:
         f"{100 * scaling.efficiency:.0f} %",
         f"{100 * scaling.efficiency_per_cpu_second:.0f} %",
     )
-    refusal = f"refusal {refusing.refusal_cpu_microseconds:.0f} us"
+    dead_letter = f"dead_letter {refusing.refusal_cpu_microseconds:.0f} us"
     told = f"{100 * refusing.spoilt_ratio:.0f} % refused, processor time"
-    yield told, refusal, f"{100 * refusing.cost_ratio:+.1f} %"
+    yield told, dead_letter, f"{100 * refusing.cost_ratio:+.1f} %"
 
 
 def _recovery(result: Result) -> Rows:

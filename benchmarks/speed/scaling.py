@@ -39,7 +39,7 @@ class Scaling(Struct, frozen=True, kw_only=True):
 
 
 def scaling(bootstrap: str, home: Path, *, events: int) -> Scaling:
-    """Measure one worker and two in turn."""
+    """Quantity one worker and two in turn."""
     rates: dict[int, list[Rate]] = {1: [], WORKERS: []}
     for turn in range(TURNS):
         for workers, found in rates.items():

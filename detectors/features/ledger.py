@@ -13,7 +13,7 @@ from detectors.event import AccessEvent
 from detectors.features.windows import AMOUNT_MAX
 from detectors.participant_sets import (
     Holding,
-    People,
+    ParticipantSet,
     absorb,
     empty_holding,
     people_of,
@@ -45,7 +45,7 @@ class Taken(Struct, frozen=True, kw_only=True, gc=False):
     """What one event took; mostly nobody who was not held before."""
 
     read: int
-    people: People | None
+    people: ParticipantSet | None
     named: bool = True
     project_new: int = 0
     # Never held before: those that may alert, the exempted, and both.
@@ -124,7 +124,7 @@ class Ledger:
             unlearnt=unlearnt,
         )
 
-    def _count_new(self, people: People, holding: Holding) -> int:
+    def _count_new(self, people: ParticipantSet, holding: Holding) -> int:
         """Book people who are new to `holding`, and return how many were held nowhere else."""
         state = self.state
         if len(state.holdings) > 1:
@@ -143,7 +143,7 @@ class Ledger:
             if name in self._bytes_capped:
                 counted[name] = min(AMOUNT_MAX, counted.get(name, 0) + event.bytes)
 
-    def _take_for_project(self, project: str | None, people: People) -> int:
+    def _take_for_project(self, project: str | None, people: ParticipantSet) -> int:
         if project is None or project not in self._capped:
             return 0
         return len(take(self.state.projects.setdefault(project, empty_holding()), people))

@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from detectors.features.windows import Measure, Window, Windows
+from detectors.features.windows import Quantity, Window, Windows
 
 # A day as a point: amounts on a log scale, shares as they are, all within 0..1.
 DAY_FEATURES: Final = (
@@ -46,12 +46,12 @@ def day_point(windows: Windows) -> tuple[float, ...]:
     >>> day_point(Windows(WindowsState()))
     (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     """
-    total = {measure: windows.total(Window.DAY, measure) for measure in Measure}
-    amounts = (Measure.REQUESTS, Measure.BYTES, Measure.ROWS, Measure.READ, Measure.NEW)
+    total = {measure: windows.total(Window.DAY, measure) for measure in Quantity}
+    amounts = (Quantity.REQUESTS, Quantity.BYTES, Quantity.ROWS, Quantity.READ, Quantity.NEW)
     shares = (
-        (Measure.DENIED, Measure.REQUESTS),
-        (Measure.OFF_HOURS, Measure.NEW),
-        (Measure.WALKED, Measure.NEW),
+        (Quantity.DENIED, Quantity.REQUESTS),
+        (Quantity.OFF_HOURS, Quantity.NEW),
+        (Quantity.WALKED, Quantity.NEW),
     )
     return (
         *(min(1.0, log1p(total[measure]) / _LOG_MAX) for measure in amounts),

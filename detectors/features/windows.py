@@ -40,7 +40,7 @@ WEEK_DAYS: Final = 7
 MONTH_DAYS: Final = 30
 
 
-class Measure(IntEnum):
+class Quantity(IntEnum):
     """What is added up; the value is the index into every amounts list."""
 
     REQUESTS = 0
@@ -57,10 +57,10 @@ class Measure(IntEnum):
 
 
 # Plain numbers: looking up an enum's member costs as much as the sum it is for.
-_NEW: Final = int(Measure.NEW)
+_NEW: Final = int(Quantity.NEW)
 _HOUR: Final = int(Window.HOUR)
 
-MEASURES_COUNT: Final = len(Measure)
+MEASURES_COUNT: Final = len(Quantity)
 
 
 def zeros() -> list[int]:
@@ -103,14 +103,14 @@ def _deposit(bucket: list[int], amounts: list[int]) -> list[int]:
 
 
 class Windows:
-    """Sliding sums of every `Measure` over every `Window`.
+    """Sliding sums of every `Quantity` over every `Window`.
 
     >>> windows = Windows(WindowsState())
     >>> amounts = zeros()
-    >>> amounts[Measure.NEW] = 5
+    >>> amounts[Quantity.NEW] = 5
     >>> windows.add(0, amounts)
     >>> windows.add(40 * 60_000, amounts)
-    >>> [windows.total(window, Measure.NEW) for window in Window]
+    >>> [windows.total(window, Quantity.NEW) for window in Window]
     [5, 10, 10, 10, 10]
     """
 
@@ -132,9 +132,9 @@ class Windows:
         self._new[Window.DAY] = self._day[_NEW]
         self._note_bucket()
 
-    def total(self, window: Window, measure: Measure) -> int:
+    def total(self, window: Window, measure: Quantity) -> int:
         """Return the amount of `measure` within `window`, the open bucket included."""
-        if measure is Measure.NEW:
+        if measure is Quantity.NEW:
             closed = self._new[window]
         else:
             self.settle()
@@ -156,7 +156,7 @@ class Windows:
         _, hour, day, week, month = self._new
         return (hour, day, week, month)
 
-    def forget(self, measures: tuple[Measure, ...]) -> None:
+    def forget(self, measures: tuple[Quantity, ...]) -> None:
         """Begin anew with some measures, as if nothing of them had been taken."""
         self.settle()
         state = self.state
@@ -164,7 +164,7 @@ class Windows:
         for amounts in (state.open, *kept, self._day):
             for measure in measures:
                 amounts[measure] = 0
-        if Measure.NEW in measures:
+        if Quantity.NEW in measures:
             self._new = [0] * len(Window)
 
     def advance(self, at_ms: int) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
-from detectors.detector import Breachable, Mode, Score
+from detectors.detector import DetectorMode, RuleInput, Score
 from detectors.event import ParticipantId
 from detectors.features.windows import WINDOW_SECONDS, Window
 from detectors.participant_sets import as_bitmap
@@ -22,7 +22,7 @@ from detectors.verdict import Reason
 class CanaryConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which participants are canaries."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
     participants: Annotated[
         tuple[ParticipantId, ...], Meta(description="ids that belong to nobody real")
     ] = ()
@@ -33,7 +33,7 @@ class Canary:
 
     >>> from detectors.event import AccessEvent
     >>> event = AccessEvent(id="e", time=0, institution="i", dataset="d")
-    >>> breachable = Breachable(
+    >>> rule_input = RuleInput(
     ...     event=event,
     ...     at_ms=0,
     ...     people=range(6, 9),
@@ -43,7 +43,7 @@ class Canary:
     ...     project_participants=0,
     ...     project_grew=False,
     ... )
-    >>> Canary(CanaryConfig(participants=(7,))).check(breachable).value
+    >>> Canary(CanaryConfig(participants=(7,))).evaluate(rule_input).value
     1.0
     """
 
@@ -53,11 +53,11 @@ class Canary:
         """Turn the ids into a set."""
         self._canaries = BitMap64(config.participants)
 
-    def check(self, breachable: Breachable) -> Score | None:
+    def evaluate(self, rule_input: RuleInput) -> Score | None:
         """Return a score where a canary was read outside any exemption."""
-        if breachable.people is None or breachable.exempted:
+        if rule_input.people is None or rule_input.exempted:
             return None
-        touched = as_bitmap(breachable.people).intersection_cardinality(self._canaries)
+        touched = as_bitmap(rule_input.people).intersection_cardinality(self._canaries)
         if not touched:
             return None
         return Score(

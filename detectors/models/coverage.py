@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from detectors.detector import Breachable, Mode, Score
+from detectors.detector import DetectorMode, RuleInput, Score
 from detectors.features.windows import WINDOW_SECONDS, Window
 from detectors.register import Institution
 from detectors.verdict import Reason
@@ -25,17 +25,17 @@ _BYTES_STEPS: Final = 10
 class CoverageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may tune; the budgets themselves stand in the register."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
 
 
 class Coverage:
-    """People held against people granted.
+    """ParticipantSet held against people granted.
 
     >>> from detectors.event import AccessEvent
     >>> from detectors.register import Project
     >>> entry = Institution(id="i", projects=(Project(id="p", participants_max=100),))
     >>> event = AccessEvent(id="e", time=0, institution="i", dataset="d", project="p")
-    >>> breachable = Breachable(
+    >>> rule_input = RuleInput(
     ...     event=event,
     ...     at_ms=0,
     ...     people=None,
@@ -45,7 +45,7 @@ class Coverage:
     ...     project_participants=150,
     ...     project_grew=True,
     ... )
-    >>> Coverage(entry).check(breachable).value
+    >>> Coverage(entry).evaluate(rule_input).value
     1.5
     """
 
@@ -66,26 +66,26 @@ class Coverage:
             if project.bytes_max is not None
         }
 
-    def check(self, breachable: Breachable) -> Score | None:
+    def evaluate(self, rule_input: RuleInput) -> Score | None:
         """Return a score where somebody new was taken beyond a budget."""
-        limit = self._projects_max.get(breachable.event.project or "")
-        held = breachable.project_participants
-        if limit is not None and breachable.project_grew and held > limit:
+        limit = self._projects_max.get(rule_input.event.project or "")
+        held = rule_input.project_participants
+        if limit is not None and rule_input.project_grew and held > limit:
             return _score("project_participants", held, limit)
         limit = self._institution_max
-        held = breachable.held_participants
-        if limit is not None and breachable.new and held > limit:
+        held = rule_input.held_participants
+        if limit is not None and rule_input.new and held > limit:
             return _score("institution_participants", held, limit)
-        return self._check_bytes(breachable)
+        return self._check_bytes(rule_input)
 
-    def _check_bytes(self, breachable: Breachable) -> Score | None:
-        size = breachable.event.bytes
-        limit = self._projects_bytes_max.get(breachable.event.project or "")
-        if limit is not None and _steps_on(breachable.project_bytes, size, limit):
-            return _score("project_bytes", breachable.project_bytes, limit)
+    def _check_bytes(self, rule_input: RuleInput) -> Score | None:
+        size = rule_input.event.bytes
+        limit = self._projects_bytes_max.get(rule_input.event.project or "")
+        if limit is not None and _steps_on(rule_input.project_bytes, size, limit):
+            return _score("project_bytes", rule_input.project_bytes, limit)
         limit = self._bytes_max
-        if limit is not None and _steps_on(breachable.institution_bytes, size, limit):
-            return _score("institution_bytes", breachable.institution_bytes, limit)
+        if limit is not None and _steps_on(rule_input.institution_bytes, size, limit):
+            return _score("institution_bytes", rule_input.institution_bytes, limit)
         return None
 
 

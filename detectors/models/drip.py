@@ -15,7 +15,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from detectors.detector import Mode, Score
+from detectors.detector import DetectorMode, Score
 from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
 from detectors.features.windows import MONTH_DAYS
@@ -28,7 +28,7 @@ _FADING_SECONDS: Final = 7_776_000
 class DripConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may tune."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
     weight: Annotated[
         float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
     ] = 0.25

@@ -17,7 +17,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.detector import Mode, Score
+from detectors.detector import DetectorMode, Score
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_SECONDS
@@ -27,7 +27,7 @@ from detectors.verdict import Reason
 class ExcessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may tune."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
     weight: Annotated[
         float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
     ] = 1.0

@@ -17,7 +17,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct, field
 from river.base import AnomalyDetector, SupervisedAnomalyDetector
 
-from detectors.detector import Mode, Score
+from detectors.detector import DetectorMode, Score
 from detectors.errors import ConfigError
 from detectors.features.vector import DAY_FEATURES, Features
 from detectors.features.windows import WINDOW_SECONDS, Window
@@ -55,7 +55,7 @@ _HALF_SPACE_TREES: Final = RiverModel(
 class MultivariateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which models, and whether they may speak."""
 
-    mode: Mode = "shadow"
+    mode: DetectorMode = "shadow"
     weight: Annotated[
         float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
     ] = 0.05

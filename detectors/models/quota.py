@@ -12,9 +12,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.detector import Mode, Score
+from detectors.detector import DetectorMode, Score
 from detectors.features.vector import Features
-from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS, Measure, Window, Windows
+from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS, Quantity, Window, Windows
 from detectors.verdict import Reason
 
 # The bound lies inside the union: msgspec refuses one on `int | None`.
@@ -24,7 +24,7 @@ Limit = Annotated[int, Meta(ge=1)] | None
 class QuotaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The limits; an absent one does not limit."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
     new_participants_hour_max: Limit = None
     new_participants_day_max: Limit = None
     new_participants_month_max: Limit = None
@@ -38,7 +38,7 @@ class Quota:
     >>> from detectors.features.windows import Windows, WindowsState, zeros
     >>> windows = Windows(WindowsState())
     >>> amounts = zeros()
-    >>> amounts[Measure.GAINED] = 300
+    >>> amounts[Quantity.GAINED] = 300
     >>> windows.add(0, amounts)
     >>> features = Features(
     ...     at_ms=0,
@@ -57,12 +57,12 @@ class Quota:
     def __init__(self, config: QuotaConfig) -> None:
         """List the limits that are set."""
         self.config = config
-        declared: tuple[tuple[Window, Measure, str, int | None], ...] = (
-            (Window.HOUR, Measure.GAINED, "new_participants", config.new_participants_hour_max),
-            (Window.DAY, Measure.GAINED, "new_participants", config.new_participants_day_max),
-            (Window.MONTH, Measure.GAINED, "new_participants", config.new_participants_month_max),
-            (Window.DAY, Measure.BYTES, "bytes", config.bytes_day_max),
-            (Window.DAY, Measure.ROWS, "rows", config.rows_day_max),
+        declared: tuple[tuple[Window, Quantity, str, int | None], ...] = (
+            (Window.HOUR, Quantity.GAINED, "new_participants", config.new_participants_hour_max),
+            (Window.DAY, Quantity.GAINED, "new_participants", config.new_participants_day_max),
+            (Window.MONTH, Quantity.GAINED, "new_participants", config.new_participants_month_max),
+            (Window.DAY, Quantity.BYTES, "bytes", config.bytes_day_max),
+            (Window.DAY, Quantity.ROWS, "rows", config.rows_day_max),
         )
         self._limits = tuple(
             (window, measure, feature, limit)

@@ -10,7 +10,7 @@ A rule: its score is 1, and it bypasses calibration.
 
 from msgspec import Struct
 
-from detectors.detector import Breachable, Mode, Score
+from detectors.detector import DetectorMode, RuleInput, Score
 from detectors.features.windows import WINDOW_SECONDS, Window
 from detectors.register import Institution, Project, instant_ms
 from detectors.verdict import Reason
@@ -19,7 +19,7 @@ from detectors.verdict import Reason
 class ScopeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may tune; the approvals themselves stand in the register."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
 
 
 class Scope:
@@ -28,7 +28,7 @@ class Scope:
     >>> from detectors.event import AccessEvent
     >>> entry = Institution(id="i", projects=(Project(id="p", datasets=("imaging",)),))
     >>> event = AccessEvent(id="e", time=0, institution="i", dataset="genomes", project="p")
-    >>> breachable = Breachable(
+    >>> rule_input = RuleInput(
     ...     event=event,
     ...     at_ms=0,
     ...     people=None,
@@ -38,7 +38,7 @@ class Scope:
     ...     project_participants=0,
     ...     project_grew=False,
     ... )
-    >>> Scope(entry).check(breachable).feature
+    >>> Scope(entry).evaluate(rule_input).feature
     'dataset_not_approved'
     """
 
@@ -48,12 +48,12 @@ class Scope:
         """Look up the projects."""
         self._projects = {project.id: project for project in entry.projects}
 
-    def check(self, breachable: Breachable) -> Score | None:
+    def evaluate(self, rule_input: RuleInput) -> Score | None:
         """Return a score where a known project left its scope outside any exemption."""
-        project = self._projects.get(breachable.event.project or "")
-        if project is None or breachable.exempted:
+        project = self._projects.get(rule_input.event.project or "")
+        if project is None or rule_input.exempted:
             return None
-        feature = _breach(project, breachable)
+        feature = _breach(project, rule_input)
         if feature is None:
             return None
         return Score(
@@ -69,15 +69,15 @@ class Scope:
         )
 
 
-def _breach(project: Project, breachable: Breachable) -> str | None:
-    event = breachable.event
+def _breach(project: Project, rule_input: RuleInput) -> str | None:
+    event = rule_input.event
     if project.datasets and event.dataset not in project.datasets:
         return "dataset_not_approved"
     named = event.fields if isinstance(event.fields, list) else []
     if project.fields and any(field not in project.fields for field in named):
         return "field_not_approved"
-    if project.valid_from is not None and breachable.at_ms < instant_ms(project.valid_from):
+    if project.valid_from is not None and rule_input.at_ms < instant_ms(project.valid_from):
         return "before_approval"
-    if project.valid_to is not None and breachable.at_ms >= instant_ms(project.valid_to):
+    if project.valid_to is not None and rule_input.at_ms >= instant_ms(project.valid_to):
         return "after_approval"
     return None

@@ -15,17 +15,17 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.detector import Mode, Score
+from detectors.detector import DetectorMode, Score
 from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
-from detectors.features.windows import WINDOW_SECONDS, Measure, Window
+from detectors.features.windows import WINDOW_SECONDS, Quantity, Window
 from detectors.verdict import Reason
 
 
 class SweepConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may tune."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
     weight: Annotated[
         float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
     ] = 0.25
@@ -46,7 +46,7 @@ class Sweep:
     >>> from detectors.features.windows import Windows, WindowsState, zeros
     >>> windows = Windows(WindowsState())
     >>> amounts = zeros()
-    >>> amounts[Measure.NEW] = amounts[Measure.WALKED] = 11_000
+    >>> amounts[Quantity.NEW] = amounts[Quantity.WALKED] = 11_000
     >>> windows.add(0, amounts)
     >>> features = Features(
     ...     at_ms=0,
@@ -69,12 +69,12 @@ class Sweep:
     def score(self, features: Features) -> tuple[Score, ...]:
         """Return what most of the day's new participants were: walked, sliced, or both."""
         floor = self.config.floor_cohort_ratio * features.cohort_size
-        new = features.windows.total(Window.DAY, Measure.NEW)
+        new = features.windows.total(Window.DAY, Quantity.NEW)
         if new <= floor:
             # Whom nobody took nobody walked through, nor sliced.
             return ()
-        walked = features.windows.total(Window.DAY, Measure.WALKED)
-        sliced = features.windows.total(Window.DAY, Measure.SLICED)
+        walked = features.windows.total(Window.DAY, Quantity.WALKED)
+        sliced = features.windows.total(Window.DAY, Quantity.SLICED)
         found = []
         if walked > floor and walked >= self.config.walked_ratio * new:
             found.append(_score(features, Reason.SWEEP, "walked_participants", walked, floor))

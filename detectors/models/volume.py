@@ -15,7 +15,7 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct, field
 from river import stats
 
-from detectors.detector import Mode, Score
+from detectors.detector import DetectorMode, Score
 from detectors.features.vector import Features
 from detectors.verdict import Reason
 
@@ -29,7 +29,7 @@ _MONDAY_OFFSET_HOURS: Final = 72
 class VolumeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What an operator may tune."""
 
-    mode: Mode = "on"
+    mode: DetectorMode = "on"
     weight: Annotated[
         float, Meta(gt=0, description="share of the false-alert budget, beside the others'")
     ] = 0.05

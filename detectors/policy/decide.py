@@ -6,10 +6,10 @@ from typing import Final
 
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.features.ledger import LedgerState
-from detectors.features.windows import DAY_MS, Measure, Window
+from detectors.features.windows import DAY_MS, Quantity, Window
+from detectors.incident import Incident, change_of, level_of, severity_of
 from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
 from detectors.policy.explain import MAJORITY_RATIO, sentence
-from detectors.policy.incident import Incident, change_of, level_of, severity_of
 from detectors.profile import Profile
 from detectors.reference import incident_rate
 from detectors.verdict import (
@@ -203,7 +203,7 @@ def full_cohort_days(profile: Profile) -> float | None:
     """Return in how many days the whole cohort is held at the last day's pace; None for years."""
     held = profile.ledger.state.held_participants
     left = profile.config.cohort.size - held
-    pace = profile.windows.total(Window.DAY, Measure.GAINED)
+    pace = profile.windows.total(Window.DAY, Quantity.GAINED)
     if left <= 0 or pace <= 0 or left > _FORECAST_DAYS_MAX * pace:
         return None
     return left / pace

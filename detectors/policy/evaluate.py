@@ -8,7 +8,7 @@ from detectors.calibration.tail import Tail
 from detectors.detector import Score
 from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
-from detectors.features.windows import DAY_MS, Measure
+from detectors.features.windows import DAY_MS, Quantity
 from detectors.profile import OpenRun, Profile
 from detectors.reference import DEFAULT_TAIL, INCIDENT_CHANNEL, tails_of, usual_of
 from detectors.verdict import Level, ReasonDetail, Run, Verdict
@@ -23,7 +23,7 @@ GROWTH_DECADES: Final = 0.1
 def features_of(profile: Profile, at_ms: int) -> Features:
     """Return what the detectors may look at now."""
     state, windows = profile.state, profile.windows
-    now = state.windows.open[Measure.NEW]
+    now = state.windows.open[Quantity.NEW]
     return Features(
         at_ms=at_ms,
         windows=windows,
@@ -60,7 +60,7 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) 
     p_values = {
         score.channel: RULE_P_VALUE
         if score.rule
-        else _raised(profile, score, tails.get(score.channel, DEFAULT_TAIL).p_value(score.value))
+        else _penalised(profile, score, tails.get(score.channel, DEFAULT_TAIL).p_value(score.value))
         for score in scores
     }
     today = at_ms // DAY_MS
@@ -71,9 +71,9 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) 
     return _verdict(profile, effective, p_values, tail=tails[INCIDENT_CHANNEL], today=today)
 
 
-def _raised(profile: Profile, score: Score, p_value: float) -> float:
+def _penalised(profile: Profile, score: Score, p_value: float) -> float:
     """Return a p-value behind the bar that a false positive has raised for its detector."""
-    bar = profile.state.bars.get(score.detector)
+    bar = profile.state.penalties.get(score.detector)
     if bar is None or profile.state.frontier_ms >= bar.until_ms:
         return p_value
     return min(1.0, bar.factor * p_value)

@@ -4,17 +4,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-Mode = Literal["off", "dry_run", "approve", "automatic"]
+ResponseMode = Literal["off", "dry_run", "approve", "automatic"]
 
 
 class Modes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens on each rung: nothing, a record only, a request to a person, or the measure."""
 
     throttle: Annotated[
-        Mode,
+        ResponseMode,
         Meta(description="off; dry_run: recorded only; approve: a person agrees first; automatic"),
     ] = "dry_run"
-    suspend: Annotated[Mode, Meta(description="as throttle, for suspensions")] = "dry_run"
+    suspend: Annotated[ResponseMode, Meta(description="as throttle, for suspensions")] = "dry_run"
 
 
 class ResponseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

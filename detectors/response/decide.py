@@ -9,7 +9,7 @@ from detectors.features.windows import DAY_MS
 from detectors.feedback import Feedback, Label
 from detectors.register import Exemption, Registered, instant_of
 from detectors.response.changes import change, measure_ends, release
-from detectors.response.climb import climb
+from detectors.response.escalate import escalate
 from detectors.response.journal import (
     Approved,
     ConfigPushed,
@@ -94,7 +94,7 @@ def _labelled(
     incident.label, incident.labelled_ms = verb.label, made.at_ms
     actions: list[Decided] = [_feedback(state, incident, verb, made)]
     if verb.label is Label.CONFIRMED:
-        return actions + climb(state, incident, sequence=sequence)
+        return actions + escalate(state, incident, sequence=sequence)
     why = verb.label.value.replace("_", " ")
     led_to = tuple(state.of_alert(verb.alert_id))
     return actions + [release(state, one, by=made.who, why=why) for one in led_to]

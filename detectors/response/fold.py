@@ -8,8 +8,8 @@ from detectors.config_schedule import Scheduled
 from detectors.feedback import Feedback
 from detectors.register import Registered
 from detectors.response.changes import release
-from detectors.response.climb import alerted
 from detectors.response.decide import decided
+from detectors.response.escalate import on_alert
 from detectors.response.journal import AlertSeen, Configured, DecisionMade, Entry
 from detectors.response.push import ConfigRefused, begin_under
 from detectors.response.state import ResponseState
@@ -24,7 +24,7 @@ def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
     actions: list[Action] = _expired(state)
     body = entry.body
     if isinstance(body, AlertSeen):
-        actions += alerted(state, body, sequence=entry.sequence)
+        actions += on_alert(state, body, sequence=entry.sequence)
     elif isinstance(body, DecisionMade):
         actions += decided(state, body, sequence=entry.sequence)
     elif isinstance(body, Configured):

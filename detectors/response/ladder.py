@@ -6,7 +6,7 @@ from detectors.features.windows import DAY_MS
 from detectors.feedback import Label
 from detectors.policy.explain import MAJORITY_RATIO
 from detectors.register import Institution
-from detectors.response.config import Mode, Modes, ResponseConfig
+from detectors.response.config import Modes, ResponseConfig, ResponseMode
 from detectors.response.state import Incident, ResponseState
 from detectors.response.suspension import Measure, Scope
 
@@ -40,7 +40,7 @@ def _risk(state: ResponseState, incident: Incident, *, now_ms: int) -> float:
 
 def rung_of(
     risk: float, *, confidence: float, config: ResponseConfig, modes: Modes
-) -> tuple[Measure, Mode] | None:
+) -> tuple[Measure, ResponseMode] | None:
     """Return the strongest measure that risk and confidence ask for and the modes know.
 
     >>> config = ResponseConfig(modes=Modes(throttle="automatic", suspend="off"))
@@ -63,10 +63,10 @@ def confidence_in(incident: Incident) -> float:
     return 1.0 if incident.label is Label.CONFIRMED else incident.confidence
 
 
-def stronger(measure: Measure, than: Measure | None) -> bool:
+def is_stronger(measure: Measure, than: Measure | None) -> bool:
     """Tell whether one measure goes further than another.
 
-    >>> stronger("suspend", "throttle"), stronger("throttle", "throttle")
+    >>> is_stronger("suspend", "throttle"), is_stronger("throttle", "throttle")
     (True, False)
     """
     return _STRENGTH[measure] > _STRENGTH[than]

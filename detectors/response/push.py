@@ -11,10 +11,10 @@ from detectors.config_schedule import (
     CONFIG_BYTES_MAX,
     SCHEDULED_MAX,
     Scheduled,
-    at_a_start,
     changed_keys,
-    counted_otherwise,
     extended,
+    incompatibility,
+    is_restart_only,
     waiting_count,
     without_canaries,
 )
@@ -46,7 +46,7 @@ def begin_under(state: ResponseState, configured: Configured) -> None:
     state.core = core = found if isinstance(found, CoreConfig) else None
     if core is not None:
         state.pushed = tuple(
-            one for one in state.pushed if counted_otherwise(one.config, base=core) is None
+            one for one in state.pushed if incompatibility(one.config, base=core) is None
         )
 
 
@@ -79,6 +79,6 @@ def _problem(state: ResponseState, new: Scheduled) -> str | None:
     if waiting >= SCHEDULED_MAX:
         return f"{waiting} configurations would wait for their time; at most {waiting - 1} can"
     for change in changed_keys(state.core, new.config) if state.core is not None else ():
-        if at_a_start(change.path):
+        if is_restart_only(change.path):
             return f"{change.path}: read only at a start; {change.before} holds, got {change.after}"
     return None

@@ -50,7 +50,7 @@ class ResponseState(Struct, kw_only=True):
     pushed: tuple[Scheduled, ...] = ()
     now_ms: int = 0
     entries: dict[str, Institution] = field(default_factory=dict)
-    alerted: set[str] = field(default_factory=set)
+    on_alert: set[str] = field(default_factory=set)
     incidents: dict[str, dict[str, Incident]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     open: dict[str, Suspension] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class ResponseState(Struct, kw_only=True):
     @property
     def known_count(self) -> int:
         """Return how many institutions are known: registered, or alerted on."""
-        return len(self.alerted | self.entries.keys())
+        return len(self.on_alert | self.entries.keys())
 
     def entry(self, institution: str) -> Institution:
         """Return the register's entry; an empty one for an unknown institution."""
@@ -85,7 +85,7 @@ def remember(state: ResponseState, incident: Incident) -> None:
     kept = state.incidents.setdefault(incident.institution, {})
     kept[incident.alert_id] = incident
     state.owners[incident.alert_id] = incident.institution
-    state.alerted.add(incident.institution)
+    state.on_alert.add(incident.institution)
     if len(kept) > INCIDENTS_MAX:
         oldest = min(kept, key=lambda name: (kept[name].at_ms, name))
         del kept[oldest], state.owners[oldest]

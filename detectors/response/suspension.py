@@ -15,7 +15,7 @@ from detectors.verdict import Severity
 
 Scope = Literal["user", "project", "institution"]
 Measure = Literal["throttle", "suspend"]
-Standing = Literal["requested", "approved", "active", "released"]
+SuspensionState = Literal["requested", "approved", "active", "released"]
 # Who acts where no person does.
 HEADGATE: Final = "headgate"
 
@@ -30,7 +30,7 @@ class Suspension(Struct, frozen=True, kw_only=True):
     suspension_id: Annotated[str, Meta(description="the same from request to release")]
     revision: Annotated[int, Meta(ge=1, description="1 at first, one more at each change")]
     state: Annotated[
-        Standing, Meta(description="approved: one person agreed, another must (four eyes)")
+        SuspensionState, Meta(description="approved: one person agreed, another must (four eyes)")
     ]
     measure: Annotated[Measure, Meta(description="in effect, or asked for")]
     asks: Annotated[

@@ -10,7 +10,12 @@ from detectors.synthetic.labels import Theft
 from detectors.synthetic.materialise import user_name
 from detectors.synthetic.requests import HONEST
 from detectors.synthetic.scenarios import BY_ID, Scenario
-from detectors.synthetic.theft_requests import THEFT_NUMBERS_EACH, THEFT_NUMBERS_FROM, Loot, Scene
+from detectors.synthetic.theft_requests import (
+    THEFT_NUMBERS_EACH,
+    THEFT_NUMBERS_FROM,
+    Loot,
+    TheftContext,
+)
 from detectors.synthetic.world import World, build_honest_world, with_theft
 
 HEAVY_SHARE: Final = 0.1
@@ -44,29 +49,29 @@ def plant(world: World, scenario_id: str, *, trial: int) -> World:
         world = _with_canaries(world)
     if scenario.budgeted:
         world = _with_budgets(world, members)
-    scene = Scene(world=world, members=members, started_ms=started_ms, rng=rng)
-    loot = scenario.steal(scene)
+    scene = TheftContext(world=world, members=members, started_ms=started_ms, rng=rng)
+    theft_requests = scenario.steal(scene)
     theft_number = len(world.labels.thefts)
-    table = loot.table
+    table = theft_requests.table
     first = THEFT_NUMBERS_FROM + theft_number * THEFT_NUMBERS_EACH
     table["number"] = first + np.arange(len(table))
     table["theft"] = theft_number
-    return with_theft(world, table, _label(scenario, scene, loot))
+    return with_theft(world, table, _label(scenario, scene, theft_requests))
 
 
-def _label(scenario: Scenario, scene: Scene, loot: Loot) -> Theft:
-    walked = ("sweep",) if loot.contiguous and "sweep" not in scenario.reasons else ()
-    users = np.unique(loot.table[["institution", "user"]]).tolist()
+def _label(scenario: Scenario, scene: TheftContext, theft_requests: Loot) -> Theft:
+    walked = ("sweep",) if theft_requests.contiguous and "sweep" not in scenario.reasons else ()
+    users = np.unique(theft_requests.table[["institution", "user"]]).tolist()
     plans = scene.world.plans
-    taken = np.cumsum(loot.gained_ratio)
+    taken = np.cumsum(theft_requests.gained_ratio)
     return Theft(
         scenario=scenario.id,
         institutions=tuple(member.name for member in scene.members),
         users=tuple(user_name(plans[institution], user) for institution, user in users),
-        started_ms=int(loot.table["time_ms"].min()),
-        ended_ms=int(loot.table["time_ms"].max()),
+        started_ms=int(theft_requests.table["time_ms"].min()),
+        ended_ms=int(theft_requests.table["time_ms"].max()),
         haul_ratio=float(taken[-1]),
-        taken_at_ms=tuple(loot.table["time_ms"].tolist()),
+        taken_at_ms=tuple(theft_requests.table["time_ms"].tolist()),
         taken_ratio=tuple(taken.tolist()),
         reasons=(*scenario.reasons, *walked),
     )

@@ -10,9 +10,9 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from detectors.synthetic import thefts
-from detectors.synthetic.theft_requests import Loot, Scene
+from detectors.synthetic.theft_requests import Loot, TheftContext
 
-Thief = Callable[[Scene], Loot]
+Thief = Callable[[TheftContext], Loot]
 Victims = Literal["any", "heavy", "newcomer", "hub"]
 
 

@@ -27,7 +27,7 @@ THEFT_NUMBERS_FROM: Final = 1_000_000_000
 THEFT_NUMBERS_EACH: Final = 10_000_000
 
 
-class Scene(Struct, frozen=True, kw_only=True):
+class TheftContext(Struct, frozen=True, kw_only=True):
     """Where a theft takes place: the world, the institutions, the first moment, the dice."""
 
     world: World
@@ -70,7 +70,7 @@ class Source(Struct, frozen=True, kw_only=True):
         return self.pool == IDENTITY_POOL
 
 
-def draw_source(scene: Scene, size: int, *, walking_share: float) -> Source:
+def draw_source(scene: TheftContext, size: int, *, walking_share: float) -> Source:
     """Choose `size` participants: a run of ids with the given probability, or scattered."""
     total = scene.config.cohort_participants
     size = min(size, total)
@@ -92,13 +92,13 @@ def part(source: Source, number: int, *, of: int) -> Source:
     return Source(pool=source.pool, offset=source.offset + first, size=last - first)
 
 
-def page_size(scene: Scene, size: int) -> int:
+def page_size(scene: TheftContext, size: int) -> int:
     """Return how many participants one request takes: at most a fiftieth of the haul."""
     return int(np.clip(scene.rng.lognormal(np.log(500.0), 0.8), 1, max(1, size // 50)))
 
 
 def requests_for(
-    scene: Scene, member: Institution, source: Source, time_ms: Ints, *, user: int = 0
+    scene: TheftContext, member: Institution, source: Source, time_ms: Ints, *, user: int = 0
 ) -> Loot:
     """Return requests by `member` that take all of `source`, one page at each of `time_ms`."""
     edges = np.linspace(0, source.size, len(time_ms) + 1).astype(np.int64)
@@ -123,20 +123,20 @@ def requests_for(
     return Loot(table=table, gained_ratio=gained, contiguous=source.contiguous)
 
 
-def _scale(scene: Scene, member: Institution) -> float:
+def _scale(scene: TheftContext, member: Institution) -> float:
     """Return the institution's usual bytes: the thief reads the same records as the others."""
     table = scene.world.table
     return usual_scale(table[table["institution"] == member.index])
 
 
-def steady_times(scene: Scene, count: int, *, duration_ms: float) -> Ints:
+def steady_times(scene: TheftContext, count: int, *, duration_ms: float) -> Ints:
     """Return `count` moments anywhere within the duration: a script that never sleeps."""
     into = np.sort(scene.rng.random(count)) * duration_ms
     return (scene.started_ms + into).astype(np.int64)
 
 
 def working_times(
-    scene: Scene, member: Institution, count: int, *, weights: Floats, nightly: bool = False
+    scene: TheftContext, member: Institution, count: int, *, weights: Floats, nightly: bool = False
 ) -> Ints:
     """Return about `count` moments on days weighted by `weights`, in working hours or at night."""
     day = scene.rng.choice(len(weights), count, p=weights / weights.sum())
@@ -152,23 +152,25 @@ def working_times(
     return np.sort(np.maximum(moments, scene.started_ms))
 
 
-def without_repeats(scene: Scene, loot: Loot) -> Loot:
-    """Return the loot with its gains counted once for each participant, at the first taking."""
+def without_repeats(scene: TheftContext, theft_requests: Loot) -> Loot:
+    """Return the theft requests with each participant counted once, at the first taking."""
     total = scene.config.cohort_participants
     gone = np.zeros(total, bool)
-    gained = np.zeros(len(loot.table))
+    gained = np.zeros(len(theft_requests.table))
     pools = scene.world.draft.pools
     columns = zip(
-        *(loot.table[name].tolist() for name in ("pool", "offset", "length")), strict=True
+        *(theft_requests.table[name].tolist() for name in ("pool", "offset", "length")), strict=True
     )
     for row, (pool, offset, length) in enumerate(columns):
         members = pools[pool][offset : offset + length]
         gained[row] = (length - int(np.count_nonzero(gone[members]))) / total
         gone[members] = True
-    return Loot(table=loot.table, gained_ratio=gained, contiguous=loot.contiguous)
+    return Loot(
+        table=theft_requests.table, gained_ratio=gained, contiguous=theft_requests.contiguous
+    )
 
 
-def approve(scene: Scene, *, participants: int, ended_ms: int) -> None:
+def approve(scene: TheftContext, *, participants: int, ended_ms: int) -> None:
     """Put an export of the first member on record, from the theft's first moment on."""
     member = scene.members[0]
     export = Export(
@@ -185,10 +187,12 @@ def approve(scene: Scene, *, participants: int, ended_ms: int) -> None:
 
 def merged(loots: list[Loot]) -> Loot:
     """Return several loots as one, in order of time."""
-    table = np.concatenate([loot.table for loot in loots])
+    table = np.concatenate([theft_requests.table for theft_requests in loots])
     order = np.argsort(table["time_ms"], kind="stable")
     return Loot(
         table=table[order],
-        gained_ratio=np.concatenate([loot.gained_ratio for loot in loots])[order],
-        contiguous=any(loot.contiguous for loot in loots),
+        gained_ratio=np.concatenate([theft_requests.gained_ratio for theft_requests in loots])[
+            order
+        ],
+        contiguous=any(theft_requests.contiguous for theft_requests in loots),
     )

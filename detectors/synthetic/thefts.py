@@ -11,7 +11,7 @@ from detectors.synthetic.config import DAY_MS, HOUR_MS
 from detectors.synthetic.institutions import CANARY_EACH, Institution
 from detectors.synthetic.theft_requests import (
     Loot,
-    Scene,
+    TheftContext,
     approve,
     draw_source,
     merged,
@@ -30,7 +30,7 @@ UNAPPROVED_DATASET: Final = 4
 WEEK_DAYS: Final = 7
 
 
-def grab(scene: Scene, *, hours: tuple[float, float]) -> Loot:
+def grab(scene: TheftContext, *, hours: tuple[float, float]) -> Loot:
     """Take everything tonight, in one go."""
     haul = scene.haul(*HAUL)
     source = draw_source(scene, haul, walking_share=0.5)
@@ -39,7 +39,7 @@ def grab(scene: Scene, *, hours: tuple[float, float]) -> Loot:
     return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
-def walk(scene: Scene, *, days: tuple[float, float]) -> Loot:
+def walk(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     """Walk through the ids in ascending order, day and night."""
     haul = scene.haul(*HAUL)
     source = draw_source(scene, haul, walking_share=1.0)
@@ -48,7 +48,7 @@ def walk(scene: Scene, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
-def many_users(scene: Scene, *, days: tuple[float, float], users: tuple[int, int]) -> Loot:
+def many_users(scene: TheftContext, *, days: tuple[float, float], users: tuple[int, int]) -> Loot:
     """Let 6 to 14 users of one institution each take a small part."""
     member = scene.members[0]
     count = int(scene.rng.integers(users[0], users[1] + 1))
@@ -64,7 +64,7 @@ def many_users(scene: Scene, *, days: tuple[float, float], users: tuple[int, int
     return merged(loots)
 
 
-def new_user(scene: Scene, *, days: tuple[float, float]) -> Loot:
+def new_user(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     """Take it by an account that nobody has seen before."""
     member = scene.members[0]
     haul = scene.haul(*HAUL)
@@ -74,7 +74,7 @@ def new_user(scene: Scene, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, member, source, times, user=member.users + 1)
 
 
-def nights(scene: Scene, *, count: tuple[int, int]) -> Loot:
+def nights(scene: TheftContext, *, count: tuple[int, int]) -> Loot:
     """Take half the usual haul, at night only."""
     member = scene.members[0]
     haul = scene.haul(0.06, 0.14)
@@ -85,7 +85,7 @@ def nights(scene: Scene, *, count: tuple[int, int]) -> Loot:
     return requests_for(scene, member, source, times, user=_some_user(scene))
 
 
-def slowly(scene: Scene, *, days: int, growth_ratio: float = 1.0) -> Loot:
+def slowly(scene: TheftContext, *, days: int, growth_ratio: float = 1.0) -> Loot:
     """Take it in working hours over many days, each `growth_ratio` times the day before."""
     member = scene.members[0]
     haul = scene.haul(*HAUL)
@@ -97,7 +97,7 @@ def slowly(scene: Scene, *, days: int, growth_ratio: float = 1.0) -> Loot:
     return requests_for(scene, member, source, times, user=_some_user(scene))
 
 
-def together(scene: Scene, *, days: tuple[float, float], haul: tuple[float, float]) -> Loot:
+def together(scene: TheftContext, *, days: tuple[float, float], haul: tuple[float, float]) -> Loot:
     """Let every member take its own part, none of them much."""
     source = draw_source(scene, scene.haul(*haul), walking_share=0.3)
     length = scene.drawn(*days)
@@ -112,7 +112,7 @@ def together(scene: Scene, *, days: tuple[float, float], haul: tuple[float, floa
     return merged(loots)
 
 
-def apart(scene: Scene, *, days: tuple[float, float], haul: tuple[float, float]) -> Loot:
+def apart(scene: TheftContext, *, days: tuple[float, float], haul: tuple[float, float]) -> Loot:
     """Let every member take people of its own choice: they never agreed on who takes whom.
 
     What two of them both have is gone once; the label counts it at its first taking.
@@ -130,7 +130,7 @@ def apart(scene: Scene, *, days: tuple[float, float], haul: tuple[float, float])
     return without_repeats(scene, merged(loots))
 
 
-def slices(scene: Scene, *, days: tuple[float, float], fields_first: bool) -> Loot:
+def slices(scene: TheftContext, *, days: tuple[float, float], fields_first: bool) -> Loot:
     """Take all participants a few fields at a time, in about twenty slices.
 
     Page by page (each page's slices in a row), or field by field (all pages, then once more).
@@ -148,8 +148,8 @@ def slices(scene: Scene, *, days: tuple[float, float], fields_first: bool) -> Lo
     slice_number = np.arange(len(times))
     slice_number = slice_number // page_count if fields_first else slice_number % len(sets)
     edges = np.linspace(0, source.size, page_count + 1).astype(np.int64)
-    loot = requests_for(scene, member, source, times, user=_some_user(scene))
-    table = np.resize(loot.table, len(times))
+    theft_requests = requests_for(scene, member, source, times, user=_some_user(scene))
+    table = np.resize(theft_requests.table, len(times))
     length = np.diff(edges)[page_number]
     table["time_ms"] = times
     table["arrival_ms"] = times
@@ -159,10 +159,10 @@ def slices(scene: Scene, *, days: tuple[float, float], fields_first: bool) -> Lo
     table["fields"] = np.array(sets)[slice_number]
     table["bytes"] = table["bytes"] // 2
     gained = length / scene.config.cohort_participants / len(sets)
-    return Loot(table=table, gained_ratio=gained, contiguous=loot.contiguous)
+    return Loot(table=table, gained_ratio=gained, contiguous=theft_requests.contiguous)
 
 
-def now_and_then(scene: Scene, *, weeks: tuple[int, int]) -> Loot:
+def now_and_then(scene: TheftContext, *, weeks: tuple[int, int]) -> Loot:
     """Take a part on one day of each week, and be quiet in between."""
     member = scene.members[0]
     haul = scene.haul(*HAUL)
@@ -174,7 +174,7 @@ def now_and_then(scene: Scene, *, weeks: tuple[int, int]) -> Loot:
     return requests_for(scene, member, source, times, user=_some_user(scene))
 
 
-def beyond_approval(scene: Scene, *, days: tuple[float, float]) -> Loot:
+def beyond_approval(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     """Take the usual haul under an approved export that covers 2 to 5 % of the cohort."""
     haul = scene.haul(*HAUL)
     source = draw_source(scene, haul, walking_share=0.5)
@@ -184,18 +184,18 @@ def beyond_approval(scene: Scene, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
-def out_of_scope(scene: Scene, *, days: tuple[float, float]) -> Loot:
+def out_of_scope(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     """Read a dataset that was never approved: 0.5 to 5 % of the cohort."""
     haul = scene.haul(0.005, 0.05)
     source = draw_source(scene, haul, walking_share=0.3)
     count = max(2, haul // page_size(scene, haul))
     times = steady_times(scene, count, duration_ms=scene.drawn(*days) * DAY_MS)
-    loot = requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
-    loot.table["dataset"] = UNAPPROVED_DATASET
-    return loot
+    theft_requests = requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
+    theft_requests.table["dataset"] = UNAPPROVED_DATASET
+    return theft_requests
 
 
-def over_canaries(scene: Scene, *, days: tuple[float, float]) -> Loot:
+def over_canaries(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     """Take 1 to 4 % of the cohort, quietly, in a run of ids long enough to hold a canary."""
     haul = max(CANARY_EACH, scene.haul(0.01, 0.04))
     source = draw_source(scene, haul, walking_share=1.0)
@@ -205,7 +205,7 @@ def over_canaries(scene: Scene, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
-def under_cover(scene: Scene, *, days: tuple[float, float]) -> Loot:
+def under_cover(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     """Ride along with a hub's nightly job: same user, same hours, a little more each night."""
     member = scene.members[0]
     mine = scene.world.table[scene.world.table["institution"] == member.index]
@@ -220,11 +220,11 @@ def under_cover(scene: Scene, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, member, source, times, user=0)
 
 
-def _some_user(scene: Scene) -> int:
+def _some_user(scene: TheftContext) -> int:
     return int(scene.rng.integers(scene.members[0].users))
 
 
-def _field_slices(scene: Scene, member: Institution) -> list[int]:
+def _field_slices(scene: TheftContext, member: Institution) -> list[int]:
     """Add the slices of the project's own fields to the world; return their indices."""
     field_sets = scene.world.draft.field_sets
     mine = field_sets[member.projects[0].fields]

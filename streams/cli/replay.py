@@ -10,8 +10,8 @@ import msgspec
 
 from detectors.verdict import Effect, RaiseAlert
 from streams.clock import monotonic_seconds
-from streams.console.progress import Steps, steps
-from streams.recorder.told import told_in
+from streams.console.progress import Progress, steps
+from streams.recorder.told import control_messages_in
 from streams.replay.inputs import Rejects
 from streams.replay.replay_run import ReplayRun, reading_of
 from streams.report.lines import Totals, effect_line, total_lines, totals_of
@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         rejects = Rejects(_opened(files, dead_letters_path))
         reading = msgspec.structs.replace(
             reading_of(settings),
-            told=told_in(audit_path) if audit_path else (),
+            told=control_messages_in(audit_path) if audit_path else (),
             follows_pushes=not ignore_pushed,
         )
         run = ReplayRun(settings.core, register=register, reading=reading, rejects=rejects)
@@ -113,7 +113,7 @@ def _written(effects: Iterator[Effect], file: BinaryIO | None) -> Iterator[Effec
         yield effect
 
 
-def _say(progress: Steps, effect: Effect) -> None:
+def _say(progress: Progress, effect: Effect) -> None:
     line = effect_line(effect)
     if line is not None:
         progress.say(line.text, style=line.style)

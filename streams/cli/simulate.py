@@ -12,7 +12,7 @@ import msgspec
 
 from detectors.event import AccessEvent
 from detectors.synthetic import SCENARIOS, World, WorldConfig, build_world
-from streams.console.progress import Steps, steps
+from streams.console.progress import Progress, steps
 from streams.ingest.codec import encode
 from streams.kafka.event_producer import send_all
 from streams.kafka.topics import ACCESS_EVENTS
@@ -109,7 +109,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     _tell(world)
 
 
-def _reported(world: World, progress: Steps) -> Iterator[AccessEvent]:
+def _reported(world: World, progress: Progress) -> Iterator[AccessEvent]:
     for count, event in enumerate(world.events(), start=1):
         yield event
         if count % _CHUNK_EVENTS == 0:

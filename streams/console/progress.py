@@ -12,12 +12,14 @@ import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    Progress,
     ProgressColumn,
     Task,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as _RichProgress,
 )
 from rich.text import Text
 
@@ -27,7 +29,7 @@ _PLAIN_EVERY_SECONDS: Final = 10.0
 _BAR_EVERY_SECONDS: Final = 0.1
 
 
-class Steps(Protocol):
+class Progress(Protocol):
     """What a command tells its progress."""
 
     def reach(self, *, events_count: int, done: float) -> None:
@@ -46,12 +48,14 @@ class Steps(Protocol):
     ) -> None: ...
 
 
-def steps(name: str, *, total: float | None) -> Steps:
+def steps(name: str, *, total: float | None) -> Progress:
     """Return a bar if a person watches standard error, else plain lines."""
-    return Bar(name, total=total) if sys.stderr.isatty() else Plain(name, total=total)
+    return (
+        BarProgress(name, total=total) if sys.stderr.isatty() else LineProgress(name, total=total)
+    )
 
 
-class Silent:
+class NullProgress:
     """Says nothing: for a step of something that has a screen of its own."""
 
     __slots__ = ()
@@ -74,7 +78,7 @@ class Silent:
         """Do nothing."""
 
 
-class Plain:
+class LineProgress:
     """A line to standard error every ten seconds."""
 
     __slots__ = ("_began", "_name", "_told", "_total")
@@ -122,7 +126,7 @@ class _Rate(ProgressColumn):
         return Text(f"{events_count:,} events  {rate:,.0f}/s", style="progress.data.speed")
 
 
-class Bar:
+class BarProgress:
     """A bar on standard error; lines on standard output scroll above it."""
 
     __slots__ = ("_drawn", "_out", "_progress", "_task", "_total")
@@ -132,7 +136,7 @@ class Bar:
         console = Console(stderr=True)
         # Where both streams are the terminal, one console must own the lines and the bar.
         self._out = console if sys.stdout.isatty() else None
-        self._progress = Progress(
+        self._progress = _RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from detectors.config import CoreConfig
-from detectors.config_schedule import CONFIG_BYTES_MAX, Scheduled, counted_otherwise
+from detectors.config_schedule import CONFIG_BYTES_MAX, Scheduled, incompatibility
 from detectors.errors import ConfigError
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 
@@ -31,7 +31,7 @@ def decode_scheduled(raw: bytes, *, base: CoreConfig) -> Scheduled | Rejected:
         found = _decode(raw)
     except (msgspec.DecodeError, ConfigError) as error:
         return _refused(str(error))
-    problem = counted_otherwise(found.config, base=base)
+    problem = incompatibility(found.config, base=base)
     return found if problem is None else _refused(problem)
 
 

@@ -1,7 +1,7 @@
 """What a partition's log has told all its judges so far: the peer reference, and configurations.
 
-It survives a restart as the payload of the partition's barrier. As long as nothing was pushed,
-that is the plain reference, which every version can read.
+It survives a restart as the payload of the partition's own record in the state topic. As long as
+nothing was pushed, that is the plain reference, which every version can read.
 """
 
 import logging
@@ -29,7 +29,7 @@ _CONTEXTS_MAX: Final = 64
 
 
 class Context(Struct, frozen=True, kw_only=True):
-    """What holds from here on in a partition; `raw` is how its barrier keeps it."""
+    """What holds from here on in a partition; `raw` is how its partition record keeps it."""
 
     raw: bytes
     reference: Reference
@@ -98,12 +98,14 @@ class Contexts:
             reference = saved_reference(raw) or self._prior
             return Context(raw=raw, reference=reference, schedule=self._known[b""].schedule)
         if not raw.startswith(_VERSION):
-            message = f"the barrier's context is of version {raw[0]}; this one reads {_VERSION[0]}"
+            message = (
+                f"the partition record's context has version {raw[0]}; this reads {_VERSION[0]}"
+            )
             raise StateError(message)
         try:
             saved = _decode(raw[len(_VERSION) :])
         except msgspec.DecodeError as error:
-            message = f"the barrier's context is damaged: {error}"
+            message = f"the partition record's context is damaged: {error}"
             raise StateError(message) from error
         schedule = Schedule(self._base, tuple(self._readable(saved.configs)))
         return Context(raw=raw, reference=saved.reference or self._prior, schedule=schedule)

@@ -107,7 +107,7 @@ def read_control(
     return Control(kind=kind.decode(), value=value)
 
 
-def told_by(
+def decode_control(
     record: _Read, *, topic: str, partition: int, keys: StateKeys, base: CoreConfig
 ) -> Reference | Instruction | Scheduled | Rejected:
     """Return what a control record tells judges whose file says `base`, or why it tells nothing."""
@@ -158,12 +158,12 @@ def decode_instruction(raw: bytes) -> Instruction | Rejected:
 
 
 def saved_reference(context: bytes) -> Reference | None:
-    """Return the reference that a partition had adopted by its barrier, None for none yet."""
+    """Return the reference that a partition record keeps, None for none yet."""
     if not context:
         return None
     reference = decode_reference(context)
     if isinstance(reference, Rejected):
-        message = f"the barrier's reference is damaged: {reference.detail}"
+        message = f"the partition record's reference is damaged: {reference.detail}"
         raise StateError(message)
     return reference
 

@@ -12,8 +12,8 @@ from detectors.config_schedule import (
     Changed,
     Schedule,
     Scheduled,
-    at_a_start,
     changed_keys,
+    is_restart_only,
     waiting_count,
     with_canaries,
     without_canaries,
@@ -99,7 +99,7 @@ def changes(core: CoreConfig, now: Held) -> tuple[Changed, ...]:
         # A worker of another version wrote it; the recorder refuses what cannot change.
         return changed_keys(CoreConfig(), without_canaries(core))
     for change in changed_keys(now.base, with_canaries(core, of=now.base)):
-        if at_a_start(change.path):
+        if is_restart_only(change.path):
             problem = f"{_READ_AT_A_START}; {change.before} holds, got {change.after}"
             raise ConfigError(change.path, problem)
     if config_hash(with_canaries(now.base, of=core)) != now.base_hash:

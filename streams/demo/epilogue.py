@@ -6,7 +6,7 @@ import msgspec
 
 from detectors.policy.explain import percent
 from detectors.verdict import RaiseAlert
-from streams.console.progress import Silent
+from streams.console.progress import NullProgress
 from streams.console.wording import plural, span
 from streams.demo.play import Played, Stage
 from streams.demo.screen import Screen
@@ -39,7 +39,7 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
     topic = ACCESS_EVENTS.full_name(settings.kafka.topic_prefix)
     prefix = settings.kafka.topic_prefix
     found: dict[str, bytes] = {}
-    effects = run.effects([f"{TOPIC_PREFIX}{topic}"], progress=Silent())
+    effects = run.effects([f"{TOPIC_PREFIX}{topic}"], progress=NullProgress())
     for effect in effects:
         if isinstance(effect, RaiseAlert):
             value = alerts.record(effect, topic_prefix=prefix).value

@@ -9,7 +9,7 @@ from faust.types import TP
 
 
 class Group(Protocol):
-    """What the steward and the followers ask of the group."""
+    """What the lifecycle and the followers ask of the group."""
 
     def assigned(self) -> set[int]:
         """Return the partitions that are ours at this moment, recovered or not."""

@@ -27,7 +27,7 @@ WAITING_MAX: Final = 1_000
 _POLL_MS: Final = 250
 
 
-class Follower(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types.
+class SuspensionConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types.
     """Follows the topic as one of a group, of which each partition has one deliverer at a time."""
 
     def __init__(

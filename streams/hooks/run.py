@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from detectors.errors import SinkError
 from streams.hooks.config import HookConfig
-from streams.hooks.follow import Follower
+from streams.hooks.follow import SuspensionConsumer
 from streams.hooks.post import Poster
 from streams.hooks.signature import Signer
 from streams.hooks.watch import HookWatch
@@ -64,11 +64,11 @@ async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
     try:
         await _start(consumer, topic, bootstrap=kafka.bootstrap)
         async with Poster(hook.url, config=hook.config, signer=hook.signer) as poster:
-            follower = Follower(
+            suspension_consumer = SuspensionConsumer(
                 consumer, poster.post, letters=hook.letters, config=hook.config, watch=watch
             )
             logger.info("Ready.")
-            await follower.follow(topic, told=told)
+            await suspension_consumer.follow(topic, told=told)
     except KafkaError as error:
         message = f"no Kafka at {kafka.bootstrap}: {error}"
         raise SinkError(message, recoverable=True) from error

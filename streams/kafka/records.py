@@ -3,10 +3,16 @@
 No client and no framework: whoever reads or writes Kafka shares these.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
+
+# A topic and the number of one of its partitions.
+Partition = tuple[str, int]
+# By partition: the offset before which all has been dealt with, or where it ends.
+Offsets = Mapping[Partition, int]
+Positions = Callable[[], Offsets]
 
 
 class Record(Protocol):
@@ -14,7 +20,7 @@ class Record(Protocol):
 
     @property
     def offset(self) -> int:
-        """Its place in the partition."""
+        """Its position in the partition."""
 
     @property
     def timestamp(self) -> int:
@@ -31,6 +37,13 @@ class Record(Protocol):
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]:
         """Its headers."""
+
+
+class Span(NamedTuple):
+    """The fetch positions before and after a batch."""
+
+    start: int
+    end: int
 
 
 class Batch:
@@ -56,14 +69,7 @@ class Batch:
         return self._records
 
 
-class Span(NamedTuple):
-    """The fetch positions before and after a batch."""
-
-    start: int
-    end: int
-
-
-class Place(Struct, frozen=True, kw_only=True, gc=False):
+class RecordPosition(Struct, frozen=True, kw_only=True, gc=False):
     """Where on Kafka a record lies, and when Kafka received it."""
 
     topic: str

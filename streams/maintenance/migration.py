@@ -16,7 +16,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from msgspec import Struct
 
 from detectors.errors import SinkError
-from streams.console.progress import Steps
+from streams.console.progress import Progress
 from streams.control.records import control_kind
 from streams.kafka.admin import open_admin
 from streams.kafka.blocking import BlockingClient
@@ -33,8 +33,8 @@ _THEIRS: Final = "CreateTime"
 _ARRIVAL: Final = "LogAppendTime"
 
 # A progress for a step of that name, with so many records to go through.
-Shown = Callable[[str, int], Steps]
-Standing = tuple[int, bytes]
+Shown = Callable[[str, int], Progress]
+KeyDigest = tuple[int, bytes]
 
 
 class Copied(Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class Trace:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self.standings: dict[bytes | None, Standing] = {}
+        self.standings: dict[bytes | None, KeyDigest] = {}
         self.left_behind_count = 0
 
     @property
@@ -64,7 +64,7 @@ class Trace:
         """How many events there are in all."""
         return sum(count for count, _ in self.standings.values())
 
-    def add(self, record: TopicRecord) -> Standing | None:
+    def add(self, record: TopicRecord) -> KeyDigest | None:
         """Note a record, and return where its key stands then; None for a control record."""
         if control_kind(record.headers) is not None:
             # Signed for its place, and obeyed nowhere else.
@@ -113,7 +113,7 @@ def migrate(bootstrap: str, *, source: str, target: str, shown: Shown) -> Copied
     )
 
 
-def _is_new(standing: Standing | None, record: TopicRecord, present: Trace) -> bool:
+def _is_new(standing: KeyDigest | None, record: TopicRecord, present: Trace) -> bool:
     return standing is not None and standing[0] > present.standings.get(record.key, (0, b""))[0]
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 from prometheus_client import Gauge
 
-from detectors.features.windows import DAY_MS, MONTH_DAYS, Measure, Window
+from detectors.features.windows import DAY_MS, MONTH_DAYS, Quantity, Window
 from detectors.pipeline import Profile
 from streams.metrics.series import Series
 
@@ -23,7 +23,7 @@ DATASETS_LABELLED_MAX: Final = 20
 _DAY_SECONDS: Final = DAY_MS / 1_000
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class InstitutionStatus(Struct, frozen=True, kw_only=True):
     """How one institution stands."""
 
     institution: str
@@ -33,11 +33,11 @@ class Standing(Struct, frozen=True, kw_only=True):
     limit_distance_seconds: float = inf
 
 
-def standing_of(profile: Profile) -> Standing:
+def institution_status(profile: Profile) -> InstitutionStatus:
     """Return how the institution of `profile` stands."""
     size = profile.config.cohort.size
     incident = profile.state.incident
-    return Standing(
+    return InstitutionStatus(
         institution=profile.state.institution,
         jurisdiction=profile.entry.jurisdiction or UNKNOWN,
         coverage={
@@ -49,7 +49,7 @@ def standing_of(profile: Profile) -> Standing:
     )
 
 
-class StandingGauges:
+class InstitutionGauges:
     """The gauges that have a label by institution."""
 
     __slots__ = (
@@ -72,9 +72,9 @@ class StandingGauges:
         self._institutions_max = institutions_labelled_max
         self._datasets: set[str] = set()
 
-    def show(self, standings: Iterable[Standing]) -> None:
+    def show(self, statuses: Iterable[InstitutionStatus]) -> None:
         """Show these and nobody else."""
-        found = list(standings)
+        found = list(statuses)
         self._institutions &= {one.institution for one in found}
         coverage: dict[tuple[str, ...], float] = {}
         incidents: dict[tuple[str, ...], float] = {}
@@ -90,7 +90,7 @@ class StandingGauges:
         self._incident.show(incidents)
         self._distance.show(distances)
 
-    def _who(self, one: Standing) -> tuple[str, str]:
+    def _who(self, one: InstitutionStatus) -> tuple[str, str]:
         label = _label(one.institution, self._institutions, self._institutions_max)
         return (label, OTHER if label == OTHER else one.jurisdiction)
 
@@ -112,5 +112,5 @@ def _limit_distance_seconds(profile: Profile) -> float:
     if left <= 0:
         return 0.0
     days = min(MONTH_DAYS, max(1, state.frontier_ms // DAY_MS - state.first_day + 1))
-    gained = profile.windows.total(Window.MONTH, Measure.GAINED)
+    gained = profile.windows.total(Window.MONTH, Quantity.GAINED)
     return left / gained * days * _DAY_SECONDS if gained else inf

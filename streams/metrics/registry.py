@@ -16,7 +16,12 @@ from detectors.verdict import Alert
 from streams.ingest.rejects import RejectReason
 from streams.metrics import table
 from streams.metrics.alert_days import AlertDays
-from streams.metrics.institution_gauges import OTHER, SEVERITIES, Standing, StandingGauges
+from streams.metrics.institution_gauges import (
+    OTHER,
+    SEVERITIES,
+    InstitutionGauges,
+    InstitutionStatus,
+)
 from streams.metrics.series import Series
 from streams.metrics.table import Spec
 
@@ -89,7 +94,7 @@ class Metrics:
         self._detectors = Series(_gauge(table.STRANGE, registry))
         self._partition_lag = Series(_gauge(table.LAG, registry))
         self._partition_time = Series(_gauge(table.EVENT_TIME, registry))
-        self._standing = StandingGauges(
+        self._standing = InstitutionGauges(
             coverage=_gauge(table.COVERAGE, registry),
             incident=_gauge(table.INCIDENT, registry),
             distance=_gauge(table.LIMIT, registry),
@@ -117,7 +122,7 @@ class Metrics:
         self._config_info.show({(config_hash,): 1.0})
         self.budget.set(budget)
         self._modes = dict(modes)
-        self.sensed(())
+        self.set_detectors(())
 
     def alerted(self, alert: Alert) -> None:
         """Count a statement about an incident."""
@@ -127,23 +132,23 @@ class Metrics:
             self.alert_p_value.labels(detector=detector).observe(alert.p_value)
             self._alert_days.note(alert.institution, at_ms=alert.at_ms)
 
-    def stood(self, standings: Iterable[Standing]) -> None:
+    def set_institutions(self, statuses: Iterable[InstitutionStatus]) -> None:
         """Show how the institutions stand that are judged here, and nobody else."""
-        self._standing.show(standings)
+        self._standing.show(statuses)
 
-    def sensed(self, detectors: Iterable[str]) -> None:
+    def set_detectors(self, detectors: Iterable[str]) -> None:
         """Show in how many institutions each detector senses something, named once for each."""
         counts = Tally(detectors)
         self._detectors.show(
             {(name, mode): float(counts[name]) for name, mode in self._modes.items()}
         )
 
-    def followed(self, lags: Mapping[int, int], times_seconds: Mapping[int, float]) -> None:
+    def set_lag(self, lags: Mapping[int, int], times_seconds: Mapping[int, float]) -> None:
         """Show, of the partitions that are ours, what is not judged yet and when the last came."""
         self._partition_lag.show({(str(number),): lag for number, lag in lags.items()})
         self._partition_time.show({(str(number),): at for number, at in times_seconds.items()})
 
-    def watched(self, *, institutions_count: int, at_ms: int) -> None:
+    def set_totals(self, *, institutions_count: int, at_ms: int) -> None:
         """Note how many are judged and how far event time has come; recompute what was realised."""
         self.institutions.set(institutions_count)
         self.realised.set(self._alert_days.rate(institutions_count, at_ms=at_ms))

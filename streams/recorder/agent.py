@@ -13,9 +13,7 @@ from aiokafka.errors import ProducerFenced
 
 from detectors.errors import StateError
 from streams.faust_driver.group import Group
-from streams.kafka.records import Batch
-from streams.worker.lifecycle import stop_for
-from streams.worker.watchdog import Offsets, Places
+from streams.kafka.records import Batch, Offsets, Positions
 
 logger = logging.getLogger("headgate.recorder")
 
@@ -35,9 +33,9 @@ class RecorderAgent:
         self,
         run: Run,
         *,
-        recorded: Places,
+        recorded: Positions,
         group: Group,
-        stop: Callable[[Exception], None] = stop_for,
+        stop: Callable[[Exception], None],
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         """Keep what is run, who tells how far it is, and whom a failure that ends all is told."""
@@ -59,7 +57,7 @@ class RecorderAgent:
         if ours and self._running is None:
             self._running = asyncio.create_task(self._record(), name="recorder")
 
-    def places(self) -> Offsets:
+    def positions(self) -> Offsets:
         """Return what the recorder has recorded; it tells nothing while it does not run."""
         return self._recorded()
 

@@ -10,7 +10,7 @@ from detectors.config_schedule import Scheduled
 from detectors.feedback import Label
 from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState
-from detectors.response.suspension import Standing, Suspension
+from detectors.response.suspension import Suspension, SuspensionState
 from streams.metrics import table
 from streams.metrics.series import Series
 from streams.recorder.journal import Followed
@@ -55,7 +55,7 @@ class ResponseGauges:
                 accepted = isinstance(one.action, Scheduled)
                 self._pushes.labels(outcome=ACCEPTED if accepted else REFUSED).inc()
         counts = Tally((one.state, _mode(one)) for one in state.open.values())
-        states: tuple[Standing, ...] = ("requested", "approved", "active")
+        states: tuple[SuspensionState, ...] = ("requested", "approved", "active")
         self._open.show({(name, mode): counts[name, mode] for name in states for mode in MODES})
         held = Tally(_mode(one) for one in state.open.values() if one.held)
         self._held.show({(mode,): held[mode] for mode in MODES})

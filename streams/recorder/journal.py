@@ -25,7 +25,7 @@ from streams.kafka.committed import committed_records
 
 logger = logging.getLogger("headgate.recorder")
 
-Place = tuple[str, int]
+Partition = tuple[str, int]
 
 
 class Followed(Struct, frozen=True, kw_only=True):
@@ -60,7 +60,7 @@ class Journal:
         self.state = ResponseState()
         self.head = GENESIS
         self.sequence = 0
-        self.positions: dict[Place, int] = {}
+        self.positions: dict[Partition, int] = {}
         self.configured: Configured | None = None
         self._batch = 0
         self._batch_actions: list[Followed] = []

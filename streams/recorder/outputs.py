@@ -16,7 +16,7 @@ from streams.kafka.producer import Outgoing
 from streams.kafka.topics import ACCESS_EVENTS, PEOPLE, REGISTER, SUSPENSIONS
 from streams.recorder.journal import Followed
 from streams.recorder.people import People, Person
-from streams.recorder.told import told_of
+from streams.recorder.told import control_message_of
 from streams.sinks import suspensions
 from streams.state.envelope import StateKeys
 
@@ -81,7 +81,7 @@ class Outputs:
 
     def controls(self, followed: Iterable[Followed]) -> list[Outgoing]:
         """Return what the judges must know: of an institution its own, of a configuration all."""
-        return [record for one in followed for record in self._controls(told_of(one))]
+        return [record for one in followed for record in self._controls(control_message_of(one))]
 
     def _controls(self, told: Instruction | Scheduled | None) -> Iterator[Outgoing]:
         if isinstance(told, Scheduled):

@@ -22,6 +22,7 @@ from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
 from streams.kafka.committed import last_by_key
 from streams.kafka.producer import Outgoing
+from streams.kafka.records import Offsets
 from streams.kafka.security import client_options
 from streams.kafka.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
 from streams.recorder.journal import Followed, Written, read_journal
@@ -29,7 +30,6 @@ from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
 from streams.recorder.sources import Sources
 from streams.state.envelope import StateKeys
-from streams.worker.watchdog import Offsets
 
 logger = logging.getLogger("headgate.recorder")
 
@@ -52,7 +52,7 @@ class RecorderWatcher(Protocol):
         """Note that another records from now on."""
 
 
-class Wires(Struct, frozen=True, kw_only=True):
+class Dependencies(Struct, frozen=True, kw_only=True):
     """What a recorder is connected to."""
 
     bootstrap: str
@@ -68,30 +68,30 @@ class Recorder:
     """Runs until it is cancelled, or fenced out by another."""
 
     __slots__ = (
+        "_dependencies",
         "_journal",
         "_outputs",
         "_people",
-        "_places",
+        "_positions",
         "_producer",
         "_sources",
-        "_wires",
     )
 
-    def __init__(self, wires: Wires) -> None:
+    def __init__(self, dependencies: Dependencies) -> None:
         """Connect to nothing yet."""
-        self._wires = wires
-        self._places: Offsets = {}
+        self._dependencies = dependencies
+        self._positions: Offsets = {}
 
-    def places(self) -> Offsets:
+    def positions(self) -> Offsets:
         """Return what of each source is recorded; nothing while it does not run."""
-        return self._places
+        return self._positions
 
     async def run(self) -> None:
         """Fence out the one before, read the journal, and go on from there."""
-        wires = self._wires
+        dependencies = self._dependencies
         self._producer = AIOKafkaProducer(
-            **client_options(wires.bootstrap),
-            transactional_id=f"{wires.prefix}-recorder",
+            **client_options(dependencies.bootstrap),
+            transactional_id=f"{dependencies.prefix}-recorder",
             transaction_timeout_ms=_TRANSACTION_MS,
             acks="all",
         )
@@ -101,37 +101,40 @@ class Recorder:
             await self._remember()
             await self._go_on()
         finally:
-            wires.watcher.ended()
-            self._places = {}
+            dependencies.watcher.ended()
+            self._positions = {}
             # Without a broker it would wait for one; what is not committed, the next one undoes.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_SECONDS):
                     await self._producer.stop()
 
     async def _remember(self) -> None:
-        wires = self._wires
-        topic = AUDIT.full_name(wires.prefix)
-        self._journal = await read_journal(topic, bootstrap=wires.bootstrap)
-        people = PEOPLE.full_name(wires.prefix)
-        self._people = People(await last_by_key(people, bootstrap=wires.bootstrap))
+        dependencies = self._dependencies
+        topic = AUDIT.full_name(dependencies.prefix)
+        self._journal = await read_journal(topic, bootstrap=dependencies.bootstrap)
+        people = PEOPLE.full_name(dependencies.prefix)
+        self._people = People(await last_by_key(people, bootstrap=dependencies.bootstrap))
         self._outputs = Outputs(
-            wires.prefix, self._people, partitions=wires.partitions, keys=wires.keys
+            dependencies.prefix,
+            self._people,
+            partitions=dependencies.partitions,
+            keys=dependencies.keys,
         )
         self._sources = Sources(
             self._people,
-            alerts=ALERTS.full_name(wires.prefix),
-            decisions=DECISIONS.full_name(wires.prefix),
-            keys=wires.configured.response.keys,
+            alerts=ALERTS.full_name(dependencies.prefix),
+            decisions=DECISIONS.full_name(dependencies.prefix),
+            keys=dependencies.configured.response.keys,
         )
         await self._tell(self._outputs.controls(self._journal.to_say_again()))
         self._look(())
-        if self._journal.configured != wires.configured:
-            await self._record([(None, wires.configured)])
+        if self._journal.configured != dependencies.configured:
+            await self._record([(None, dependencies.configured)])
         logger.info("The recorder stands at line %d of the audit.", self._journal.sequence)
 
     async def _go_on(self) -> None:
         consumer = AIOKafkaConsumer(
-            **client_options(self._wires.bootstrap),
+            **client_options(self._dependencies.bootstrap),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )
@@ -144,16 +147,18 @@ class Recorder:
             await consumer.stop()
 
     def _take_places(self, consumer: AIOKafkaConsumer) -> None:
-        alerts = ALERTS.full_name(self._wires.prefix)
-        places = [TopicPartition(alerts, number) for number in range(self._wires.partitions)]
-        places.append(TopicPartition(DECISIONS.full_name(self._wires.prefix), 0))
-        consumer.assign(places)
-        for place in places:
+        alerts = ALERTS.full_name(self._dependencies.prefix)
+        positions = [
+            TopicPartition(alerts, number) for number in range(self._dependencies.partitions)
+        ]
+        positions.append(TopicPartition(DECISIONS.full_name(self._dependencies.prefix), 0))
+        consumer.assign(positions)
+        for place in positions:
             consumer.seek(place, self._journal.next_offset(place.topic, place.partition))
 
     async def _turn(self, consumer: AIOKafkaConsumer) -> None:
         """Record what has arrived, or that time has passed."""
-        self._places = {
+        self._positions = {
             (place.topic, place.partition): await consumer.position(place)
             for place in consumer.assignment()
         }
@@ -164,13 +169,13 @@ class Recorder:
             for cause in self._sources.causes(place, found[place])
         ]
         due_ms = next_due_ms(self._journal.state)
-        if not causes and due_ms is not None and due_ms <= self._wires.now_ms():
+        if not causes and due_ms is not None and due_ms <= self._dependencies.now_ms():
             causes = [(None, Tick())]
         if causes:
             await self._record(causes)
 
     async def _record(self, causes: Sequence[tuple[Source | None, Body]]) -> None:
-        written = self._journal.append(causes, now_ms=self._wires.now_ms())
+        written = self._journal.append(causes, now_ms=self._dependencies.now_ms())
         erased = self._erased(causes)
         # Never aborted: whatever fails ends the recorder, and the next one's start undoes it.
         await self._producer.begin_transaction()
@@ -190,7 +195,9 @@ class Recorder:
 
     def _look(self, followed: Sequence[Followed]) -> None:
         journal = self._journal
-        self._wires.watcher.responded(journal.state, followed, entries_count=journal.sequence)
+        self._dependencies.watcher.responded(
+            journal.state, followed, entries_count=journal.sequence
+        )
 
     def _erased(self, causes: Sequence[tuple[Source | None, Body]]) -> list[str]:
         """Return whom to forget now; never somebody who is suspended, whom none could release."""
@@ -203,7 +210,7 @@ class Recorder:
         return [token for token in wanted if token not in held]
 
     def _lines(self, written: Written) -> list[Outgoing]:
-        topic = AUDIT.full_name(self._wires.prefix)
+        topic = AUDIT.full_name(self._dependencies.prefix)
         return [Outgoing(topic=topic, key=None, value=line, partition=0) for line in written.lines]
 
     async def _send(self, records: Sequence[Outgoing]) -> None:

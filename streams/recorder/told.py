@@ -15,31 +15,31 @@ from streams.control.records import Instruction
 from streams.recorder.journal import Followed, Journal
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class TimedMessage(Struct, frozen=True, kw_only=True):
     """An instruction or a pushed configuration, and when it was recorded."""
 
     recorded_ms: int
     told: Instruction | Scheduled
 
 
-def told_in(path: Path) -> tuple[Told, ...]:
+def control_messages_in(path: Path) -> tuple[TimedMessage, ...]:
     """Return what an exported audit told the judges, in its order.
 
     Raises:
         StateError: its lines do not chain.
     """
-    found: list[Told] = []
+    found: list[TimedMessage] = []
     journal = Journal()
     for line in path.read_bytes().splitlines():
         for one in journal.read(line):
-            told = told_of(one)
+            told = control_message_of(one)
             if told is not None:
                 recorded_ms = parse_entry(line).recorded_ms
-                found.append(Told(recorded_ms=recorded_ms, told=told))
+                found.append(TimedMessage(recorded_ms=recorded_ms, told=told))
     return tuple(found)
 
 
-def told_of(followed: Followed) -> Instruction | Scheduled | None:
+def control_message_of(followed: Followed) -> Instruction | Scheduled | None:
     """Return what judges must know of an action; None where it is nothing to them."""
     action = followed.action
     if isinstance(action, Scheduled):
@@ -49,8 +49,8 @@ def told_of(followed: Followed) -> Instruction | Scheduled | None:
     return None
 
 
-def among(
-    told: deque[Told], events: Iterable[AccessEvent]
+def merge_by_time(
+    told: deque[TimedMessage], events: Iterable[AccessEvent]
 ) -> Iterator[AccessEvent | Instruction | Scheduled]:
     """Yield `events`, and before each what was recorded by its time; what is told leaves `told`."""
     for event in events:

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from detectors.errors import ConfigError, HeadgateError
 from detectors.event import AccessEvent, time_ms
 from detectors.verdict import Alert, AlertChange, RaiseAlert, Reason, Severity
-from streams.console.progress import Steps
+from streams.console.progress import Progress
 from streams.kafka.topic_reader import TopicReader
 from streams.replay.replay_run import ReplayRun
 from streams.sinks.alerts import finding, statement_id
@@ -158,7 +158,7 @@ def explain(
     *,
     alert_id: str,
     recorded: Recorded,
-    progress: Steps,
+    progress: Progress,
     revision: int | None = None,
 ) -> Explanation:
     """Judge `names` until the last recorded statement of the alert has been made again.
@@ -206,7 +206,7 @@ def _statement(alert: Alert) -> Statement:
 
 
 def _rebuilt(
-    run: ReplayRun, names: Sequence[str], *, alert_id: str, recorded: Recorded, progress: Steps
+    run: ReplayRun, names: Sequence[str], *, alert_id: str, recorded: Recorded, progress: Progress
 ) -> Iterator[_Told]:
     awaited = set(recorded)
     named = {one.uid for line in recorded.values() for one in _read_finding(line).resources}

@@ -8,7 +8,7 @@ is built here as event time passes, by the same builder.
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from detectors.adoption import adopt, follow
+from detectors.adoption import apply_instruction, switch_config
 from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
@@ -19,7 +19,7 @@ from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
 from detectors.verdict import DailySummary, Effect, NewHoldings
 from streams.control.records import Instruction, OnRecord
-from streams.report.recorder import SAMPLE_STEP_MS, Recorder
+from streams.report.builder import SAMPLE_STEP_MS, ReportBuilder
 
 _NEVER_MS: Final = 2**62
 
@@ -61,7 +61,7 @@ class Replay:
         config: CoreConfig,
         *,
         register: Register,
-        recorder: Recorder | None = None,
+        recorder: ReportBuilder | None = None,
         references: References = "built",
         follows_pushes: bool = True,
     ) -> None:
@@ -106,7 +106,7 @@ class Replay:
         next_ms = 0
         for event in events:
             if not isinstance(event, AccessEvent):
-                self._obey(event)
+                self._apply_control(event)
                 continue
             institution = event.institution
             at_ms = time_ms(event)
@@ -114,7 +114,7 @@ class Replay:
                 next_ms = self._attend(institution, at_ms=at_ms)
             profile = profiles.get(institution) or self._open(institution, at_ms=at_ms)
             if profile.schedule is not self.schedule or at_ms >= profile.config_due_ms:
-                follow(profile, self.schedule, at_ms=at_ms)
+                switch_config(profile, self.schedule, at_ms=at_ms)
             happened = judge(profile, event)
             self.events_count += 1
             fresh[institution] = at_ms
@@ -133,7 +133,7 @@ class Replay:
         self.profiles[institution] = profile
         return profile
 
-    def _obey(self, told: Reference | Instruction | Scheduled) -> None:
+    def _apply_control(self, told: Reference | Instruction | Scheduled) -> None:
         if isinstance(told, Reference):
             self._adopt(told)
         elif isinstance(told, Scheduled):
@@ -142,7 +142,7 @@ class Replay:
         else:
             name = told.body.institution
             profile = self.profiles.get(name) or self._open(name, at_ms=_NEVER_MS)
-            adopt(profile, told.body, sequence=told.sequence)
+            apply_instruction(profile, told.body, sequence=told.sequence)
 
     def _settled(
         self, profile: Profile, effects: tuple[Effect, ...], *, at_ms: int

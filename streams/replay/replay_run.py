@@ -13,15 +13,15 @@ from detectors.event import AccessEvent
 from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.verdict import Effect
-from streams.console.progress import Steps
-from streams.control.records import OnRecord, control_kind, told_by
+from streams.console.progress import Progress
+from streams.control.records import OnRecord, control_kind, decode_control
 from streams.ingest.adapters.mapping import Mapping
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
 from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.kafka.topics import HOLDINGS, raw_topic
-from streams.recorder.told import Told, among
+from streams.recorder.told import TimedMessage, merge_by_time
 from streams.replay.inputs import (
     TOPIC_PREFIX,
     Reached,
@@ -32,8 +32,8 @@ from streams.replay.inputs import (
     partition_events,
 )
 from streams.replay.replay import References, Replay
+from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
-from streams.report.recorder import Recorder
 from streams.settings.settings import Settings
 from streams.state.envelope import StateKeys, keys_from_text
 
@@ -49,7 +49,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     keys: StateKeys
     raw_topic: str | None
     holdings_topic: str | None = None
-    told: tuple[Told, ...] = ()
+    told: tuple[TimedMessage, ...] = ()
     follows_pushes: bool = True
 
 
@@ -72,7 +72,7 @@ class ReplayRun:
     ) -> None:
         """Prepare; nothing is opened yet."""
         self.config = config
-        self.recorder = Recorder()
+        self.recorder = ReportBuilder()
         self.rejects = rejects
         self._reading = reading
         self._register = register
@@ -83,7 +83,7 @@ class ReplayRun:
         self._files = self._replay("built")
 
     def effects(
-        self, names: Sequence[str], *, progress: Steps, institution: str | None = None
+        self, names: Sequence[str], *, progress: Progress, institution: str | None = None
     ) -> Iterator[Effect]:
         """Judge every input in the order given and yield what should happen.
 
@@ -98,7 +98,7 @@ class ReplayRun:
             else:
                 with FileSource(name) as source:
                     events = self._file_events(source, reached)
-                    yield from self._files.effects(among(self._told, events))
+                    yield from self._files.effects(merge_by_time(self._told, events))
 
     def events(self, names: Sequence[str]) -> Iterator[AccessEvent]:
         """Yield the events of every input in the order given, unjudged; holdings have none."""
@@ -189,7 +189,7 @@ class ReplayRun:
         self._replays.append(replay)
         return replay
 
-    def _reached(self, progress: Steps, index: int, share: float) -> None:
+    def _reached(self, progress: Progress, index: int, share: float) -> None:
         progress.reach(events_count=self.events_count, done=index + share)
 
     @property
@@ -269,7 +269,7 @@ def _canonical(
 ) -> OnRecord | Rejected:
     """Return what one record of the topic of access events says, as the worker reads it."""
     if record.headers and control_kind(record.headers) is not None:
-        return told_by(record, topic=topic, partition=record.partition, keys=keys, base=base)
+        return decode_control(record, topic=topic, partition=record.partition, keys=keys, base=base)
     return decode(
         record.value,
         limits=limits,

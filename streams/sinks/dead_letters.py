@@ -41,7 +41,7 @@ def record(refused: Rejected, origin: Origin, *, topic_prefix: str) -> OutgoingR
         (PARTITION_HEADER, b"%d" % origin.partition),
         (OFFSET_HEADER, b"%d" % origin.offset),
     )
-    # A dead letter that was sent again and refused again says the latest refusal only.
+    # A dead letter that was sent again and refused again says the latest dead_letter only.
     theirs = tuple((name, value) for name, value in origin.headers if name not in OURS)
     return OutgoingRecord(
         topic=DEAD_LETTERS.full_name(topic_prefix),

@@ -17,7 +17,8 @@ from streams.clock import monotonic_seconds
 from streams.kafka.producer import Durable, Outbox
 from streams.state.config import CheckpointConfig
 from streams.state.lease import Lease
-from streams.state.protocol import Checkpoint, Keeper, Phase, ProfileT
+from streams.state.phases import Checkpoint, Phase
+from streams.state.protocol import ProfileT, StateStore
 from streams.state.records import StateTopic
 
 _HOUR_SECONDS: Final = 3_600
@@ -41,25 +42,25 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 class Checkpointer(Generic[ProfileT]):
-    """Carries out the checkpoints of one keeper, one at a time."""
+    """Carries out the checkpoints of one state_store, one at a time."""
 
     __slots__ = (
         "_commit",
         "_config",
         "_due",
         "_judged_count",
-        "_keeper",
         "_lease",
         "_lock",
         "_outbox",
         "_rewrite_due",
         "_rewritten_seconds",
         "_state",
+        "_state_store",
     )
 
     def __init__(
         self,
-        keeper: Keeper[ProfileT],
+        state_store: StateStore[ProfileT],
         *,
         state: StateTopic,
         outbox: Outbox,
@@ -68,7 +69,7 @@ class Checkpointer(Generic[ProfileT]):
         config: CheckpointConfig,
     ) -> None:
         """Keep what a checkpoint needs."""
-        self._keeper = keeper
+        self._state_store = state_store
         self._state = state
         self._outbox = outbox
         self._lease = lease
@@ -106,16 +107,16 @@ class Checkpointer(Generic[ProfileT]):
             started_seconds = monotonic_seconds()
             self._lease.check()
             self._judged_count = 0
-            checkpoint = self._keeper.begin_checkpoint(
+            checkpoint = self._state_store.begin_checkpoint(
                 rewrite_count=self._rewrite_count(started_seconds)
             )
             if not checkpoint:
                 return None
             committed = True
-            for phase in self._keeper.order:
+            for phase in self._state_store.order:
                 # After a rebalance others own the partitions: what is written is harmless, but
                 # neither the commit nor the tombstones are ours to make.
-                if not self._keeper.holds(checkpoint):
+                if not self._state_store.holds(checkpoint):
                     committed = False
                     break
                 self._lease.check()
@@ -131,8 +132,8 @@ class Checkpointer(Generic[ProfileT]):
         except Exception as error:
             message = f"the {phase.value} of a checkpoint are not durable: {error!r}"
             raise CheckpointError(message) from error
-        if self._keeper.holds(checkpoint):
-            self._keeper.saved(checkpoint.writes[phase])
+        if self._state_store.holds(checkpoint):
+            self._state_store.saved(checkpoint.writes[phase])
 
     async def _sent(self, phase: Phase, checkpoint: Checkpoint) -> list[Durable]:
         if phase is Phase.OUTPUTS:
@@ -150,14 +151,14 @@ class Checkpointer(Generic[ProfileT]):
             return
         async with asyncio.timeout(self._config.timeout_seconds):
             done = await self._commit(checkpoint.commits)
-        if not done and self._keeper.holds(checkpoint):
+        if not done and self._state_store.holds(checkpoint):
             # The group is about to rebalance, or not: we may not wait for the next event to see.
             for partition in checkpoint.commits:
-                self._keeper.partition(partition).commit_again()
+                self._state_store.partition(partition).commit_again()
 
     def _rewrite_count(self, now_seconds: float) -> int:
         """Return how many states of each partition it is time to write again."""
-        stores = [keeper.store for keeper in self._keeper.partitions.values()]
+        stores = [state_store.store for state_store in self._state_store.partitions.values()]
         states_count = max((len(store.mains) for store in stores), default=0)
         passed_seconds = now_seconds - self._rewritten_seconds
         self._rewritten_seconds = now_seconds

@@ -1,11 +1,11 @@
-"""Keys of the state topic: one institution's main record, its parts, a partition's barrier.
+"""Keys of the state topic: one institution's main record, its parts, a partition's own record.
 
 Names come from events and may hold any character, so NUL is escaped in them and what follows
 a bare NUL is ours: no institution can be named so that it reads as another's part.
 
     main      institution
     part      institution NUL 2 part
-    barrier   NUL 3
+    partition record   NUL 3
 """
 
 from typing import Final
@@ -14,13 +14,13 @@ from msgspec import Struct
 
 from detectors.errors import StateError
 
-BARRIER_KEY: Final = b"\x00\x03"
+PARTITION_RECORD_KEY: Final = b"\x00\x03"
 _PART_MARK: Final = b"\x00\x02"
 _ESCAPED_NUL: Final = b"\x00\x01"
 
 
 class StateKey(Struct, frozen=True, kw_only=True):
-    """Whose record it is; no part means the main record, no institution the barrier."""
+    """Whose record it is; no part means the main record, no institution the partition_record."""
 
     institution: str | None = None
     part: str | None = None
@@ -42,7 +42,7 @@ def parse_key(raw: bytes) -> StateKey:
     >>> parse_key(part_key("a\0b", "imaging@3"))
     StateKey(institution='a\x00b', part='imaging@3')
     """
-    if raw == BARRIER_KEY:
+    if raw == PARTITION_RECORD_KEY:
         return StateKey()
     institution, mark, part = raw.partition(_PART_MARK)
     if not mark:

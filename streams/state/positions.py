@@ -8,15 +8,15 @@ from detectors.errors import HeadgateError
 from streams.kafka.records import Span
 
 
-class HoleError(HeadgateError):
+class OffsetGapError(HeadgateError):
     """Records of the input were passed over; only a restart from the checkpoint can heal it."""
 
 
-class Chain:
+class PositionTracker:
     """How far one partition has been dealt with, without a gap.
 
-    >>> chain = Chain("raw[0]", 40)
-    >>> chain.admit(Span(start=38, end=45))
+    >>> chain = PositionTracker("raw[0]", 40)
+    >>> chain.new_from(Span(start=38, end=45))
     40
     >>> chain.advance(45)
     >>> chain.position
@@ -31,14 +31,14 @@ class Chain:
         self.position = position
         self.moved = False
 
-    def admit(self, span: Span) -> int:
-        """Return the offset from which the batch's records are new, or raise `HoleError`."""
+    def new_from(self, span: Span) -> int:
+        """Return the offset from which the batch's records are new, or raise `OffsetGapError`."""
         if span.start > self.position:
             message = (
                 f"records {self.position} to {span.start - 1} of {self.name} were passed over: "
                 f"a batch begins at {span.start}, but {self.position} is next"
             )
-            raise HoleError(message)
+            raise OffsetGapError(message)
         return self.position
 
     def advance(self, end: int) -> None:

@@ -13,15 +13,15 @@ No Kafka, no Faust, no clock: the worker and the model test drive the same objec
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import StrEnum
 from itertools import islice
 from typing import ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 from detectors.errors import StateError
 from streams.kafka.records import Span
-from streams.state.keys import BARRIER_KEY, main_key, part_key
-from streams.state.positions import Chain
-from streams.state.store import PartitionStore, Saved
+from streams.state.keys import PARTITION_RECORD_KEY, main_key, part_key
+from streams.state.phases import Checkpoint, Phase, Write
+from streams.state.positions import PositionTracker
+from streams.state.store import RecoveredPartition, Saved
 
 ProfileT = TypeVar("ProfileT")
 
@@ -47,43 +47,7 @@ class Core(Protocol[ProfileT]):
         """Return the profile that was dumped; `parts` may hold more than it names."""
 
 
-class Phase(StrEnum):
-    """The steps of a checkpoint, in order."""
-
-    OUTPUTS = "outputs"
-    PARTS = "parts"
-    MAINS = "mains"
-    BARRIERS = "barriers"
-    COMMIT = "commit"
-    TOMBSTONES = "tombstones"
-
-
-class Write(NamedTuple):
-    """One record for the state topic; a tombstone where nothing is saved."""
-
-    partition: int
-    key: bytes
-    saved: Saved | None
-
-
-class Checkpoint:
-    """What must become durable, phase by phase, to make everything so far count."""
-
-    __slots__ = ("commits", "epoch", "outputs", "writes")
-
-    def __init__(self, epoch: int) -> None:
-        """Start empty."""
-        self.epoch = epoch
-        self.outputs: list[object] = []
-        self.writes: dict[Phase, list[Write]] = {phase: [] for phase in Phase}
-        self.commits: dict[int, int] = {}
-
-    def __bool__(self) -> bool:
-        """Return whether there is anything to do."""
-        return bool(self.outputs or self.commits or any(self.writes.values()))
-
-
-class Live(Generic[ProfileT]):
+class LoadedProfile(Generic[ProfileT]):
     """A profile in use, and the offset of the last event in it."""
 
     __slots__ = ("applied_offset", "profile")
@@ -94,120 +58,133 @@ class Live(Generic[ProfileT]):
         self.applied_offset = applied_offset
 
 
-class PartitionKeeper(Generic[ProfileT]):
-    """One partition's judges: live profiles over what the state topic holds."""
+class PartitionState(Generic[ProfileT]):
+    """One partition's judges: loaded profiles over what the state topic holds."""
 
-    __slots__ = ("_chain", "_core", "_dirty", "_live", "_quiet", "context", "partition", "store")
+    __slots__ = (
+        "_core",
+        "_dirty",
+        "_loaded",
+        "_positions",
+        "_quiet",
+        "context",
+        "partition",
+        "store",
+    )
 
     def __init__(self, partition: int, core: Core[ProfileT]) -> None:
         """Start with nothing recovered."""
         self.partition = partition
-        self.store = PartitionStore()
+        self.store = RecoveredPartition()
         # What the partition's log told all its judges (the peer reference) so far.
         self.context = b""
         self._core = core
-        self._chain: Chain | None = None
-        self._live: dict[str, Live[ProfileT]] = {}
+        self._positions: PositionTracker | None = None
+        self._loaded: dict[str, LoadedProfile[ProfileT]] = {}
         self._dirty: set[str] = set()
         self._quiet: list[str] = []
 
     @property
     def position(self) -> int | None:
         """The next offset to deal with, or None before the first batch."""
-        return None if self._chain is None else self._chain.position
+        return None if self._positions is None else self._positions.position
 
     @property
     def institutions_count(self) -> int:
         """How many institutions are judged here."""
-        return len(self.store.mains.keys() | self._live.keys())
+        return len(self.store.mains.keys() | self._loaded.keys())
 
     def profiles(self) -> Iterator[tuple[str, ProfileT]]:
         """Iterate over the profiles in use, each with its institution."""
-        return ((institution, live.profile) for institution, live in self._live.items())
+        return ((institution, loaded.profile) for institution, loaded in self._loaded.items())
 
-    def wake(self, count: int) -> None:
+    def load_idle(self, count: int) -> None:
         """Bring at most `count` saved profiles into use that no event has asked for yet."""
-        asleep = (one for one in self.store.mains if one not in self._live)
+        asleep = (one for one in self.store.mains if one not in self._loaded)
         for institution in list(islice(asleep, count)):
-            self._live[institution] = self._recovered(institution)
+            self._loaded[institution] = self._recovered(institution)
 
-    def admit(self, span: Span) -> int:
-        """Return the offset from which the batch's records are new, or raise `HoleError`."""
-        if self._chain is None:
-            barrier = self.store.barrier
-            if barrier is None:
-                message = f"partition {self.partition} has no barrier on the state topic"
+    def new_from(self, span: Span) -> int:
+        """Return the offset from which the batch's records are new, or raise `OffsetGapError`."""
+        if self._positions is None:
+            partition_record = self.store.partition_record
+            if partition_record is None:
+                message = f"partition {self.partition} has no partition record on the state topic"
                 raise StateError(message)
-            self._chain = Chain(f"partition {self.partition}", barrier.offset)
-            # The commit may have been lost after the barrier: repeats alone would never move us.
-            self._chain.moved = True
-            self.context = barrier.payload
-        return self._chain.admit(span)
+            self._positions = PositionTracker(
+                f"partition {self.partition}", partition_record.offset
+            )
+            # The commit may have been lost after this record: repeats alone would never move us.
+            self._positions.moved = True
+            self.context = partition_record.payload
+        return self._positions.new_from(span)
 
     def advance(self, end: int) -> None:
         """Note that everything before `end` has been dealt with."""
-        if self._chain is not None:
-            self._chain.advance(end)
+        if self._positions is not None:
+            self._positions.advance(end)
 
     def commit_again(self) -> None:
         """Note that our position is not committed after all; the next checkpoint tries again."""
-        if self._chain is not None:
-            self._chain.moved = True
+        if self._positions is not None:
+            self._positions.moved = True
 
-    def live(self, institution: str) -> Live[ProfileT]:
+    def loaded(self, institution: str) -> LoadedProfile[ProfileT]:
         """Return an institution's profile, and the offset of the last event in it."""
-        live = self._live.get(institution)
-        if live is None:
-            live = self._live[institution] = self._recovered(institution)
-        return live
+        loaded = self._loaded.get(institution)
+        if loaded is None:
+            loaded = self._loaded[institution] = self._recovered(institution)
+        return loaded
 
     def profile(self, institution: str, offset: int) -> ProfileT | None:
         """Return the profile that the event at `offset` is new to, or None if it is in it."""
-        live = self.live(institution)
-        return None if offset <= live.applied_offset else live.profile
+        loaded = self.loaded(institution)
+        return None if offset <= loaded.applied_offset else loaded.profile
 
     def applied(self, institution: str, offset: int) -> None:
         """Note that the event at `offset` is now in the profile."""
-        self._live[institution].applied_offset = offset
+        self._loaded[institution].applied_offset = offset
         self._dirty.add(institution)
 
     def drop(self) -> None:
         """Forget what is not saved; what the state topic holds stays known."""
-        self._chain = None
+        self._positions = None
         self.context = b""
-        self._live.clear()
+        self._loaded.clear()
         self._dirty.clear()
 
     def add_to(self, checkpoint: Checkpoint, *, rewrite_count: int) -> None:
         """Add all that changed since the last checkpoint, and a few of the quiet ones."""
         for institution in sorted(self._dirty):
-            self._add_state(checkpoint, self._live[institution], institution)
-        barrier_again = self._is_barrier_due(rewrite_count)
+            self._add_state(checkpoint, self._loaded[institution], institution)
+        partition_record_again = self._is_partition_record_due(rewrite_count)
         for institution in self._to_rewrite(rewrite_count):
             self._add_again(checkpoint, institution)
         self._dirty.clear()
-        barrier = self.store.barrier if barrier_again else None
-        if self._chain is not None and self._chain.moved:
-            self._chain.moved = False
-            barrier = Saved(self._chain.position, self.context)
-            checkpoint.commits[self.partition] = self._chain.position
-        if barrier is not None:
-            write = Write(self.partition, BARRIER_KEY, barrier)
-            checkpoint.writes[Phase.BARRIERS].append(write)
+        partition_record = self.store.partition_record if partition_record_again else None
+        if self._positions is not None and self._positions.moved:
+            self._positions.moved = False
+            partition_record = Saved(self._positions.position, self.context)
+            checkpoint.commits[self.partition] = self._positions.position
+        if partition_record is not None:
+            write = Write(self.partition, PARTITION_RECORD_KEY, partition_record)
+            checkpoint.writes[Phase.PARTITION_RECORDS].append(write)
 
-    def _add_state(self, checkpoint: Checkpoint, live: Live[ProfileT], institution: str) -> None:
+    def _add_state(
+        self, checkpoint: Checkpoint, loaded: LoadedProfile[ProfileT], institution: str
+    ) -> None:
         held = self.store.parts.get(institution, {})
-        dump = self._core.dump(live.profile, known=frozenset(held))
+        dump = self._core.dump(loaded.profile, known=frozenset(held))
         for part, payload in sorted(dump.new_parts.items()):
-            saved = Saved(live.applied_offset, payload)
+            saved = Saved(loaded.applied_offset, payload)
             write = Write(self.partition, part_key(institution, part), saved)
             checkpoint.writes[Phase.PARTS].append(write)
         for part in sorted(held.keys() - dump.names):
             # One of a later offset is from a worker that went further: it will be named soon.
-            if held[part].offset <= live.applied_offset:
+            if held[part].offset <= loaded.applied_offset:
                 write = Write(self.partition, part_key(institution, part), None)
                 checkpoint.writes[Phase.TOMBSTONES].append(write)
-        main = Write(self.partition, main_key(institution), Saved(live.applied_offset, dump.main))
+        main = Write(self.partition, main_key(institution), Saved(loaded.applied_offset, dump.main))
         checkpoint.writes[Phase.MAINS].append(main)
 
     def _add_again(self, checkpoint: Checkpoint, institution: str) -> None:
@@ -220,9 +197,9 @@ class PartitionKeeper(Generic[ProfileT]):
             write = Write(self.partition, main_key(institution), self.store.mains[institution])
             checkpoint.writes[Phase.MAINS].append(write)
 
-    def _is_barrier_due(self, rewrite_count: int) -> bool:
+    def _is_partition_record_due(self, rewrite_count: int) -> bool:
         # Once a round, as each state; at once if it is known to be shadowed.
-        return self.store.barrier_shadowed or (rewrite_count > 0 and not self._quiet)
+        return self.store.partition_record_shadowed or (rewrite_count > 0 and not self._quiet)
 
     def _to_rewrite(self, count: int) -> list[str]:
         if count and not self._quiet:
@@ -230,17 +207,17 @@ class PartitionKeeper(Generic[ProfileT]):
         picked = [self._quiet.pop() for _ in range(min(count, len(self._quiet)))]
         return sorted({*picked, *self.store.shadowed} & self.store.mains.keys())
 
-    def _recovered(self, institution: str) -> Live[ProfileT]:
+    def _recovered(self, institution: str) -> LoadedProfile[ProfileT]:
         saved = self.store.mains.get(institution)
         if saved is None:
-            return Live(self._core.open(institution), -1)
+            return LoadedProfile(self._core.open(institution), -1)
         held = self.store.parts.get(institution, {})
         parts = {name: part.payload for name, part in held.items()}
         profile = self._core.load(saved.payload, parts, institution=institution)
-        return Live(profile, saved.offset)
+        return LoadedProfile(profile, saved.offset)
 
 
-class Keeper(Generic[ProfileT]):
+class StateStore(Generic[ProfileT]):
     """All partitions of one worker, the outputs on their way, and the checkpoint over them."""
 
     order: ClassVar[tuple[Phase, ...]] = tuple(Phase)
@@ -252,19 +229,19 @@ class Keeper(Generic[ProfileT]):
         self.epoch = 0
         # Whether everything of our partitions has been read back: only then may states be opened.
         self.settled = False
-        self.partitions: dict[int, PartitionKeeper[ProfileT]] = {}
+        self.partitions: dict[int, PartitionState[ProfileT]] = {}
         self._core = core
         self._outputs: list[object] = []
 
-    def partition(self, partition: int) -> PartitionKeeper[ProfileT]:
-        """Return the keeper of a partition."""
-        keeper = self.partitions.get(partition)
-        if keeper is None:
-            keeper = self.partitions[partition] = self._new_partition(partition)
-        return keeper
+    def partition(self, partition: int) -> PartitionState[ProfileT]:
+        """Return the partition_state of a partition."""
+        partition_state = self.partitions.get(partition)
+        if partition_state is None:
+            partition_state = self.partitions[partition] = self._new_partition(partition)
+        return partition_state
 
-    def _new_partition(self, partition: int) -> PartitionKeeper[ProfileT]:
-        return PartitionKeeper(partition, self._core)
+    def _new_partition(self, partition: int) -> PartitionState[ProfileT]:
+        return PartitionState(partition, self._core)
 
     def sent(self, output: object) -> None:
         """Note an alert or dead letter on its way; the next checkpoint awaits it first."""
@@ -273,8 +250,8 @@ class Keeper(Generic[ProfileT]):
     def begin_checkpoint(self, *, rewrite_count: int = 0) -> Checkpoint:
         """Return what must become durable now, taken in one go; `rewrite_count` per partition."""
         checkpoint = Checkpoint(self.epoch)
-        for keeper in self.partitions.values():
-            keeper.add_to(checkpoint, rewrite_count=rewrite_count)
+        for partition_state in self.partitions.values():
+            partition_state.add_to(checkpoint, rewrite_count=rewrite_count)
         checkpoint.outputs, self._outputs = self._outputs, []
         return checkpoint
 
@@ -292,10 +269,12 @@ class Keeper(Generic[ProfileT]):
         self.epoch += 1
         self.settled = False
         self._outputs.clear()
-        for keeper in self.partitions.values():
-            keeper.drop()
+        for partition_state in self.partitions.values():
+            partition_state.drop()
 
     def retain(self, partitions: Iterable[int]) -> None:
         """Forget the partitions that now belong to others."""
         kept = set(partitions)
-        self.partitions = {p: keeper for p, keeper in self.partitions.items() if p in kept}
+        self.partitions = {
+            p: partition_state for p, partition_state in self.partitions.items() if p in kept
+        }

@@ -2,7 +2,7 @@
 
 from streams.kafka.producer import Outgoing
 from streams.state.envelope import Address, StateKeys, open_sealed, seal
-from streams.state.protocol import Write
+from streams.state.phases import Write
 from streams.state.store import Saved
 
 

@@ -12,22 +12,22 @@ from streams.state.keys import parse_key
 class Saved(NamedTuple):
     """A record of the state topic: what it contains everything up to, and its bytes.
 
-    For a state the offset is that of its last event; for a barrier, the next one to deal with.
+    For a state the offset is that of its last event; for a partition record, that of the next one.
     """
 
     offset: int
     payload: bytes
 
 
-class PartitionStore:
+class RecoveredPartition:
     """The records of one partition that count, as far as read."""
 
-    __slots__ = ("barrier", "barrier_shadowed", "mains", "parts", "shadowed")
+    __slots__ = ("mains", "partition_record", "partition_record_shadowed", "parts", "shadowed")
 
     def __init__(self) -> None:
         """Start as an empty topic."""
-        self.barrier: Saved | None = None
-        self.barrier_shadowed = False
+        self.partition_record: Saved | None = None
+        self.partition_record_shadowed = False
         self.mains: dict[str, Saved] = {}
         self.parts: dict[str, dict[str, Saved]] = {}
         # Institutions whose best record is not the last one written: compaction would drop it.
@@ -37,18 +37,18 @@ class PartitionStore:
         """Take in one record, in the order of the topic."""
         owner = parse_key(key)
         if owner.institution is None:
-            self._apply_barrier(saved)
+            self._apply_partition_record(saved)
         elif owner.part is not None:
             self._apply_part(owner.institution, owner.part, saved)
         elif saved is not None:
             self._apply_main(owner.institution, saved)
 
-    def _apply_barrier(self, saved: Saved | None) -> None:
+    def _apply_partition_record(self, saved: Saved | None) -> None:
         if saved is None:
             return
-        self.barrier_shadowed = not self._supersedes(saved, self.barrier)
-        if not self.barrier_shadowed:
-            self.barrier = saved
+        self.partition_record_shadowed = not self._supersedes(saved, self.partition_record)
+        if not self.partition_record_shadowed:
+            self.partition_record = saved
 
     def _apply_main(self, institution: str, saved: Saved) -> None:
         if self._supersedes(saved, self.mains.get(institution)):

@@ -1,9 +1,9 @@
 """The worker, wired from top to bottom: topics, agents, sinks, metrics. No logic."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import Struct
 
@@ -17,6 +17,7 @@ from streams.faust_driver.group import FaustGroup
 from streams.kafka.config import KafkaConfig
 from streams.kafka.last_record import last_record
 from streams.kafka.producer import Outbox
+from streams.kafka.records import Positions
 from streams.kafka.topic_history import records_before
 from streams.kafka.topics import (
     ACCESS_EVENTS,
@@ -28,23 +29,29 @@ from streams.kafka.topics import (
     raw_topic,
 )
 from streams.recorder.agent import RecorderAgent
+from streams.recorder.recorder import Dependencies as RecorderDependencies
 from streams.recorder.recorder import Recorder, RecorderWatcher
-from streams.recorder.recorder import Wires as RecorderWires
 from streams.settings.settings import Settings
 from streams.state.checkpoint import Checkpointer, Done
 from streams.state.envelope import StateKeys, keys_from_text
 from streams.state.lease import Lease
 from streams.state.profiles import ProfileCore
-from streams.state.protocol import Keeper
+from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
 from streams.worker.judge_agent import JudgeAgent
-from streams.worker.lifecycle import Steward, stop_for
-from streams.worker.ports import Sinks, Watcher
+from streams.worker.lifecycle import WorkerLifecycle, stop_for
+from streams.worker.ports import Sinks, WorkerWatcher
 from streams.worker.reference_agent import ReferenceAgent
 from streams.worker.rekey_agent import RekeyAgent
-from streams.worker.watchdog import Places, Reading, Vigil, judged_places, topic_ends
-from streams.worker.wiring import Follower, add_agent, add_signals, add_state_table, judging
+from streams.worker.watchdog import Reading, Watchdog, judged_positions, topic_ends
+from streams.worker.wiring import (
+    RebalanceListener,
+    add_agent,
+    add_signals,
+    add_state_table,
+    judging,
+)
 
 RECOVERY_SECONDS_MAX: Final = 300.0
 
@@ -54,25 +61,15 @@ def group_name(topic_prefix: str) -> str:
     return f"{topic_prefix}-worker"
 
 
-class WorkerWatcher(Watcher, Protocol):
-    """Who counts what the judges do, and looks at the whole after each checkpoint."""
-
-    def saved(self, done: Done | None) -> None:
-        """Count a checkpoint; None where all that was judged is saved already."""
-
-    def looked(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
-        """Note how all stands; `ends` are the input's ends by partition, as last seen."""
-
-
 class Worker(Struct, frozen=True, kw_only=True):
     """A Faust app with what it judges, ready to run."""
 
     app: HeadgateApp
-    keeper: Keeper[Profile]
+    state_store: StateStore[Profile]
     outbox: Outbox
 
 
-class _Wires(Struct, frozen=True, kw_only=True):
+class _Dependencies(Struct, frozen=True, kw_only=True):
     """What every part of the worker is connected to."""
 
     settings: Settings
@@ -118,83 +115,89 @@ def build_worker(
     outbox = Outbox(
         bootstrap=settings.kafka.bootstrap, timeout_seconds=settings.checkpoint.timeout_seconds
     )
-    wires = _Wires(settings=settings, sinks=sinks, watcher=watcher, app=app, outbox=outbox)
-    keeper: Keeper[Profile] = Keeper(ProfileCore(settings.core, register=register))
-    steward = _add_judges(wires, keeper, accept_lost_records=accept_lost_records)
-    followers: list[Follower] = [_add_rekeying(wires, topic) for topic in raw_topics]
-    followers.append(_add_reference(wires))
-    followers.append(_add_recorder(wires, response_watcher))
-    reading = [steward.reading]
+    dependencies = _Dependencies(
+        settings=settings, sinks=sinks, watcher=watcher, app=app, outbox=outbox
+    )
+    state_store: StateStore[Profile] = StateStore(ProfileCore(settings.core, register=register))
+    lifecycle = _add_judges(dependencies, state_store, accept_lost_records=accept_lost_records)
+    listeners: list[RebalanceListener] = [
+        _add_rekeying(dependencies, topic) for topic in raw_topics
+    ]
+    listeners.append(_add_reference(dependencies))
+    listeners.append(_add_recorder(dependencies, response_watcher))
+    reading = [lifecycle.reading]
     if settings.core.detectors.collusion.mode == "on":
-        collusion = _add_collusion(wires)
-        followers.append(collusion)
+        collusion = _add_collusion(dependencies)
+        listeners.append(collusion)
         reading.append(collusion.reading)
-    add_signals(app, steward, followers)
-    places: list[Places] = [partial(judged_places, keeper, topic=wires.events_topic)]
-    places += [follower.places for follower in followers]
-    app.task(_vigil(settings.kafka, steward, places=places, reading=reading).keep)
-    return Worker(app=app, keeper=keeper, outbox=outbox)
+    add_signals(app, lifecycle, listeners)
+    positions: list[Positions] = [
+        partial(judged_positions, state_store, topic=dependencies.events_topic)
+    ]
+    positions += [listener.positions for listener in listeners]
+    app.task(_watchdog(settings.kafka, lifecycle, positions=positions, reading=reading).keep)
+    return Worker(app=app, state_store=state_store, outbox=outbox)
 
 
 def _add_judges(
-    wires: _Wires, keeper: Keeper[Profile], *, accept_lost_records: bool
-) -> Steward[Profile]:
-    settings = wires.settings
+    dependencies: _Dependencies, state_store: StateStore[Profile], *, accept_lost_records: bool
+) -> WorkerLifecycle[Profile]:
+    settings = dependencies.settings
     lease = Lease(session_seconds=settings.kafka.session_timeout_seconds)
     state = StateTopic(
-        STATE.full_name(wires.prefix),
-        app=group_name(wires.prefix),
-        keys=wires.keys,
+        STATE.full_name(dependencies.prefix),
+        app=group_name(dependencies.prefix),
+        keys=dependencies.keys,
     )
-    group = FaustGroup(wires.app, wires.events_topic)
+    group = FaustGroup(dependencies.app, dependencies.events_topic)
     checkpointer = Checkpointer(
-        keeper,
+        state_store,
         state=state,
-        outbox=wires.outbox,
+        outbox=dependencies.outbox,
         lease=lease,
         commit=group.commit,
         config=settings.checkpoint,
     )
-    steward = Steward(
-        keeper,
+    lifecycle = WorkerLifecycle(
+        state_store,
         group=group,
         checkpointer=checkpointer,
         lease=lease,
-        outbox=wires.outbox,
+        outbox=dependencies.outbox,
         state=state,
-        on_done=_looking(wires.watcher, keeper, group),
+        on_done=_looking(dependencies.watcher, state_store, group),
         accept_lost_records=accept_lost_records,
     )
     agent = JudgeAgent(
-        keeper,
-        topic=wires.events_topic,
+        state_store,
+        topic=dependencies.events_topic,
         limits=settings.limits,
-        keys=wires.keys,
+        keys=dependencies.keys,
         base=settings.core,
-        sinks=wires.sinks,
-        poster=wires.outbox,
-        watcher=wires.watcher,
+        sinks=dependencies.sinks,
+        poster=dependencies.outbox,
+        watcher=dependencies.watcher,
         dead_letter_ratio_max=settings.worker.dead_letter_ratio_max,
     )
-    add_state_table(wires.app, state.topic, steward, partitions=settings.kafka.partitions)
-    handle = judging(agent, checkpointer=checkpointer, outbox=wires.outbox)
-    add_agent(wires.app, wires.events_topic, name="judge", handle=handle)
-    return steward
+    add_state_table(dependencies.app, state.topic, lifecycle, partitions=settings.kafka.partitions)
+    handle = judging(agent, checkpointer=checkpointer, outbox=dependencies.outbox)
+    add_agent(dependencies.app, dependencies.events_topic, name="judge", handle=handle)
+    return lifecycle
 
 
-def _vigil(
+def _watchdog(
     config: KafkaConfig,
-    steward: Steward[Profile],
+    lifecycle: WorkerLifecycle[Profile],
     *,
-    places: Sequence[Places],
+    positions: Sequence[Positions],
     reading: Sequence[Reading],
-) -> Vigil:
+) -> Watchdog:
     session_seconds = config.session_timeout_seconds
     ends = partial(topic_ends, bootstrap=config.bootstrap, timeout_seconds=session_seconds)
-    return Vigil(
-        places=places,
+    return Watchdog(
+        positions=positions,
         reading=reading,
-        epoch=lambda: steward.epoch,
+        epoch=lambda: lifecycle.epoch,
         ends=ends,
         # Others would long have taken over by then, if this worker had said nothing at all.
         stall_seconds=2 * session_seconds,
@@ -202,45 +205,45 @@ def _vigil(
     )
 
 
-def _add_rekeying(wires: _Wires, topic: str) -> RekeyAgent:
-    mapping = wires.settings.row_mapping()
+def _add_rekeying(dependencies: _Dependencies, topic: str) -> RekeyAgent:
+    mapping = dependencies.settings.row_mapping()
     if mapping is None:
         message = "a raw topic without a mapping"
         raise AssertionError(message)
     agent = RekeyAgent(
         topic,
-        events_topic=wires.events_topic,
+        events_topic=dependencies.events_topic,
         read=mapping.row,
-        group=FaustGroup(wires.app, topic),
-        outbox=wires.outbox,
-        sinks=wires.sinks,
-        watcher=wires.watcher,
+        group=FaustGroup(dependencies.app, topic),
+        outbox=dependencies.outbox,
+        sinks=dependencies.sinks,
+        watcher=dependencies.watcher,
     )
-    add_agent(wires.app, topic, name=f"rekey {topic}", handle=agent.handle)
+    add_agent(dependencies.app, topic, name=f"rekey {topic}", handle=agent.handle)
     return agent
 
 
-def _add_reference(wires: _Wires) -> ReferenceAgent:
-    settings = wires.settings
-    summaries = SUMMARIES.full_name(wires.prefix)
-    reference_topic = REFERENCE.full_name(wires.prefix)
+def _add_reference(dependencies: _Dependencies) -> ReferenceAgent:
+    settings = dependencies.settings
+    summaries = SUMMARIES.full_name(dependencies.prefix)
+    reference_topic = REFERENCE.full_name(dependencies.prefix)
     agent = ReferenceAgent(
         settings.core.reference,
         topic=summaries,
-        events_topic=wires.events_topic,
+        events_topic=dependencies.events_topic,
         partitions=settings.kafka.partitions,
         reference_topic=reference_topic,
-        keys=wires.keys,
-        group=FaustGroup(wires.app, summaries),
-        outbox=wires.outbox,
+        keys=dependencies.keys,
+        group=FaustGroup(dependencies.app, summaries),
+        outbox=dependencies.outbox,
         recorded=partial(last_record, reference_topic, bootstrap=settings.kafka.bootstrap),
     )
-    add_agent(wires.app, summaries, name="reference", handle=agent.handle)
+    add_agent(dependencies.app, summaries, name="reference", handle=agent.handle)
     return agent
 
 
-def _add_recorder(wires: _Wires, watcher: RecorderWatcher) -> RecorderAgent:
-    settings = wires.settings
+def _add_recorder(dependencies: _Dependencies, watcher: RecorderWatcher) -> RecorderAgent:
+    settings = dependencies.settings
     configured = Configured(
         response=settings.response,
         cohort_size=settings.core.cohort.size,
@@ -248,26 +251,29 @@ def _add_recorder(wires: _Wires, watcher: RecorderWatcher) -> RecorderAgent:
         version=version("headgate"),
         core=sendable(settings.core),
     )
-    recorder_wires = RecorderWires(
+    recorder_dependencies = RecorderDependencies(
         bootstrap=settings.kafka.bootstrap,
-        prefix=wires.prefix,
+        prefix=dependencies.prefix,
         partitions=settings.kafka.partitions,
         configured=configured,
-        keys=wires.keys,
+        keys=dependencies.keys,
         watcher=watcher,
     )
-    decisions = DECISIONS.full_name(wires.prefix)
-    recorder = Recorder(recorder_wires)
+    decisions = DECISIONS.full_name(dependencies.prefix)
+    recorder = Recorder(recorder_dependencies)
     agent = RecorderAgent(
-        recorder.run, recorded=recorder.places, group=FaustGroup(wires.app, decisions)
+        recorder.run,
+        recorded=recorder.positions,
+        group=FaustGroup(dependencies.app, decisions),
+        stop=stop_for,
     )
-    add_agent(wires.app, decisions, name="recorder", handle=agent.handle)
+    add_agent(dependencies.app, decisions, name="recorder", handle=agent.handle)
     return agent
 
 
-def _add_collusion(wires: _Wires) -> CollusionAgent:
-    core = wires.settings.core
-    topic = HOLDINGS.full_name(wires.prefix)
+def _add_collusion(dependencies: _Dependencies) -> CollusionAgent:
+    core = dependencies.settings.core
+    topic = HOLDINGS.full_name(dependencies.prefix)
     agent = CollusionAgent(
         topic,
         open_judge=judge_opener(
@@ -275,21 +281,21 @@ def _add_collusion(wires: _Wires) -> CollusionAgent:
             cohort_size=core.cohort.size,
             config_hash=config_hash(core),
         ),
-        past=partial(records_before, topic=topic, bootstrap=wires.settings.kafka.bootstrap),
-        group=FaustGroup(wires.app, topic),
-        outbox=wires.outbox,
-        sinks=wires.sinks,
-        watcher=wires.watcher,
+        past=partial(records_before, topic=topic, bootstrap=dependencies.settings.kafka.bootstrap),
+        group=FaustGroup(dependencies.app, topic),
+        outbox=dependencies.outbox,
+        sinks=dependencies.sinks,
+        watcher=dependencies.watcher,
     )
-    add_agent(wires.app, topic, name="collusion", handle=agent.handle)
+    add_agent(dependencies.app, topic, name="collusion", handle=agent.handle)
     return agent
 
 
 def _looking(
-    watcher: WorkerWatcher, keeper: Keeper[Profile], group: FaustGroup
+    watcher: WorkerWatcher, state_store: StateStore[Profile], group: FaustGroup
 ) -> Callable[[Done | None], None]:
     def look(done: Done | None) -> None:
         watcher.saved(done)
-        watcher.looked(group.ends(), keeper)
+        watcher.looked(group.ends(), state_store)
 
     return look

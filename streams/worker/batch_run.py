@@ -12,7 +12,7 @@ from streams.control.partition_context import Context
 from streams.ingest.adapters.mapping import UNRESOLVED
 from streams.ingest.rejects import Rejected
 from streams.kafka.records import Record
-from streams.state.protocol import PartitionKeeper
+from streams.state.protocol import PartitionState
 
 Outcome = tuple[Record, Rejected | tuple[Effect, ...]]
 
@@ -31,7 +31,7 @@ class Counts(Struct, kw_only=True):
     config: CoreConfig | None = None
 
 
-class Sitting:
+class InstitutionRun:
     """One judge's part in a turn: who it is, and what it had counted before."""
 
     __slots__ = (
@@ -59,48 +59,50 @@ class Sitting:
         self.late_before = profile.state.late_count
 
 
-class Turn:
+class BatchRun:
     """One batch on its way: what it came to, and what waits for its judge."""
 
-    __slots__ = ("context", "counts", "keeper", "outcomes", "sittings", "waiting")
+    __slots__ = ("context", "counts", "institution_runs", "outcomes", "partition_state", "waiting")
 
-    def __init__(self, keeper: PartitionKeeper[Profile], context: Context) -> None:
+    def __init__(self, partition_state: PartitionState[Profile], context: Context) -> None:
         """Begin with nothing read, under what holds by then."""
-        self.keeper = keeper
+        self.partition_state = partition_state
         self.context = context
         self.counts = Counts()
         # By key, each in the order of the log.
         self.waiting: defaultdict[bytes | None, list[Record]] = defaultdict(list)
-        self.sittings: list[Sitting] = []
+        self.institution_runs: list[InstitutionRun] = []
         self.outcomes: list[Outcome] = []
 
-    def sitting(self, institution: str) -> Sitting:
+    def institution_run(self, institution: str) -> InstitutionRun:
         """Return the institution's judge, who judges by what holds now."""
-        live = self.keeper.live(institution)
-        if live.profile.reference is not self.context.reference:
-            adopt_reference(live.profile, self.context.reference)
-        sitting = Sitting(
+        loaded = self.partition_state.loaded(institution)
+        if loaded.profile.reference is not self.context.reference:
+            adopt_reference(loaded.profile, self.context.reference)
+        institution_run = InstitutionRun(
             institution,
-            live.profile,
-            applied_offset=live.applied_offset,
+            loaded.profile,
+            applied_offset=loaded.applied_offset,
             schedule=self.context.schedule,
         )
-        self.sittings.append(sitting)
-        return sitting
+        self.institution_runs.append(institution_run)
+        return institution_run
 
-    def close_sittings(self) -> None:
+    def finish(self) -> None:
         """Note up to where each judge has come, and count what they made of the events."""
         counts = self.counts
-        for sitting in self.sittings:
-            state, judged = sitting.profile.state, sitting.judged_count
+        for institution_run in self.institution_runs:
+            state, judged = institution_run.profile.state, institution_run.judged_count
             if not judged:
                 continue
-            self.keeper.applied(sitting.institution, sitting.applied_offset)
+            self.partition_state.applied(
+                institution_run.institution, institution_run.applied_offset
+            )
             counts.judged += judged
-            counts.repeated += state.repeats_count - sitting.repeats_before
-            counts.late += state.late_count - sitting.late_before
-            counts.unresolved += judged if sitting.institution == UNRESOLVED else 0
-        self.sittings.clear()
+            counts.repeated += state.repeats_count - institution_run.repeats_before
+            counts.late += state.late_count - institution_run.late_before
+            counts.unresolved += judged if institution_run.institution == UNRESOLVED else 0
+        self.institution_runs.clear()
 
     def in_order(self) -> list[Outcome]:
         """Return what the batch came to so far, in the order of the log."""

@@ -20,10 +20,9 @@ from detectors.verdict import NewHoldings, RaiseAlert
 from streams.faust_driver.group import Group, commit_starts
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable, Outbox
-from streams.kafka.records import Batch, Place, Record
-from streams.state.positions import Chain
+from streams.kafka.records import Batch, Offsets, Record, RecordPosition
+from streams.state.positions import PositionTracker
 from streams.worker.ports import Sinks, Watcher
-from streams.worker.watchdog import Offsets
 
 logger = logging.getLogger("headgate.collusion")
 
@@ -73,10 +72,10 @@ class Memory:
         return [holdings for _, holdings in sorted(kept, key=lambda item: item[0])]
 
 
-class _Standing(Struct, frozen=True, kw_only=True):
+class _Assignment(Struct, frozen=True, kw_only=True):
     """Where one assignment stands; the judge is there once the past has been read."""
 
-    chain: Chain
+    chain: PositionTracker
     judge: "asyncio.Task[CollusionJudge]"
     # What is committed, or the last record of the batch at hand.
     dealt: dict[int, int]
@@ -86,18 +85,18 @@ class CollusionAgent:
     """Judges the holdings topic."""
 
     __slots__ = (
+        "_assignment",
         "_group",
         "_open_judge",
         "_outbox",
         "_past",
         "_remembered_count",
         "_sinks",
-        "_standing",
         "_watcher",
         "topic",
     )
 
-    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
         self,
         topic: str,
         *,
@@ -116,26 +115,26 @@ class CollusionAgent:
         self._outbox = outbox
         self._sinks = sinks
         self._watcher = watcher
-        self._standing: _Standing | None = None
+        self._assignment: _Assignment | None = None
         self._remembered_count = 0
 
-    def places(self) -> Offsets:
+    def positions(self) -> Offsets:
         """Return what is committed, or the last record of the batch at hand."""
-        if self._standing is None:
+        if self._assignment is None:
             return {}
-        return {(self.topic, number): at for number, at in self._standing.dealt.items()}
+        return {(self.topic, number): at for number, at in self._assignment.dealt.items()}
 
     def reading(self) -> int | None:
         """Return how much has been remembered so far; None once it is all."""
-        if self._standing is None or self._standing.judge.done():
+        if self._assignment is None or self._assignment.judge.done():
             return None
         return self._remembered_count
 
     def revoked(self) -> None:
         """Forget everything: another remembers it from the topic."""
-        if self._standing is not None:
-            self._standing.judge.cancel()
-        self._standing = None
+        if self._assignment is not None:
+            self._assignment.judge.cancel()
+        self._assignment = None
 
     async def recovery_complete(self) -> None:
         """Stand where the group has committed, and begin to remember what came before.
@@ -153,8 +152,8 @@ class CollusionAgent:
         start = max(begin, committed.get(partition) or 0)
         await commit_starts(self._group, {partition: start}, committed=committed)
         remembering = self._remembered(start) if start > begin else self._nothing()
-        self._standing = _Standing(
-            chain=Chain("the holdings", start),
+        self._assignment = _Assignment(
+            chain=PositionTracker("the holdings", start),
             judge=asyncio.create_task(remembering),
             dealt={partition: start},
         )
@@ -163,34 +162,34 @@ class CollusionAgent:
         """Judge a batch of holdings, and commit it once its alerts are durable.
 
         Raises:
-            HoleError: records were passed over.
+            OffsetGapError: records were passed over.
             SinkError: the past could not be read.
         """
-        standing = self._standing
-        if standing is None:
+        assignment = self._assignment
+        if assignment is None:
             return
         # Not awaited itself: a revocation cancels the remembering, but never whoever waits here.
-        await asyncio.wait({standing.judge})
-        if self._standing is not standing:
+        await asyncio.wait({assignment.judge})
+        if self._assignment is not assignment:
             return
-        judge = standing.judge.result()
-        new_from = standing.chain.admit(batch.span)
+        judge = assignment.judge.result()
+        new_from = assignment.chain.new_from(batch.span)
         sent: list[Durable] = []
         for record in batch.records:
             # A ring is looked for in milliseconds, and others must get on in between.
             await asyncio.sleep(0)
-            if self._standing is not standing:
+            if self._assignment is not assignment:
                 return
             if record.offset >= new_from:
                 sent += self._take(judge, record, partition)
                 # A large batch takes its time, and whoever watches must see that it moves.
-                standing.dealt[partition] = record.offset
-        standing.chain.advance(batch.span.end)
+                assignment.dealt[partition] = record.offset
+        assignment.chain.advance(batch.span.end)
         await self._outbox.durable(sent)
         # After a rebalance another stands there: what we told will be told again, as it was.
-        position = standing.chain.position
-        if self._standing is standing and await self._group.commit({partition: position}):
-            standing.dealt[partition] = position
+        position = assignment.chain.position
+        if self._assignment is assignment and await self._group.commit({partition: position}):
+            assignment.dealt[partition] = position
 
     async def _nothing(self) -> CollusionJudge:
         return self._open_judge()
@@ -213,7 +212,7 @@ class CollusionAgent:
         return judge
 
     def _take(self, judge: CollusionJudge, record: Record, partition: int) -> list[Durable]:
-        place = Place(
+        position = RecordPosition(
             topic=self.topic,
             partition=partition,
             offset=record.offset,
@@ -222,22 +221,22 @@ class CollusionAgent:
         holdings = _holdings(record)
         found = _judged(judge, holdings) if isinstance(holdings, NewHoldings) else holdings
         if isinstance(found, Rejected):
-            return [self._refuse(found, record, place)]
-        return [durable for effect in found for durable in self._tell(effect, place)]
+            return [self._reject(found, record, position)]
+        return [durable for effect in found for durable in self._tell(effect, position)]
 
-    def _tell(self, effect: RaiseAlert, place: Place) -> list[Durable]:
+    def _tell(self, effect: RaiseAlert, position: RecordPosition) -> list[Durable]:
         told = []
-        for outgoing in self._sinks.effect(effect, place):
+        for outgoing in self._sinks.effect(effect, position):
             # By its key, to where the institution's other alerts are: it has no event of its own.
             durable = self._outbox.post(msgspec.structs.replace(outgoing, partition=None))
-            self._watcher.happened(effect, place, durable)
+            self._watcher.happened(effect, position, durable)
             told.append(durable)
         return told
 
-    def _refuse(self, refused: Rejected, record: Record, place: Place) -> Durable:
-        logger.warning("Record %d of the holdings: %s.", record.offset, refused.detail)
-        durable = self._outbox.post(self._sinks.refusal(refused, record, place))
-        self._watcher.refused(refused, durable)
+    def _reject(self, reject: Rejected, record: Record, position: RecordPosition) -> Durable:
+        logger.warning("Record %d of the holdings: %s.", record.offset, reject.detail)
+        durable = self._outbox.post(self._sinks.dead_letter(reject, record, position))
+        self._watcher.rejected(reject, durable)
         return durable
 
 

@@ -10,7 +10,7 @@ import logging
 from bisect import bisect_left
 from typing import Final
 
-from detectors.adoption import adopt, follow
+from detectors.adoption import apply_instruction, switch_config
 from detectors.config import CoreConfig
 from detectors.config_schedule import FILE_SEQUENCE, Scheduled
 from detectors.errors import CoreError
@@ -19,13 +19,13 @@ from detectors.pipeline import Profile, judge
 from detectors.verdict import Effect
 from streams.control.config_record import CONFIG
 from streams.control.partition_context import Contexts
-from streams.control.records import Instruction, control_kind, told_by
+from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.rejects import Rejected, RejectReason, rejected
-from streams.kafka.records import Batch, Place, Record
+from streams.kafka.records import Batch, Record, RecordPosition
 from streams.state.envelope import StateKeys
-from streams.state.protocol import Keeper, PartitionKeeper
-from streams.worker.batch_run import Counts, Turn, offset_of
+from streams.state.protocol import PartitionState, StateStore
+from streams.worker.batch_run import BatchRun, Counts, offset_of
 from streams.worker.ports import Poster, Sinks, Watcher
 
 logger = logging.getLogger("headgate.judge")
@@ -44,18 +44,18 @@ class JudgeAgent:
         "_dead_letter_ratio_max",
         "_failed_count",
         "_judged_count",
-        "_keeper",
         "_keys",
         "_limits",
         "_poster",
         "_sinks",
+        "_state_store",
         "_topic",
         "_watcher",
     )
 
-    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
         self,
-        keeper: Keeper[Profile],
+        state_store: StateStore[Profile],
         *,
         topic: str,
         limits: DecodeLimits,
@@ -67,7 +67,7 @@ class JudgeAgent:
         dead_letter_ratio_max: float,
     ) -> None:
         """Keep what judging needs; `base` is the configuration of the worker's own file."""
-        self._keeper = keeper
+        self._state_store = state_store
         self._topic = topic
         self._limits = limits
         self._keys = keys
@@ -85,64 +85,64 @@ class JudgeAgent:
         """Judge what is new in `batch` and return how many events that was.
 
         Raises:
-            HoleError: records were passed over.
+            OffsetGapError: records were passed over.
             StateError: a saved state cannot be read.
             CoreError: the core fails on too many events.
         """
-        keeper = self._keeper.partition(partition)
-        new_from = keeper.admit(batch.span)
-        turn = Turn(keeper, self._contexts.read(keeper.context))
-        turn.counts.saved = bisect_left(batch.records, new_from, key=offset_of)
-        waiting = turn.waiting
-        for record in batch.records[turn.counts.saved :]:
+        partition_state = self._state_store.partition(partition)
+        new_from = partition_state.new_from(batch.span)
+        batch_run = BatchRun(partition_state, self._contexts.read(partition_state.context))
+        batch_run.counts.saved = bisect_left(batch.records, new_from, key=offset_of)
+        waiting = batch_run.waiting
+        for record in batch.records[batch_run.counts.saved :]:
             if record.headers and control_kind(record.headers) is not None:
                 # What lies before it is judged by what held until then.
-                self._judge_waiting(turn)
-                self._obey(turn, record)
+                self._judge_waiting(batch_run)
+                self._apply_control(batch_run, record)
             else:
                 waiting[record.key].append(record)
-        self._judge_waiting(turn)
-        keeper.advance(batch.span.end)
-        self._count(partition, batch, turn.counts)
-        return turn.counts.judged
+        self._judge_waiting(batch_run)
+        partition_state.advance(batch.span.end)
+        self._count(partition, batch, batch_run.counts)
+        return batch_run.counts.judged
 
-    def _judge_waiting(self, turn: Turn) -> None:
+    def _judge_waiting(self, batch_run: BatchRun) -> None:
         """Judge institution by institution; tell what follows in the order of the log.
 
         Judges know nothing of one another, so that only the order within each matters, and what
         is done in one go for an institution finds its state in the processor's cache.
         """
-        for key, records in turn.waiting.items():
-            self._judge_all(turn, key, records)
-        turn.waiting.clear()
-        turn.close_sittings()
-        for record, outcome in turn.in_order():
+        for key, records in batch_run.waiting.items():
+            self._judge_all(batch_run, key, records)
+        batch_run.waiting.clear()
+        batch_run.finish()
+        for record, outcome in batch_run.in_order():
             if isinstance(outcome, Rejected):
-                self._refuse(outcome, record, turn.keeper.partition)
+                self._reject(outcome, record, batch_run.partition_state.partition)
             else:
-                self._send(outcome, self._place(turn.keeper.partition, record))
-        turn.outcomes.clear()
+                self._send(outcome, self._position(batch_run.partition_state.partition, record))
+        batch_run.outcomes.clear()
 
-    def _judge_all(self, turn: Turn, key: bytes | None, records: list[Record]) -> None:
-        """Judge the records of one key, which is an institution's unless all are refused."""
-        limits, outcomes, sitting = self._limits, turn.outcomes, None
+    def _judge_all(self, batch_run: BatchRun, key: bytes | None, records: list[Record]) -> None:
+        """Judge the records of one key, which is an institution's unless all are rejected."""
+        limits, outcomes, institution_run = self._limits, batch_run.outcomes, None
         for record in records:
             event = decode(record.value, limits, key, record.headers, record.timestamp)
             if not isinstance(event, AccessEvent):
                 outcomes.append((record, event))
                 continue
-            if sitting is None:
-                sitting = turn.sitting(event.institution)
+            if institution_run is None:
+                institution_run = batch_run.institution_run(event.institution)
             offset = record.offset
-            if offset <= sitting.applied_offset:
-                turn.counts.saved += 1
+            if offset <= institution_run.applied_offset:
+                batch_run.counts.saved += 1
                 continue
-            sitting.applied_offset = offset
-            sitting.judged_count += 1
-            if sitting.awaits_config:
-                self._follow(sitting.profile, event, turn)
+            institution_run.applied_offset = offset
+            institution_run.judged_count += 1
+            if institution_run.awaits_config:
+                self._switch_config(institution_run.profile, event, batch_run)
             try:
-                effects = judge(sitting.profile, event)
+                effects = judge(institution_run.profile, event)
             except Exception as error:  # noqa: BLE001 - it is logged.
                 outcomes.append((record, self._failed(event, error)))
                 continue
@@ -159,62 +159,62 @@ class JudgeAgent:
         self._failed_count += 1
         return rejected(RejectReason.CORE_FAILED, repr(error))
 
-    def _send(self, effects: tuple[Effect, ...], place: Place) -> None:
+    def _send(self, effects: tuple[Effect, ...], position: RecordPosition) -> None:
         for effect in effects:
-            for outgoing in self._sinks.effect(effect, place):
+            for outgoing in self._sinks.effect(effect, position):
                 durable = self._poster.post(outgoing)
-                self._keeper.sent(durable)
-                self._watcher.happened(effect, place, durable)
+                self._state_store.sent(durable)
+                self._watcher.happened(effect, position, durable)
 
-    def _refuse(self, refused: Rejected, record: Record, partition: int) -> None:
-        letter = self._sinks.refusal(refused, record, self._place(partition, record))
+    def _reject(self, reject: Rejected, record: Record, partition: int) -> None:
+        letter = self._sinks.dead_letter(reject, record, self._position(partition, record))
         durable = self._poster.post(letter)
-        self._keeper.sent(durable)
-        self._watcher.refused(refused, durable)
+        self._state_store.sent(durable)
+        self._watcher.rejected(reject, durable)
 
-    def _obey(self, turn: Turn, record: Record) -> None:
-        keeper, counts = turn.keeper, turn.counts
-        partition, is_config = keeper.partition, control_kind(record.headers) == CONFIG
-        told = told_by(
+    def _apply_control(self, batch_run: BatchRun, record: Record) -> None:
+        partition_state, counts = batch_run.partition_state, batch_run.counts
+        partition, is_config = partition_state.partition, control_kind(record.headers) == CONFIG
+        told = decode_control(
             record, topic=self._topic, partition=partition, keys=self._keys, base=self._base
         )
         if isinstance(told, Rejected):
             logger.error("Record %d of partition %d: %s.", record.offset, partition, told.detail)
-            self._refuse(told, record, partition)
+            self._reject(told, record, partition)
             counts.configs_refused += is_config
             return
         if isinstance(told, Instruction):
-            self._instruct(keeper, told, record)
+            self._instruct(partition_state, told, record)
             return
         if isinstance(told, Scheduled):
-            found = self._contexts.with_config(turn.context, told)
-            counts.configs_accepted += found is not turn.context
+            found = self._contexts.with_config(batch_run.context, told)
+            counts.configs_accepted += found is not batch_run.context
         else:
-            found = self._contexts.with_reference(turn.context, told)
-        turn.context = found
-        keeper.context = found.raw
+            found = self._contexts.with_reference(batch_run.context, told)
+        batch_run.context = found
+        partition_state.context = found.raw
 
     def _instruct(
-        self, keeper: PartitionKeeper[Profile], told: Instruction, record: Record
+        self, partition_state: PartitionState[Profile], told: Instruction, record: Record
     ) -> None:
         institution = told.body.institution
-        profile = keeper.profile(institution, record.offset)
+        profile = partition_state.profile(institution, record.offset)
         if profile is not None:
-            adopt(profile, told.body, sequence=told.sequence)
-            keeper.applied(institution, record.offset)
+            apply_instruction(profile, told.body, sequence=told.sequence)
+            partition_state.applied(institution, record.offset)
 
-    def _follow(self, profile: Profile, event: AccessEvent, turn: Turn) -> None:
-        schedule, at_ms = turn.context.schedule, time_ms(event)
+    def _switch_config(self, profile: Profile, event: AccessEvent, batch_run: BatchRun) -> None:
+        schedule, at_ms = batch_run.context.schedule, time_ms(event)
         if profile.schedule is schedule and at_ms < profile.config_due_ms:
             return
-        follow(profile, schedule, at_ms=at_ms)
+        switch_config(profile, schedule, at_ms=at_ms)
         if profile.state.config_sequence > self._config_sequence:
             self._config_sequence = profile.state.config_sequence
-            turn.counts.config = profile.config
+            batch_run.counts.config = profile.config
             logger.info("Configuration %s holds from here on.", profile.config_hash)
 
-    def _place(self, partition: int, record: Record) -> Place:
-        return Place(
+    def _position(self, partition: int, record: Record) -> RecordPosition:
+        return RecordPosition(
             topic=self._topic,
             partition=partition,
             offset=record.offset,
@@ -224,7 +224,7 @@ class JudgeAgent:
     def _count(self, partition: int, batch: Batch, counts: Counts) -> None:
         self._judged_count += counts.judged
         if batch.records:
-            self._watcher.judged(self._place(partition, batch.records[-1]), counts)
+            self._watcher.judged(self._position(partition, batch.records[-1]), counts)
         failed = self._failed_count
         if failed > self._dead_letter_ratio_max * max(self._judged_count, _JUDGED_COUNT_MIN):
             message = f"the core failed on {failed} of {self._judged_count} events"

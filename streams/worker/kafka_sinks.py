@@ -8,7 +8,7 @@ import msgspec
 from detectors.verdict import DailySummary, Effect, NewHoldings, RaiseAlert
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Outgoing
-from streams.kafka.records import Place, Record
+from streams.kafka.records import Record, RecordPosition
 from streams.kafka.topics import HOLDINGS, SUMMARIES
 from streams.sinks import alerts, dead_letters
 from streams.sinks.dead_letters import Origin
@@ -26,14 +26,14 @@ class KafkaSinks:
         """Take the topics' prefix."""
         self._prefix = topic_prefix
 
-    def effect(self, effect: Effect, place: Place) -> Sequence[Outgoing]:
+    def effect(self, effect: Effect, position: RecordPosition) -> Sequence[Outgoing]:
         """Return the records that carry out an effect.
 
         An alert goes to the partition of its event: one reader of both sees cause and effect.
         """
         if isinstance(effect, RaiseAlert):
             made = alerts.record(effect, topic_prefix=self._prefix)
-            return (_outgoing(made, partition=place.partition),)
+            return (_outgoing(made, partition=position.partition),)
         if isinstance(effect, DailySummary):
             return (self._summary(effect),)
         if isinstance(effect, NewHoldings):
@@ -41,18 +41,18 @@ class KafkaSinks:
         # What an alert asks for is in the alert: the recorder decides, over all institutions.
         return ()
 
-    def refusal(self, refused: Rejected, record: Record, place: Place) -> Outgoing:
+    def dead_letter(self, reject: Rejected, record: Record, position: RecordPosition) -> Outgoing:
         """Return the dead letter of a record."""
         origin = Origin(
-            topic=place.topic,
-            partition=place.partition,
-            offset=place.offset,
+            topic=position.topic,
+            partition=position.partition,
+            offset=position.offset,
             key=record.key,
             value=record.value,
             headers=record.headers,
         )
-        made = dead_letters.record(refused, origin, topic_prefix=self._prefix)
-        return _outgoing(made, partition=place.partition)
+        made = dead_letters.record(reject, origin, topic_prefix=self._prefix)
+        return _outgoing(made, partition=position.partition)
 
     def _summary(self, effect: DailySummary) -> Outgoing:
         topic = SUMMARIES.full_name(self._prefix)

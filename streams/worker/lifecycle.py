@@ -1,4 +1,4 @@
-"""Rebalances, recovery, the checkpoint's beat and the end: the life of one worker's keeper.
+"""Rebalances, recovery, the checkpoint's beat and the end: the life of one worker's state_store.
 
 A rebalance is a restart: what is not saved is dropped, and judged again by whoever owns it. A
 worker that cannot be sure of itself ends, with an exit code and a sentence that say why.
@@ -16,23 +16,24 @@ from streams.exits import ExitCode, fail_stop
 from streams.faust_driver.group import Group
 from streams.kafka.producer import Outbox
 from streams.state.checkpoint import Checkpointer, CheckpointError, Done
-from streams.state.keys import BARRIER_KEY
+from streams.state.keys import PARTITION_RECORD_KEY
 from streams.state.lease import Lease, LeaseLostError
-from streams.state.positions import HoleError
-from streams.state.protocol import Keeper, ProfileT, Write
+from streams.state.phases import Write
+from streams.state.positions import OffsetGapError
+from streams.state.protocol import ProfileT, StateStore
 from streams.state.records import StateTopic
 from streams.state.store import Saved
-from streams.worker.watchdog import StallError
+from streams.worker.watchdog import StalledError
 
 logger = logging.getLogger("headgate.worker")
 
 _CODES: Final[Mapping[type[HeadgateError], ExitCode]] = {
-    HoleError: ExitCode.HOLE,
+    OffsetGapError: ExitCode.HOLE,
     StateError: ExitCode.STATE_REFUSED,
     LeaseLostError: ExitCode.LEASE_LOST,
     CheckpointError: ExitCode.CHECKPOINT_FAILED,
     CoreError: ExitCode.TOO_MANY_DEAD_LETTERS,
-    StallError: ExitCode.STALLED,
+    StalledError: ExitCode.STALLED,
 }
 
 
@@ -46,27 +47,27 @@ def stop_for(error: Exception) -> None:
     fail_stop(ExitCode.BUG, repr(error))
 
 
-class Steward(Generic[ProfileT]):
-    """Looks after one keeper: what Faust's signals mean to it, and when it is saved."""
+class WorkerLifecycle(Generic[ProfileT]):
+    """Looks after one state_store: what Faust's signals mean to it, and when it is saved."""
 
     __slots__ = (
         "_accept_lost_records",
         "_checkpointer",
-        "_followed_epoch",
         "_group",
-        "_keeper",
         "_lease",
         "_on_done",
         "_outbox",
+        "_ready_epoch",
         "_recovered_count",
         "_stamping",
         "_state",
+        "_state_store",
         "_stop",
     )
 
-    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
         self,
-        keeper: Keeper[ProfileT],
+        state_store: StateStore[ProfileT],
         *,
         group: Group,
         checkpointer: Checkpointer[ProfileT],
@@ -78,7 +79,7 @@ class Steward(Generic[ProfileT]):
         stop: Callable[[Exception], None] = stop_for,
     ) -> None:
         """Keep what is looked after."""
-        self._keeper = keeper
+        self._state_store = state_store
         self._group = group
         self._checkpointer = checkpointer
         self._lease = lease
@@ -89,16 +90,16 @@ class Steward(Generic[ProfileT]):
         self._stop = stop
         self._stamping: asyncio.Task[None] | None = None
         self._recovered_count = 0
-        self._followed_epoch = -1
+        self._ready_epoch = -1
 
     @property
     def epoch(self) -> int:
         """How many rebalances there were."""
-        return self._keeper.epoch
+        return self._state_store.epoch
 
     def reading(self) -> int | None:
         """Return how many records were read back so far; None once everybody stands."""
-        stands = self._keeper.settled and self._followed_epoch == self.epoch
+        stands = self._state_store.settled and self._ready_epoch == self.epoch
         return None if stands else self._recovered_count
 
     async def opened(self) -> None:
@@ -117,36 +118,36 @@ class Steward(Generic[ProfileT]):
         self._recovered_count += 1
         try:
             saved = self._state.saved(partition, key, value)
-            self._keeper.partition(partition).store.apply(key, saved)
+            self._state_store.partition(partition).store.apply(key, saved)
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
 
     def revoked(self) -> None:
         """Drop what is not saved, and write nothing: another may own it already."""
-        self._keeper.drop()
+        self._state_store.drop()
 
     async def recovery_complete(self) -> None:
         """Prepare the partitions that are ours now, before the first batch of any arrives."""
         self._group.hold()
         try:
-            self._keeper.drop()
-            epoch = self._keeper.epoch
+            self._state_store.drop()
+            epoch = self._state_store.epoch
             recovered = self._group.recovered()
             # None: the group has moved on, and we are told again. What is kept meanwhile must be
             # what Faust believes to have read: it goes on from there, not from the beginning.
             if recovered is not None:
-                self._keeper.retain(recovered)
+                self._state_store.retain(recovered)
                 await self._begin(recovered)
-                self._keeper.settled = self._keeper.epoch == epoch
+                self._state_store.settled = self._state_store.epoch == epoch
         except IllegalStateError:
             # The assignment is the next one already: Faust begins anew on it, and tells us again.
             raise
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._stop(error)
 
-    def followed(self, epoch: int) -> None:
-        """Note that all followers stand after this rebalance, unless there was one more since."""
-        self._followed_epoch = epoch
+    def listeners_ready(self, epoch: int) -> None:
+        """Note that all listeners stand after this rebalance, unless there was one more since."""
+        self._ready_epoch = epoch
 
     async def keep_saving(self) -> None:
         """Carry out checkpoints for as long as the worker lives."""
@@ -168,37 +169,41 @@ class Steward(Generic[ProfileT]):
             self._stop(error)
 
     async def _begin(self, recovered: set[int]) -> None:
-        """Make sure that each of our partitions has a barrier, and the records that follow it."""
+        """Make sure that each of our partitions has its record, and the events that follow it."""
         if not recovered:
             return
-        epoch = self._keeper.epoch
+        epoch = self._state_store.epoch
         beginnings = await self._group.beginnings(recovered)
-        stores = {p: self._keeper.partition(p).store for p in recovered}
-        new = [p for p, store in stores.items() if store.barrier is None]
+        stores = {p: self._state_store.partition(p).store for p in recovered}
+        new = [p for p, store in stores.items() if store.partition_record is None]
         committed = await self._group.committed() if new else {}
-        if self._keeper.epoch != epoch:
+        if self._state_store.epoch != epoch:
             # Revoked meanwhile: another may have begun, and what it committed is no loss of ours.
             return
         self._refuse_lost_state(new, committed)
         gone = {
-            p: (store.barrier, beginnings[p])
+            p: (store.partition_record, beginnings[p])
             for p, store in stores.items()
-            if store.barrier is not None and store.barrier.offset < beginnings.get(p, 0)
+            if store.partition_record is not None
+            and store.partition_record.offset < beginnings.get(p, 0)
         }
-        for partition, (barrier, begin) in gone.items():
-            self._lose(partition, barrier.offset, begin)
-        barriers = {p: Saved(beginnings[p], b"") for p in new}
-        barriers |= {p: Saved(begin, barrier.payload) for p, (barrier, begin) in gone.items()}
-        await self._write_barriers(barriers)
+        for partition, (partition_record, begin) in gone.items():
+            self._lose(partition, partition_record.offset, begin)
+        partition_records = {p: Saved(beginnings[p], b"") for p in new}
+        partition_records |= {
+            p: Saved(begin, partition_record.payload)
+            for p, (partition_record, begin) in gone.items()
+        }
+        await self._write_partition_records(partition_records)
 
     def _refuse_lost_state(
-        self, without_barrier: list[int], committed: Mapping[int, int | None]
+        self, without_partition_record: list[int], committed: Mapping[int, int | None]
     ) -> None:
         """Refuse partitions that were judged before, but of which no state is left.
 
-        A partition gets its first barrier before its first commit, so that this is certain.
+        A partition gets its first record here before its first commit: this is certain.
         """
-        lost = [p for p in without_barrier if committed.get(p) is not None]
+        lost = [p for p in without_partition_record if committed.get(p) is not None]
         if lost:
             message = (
                 f"partitions {lost} have committed offsets, but the state topic "
@@ -214,15 +219,17 @@ class Steward(Generic[ProfileT]):
         )
         if not self._accept_lost_records:
             message += "; --accept-lost-records goes on without them"
-            raise HoleError(message)
+            raise OffsetGapError(message)
         logger.error("%s. Going on without them, as told.", message.capitalize())
 
-    async def _write_barriers(self, barriers: Mapping[int, Saved]) -> None:
-        if not barriers:
+    async def _write_partition_records(self, partition_records: Mapping[int, Saved]) -> None:
+        if not partition_records:
             return
-        writes = [Write(p, BARRIER_KEY, saved) for p, saved in sorted(barriers.items())]
+        writes = [
+            Write(p, PARTITION_RECORD_KEY, saved) for p, saved in sorted(partition_records.items())
+        ]
         self._lease.check()
         await self._outbox.durable([self._outbox.post(self._state.record(w)) for w in writes])
-        self._keeper.saved(writes)
-        await self._group.commit({p: saved.offset for p, saved in barriers.items()})
-        logger.info("Judging begins on partitions %s.", sorted(barriers))
+        self._state_store.saved(writes)
+        await self._group.commit({p: saved.offset for p, saved in partition_records.items()})
+        logger.info("Judging begins on partitions %s.", sorted(partition_records))

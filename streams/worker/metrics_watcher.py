@@ -11,11 +11,11 @@ from detectors.verdict import Effect, RaiseAlert
 from streams.clock import wall_ms
 from streams.ingest.rejects import Rejected, RejectReason
 from streams.kafka.producer import Durable
-from streams.kafka.records import Place
-from streams.metrics.institution_gauges import standing_of
+from streams.kafka.records import RecordPosition
+from streams.metrics.institution_gauges import institution_status
 from streams.metrics.registry import REPEATED, SAVED, Metrics, detector_modes
 from streams.state.checkpoint import Done
-from streams.state.protocol import Keeper
+from streams.state.protocol import StateStore
 from streams.worker.batch_run import Counts
 
 _MS: Final = 1_000
@@ -49,7 +49,7 @@ class MetricsWatcher:
         # One that begins has nothing unsaved.
         metrics.checkpoint_time.set(now_ms() / _MS)
 
-    def judged(self, place: Place, counts: Counts) -> None:
+    def judged(self, position: RecordPosition, counts: Counts) -> None:
         """Count the events of a batch, and note when Kafka received its last one."""
         self._metrics.events.inc(counts.judged)
         self._metrics.late.inc(counts.late)
@@ -60,19 +60,19 @@ class MetricsWatcher:
         self._metrics.config_refused.inc(counts.configs_refused)
         if counts.config is not None:
             show_config(self._metrics, counts.config)
-        self._received_seconds[place.partition] = place.kafka_time_ms / _MS
+        self._received_seconds[position.partition] = position.kafka_time_ms / _MS
 
-    def refused(self, refused: Rejected, durable: Durable) -> None:
-        """Count a refusal, and its dead letter once the broker has it."""
-        rejects, letters = self._refused[refused.reason]
+    def rejected(self, reject: Rejected, durable: Durable) -> None:
+        """Count a dead_letter, and its dead letter once the broker has it."""
+        rejects, letters = self._refused[reject.reason]
         rejects.inc()
         durable.add_done_callback(lambda _: letters.inc())
 
-    def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
+    def happened(self, effect: Effect, position: RecordPosition, durable: Durable) -> None:
         """Count an effect, and how long it took from the event to the broker."""
         if isinstance(effect, RaiseAlert):
             self._metrics.alerted(effect.alert)
-            durable.add_done_callback(lambda _: self._observe_delay(place))
+            durable.add_done_callback(lambda _: self._observe_delay(position))
 
     def saved(self, done: Done | None) -> None:
         """Count a checkpoint; None where all that was judged is saved already."""
@@ -83,38 +83,36 @@ class MetricsWatcher:
             self._metrics.checkpoint_bytes.inc(done.state_bytes)
             self._metrics.checkpoint_states.inc(done.states_count)
 
-    def looked(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
+    def looked(self, ends: Mapping[int, int], state_store: StateStore[Profile]) -> None:
         """Show lag, standing and how many are judged, as they are; as they were, if rebalancing."""
-        if not keeper.settled:
+        if not state_store.settled:
             return
-        for partition in keeper.partitions.values():
-            partition.wake(_WOKEN_COUNT)
+        for partition in state_store.partitions.values():
+            partition.load_idle(_WOKEN_COUNT)
         profiles = [
             profile
-            for partition in keeper.partitions.values()
+            for partition in state_store.partitions.values()
             for _, profile in partition.profiles()
         ]
-        self._follow(ends, keeper)
-        self._metrics.stood(map(standing_of, profiles))
+        self._follow(ends, state_store)
+        self._metrics.set_institutions(map(institution_status, profiles))
         now_ms = max((profile.state.frontier_ms for profile in profiles), default=0)
         today = now_ms // DAY_MS
-        self._metrics.sensed(name for one in profiles for name in _sensing(one, today=today))
-        institutions_count = sum(one.institutions_count for one in keeper.partitions.values())
-        self._metrics.watched(institutions_count=institutions_count, at_ms=now_ms)
+        self._metrics.set_detectors(name for one in profiles for name in _sensing(one, today=today))
+        institutions_count = sum(one.institutions_count for one in state_store.partitions.values())
+        self._metrics.set_totals(institutions_count=institutions_count, at_ms=now_ms)
 
-    def _follow(self, ends: Mapping[int, int], keeper: Keeper[Profile]) -> None:
+    def _follow(self, ends: Mapping[int, int], state_store: StateStore[Profile]) -> None:
         lags = {
             number: max(0, ends[number] - partition.position)
-            for number, partition in keeper.partitions.items()
+            for number, partition in state_store.partitions.items()
             if partition.position is not None and number in ends
         }
         received = self._received_seconds
-        self._metrics.followed(
-            lags, {number: received[number] for number in lags.keys() & received}
-        )
+        self._metrics.set_lag(lags, {number: received[number] for number in lags.keys() & received})
 
-    def _observe_delay(self, place: Place) -> None:
-        delay_seconds = (self._now_ms() - place.kafka_time_ms) / _MS
+    def _observe_delay(self, position: RecordPosition) -> None:
+        delay_seconds = (self._now_ms() - position.kafka_time_ms) / _MS
         self._metrics.alert_delay.observe(max(0.0, delay_seconds))
 
 

@@ -1,35 +1,38 @@
 """What the agents need of others, as interfaces: who sends, who counts, what becomes of effects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from detectors.pipeline import Profile
 from detectors.verdict import Effect
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Durable, Outgoing
-from streams.kafka.records import Place, Record
+from streams.kafka.records import Record, RecordPosition
+from streams.state.checkpoint import Done
+from streams.state.protocol import StateStore
 from streams.worker.batch_run import Counts
 
 
 class Sinks(Protocol):
     """What effects and refusals become on Kafka."""
 
-    def effect(self, effect: Effect, place: Place) -> Sequence[Outgoing]:
+    def effect(self, effect: Effect, position: RecordPosition) -> Sequence[Outgoing]:
         """Return the records that carry out an effect."""
 
-    def refusal(self, refused: Rejected, record: Record, place: Place) -> Outgoing:
+    def dead_letter(self, reject: Rejected, record: Record, position: RecordPosition) -> Outgoing:
         """Return the dead letter of a record."""
 
 
 class Watcher(Protocol):
     """Who counts what the judges do."""
 
-    def judged(self, place: Place, counts: Counts) -> None:
-        """Count the events of a batch that ends at `place`."""
+    def judged(self, position: RecordPosition, counts: Counts) -> None:
+        """Count the events of a batch that ends at `position`."""
 
-    def refused(self, refused: Rejected, durable: Durable) -> None:
-        """Count a refusal; `durable` is done once the broker has its dead letter."""
+    def rejected(self, reject: Rejected, durable: Durable) -> None:
+        """Count a dead_letter; `durable` is done once the broker has its dead letter."""
 
-    def happened(self, effect: Effect, place: Place, durable: Durable) -> None:
+    def happened(self, effect: Effect, position: RecordPosition, durable: Durable) -> None:
         """Count an effect; `durable` is done once the broker has it."""
 
 
@@ -38,3 +41,13 @@ class Poster(Protocol):
 
     def post(self, record: Outgoing) -> Durable:
         """Send in order; the future is done once the record is durable."""
+
+
+class WorkerWatcher(Watcher, Protocol):
+    """Who counts what the judges do, and looks at the whole after each checkpoint."""
+
+    def saved(self, done: Done | None) -> None:
+        """Count a checkpoint; None where all that was judged is saved already."""
+
+    def looked(self, ends: Mapping[int, int], state_store: StateStore[Profile]) -> None:
+        """Note how all stands; `ends` are the input's ends by partition, as last seen."""

@@ -24,10 +24,9 @@ from streams.control.records import (
 from streams.faust_driver.group import Group, commit_starts
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Outbox, Outgoing
-from streams.kafka.records import Batch, Record
+from streams.kafka.records import Batch, Offsets, Record
 from streams.state.envelope import StateKeys
-from streams.state.positions import Chain
-from streams.worker.watchdog import Offsets
+from streams.state.positions import PositionTracker
 
 logger = logging.getLogger("headgate.reference")
 
@@ -72,7 +71,6 @@ class ReferenceAgent:
 
     __slots__ = (
         "_builder",
-        "_chain",
         "_config",
         "_days",
         "_events_topic",
@@ -80,13 +78,14 @@ class ReferenceAgent:
         "_keys",
         "_outbox",
         "_partitions",
+        "_positions",
         "_published_day",
         "_recorded",
         "_reference_topic",
         "topic",
     )
 
-    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
         self,
         config: ReferenceConfig,
         *,
@@ -115,12 +114,12 @@ class ReferenceAgent:
         """Forget everything: another reads the topic from its beginning."""
         self._builder = ReferenceBuilder(self._config)
         self._days = DayCount()
-        self._chain: Chain | None = None
+        self._positions: PositionTracker | None = None
         self._published_day = -1
 
-    def places(self) -> Offsets:
+    def positions(self) -> Offsets:
         """Return what is folded, and its references published."""
-        return {} if self._chain is None else {(self.topic, 0): self._chain.position}
+        return {} if self._positions is None else {(self.topic, 0): self._positions.position}
 
     async def recovery_complete(self) -> None:
         """Begin at the topic's beginning, and say the last reference again."""
@@ -139,19 +138,19 @@ class ReferenceAgent:
         start = beginnings.get(partition, 0)
         committed = await self._group.committed()
         await commit_starts(self._group, {partition: start}, committed=committed)
-        self._chain = Chain("the summaries", start)
+        self._positions = PositionTracker("the summaries", start)
 
     async def handle(self, partition: int, batch: Batch) -> None:
         """Fold a batch of summaries, and publish the references that it completes.
 
         Raises:
-            HoleError: records were passed over.
+            OffsetGapError: records were passed over.
         """
         del partition
-        chain = self._chain
+        chain = self._positions
         if chain is None:
             return
-        new_from = chain.admit(batch.span)
+        new_from = chain.new_from(batch.span)
         for reference in self._built(r for r in batch.records if r.offset >= new_from):
             raw = encode_reference(reference)
             record = self._control(raw, topic=self._reference_topic, partition=0)

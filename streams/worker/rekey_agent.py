@@ -12,10 +12,9 @@ from streams.faust_driver.group import Group, commit_starts
 from streams.ingest.codec import encode
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Durable, Outbox, Outgoing
-from streams.kafka.records import Batch, Place, Record
-from streams.state.positions import Chain
+from streams.kafka.records import Batch, Offsets, Record, RecordPosition
+from streams.state.positions import PositionTracker
 from streams.worker.ports import Sinks, Watcher
-from streams.worker.watchdog import Offsets
 
 Read = Callable[[bytes | None], AccessEvent | Rejected]
 
@@ -36,7 +35,7 @@ class RekeyAgent:
         "topic",
     )
 
-    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
         self,
         topic: str,
         *,
@@ -55,7 +54,7 @@ class RekeyAgent:
         self._outbox = outbox
         self._sinks = sinks
         self._watcher = watcher
-        self._chains: dict[int, Chain] = {}
+        self._chains: dict[int, PositionTracker] = {}
         self._committed: dict[int, int] = {}
         self._sending: defaultdict[int, list[Durable]] = defaultdict(list)
 
@@ -65,7 +64,7 @@ class RekeyAgent:
         self._committed.clear()
         self._sending.clear()
 
-    def places(self) -> Offsets:
+    def positions(self) -> Offsets:
         """Return what is committed, and how many of the batch at hand are durable beyond that."""
         return {
             (self.topic, partition): at + sum(sent.done() for sent in self._sending[partition])
@@ -84,19 +83,19 @@ class RekeyAgent:
         starts = {p: max(committed.get(p) or 0, beginnings.get(p, 0)) for p in assigned}
         await commit_starts(self._group, starts, committed=committed)
         for partition, start in starts.items():
-            self._chains[partition] = Chain(f"{self.topic}[{partition}]", start)
+            self._chains[partition] = PositionTracker(f"{self.topic}[{partition}]", start)
             self._committed[partition] = start
 
     async def handle(self, partition: int, batch: Batch) -> None:
         """Re-key a batch, and commit it once all of it is durable.
 
         Raises:
-            HoleError: records were passed over.
+            OffsetGapError: records were passed over.
         """
         chain = self._chains.get(partition)
         if chain is None:
             return
-        new_from = chain.admit(batch.span)
+        new_from = chain.new_from(batch.span)
         chain.advance(batch.span.end)
         sent = [
             self._send(record, partition) for record in batch.records if record.offset >= new_from
@@ -114,17 +113,17 @@ class RekeyAgent:
     def _send(self, record: Record, partition: int) -> Durable:
         event = self._read(record.value)
         if isinstance(event, Rejected):
-            return self._refuse(event, record, partition)
+            return self._reject(event, record, partition)
         key = event.institution.encode()
         return self._outbox.post(Outgoing(topic=self._events_topic, key=key, value=encode(event)))
 
-    def _refuse(self, refused: Rejected, record: Record, partition: int) -> Durable:
-        place = Place(
+    def _reject(self, reject: Rejected, record: Record, partition: int) -> Durable:
+        position = RecordPosition(
             topic=self.topic,
             partition=partition,
             offset=record.offset,
             kafka_time_ms=record.timestamp,
         )
-        durable = self._outbox.post(self._sinks.refusal(refused, record, place))
-        self._watcher.refused(refused, durable)
+        durable = self._outbox.post(self._sinks.dead_letter(reject, record, position))
+        self._watcher.rejected(reject, durable)
         return durable

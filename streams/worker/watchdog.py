@@ -6,7 +6,7 @@ own, so that the answer does not depend on what may be stuck.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -14,23 +14,20 @@ from aiokafka.errors import KafkaError
 
 from detectors.errors import HeadgateError
 from streams.clock import monotonic_seconds
+from streams.kafka.records import Offsets, Partition, Positions
 from streams.kafka.security import client_options
-from streams.state.protocol import Keeper, ProfileT
+from streams.state.protocol import ProfileT, StateStore
 
 _LOOKS_PER_STALL: Final = 6
 # A group waits that long for members that say nothing before it rebalances without them.
 _REBALANCES_PER_STALL: Final = 2
 
-Place = tuple[str, int]
-# By topic and partition: the offset before which all has been dealt with, or where it ends.
-Offsets = Mapping[Place, int]
-Places = Callable[[], Offsets]
 # How much has been read back so far; None once it is all.
 Reading = Callable[[], int | None]
-Ends = Callable[[Collection[Place]], Awaitable[Offsets]]
+Ends = Callable[[Collection[Partition]], Awaitable[Offsets]]
 
 
-class StallError(HeadgateError):
+class StalledError(HeadgateError):
     """The worker has something to do, and does nothing."""
 
 
@@ -41,7 +38,7 @@ class _Standstill(NamedTuple):
     since_seconds: float
 
 
-class Vigil:
+class Watchdog:
     """Looks again and again whether everything of the worker moves, where it should."""
 
     __slots__ = (
@@ -49,7 +46,7 @@ class Vigil:
         "_epoch",
         "_epoch_seen",
         "_now",
-        "_places",
+        "_positions",
         "_reading",
         "_reads_still",
         "_stall_seconds",
@@ -57,10 +54,10 @@ class Vigil:
         "_stop",
     )
 
-    def __init__(  # noqa: PLR0913 - the ends of the wires, each by name.
+    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
         self,
         *,
-        places: Sequence[Places],
+        positions: Sequence[Positions],
         reading: Sequence[Reading],
         epoch: Callable[[], int],
         ends: Ends,
@@ -72,7 +69,7 @@ class Vigil:
 
         `epoch` counts rebalances.
         """
-        self._places = places
+        self._positions = positions
         self._reading = reading
         self._epoch = epoch
         self._epoch_seen = epoch()
@@ -81,7 +78,7 @@ class Vigil:
         self._stop = stop
         self._now = now
         self._reads_still: _Standstill | None = None
-        self._stands_still: dict[Place, _Standstill] = {}
+        self._stands_still: dict[Partition, _Standstill] = {}
 
     async def keep(self) -> None:
         """Look for ever."""
@@ -91,7 +88,7 @@ class Vigil:
 
     async def look(self) -> None:
         """Look once; end the process after too long a standstill where there is something to do."""
-        standing = {place: at for one in self._places for place, at in one().items()}
+        standing = {partition: at for one in self._positions for partition, at in one().items()}
         try:
             ends = await self._ends(standing.keys())
         except (KafkaError, OSError, TimeoutError):
@@ -111,7 +108,7 @@ class Vigil:
         seconds = self._now() - self._reads_still.since_seconds
         if seconds > _REBALANCES_PER_STALL * self._stall_seconds:
             message = f"a rebalance came to no end, and nothing was read back for {seconds:.0f} s"
-            self._stop(StallError(message))
+            self._stop(StalledError(message))
 
     def _look_at_places(self, standing: Offsets, ends: Offsets) -> None:
         """Accuse all who are behind if none of them moves; one alone, after its turn has passed.
@@ -124,19 +121,28 @@ class Vigil:
             self._epoch_seen = self._epoch()
             self._stands_still = {}
         self._stands_still = {
-            place: self._still(self._stands_still.get(place), at)
-            for place, at in standing.items()
-            if at < ends.get(place, 0)
+            partition: self._still(self._stands_still.get(partition), at)
+            for partition, at in standing.items()
+            if at < ends.get(partition, 0)
         }
         seconds = {
-            place: self._now() - still.since_seconds for place, still in self._stands_still.items()
+            partition: self._now() - still.since_seconds
+            for partition, still in self._stands_still.items()
         }
         turns = 1 if min(seconds.values(), default=0.0) > self._stall_seconds else len(seconds)
-        stalled = sorted(p for p, stood in seconds.items() if stood > turns * self._stall_seconds)
+        stalled = sorted(
+            p
+            for p, standing_seconds in seconds.items()
+            if standing_seconds > turns * self._stall_seconds
+        )
         if stalled:
             names = ", ".join(f"{topic}[{number}]" for topic, number in stalled)
-            stood = max(seconds[place] for place in stalled)
-            self._stop(StallError(f"{names} stands for {stood:.0f} s, and records are waiting"))
+            standing_seconds = max(seconds[partition] for partition in stalled)
+            self._stop(
+                StalledError(
+                    f"{names} stands for {standing_seconds:.0f} s, and records are waiting"
+                )
+            )
 
     def _still(self, before: _Standstill | None, at: int) -> _Standstill:
         if before is not None and before.at == at:
@@ -144,28 +150,28 @@ class Vigil:
         return _Standstill(at, self._now())
 
 
-def judged_places(keeper: Keeper[ProfileT], *, topic: str) -> Offsets:
+def judged_positions(state_store: StateStore[ProfileT], *, topic: str) -> Offsets:
     """Return where the judges of each partition stand; before their first batch, what is saved."""
-    places = {}
-    for number, partition in keeper.partitions.items():
-        barrier = partition.store.barrier
+    positions = {}
+    for number, partition in state_store.partitions.items():
+        partition_record = partition.store.partition_record
         at = partition.position
-        if at is None and barrier is not None:
-            at = barrier.offset
+        if at is None and partition_record is not None:
+            at = partition_record.offset
         if at is not None:
-            places[topic, number] = at
-    return places
+            positions[topic, number] = at
+    return positions
 
 
 async def topic_ends(
-    places: Collection[Place], *, bootstrap: str, timeout_seconds: float
-) -> dict[Place, int]:
+    positions: Collection[Partition], *, bootstrap: str, timeout_seconds: float
+) -> dict[Partition, int]:
     """Return where these partitions end, asked over a connection of its own.
 
     Raises:
         KafkaError, OSError or TimeoutError: nobody answers.
     """
-    wanted = [TopicPartition(topic, number) for topic, number in places]
+    wanted = [TopicPartition(topic, number) for topic, number in positions]
     async with asyncio.timeout(timeout_seconds):
         consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
         try:
@@ -173,4 +179,4 @@ async def topic_ends(
             ends = await consumer.end_offsets(wanted) if wanted else {}
         finally:
             await consumer.stop()
-    return {(place.topic, place.partition): end for place, end in ends.items()}
+    return {(partition.topic, partition.partition): end for partition, end in ends.items()}

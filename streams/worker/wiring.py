@@ -11,11 +11,10 @@ from faust.types import StreamT
 from detectors.pipeline import Profile
 from streams.faust_driver.app import POLLS_KEPT_MAX, HeadgateApp, StateTable
 from streams.kafka.producer import Outbox
-from streams.kafka.records import Batch
+from streams.kafka.records import Batch, Offsets
 from streams.state.checkpoint import Checkpointer
 from streams.worker.judge_agent import JudgeAgent
-from streams.worker.lifecycle import Steward, stop_for
-from streams.worker.watchdog import Offsets
+from streams.worker.lifecycle import WorkerLifecycle, stop_for
 
 # More posted than this, and a judge waits for the producer before its next batch.
 _POSTED_COUNT_MAX: Final = 10_000
@@ -23,7 +22,7 @@ _POSTED_COUNT_MAX: Final = 10_000
 Handle = Callable[[int, Batch], Awaitable[None]]
 
 
-class Follower(Protocol):
+class RebalanceListener(Protocol):
     """What else must know of rebalances."""
 
     def revoked(self) -> None:
@@ -32,7 +31,7 @@ class Follower(Protocol):
     async def recovery_complete(self) -> None:
         """Stand where it may go on."""
 
-    def places(self) -> Offsets:
+    def positions(self) -> Offsets:
         """Return where it stands: all before that has been dealt with, for good."""
 
 
@@ -67,7 +66,7 @@ def judging(agent: JudgeAgent, *, checkpointer: Checkpointer[Profile], outbox: O
 
 
 def add_state_table(
-    app: HeadgateApp, topic: str, steward: Steward[Profile], *, partitions: int
+    app: HeadgateApp, topic: str, lifecycle: WorkerLifecycle[Profile], *, partitions: int
 ) -> None:
     """Have the state topic read back at every recovery."""
     changelog = app.topic(topic, key_type=bytes, value_type=bytes, partitions=partitions)
@@ -80,39 +79,41 @@ def add_state_table(
         changelog_topic=changelog,
         recovery_buffer_size=POLLS_KEPT_MAX,
     )
-    table.recovered = steward.recovered
+    table.recovered = lifecycle.recovered
     app.tables.add(table)
 
 
-def add_signals(app: HeadgateApp, steward: Steward[Profile], followers: Iterable[Follower]) -> None:
-    """Have the steward, and then the followers, told of rebalances and of the end."""
-    told = tuple(followers)
+def add_signals(
+    app: HeadgateApp, lifecycle: WorkerLifecycle[Profile], listeners: Iterable[RebalanceListener]
+) -> None:
+    """Have the lifecycle, and then the listeners, told of rebalances and of the end."""
+    told = tuple(listeners)
 
     async def on_revoked(*_: object, **__: object) -> None:
-        steward.revoked()
-        for follower in told:
-            follower.revoked()
+        lifecycle.revoked()
+        for listener in told:
+            listener.revoked()
 
     async def on_recovered(*_: object, **__: object) -> None:
-        await steward.recovery_complete()
-        epoch = steward.epoch
+        await lifecycle.recovery_complete()
+        epoch = lifecycle.epoch
         try:
-            for follower in told:
-                await follower.recovery_complete()
-            steward.followed(epoch)
+            for listener in told:
+                await listener.recovery_complete()
+            lifecycle.listeners_ready(epoch)
         except IllegalStateError:
-            # Reassigned meanwhile: Faust takes it as the steward's own, and tells all of us again.
+            # Reassigned meanwhile: Faust takes it as its own, and tells all of us again.
             raise
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             stop_for(error)
 
     async def on_end(*_: object, **__: object) -> None:
-        await steward.save()
+        await lifecycle.save()
 
     # Faust's signals hold their receivers weakly unless told otherwise.
     app.on_partitions_revoked.connect(on_revoked, weak=False)
     app.on_rebalance_complete.connect(on_recovered, weak=False)
     app.on_before_shutdown.connect(on_end, weak=False)
-    app.opened = steward.opened
-    app.closed = steward.closed
-    app.task(steward.keep_saving)
+    app.opened = lifecycle.opened
+    app.closed = lifecycle.closed
+    app.task(lifecycle.keep_saving)

@@ -6,7 +6,7 @@ import pytest
 
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig
-from detectors.detector import Breachable, Detector, EventRule, Score
+from detectors.detector import Detector, EventRule, RuleInput, Score
 from detectors.event import COUNT_MAX, AccessEvent, FieldCount, Participants
 from detectors.features.vector import Features
 from detectors.pipeline import Profile, judge, open_profile
@@ -169,11 +169,11 @@ class WatchedRule:
         self.rule = rule
         self.scores: list[Score] = []
 
-    def check(self, breachable: Breachable) -> Score | None:
+    def evaluate(self, rule_input: RuleInput) -> Score | None:
         """Return the rule's answer, once it has shown that asking changes nothing."""
         before = dump(self.profile)
-        found = self.rule.check(breachable)
-        assert self.rule.check(breachable) == found
+        found = self.rule.evaluate(rule_input)
+        assert self.rule.evaluate(rule_input) == found
         assert dump(self.profile) == before
         self.scores += (found,) if found is not None else ()
         return found

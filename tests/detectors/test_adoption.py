@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from detectors.adoption import adopt
+from detectors.adoption import apply_instruction
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
 from detectors.feedback import Feedback, Label
@@ -82,7 +82,7 @@ def test_a_cap_holds_from_where_it_was_told(later: Callable[[Profile], Profile])
     """Neither before nor only after a restart; a later entry replaces it."""
     profile = open_profile("north", config=CONFIG)
     assert alerts(profile, taking(150)) == []
-    adopt(profile, registered(participants_max=200), sequence=5)
+    apply_instruction(profile, registered(participants_max=200), sequence=5)
     (alert,) = alerts(later(profile), taking(100, first=150))
     assert [detail.detector for detail in alert.reasons if detail.share] == ["coverage"]
 
@@ -90,11 +90,11 @@ def test_a_cap_holds_from_where_it_was_told(later: Callable[[Profile], Profile])
 def test_a_repeat_has_no_effect() -> None:
     """Nor has what was said earlier and comes late."""
     profile = open_profile("north", config=CONFIG)
-    adopt(profile, registered(participants_max=200), sequence=5)
-    adopt(profile, registered(participants_max=900), sequence=5)
-    adopt(profile, registered(participants_max=900), sequence=4)
+    apply_instruction(profile, registered(participants_max=200), sequence=5)
+    apply_instruction(profile, registered(participants_max=900), sequence=5)
+    apply_instruction(profile, registered(participants_max=900), sequence=4)
     assert profile.entry.participants_max == 200
-    adopt(profile, Registered(institution="north", entry=None), sequence=6)
+    apply_instruction(profile, Registered(institution="north", entry=None), sequence=6)
     assert profile.entry == Institution(id="north")
 
 
@@ -102,7 +102,7 @@ def test_an_instruction_goes_before_the_file() -> None:
     """What was pushed is newer than what the worker was started with."""
     profile = open_profile("north", config=CONFIG, entry=Institution(id="north", group="old"))
     assert profile.entry.group == "old"
-    adopt(profile, registered(group="new"), sequence=1)
+    apply_instruction(profile, registered(group="new"), sequence=1)
     assert profile.entry.group == "new"
 
 
@@ -113,7 +113,7 @@ def test_a_false_positive_raises_the_bar_until_its_date(
     """The same theft alerts before, not behind the bar, and again once the date has passed."""
     assert alerts(open_profile("north", config=CONFIG), taking(41_200)) != []
     profile = open_profile("north", config=CONFIG)
-    adopt(profile, feedback(Label.FALSE_POSITIVE), sequence=1)
+    apply_instruction(profile, feedback(Label.FALSE_POSITIVE), sequence=1)
     profile = later(profile)
     assert alerts(profile, taking(41_200)) == []
     assert alerts(profile, taking(41_200, first=50_000, day=31)) != []
@@ -122,9 +122,9 @@ def test_a_false_positive_raises_the_bar_until_its_date(
 def test_what_proves_right_is_listened_to_again() -> None:
     """A confirmation takes the bar back; it concerns no other detector."""
     profile = open_profile("north", config=CONFIG)
-    adopt(profile, feedback(Label.FALSE_POSITIVE), sequence=1)
-    adopt(profile, feedback(Label.CONFIRMED, detectors=("volume",)), sequence=2)
-    assert sorted(profile.state.bars) == sorted(set(DETECTORS) - {"volume"})
+    apply_instruction(profile, feedback(Label.FALSE_POSITIVE), sequence=1)
+    apply_instruction(profile, feedback(Label.CONFIRMED, detectors=("volume",)), sequence=2)
+    assert sorted(profile.state.penalties) == sorted(set(DETECTORS) - {"volume"})
 
 
 @pytest.mark.parametrize("later", AFTER.values(), ids=AFTER)
@@ -132,11 +132,11 @@ def test_what_was_expected_is_exempt_to_its_cap(later: Callable[[Profile], Profi
     """Until then nothing is said; a later word on the same alert takes it back."""
     said = feedback(Label.EXPECTED, exemption=exemption(id="feedback a1", participants_max=50_000))
     profile = open_profile("north", config=CONFIG, entry=Institution(id="north", group="g"))
-    adopt(profile, said, sequence=1)
+    apply_instruction(profile, said, sequence=1)
     profile = later(profile)
     assert alerts(profile, taking(41_200)) == []
     assert alerts(profile, taking(60_000, first=100_000)) != []
-    adopt(profile, feedback(Label.CONFIRMED), sequence=2)
+    apply_instruction(profile, feedback(Label.CONFIRMED), sequence=2)
     assert profile.entry.exemptions == ()
 
 
@@ -146,7 +146,7 @@ def test_what_was_expected_is_exempt_to_its_cap(later: Callable[[Profile], Profi
 def test_an_exemption_has_two_switches(*, alert: bool, learn: bool) -> None:
     """Whether it may alert and whether it is learnt: one says nothing of the other."""
     profile = open_profile("north", config=CONFIG)
-    adopt(profile, registered(exemption(alert=alert, learn=learn)), sequence=1)
+    apply_instruction(profile, registered(exemption(alert=alert, learn=learn)), sequence=1)
     # Enough to be usual, too little to be an incident: an incident would not be learnt anyway.
     judge(profile, taking(400))
     judge(profile, taking(1, day=1))
@@ -161,7 +161,7 @@ def test_no_exemption_lifts_the_hard_cap(*, alert: bool) -> None:
     quota = QuotaConfig(new_participants_day_max=1_000)
     detectors = replace(CONFIG.detectors, quota=quota)
     profile = open_profile("north", config=replace(CONFIG, detectors=detectors))
-    adopt(profile, registered(exemption(alert=alert)), sequence=1)
+    apply_instruction(profile, registered(exemption(alert=alert)), sequence=1)
     (said,) = alerts(profile, taking(1_100))
     assert "quota" in {detail.detector for detail in said.reasons}
 
@@ -186,7 +186,7 @@ def test_a_cap_on_bytes_counts_from_when_it_is_known(
     """Reading the same people again holds nobody new, but what leaves adds up."""
     profile = open_profile("north", config=CONFIG)
     judge(profile, loading(0, size=5_000))
-    adopt(profile, registered(bytes_max=1_000), sequence=1)
+    apply_instruction(profile, registered(bytes_max=1_000), sequence=1)
     assert alerts(profile, loading(1, size=600)) == []
     (alert,) = alerts(later(profile), loading(2, size=600))
     assert "received 1,200 bytes (approved 1,000)" in alert.sentence
@@ -196,7 +196,7 @@ def test_a_cap_on_bytes_may_be_a_projects_own() -> None:
     """Another project's bytes do not count against it."""
     profile = open_profile("north", config=CONFIG)
     capped = Project(id="p1", bytes_max=1_000)
-    adopt(profile, registered(projects=(capped, Project(id="p2"))), sequence=1)
+    apply_instruction(profile, registered(projects=(capped, Project(id="p2"))), sequence=1)
     assert alerts(profile, loading(1, size=9_000, project="p2")) == []
     assert alerts(profile, loading(2, size=900, project="p1")) == []
     (alert,) = alerts(profile, loading(3, size=200, project="p1"))

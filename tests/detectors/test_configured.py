@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from detectors.adoption import follow
+from detectors.adoption import switch_config
 from detectors.calibration.budget import BudgetConfig
 from detectors.collusion import CollusionConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
@@ -12,9 +12,9 @@ from detectors.config_schedule import (
     SCHEDULED_MAX,
     Schedule,
     Scheduled,
-    at_a_start,
     changed_keys,
     extended,
+    is_restart_only,
     without_canaries,
 )
 from detectors.event import AccessEvent, Participants
@@ -50,7 +50,7 @@ def judged(profile: Profile, schedule: Schedule, *, day: int) -> str:
         participants=Participants(ranges=[(day, day)]),
     )
     if profile.schedule is not schedule or at_ms >= profile.config_due_ms:
-        follow(profile, schedule, at_ms=at_ms)
+        switch_config(profile, schedule, at_ms=at_ms)
     judge(profile, event)
     return profile.config_hash
 
@@ -163,7 +163,7 @@ def test_changes_are_named_key_by_key() -> None:
         "detectors.quota.new_participants_day_max",
         "budget.false_alert_days_per_week_per_100_institutions",
     ]
-    assert not at_a_start("detectors.canary.mode")
-    assert at_a_start("detectors.canary.participants")
+    assert not is_restart_only("detectors.canary.mode")
+    assert is_restart_only("detectors.canary.participants")
     secret = CoreConfig(detectors=DetectorsConfig(canary=CanaryConfig(participants=(7,))))
     assert without_canaries(secret) == BASE

@@ -3,11 +3,11 @@ import pytest
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig, config_hash
 from detectors.event import AccessEvent, Participants
+from detectors.incident import PolicyConfig, level_of, severity_of
 from detectors.models.canary import CanaryConfig
 from detectors.models.excess import ExcessConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.policy.explain import duration, percent, sentence
-from detectors.policy.incident import PolicyConfig, level_of, severity_of
 from detectors.register import Institution
 from detectors.verdict import Alert, Coverage, Level, RaiseAlert, Reason, ReasonDetail, Suspend
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from detectors.feedback import Feedback, Label
 from detectors.register import Institution, Project, Registered
-from detectors.response.config import Mode, Modes, ResponseConfig
+from detectors.response.config import Modes, ResponseConfig, ResponseMode
 from detectors.response.fold import Action, apply
 from detectors.response.journal import (
     AlertSeen,
@@ -29,7 +29,7 @@ COHORT = 1_000
 class Desk:
     """A journal that grows, and its fold."""
 
-    def __init__(self, mode: Mode = "automatic", **changes: object) -> None:
+    def __init__(self, mode: ResponseMode = "automatic", **changes: object) -> None:
         """Begin with one mode for both rungs."""
         modes = Modes(throttle=mode, suspend=mode)
         config = replace(ResponseConfig(modes=modes), **changes)
@@ -131,7 +131,7 @@ def test_the_rung_is_confidence_times_harm(
         pytest.param("automatic", "active", False, id="acts"),
     ],
 )
-def test_each_mode_does_what_it_says(mode: Mode, state: str, *, dry_run: bool) -> None:
+def test_each_mode_does_what_it_says(mode: ResponseMode, state: str, *, dry_run: bool) -> None:
     """Dry run, approve and automatic; off does nothing at all."""
     desk = Desk(mode)
     desk.alert()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from detectors.config import CoreConfig, DetectorsConfig
-from detectors.detector import Breachable
+from detectors.detector import RuleInput
 from detectors.event import AccessEvent, FieldCount, InstitutionId, Participants
 from detectors.models.canary import CanaryConfig
 from detectors.models.coverage import Coverage
@@ -65,9 +65,9 @@ def reasons(profile: Profile, *events: AccessEvent) -> list[ReasonDetail]:
     return [effect.alert.reasons[0] for effect in effects if isinstance(effect, RaiseAlert)]
 
 
-def breachable(event: AccessEvent, *, at_ms: int = MIDDAY_MS, exempted: int = 0) -> Breachable:
+def rule_input(event: AccessEvent, *, at_ms: int = MIDDAY_MS, exempted: int = 0) -> RuleInput:
     """Return an event as a rule sees it."""
-    return Breachable(
+    return RuleInput(
         event=event,
         at_ms=at_ms,
         people=None,
@@ -122,7 +122,7 @@ def test_scope_names_what_was_not_approved(
 ) -> None:
     """Dataset, fields and dates are compared with the project's approval."""
     scope = Scope(Institution(id="north", projects=(PROJECT,)))
-    score = scope.check(breachable(event, at_ms=int(at.timestamp()) * 1_000))
+    score = scope.evaluate(rule_input(event, at_ms=int(at.timestamp()) * 1_000))
     assert (score.feature if score is not None else None) == feature
 
 
@@ -130,7 +130,7 @@ def test_an_exempted_reading_is_not_out_of_scope() -> None:
     """An approved exception covers the scope too."""
     scope = Scope(Institution(id="north", projects=(PROJECT,)))
     event = reading(0, 0, 9, dataset="genomes")
-    assert scope.check(breachable(event, exempted=1)) is None
+    assert scope.evaluate(rule_input(event, exempted=1)) is None
 
 
 def test_a_project_is_told_of_when_it_passes_its_budget() -> None:
@@ -152,7 +152,7 @@ def test_an_institution_has_a_budget_of_its_own() -> None:
 
 def test_without_a_budget_coverage_says_nothing() -> None:
     """An empty register entry grants no number that could be passed."""
-    assert Coverage(Institution(id="north")).check(breachable(reading(0, 0, 9))) is None
+    assert Coverage(Institution(id="north")).evaluate(rule_input(reading(0, 0, 9))) is None
 
 
 def test_one_canary_is_enough() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from tests.faults.arena import Ground, ground
 from tests.faults.broken import RULES, WHOLE
+from tests.faults.fault_harness import Ground, ground
 from tests.faults.schedule import drawn, run
 
 LOGS = Path("reports/faults")
@@ -27,7 +27,7 @@ LOGS = Path("reports/faults")
     help="A rule of the protocol that workers break, to see whether it would be seen.",
 )
 def main(*, schedules: int, seed: int, broken: str) -> None:
-    """Strike workers and broker, and compare what came out with an undisturbed walk.
+    """Strike workers and broker, and compare what came out with an undisturbed oracle.
 
     The workers' logs are left in reports/faults.
     """

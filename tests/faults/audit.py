@@ -13,7 +13,7 @@ from streams.recorder.findings import alert_seen
 from streams.recorder.journal import Journal
 from streams.recorder.people import People
 from streams.sinks import suspensions
-from tests.faults.walk import received
+from tests.faults.oracle import received
 
 
 def audit_lines(bootstrap: str, prefix: str) -> list[bytes]:

@@ -1,6 +1,6 @@
 """`python -m tests.faults.fuzz --messages N --seed S`: N spoilt messages through a running worker.
 
-Each must end as what the plain walk over them says: judged, or a dead letter with that reason.
+Each must end as what the plain oracle over them says: judged, or a dead letter with that reason.
 What was judged is counted in the states that the worker has saved, not in what it claims.
 """
 
@@ -20,7 +20,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from msgspec import Struct
 
 from benchmarks.speed.workload import typical_events
-from streams.console.progress import Steps, steps
+from streams.console.progress import Progress, steps
 from streams.control.records import control_kind
 from streams.ingest.codec import encode
 from streams.sinks.dead_letters import (
@@ -29,14 +29,22 @@ from streams.sinks.dead_letters import (
     REASON_HEADER,
     TOPIC_HEADER,
 )
-from tests.faults.arena import PARTITIONS, SHOWN_MAX, Arena, Ground, battle, ground, lag
-from tests.faults.walk import received, saved_profiles, walked
+from tests.faults.fault_harness import (
+    PARTITIONS,
+    SHOWN_MAX,
+    FaultHarness,
+    Ground,
+    battle,
+    ground,
+    lag,
+)
+from tests.faults.oracle import oracle_over, received, saved_profiles
 
 # Of the slowest machine that this is run on, with room to spare.
 _PER_SECOND_MIN: Final = 500
 _START_SECONDS_MAX: Final = 120.0
 
-Place = tuple[int, int]
+RecordPosition = tuple[int, int]
 
 
 class Account(Struct, frozen=True, kw_only=True):
@@ -63,7 +71,7 @@ class Account(Struct, frozen=True, kw_only=True):
 
 
 def mutated(count: int, *, seed: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield keys and values of typical events, each value spoilt in one place or two."""
+    """Yield keys and values of typical events, each value spoilt in one position or two."""
     source = random.Random(seed)
     for event in typical_events(count, seed=seed):
         raw = bytearray(encode(event))
@@ -81,21 +89,21 @@ def mutated(count: int, *, seed: int) -> Iterator[tuple[bytes, bytes]]:
         yield event.institution.encode(), bytes(raw)
 
 
-def fuzz(field: Ground, home: Path, *, messages: int, seed: int, progress: Steps) -> Account:
+def fuzz(field: Ground, home: Path, *, messages: int, seed: int, progress: Progress) -> Account:
     """Send spoilt messages to a worker, wait until it is done, and say what became of each."""
-    with battle(field, home, name="spoilt", workers_count=1) as arena:
-        topic = f"{arena.prefix}.access-events"
-        asyncio.run(_send(arena.bootstrap, topic, mutated(messages, seed=seed)))
+    with battle(field, home, name="spoilt", workers_count=1) as harness:
+        topic = f"{harness.prefix}.access-events"
+        asyncio.run(_send(harness.bootstrap, topic, mutated(messages, seed=seed)))
 
         def is_through() -> bool:
-            done = messages - lag(arena.bootstrap, arena.prefix)
+            done = messages - lag(harness.bootstrap, harness.prefix)
             progress.reach(events_count=done, done=done)
             return done >= messages
 
-        arena.wait_until(is_through, seconds_max=_START_SECONDS_MAX + messages / _PER_SECOND_MIN)
-        found = arena.compared()
+        harness.wait_until(is_through, seconds_max=_START_SECONDS_MAX + messages / _PER_SECOND_MIN)
+        found = harness.compared()
         restarts = [f"{found.restarts_count} restarts"] if found.restarts_count else []
-        return _account(arena, messages=messages, told=[*found.differences, *restarts])
+        return _account(harness, messages=messages, told=[*found.differences, *restarts])
 
 
 async def _send(bootstrap: str, topic: str, records: Iterator[tuple[bytes, bytes]]) -> None:
@@ -107,20 +115,21 @@ async def _send(bootstrap: str, topic: str, records: Iterator[tuple[bytes, bytes
             await producer.send(topic, value, key=key)
 
 
-def _account(arena: Arena, *, messages: int, told: list[str]) -> Account:
-    bootstrap, prefix = arena.bootstrap, arena.prefix
-    letters = _letters(arena)
+def _account(harness: FaultHarness, *, messages: int, told: list[str]) -> Account:
+    bootstrap, prefix = harness.bootstrap, harness.prefix
+    letters = _letters(harness)
     profiles = saved_profiles(bootstrap, prefix, partitions=PARTITIONS).values()
     judged = sum(one.state.events_count + one.state.repeats_count for one in profiles)
-    wanted = walked(bootstrap, prefix).refused
+    wanted = oracle_over(bootstrap, prefix).refused
     events_count = sum(
         control_kind(record.headers) is None
         for record in received(bootstrap, f"{prefix}.access-events")
     )
     unlike = [
-        f"{place}: the dead letter says {letters.get(place)}, the walk {wanted.get(place)}"
-        for place in sorted(letters.keys() | wanted.keys())
-        if letters.get(place) != wanted.get(place)
+        f"{position}: the dead letter says {letters.get(position)}, "
+        f"the oracle {wanted.get(position)}"
+        for position in sorted(letters.keys() | wanted.keys())
+        if letters.get(position) != wanted.get(position)
     ]
     lost = [f"{events_count} of {messages} messages arrived"] if events_count != messages else []
     return Account(
@@ -132,14 +141,14 @@ def _account(arena: Arena, *, messages: int, told: list[str]) -> Account:
     )
 
 
-def _letters(arena: Arena) -> dict[Place, str]:
+def _letters(harness: FaultHarness) -> dict[RecordPosition, str]:
     """Return the reason of each dead letter by where its message lies; repeats say the same."""
     found = {}
-    for record in received(arena.bootstrap, f"{arena.prefix}.dead-letters"):
+    for record in received(harness.bootstrap, f"{harness.prefix}.dead-letters"):
         headers = dict(record.headers)
-        if headers[TOPIC_HEADER].decode() == f"{arena.prefix}.access-events":
-            place = (int(headers[PARTITION_HEADER]), int(headers[OFFSET_HEADER]))
-            found[place] = headers[REASON_HEADER].decode()
+        if headers[TOPIC_HEADER].decode() == f"{harness.prefix}.access-events":
+            position = (int(headers[PARTITION_HEADER]), int(headers[OFFSET_HEADER]))
+            found[position] = headers[REASON_HEADER].decode()
     return found
 
 

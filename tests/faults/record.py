@@ -17,7 +17,7 @@ from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import Configured
 from streams.control.signature import public_text
 from streams.kafka.producer import Outgoing
-from streams.recorder.recorder import Recorder, Wires
+from streams.recorder.recorder import Dependencies, Recorder
 from streams.state.envelope import keys_from_text
 
 RESPONSE = ResponseConfig(
@@ -27,7 +27,7 @@ RESPONSE = ResponseConfig(
 )
 
 
-class Silent:
+class NullProgress:
     """Counts nothing."""
 
     def responded(self, *_: object, **__: object) -> None:
@@ -42,9 +42,9 @@ class Doomed(Recorder):
 
     __slots__ = ("_left", "_where")
 
-    def __init__(self, wires: Wires, *, moment: str) -> None:
+    def __init__(self, dependencies: Dependencies, *, moment: str) -> None:
         """Take the moment."""
-        super().__init__(wires)
+        super().__init__(dependencies)
         self._where, _, left = moment.partition(":")
         self._left = int(left or 0)
 
@@ -68,15 +68,15 @@ class Doomed(Recorder):
 def main(bootstrap: str, prefix: str, partitions: str, moment: str) -> None:
     """Record until the moment comes, or until killed."""
     configured = Configured(response=RESPONSE, cohort_size=1_000, config_hash="c", version="1")
-    wires = Wires(
+    dependencies = Dependencies(
         bootstrap=bootstrap,
         prefix=prefix,
         partitions=int(partitions),
         configured=configured,
         keys=keys_from_text(None),
-        watcher=Silent(),
+        watcher=NullProgress(),
     )
-    asyncio.run(Doomed(wires, moment=moment).run())
+    asyncio.run(Doomed(dependencies, moment=moment).run())
 
 
 if __name__ == "__main__":

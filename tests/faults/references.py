@@ -7,7 +7,7 @@ from detectors.reference import Reference, ReferenceBuilder
 from detectors.verdict import DailySummary
 from streams.control.records import Control, decode_reference, encode_reference, read_control
 from streams.worker.reference_agent import DayCount
-from tests.faults.walk import KEYS, received
+from tests.faults.oracle import KEYS, received
 
 
 def reference_differences(bootstrap: str, prefix: str) -> list[str]:

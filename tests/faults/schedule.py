@@ -8,10 +8,10 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.faults.arena import WORKERS, Arena, Ground, Outcome, battle
 from tests.faults.broken import WHOLE
+from tests.faults.fault_harness import WORKERS, FaultHarness, Ground, Outcome, battle
 from tests.faults.proxy import Weather
-from tests.faults.victim import CLOCK, PHASES, RECOVERY, SESSION_SECONDS
+from tests.faults.worker_under_test import CLOCK, PHASES, RECOVERY, SESSION_SECONDS
 from tests.faults.workers import Worker
 
 FAULTS_MIN, FAULTS_MAX = 2, 4
@@ -45,91 +45,91 @@ class Schedule(Struct, frozen=True, kw_only=True):
         return f"schedule {self.seed}: {told}"
 
 
-def kill(arena: Arena, fault: Fault) -> None:
+def kill(harness: FaultHarness, fault: Fault) -> None:
     """End a worker at once, wherever it is."""
-    arena.workers[fault.victim].signal(signal.SIGKILL)
+    harness.workers[fault.victim].signal(signal.SIGKILL)
 
 
-def jump_clock(arena: Arena, fault: Fault) -> None:
+def jump_clock(harness: FaultHarness, fault: Fault) -> None:
     """Replace a worker by one whose time of day jumps, at once."""
-    worker = arena.workers[fault.victim]
+    worker = harness.workers[fault.victim]
     worker.kill()
     worker.start(point=CLOCK)
 
 
-def die_at(point: str) -> Callable[[Arena, Fault], None]:
+def die_at(point: str) -> Callable[[FaultHarness, Fault], None]:
     """Return what replaces a worker by one that dies at a point, and waits until it has."""
 
     def is_past(worker: Worker) -> bool:
         # Who is ready has nothing more to recover: there were too few states yet.
         return not worker.armed or (point == RECOVERY and worker.is_ready())
 
-    def strike(arena: Arena, fault: Fault) -> None:
-        worker = arena.workers[fault.victim]
+    def strike(harness: FaultHarness, fault: Fault) -> None:
+        worker = harness.workers[fault.victim]
         # Politely, for the group waits a whole session for one that was killed.
         worker.retire(POLITE_SECONDS_MAX)
         worker.start(point=point, count=fault.visits)
-        arena.pass_time(POINT_SECONDS_MAX, unless=lambda: is_past(worker))
+        harness.pass_time(POINT_SECONDS_MAX, unless=lambda: is_past(worker))
         if worker.armed:
             worker.kill()
 
     return strike
 
 
-def freeze(arena: Arena, fault: Fault) -> None:
+def freeze(harness: FaultHarness, fault: Fault) -> None:
     """Stop a worker until another has taken over, and wake it as a zombie."""
-    worker = arena.workers[fault.victim]
+    worker = harness.workers[fault.victim]
     worker.signal(signal.SIGSTOP)
     # Nobody is restarted meanwhile.
     time.sleep(SESSION_SECONDS + 1.0)
     worker.signal(signal.SIGCONT)
 
 
-def roll(arena: Arena, fault: Fault) -> None:
+def roll(harness: FaultHarness, fault: Fault) -> None:
     """Restart the workers politely, one after the other, as an upgrade does."""
     first = fault.victim
-    for worker in (*arena.workers[first:], *arena.workers[:first]):
+    for worker in (*harness.workers[first:], *harness.workers[:first]):
         worker.signal(signal.SIGTERM)
-        arena.pass_time(1.0)
+        harness.pass_time(1.0)
 
 
-def join(arena: Arena, fault: Fault) -> None:
+def join(harness: FaultHarness, fault: Fault) -> None:
     """Let a third worker join, and leave in the middle of it all."""
-    third = arena.workers[WORKERS]
+    third = harness.workers[WORKERS]
     third.start()
-    arena.pass_time(1.0 + fault.visits)
+    harness.pass_time(1.0 + fault.visits)
     third.signal(signal.SIGTERM if fault.victim else signal.SIGKILL)
     assert third.process is not None
     third.process.wait(30)
     third.process = None
 
 
-def crash_broker(arena: Arena, fault: Fault) -> None:
+def crash_broker(harness: FaultHarness, fault: Fault) -> None:
     """Kill the broker, and start it again."""
-    arena.ground.broker.kill()
-    arena.pass_time(BROKER_GONE_SECONDS * fault.visits)
-    arena.ground.broker.restart()
+    harness.ground.broker.kill()
+    harness.pass_time(BROKER_GONE_SECONDS * fault.visits)
+    harness.ground.broker.restart()
 
 
-def restart_broker(arena: Arena, fault: Fault) -> None:
+def restart_broker(harness: FaultHarness, fault: Fault) -> None:
     """Stop the broker politely, and start it again."""
     del fault
-    arena.ground.broker.stop()
-    arena.ground.broker.start()
+    harness.ground.broker.stop()
+    harness.ground.broker.start()
 
 
-def weather(now: Weather) -> Callable[[Arena, Fault], None]:
+def weather(now: Weather) -> Callable[[FaultHarness, Fault], None]:
     """Return what spoils the network for a while."""
 
-    def strike(arena: Arena, fault: Fault) -> None:
-        arena.ground.proxy.set(now)
-        arena.pass_time(WEATHER_SECONDS * fault.visits)
-        arena.ground.proxy.set(Weather.FAIR)
+    def strike(harness: FaultHarness, fault: Fault) -> None:
+        harness.ground.proxy.set(now)
+        harness.pass_time(WEATHER_SECONDS * fault.visits)
+        harness.ground.proxy.set(Weather.FAIR)
 
     return strike
 
 
-FAULTS: Mapping[str, Callable[[Arena, Fault], None]] = {
+FAULTS: Mapping[str, Callable[[FaultHarness, Fault], None]] = {
     "kill": kill,
     **{f"kill before {phase}": die_at(phase) for phase in PHASES},
     "kill in recovery": die_at(RECOVERY),
@@ -167,17 +167,17 @@ def drawn(seed: int) -> Schedule:
 def run(schedule: Schedule, ground: Ground, home: Path, *, broken: str = WHOLE) -> Outcome:
     """Strike, settle, stop and compare; the workers break one rule of the protocol, or none."""
     name = str(schedule.seed)
-    with battle(ground, home, name=name, seed=schedule.seed, broken=broken) as arena:
-        with arena.source:
+    with battle(ground, home, name=name, seed=schedule.seed, broken=broken) as harness:
+        with harness.source:
             # Not all schedules wait for calm: a start is a good moment to be struck.
             if schedule.seed % 2:
-                arena.wait_until(arena.are_ready)
-            _strike_all(arena, schedule)
-        return arena.compared()
+                harness.wait_until(harness.are_ready)
+            _strike_all(harness, schedule)
+        return harness.compared()
 
 
-def _strike_all(arena: Arena, schedule: Schedule) -> None:
+def _strike_all(harness: FaultHarness, schedule: Schedule) -> None:
     for fault in schedule.faults:
-        arena.pass_time(fault.after_seconds)
-        FAULTS[fault.name](arena, fault)
-    arena.pass_time(PAUSE_SECONDS_MAX)
+        harness.pass_time(fault.after_seconds)
+        FAULTS[fault.name](harness, fault)
+    harness.pass_time(PAUSE_SECONDS_MAX)

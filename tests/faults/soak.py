@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from tests.faults.arena import Arena, battle, ground, lag
+from tests.faults.fault_harness import FaultHarness, battle, ground, lag
 from tests.faults.schedule import FAULTS, Fault, drawn
 
 LOGS = Path("reports/soak")
@@ -25,17 +25,17 @@ MEGABYTE = 1_000_000
 @click.option("--per-second", type=click.IntRange(1), default=500, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True)
 def main(*, minutes: float, per_second: int, seed: int) -> None:
-    """Report rate, memory and lag meanwhile; compare all of it with an undisturbed walk."""
+    """Report rate, memory and lag meanwhile; compare all of it with an undisturbed oracle."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     LOGS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, ground(Path(name)) as field:
         fight = battle(field, LOGS, name="soak", seed=seed, per_second=per_second)
-        with fight as arena:
+        with fight as harness:
             began = time.monotonic()
-            with arena.source:
-                peak_bytes = _endure(arena, minutes * 60, _faults(seed))
+            with harness.source:
+                peak_bytes = _endure(harness, minutes * 60, _faults(seed))
             seconds = time.monotonic() - began
-            came = arena.compared()
+            came = harness.compared()
     for difference in came.differences:
         click.echo(f"DIFFERS: {difference}")
     click.echo(
@@ -51,22 +51,22 @@ def _faults(seed: int) -> Iterator[Fault]:
         yield from drawn(each).faults
 
 
-def _endure(arena: Arena, seconds: float, faults: Iterator[Fault]) -> int:
+def _endure(harness: FaultHarness, seconds: float, faults: Iterator[Fault]) -> int:
     """Strike in between, for so long; return the most memory that a worker took."""
     end = time.monotonic() + seconds
     strike_at = time.monotonic() + CALM_SECONDS
     peak_bytes = 0
     while time.monotonic() < end:
-        arena.pass_time(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
-        sizes = [_resident_bytes(w.process.pid) for w in arena.workers if w.process]
+        harness.pass_time(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
+        sizes = [_resident_bytes(w.process.pid) for w in harness.workers if w.process]
         peak_bytes = max(peak_bytes, *sizes)
         told = " and ".join(f"{size / MEGABYTE:.0f} MB" for size in sizes)
-        behind = lag(arena.bootstrap, arena.prefix)
-        click.echo(f"{arena.source.sent_count} sent, {behind} not committed, {told}")
+        behind = lag(harness.bootstrap, harness.prefix)
+        click.echo(f"{harness.source.sent_count} sent, {behind} not committed, {told}")
         if strike_at < time.monotonic() < end - CALM_SECONDS:
             fault = next(faults)
             click.echo(f"  {fault.name} {fault.victim}")
-            FAULTS[fault.name](arena, fault)
+            FAULTS[fault.name](harness, fault)
             strike_at = time.monotonic() + CALM_SECONDS
     return peak_bytes
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.arena import Ground, battle, ground
+from tests.faults.fault_harness import Ground, battle, ground
 
 DISK_MEGABYTES = 128
 MOUNT, UMOUNT = "/bin/mount", "/bin/umount"
@@ -22,16 +22,24 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(280)]
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """Yield a directory with a small disk in it for the broker; skip where none may be made."""
-    place = tmp_path / "kafka"
-    place.mkdir()
-    command = [MOUNT, "-t", "tmpfs", "-o", f"size={DISK_MEGABYTES}m", "headgate-test", str(place)]
+    position = tmp_path / "kafka"
+    position.mkdir()
+    command = [
+        MOUNT,
+        "-t",
+        "tmpfs",
+        "-o",
+        f"size={DISK_MEGABYTES}m",
+        "headgate-test",
+        str(position),
+    ]
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode != 0:
         pytest.skip("needs the right to mount a file system")
     try:
         yield tmp_path
     finally:
-        subprocess.run([UMOUNT, "--lazy", str(place)], check=True)
+        subprocess.run([UMOUNT, "--lazy", str(position)], check=True)
 
 
 @pytest.fixture
@@ -52,14 +60,14 @@ def test_a_full_disk_stops_the_broker_and_loses_nothing(
     field: Ground, disk: Path, tmp_path: Path
 ) -> None:
     """Kafka halts rather than forget; with room again it goes on, and so do the workers."""
-    with battle(field, tmp_path, name="full") as arena:
-        with arena.source:
-            arena.wait_until(arena.are_ready)
-            arena.wait_until(lambda: arena.source.has_sent(600))
+    with battle(field, tmp_path, name="full") as harness:
+        with harness.source:
+            harness.wait_until(harness.are_ready)
+            harness.wait_until(lambda: harness.source.has_sent(600))
             filler = disk / "kafka" / "filler"
             fill(filler)
-            arena.wait_until(lambda: field.broker.poll() is not None, seconds_max=90)
+            harness.wait_until(lambda: field.broker.poll() is not None, seconds_max=90)
             filler.unlink()
             field.broker.restart()
-            arena.pass_time(5.0)
-        assert arena.compared().differences == []
+            harness.pass_time(5.0)
+        assert harness.compared().differences == []

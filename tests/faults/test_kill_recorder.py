@@ -154,7 +154,7 @@ async def _seen_count(bootstrap: str, prefix: str) -> int:
 
 
 def _instructions(bootstrap: str, prefix: str) -> dict[int, Instruction]:
-    """Return what the judges were told, by its place in the audit: a repeat says the same."""
+    """Return what the judges were told, by its position in the audit: a repeat says the same."""
     found: dict[int, Instruction] = {}
     for instruction in _all_instructions(bootstrap, prefix):
         assert found.setdefault(instruction.sequence, instruction) == instruction

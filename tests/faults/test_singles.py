@@ -11,17 +11,17 @@ from aiokafka import AIOKafkaProducer
 from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from streams.console.progress import Silent
+from streams.console.progress import NullProgress
 from streams.exits import ExitCode
 from streams.kafka.admin import ensure_topics, open_admin
 from streams.kafka.topic_reader import TopicReader
 from streams.state.envelope import Address, seal
 from streams.state.keys import main_key
 from streams.worker.app import group_name
-from tests.faults.arena import PARTITIONS, Arena, Ground, battle, ground, lag
+from tests.faults.fault_harness import PARTITIONS, FaultHarness, Ground, battle, ground, lag
 from tests.faults.fuzz import fuzz
-from tests.faults.victim import DEAF, SESSION_SECONDS
-from tests.faults.walk import KEYS, received, saved_states
+from tests.faults.oracle import KEYS, received, saved_states
+from tests.faults.worker_under_test import DEAF, SESSION_SECONDS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -40,13 +40,13 @@ def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
         yield found
 
 
-def judged(arena: Arena) -> None:
+def judged(harness: FaultHarness) -> None:
     """Have some events judged and saved, and the worker gone."""
-    with arena.source:
-        arena.wait_until(arena.are_ready)
-        arena.wait_until(lambda: arena.source.has_sent(SENT_COUNT))
-    arena.settle()
-    assert arena.workers[0].leave()[0] == 0
+    with harness.source:
+        harness.wait_until(harness.are_ready)
+        harness.wait_until(lambda: harness.source.has_sent(SENT_COUNT))
+    harness.settle()
+    assert harness.workers[0].leave()[0] == 0
 
 
 async def send(bootstrap: str, topic: str, *values: bytes, key: bytes, partition: int) -> None:
@@ -60,66 +60,66 @@ def test_expired_records_end_the_worker_until_their_loss_is_accepted(
     field: Ground, tmp_path: Path
 ) -> None:
     """Nobody goes on without being told to; then, all but the lost is as if it had never been."""
-    with battle(field, tmp_path, name="expired", workers_count=1) as arena:
-        judged(arena)
-        topic = f"{arena.prefix}.access-events"
-        before = received(arena.bootstrap, topic)
-        arena.send_more(SENT_COUNT)
-        with TopicReader(topic, bootstrap=arena.bootstrap) as reader:
+    with battle(field, tmp_path, name="expired", workers_count=1) as harness:
+        judged(harness)
+        topic = f"{harness.prefix}.access-events"
+        before = received(harness.bootstrap, topic)
+        harness.send_more(SENT_COUNT)
+        with TopicReader(topic, bootstrap=harness.bootstrap) as reader:
             ends = {TopicPartition(topic, p): reader.end(p) for p in reader.partitions}
-        with contextlib.closing(open_admin(arena.bootstrap)) as admin:
+        with contextlib.closing(open_admin(harness.bootstrap)) as admin:
             admin.delete_records(ends)
-        worker = arena.workers[0]
+        worker = harness.workers[0]
         worker.start()
         assert worker.ends_by_itself() == ExitCode.HOLE
         assert "removed from the topic by its retention before they were judged" in worker.said()
         worker.start("--accept-lost-records")
-        arena.wait_until(worker.is_ready)
-        arena.send_more(SENT_COUNT)
-        assert arena.compared(removed=before).differences == []
+        harness.wait_until(worker.is_ready)
+        harness.send_more(SENT_COUNT)
+        assert harness.compared(removed=before).differences == []
 
 
 def test_compaction_takes_nothing_that_recovery_needs(field: Ground, tmp_path: Path) -> None:
     """The state topic is compacted down to its last records, and a killed worker goes on."""
-    with battle(field, tmp_path, name="compacted", workers_count=1) as arena:
-        topic = f"{arena.prefix}.state"
+    with battle(field, tmp_path, name="compacted", workers_count=1) as harness:
+        topic = f"{harness.prefix}.state"
         at_once = {
             "min.compaction.lag.ms": "0",
             "min.cleanable.dirty.ratio": "0.0",
             "segment.ms": "100",
         }
-        with contextlib.closing(open_admin(arena.bootstrap)) as admin:
+        with contextlib.closing(open_admin(harness.bootstrap)) as admin:
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, at_once)])
-        with arena.source:
-            arena.wait_until(arena.are_ready)
-            arena.wait_until(lambda: arena.source.has_sent(4 * SENT_COUNT))
-        arena.settle()
+        with harness.source:
+            harness.wait_until(harness.are_ready)
+            harness.wait_until(lambda: harness.source.has_sent(4 * SENT_COUNT))
+        harness.settle()
 
         def is_compacted() -> bool:
-            with TopicReader(topic, bootstrap=arena.bootstrap) as reader:
+            with TopicReader(topic, bootstrap=harness.bootstrap) as reader:
                 offsets_count = reader.total_count
-            return len(received(arena.bootstrap, topic)) < offsets_count
+            return len(received(harness.bootstrap, topic)) < offsets_count
 
-        arena.wait_until(is_compacted, seconds_max=60)
-        arena.workers[0].kill()
-        arena.send_more(SENT_COUNT)
-        assert arena.compared().differences == []
+        harness.wait_until(is_compacted, seconds_max=60)
+        harness.workers[0].kill()
+        harness.send_more(SENT_COUNT)
+        assert harness.compared().differences == []
 
 
-def is_forgotten(arena: Arena) -> bool:
+def is_forgotten(harness: FaultHarness) -> bool:
     """Delete the group; tell whether that could be done, for it must be empty."""
-    with contextlib.closing(open_admin(arena.bootstrap)) as admin:
-        done = dict(admin.delete_groups([group_name(arena.prefix)]))
-    return done == {group_name(arena.prefix): "OK"}
+    with contextlib.closing(open_admin(harness.bootstrap)) as admin:
+        done = dict(admin.delete_groups([group_name(harness.prefix)]))
+    return done == {group_name(harness.prefix): "OK"}
 
 
-def damaged(arena: Arena, kind: str) -> bytes:
+def damaged(harness: FaultHarness, kind: str) -> bytes:
     """Return a record of the state topic that nobody may take."""
     if kind == "rubbish":
         return b"rubbish"
     key = main_key("institution 3")
     address = Address(
-        app=group_name(arena.prefix), topic=f"{arena.prefix}.state", partition=0, key=key
+        app=group_name(harness.prefix), topic=f"{harness.prefix}.state", partition=0, key=key
     )
     sealed = seal(b"of the future", address=address, applied_offset=10**6, keys=KEYS)
     # The byte after the magic is the schema.
@@ -134,21 +134,21 @@ def test_a_damaged_state_is_refused_and_can_be_rebuilt(
     kind: str, told: str, field: Ground, tmp_path: Path
 ) -> None:
     """Never taken as empty; without the topic and the group, all is judged anew, to the byte."""
-    with battle(field, tmp_path, name=kind, workers_count=1) as arena:
-        judged(arena)
-        topic, worker = f"{arena.prefix}.state", arena.workers[0]
+    with battle(field, tmp_path, name=kind, workers_count=1) as harness:
+        judged(harness)
+        topic, worker = f"{harness.prefix}.state", harness.workers[0]
         key = main_key("institution 3")
-        asyncio.run(send(arena.bootstrap, topic, damaged(arena, kind), key=key, partition=0))
+        asyncio.run(send(harness.bootstrap, topic, damaged(harness, kind), key=key, partition=0))
         worker.start()
         assert worker.ends_by_itself() == ExitCode.STATE_REFUSED
         assert told in worker.said()
-        arena.wait_until(partial(is_forgotten, arena))
-        with contextlib.closing(open_admin(arena.bootstrap)) as admin:
+        harness.wait_until(partial(is_forgotten, harness))
+        with contextlib.closing(open_admin(harness.bootstrap)) as admin:
             admin.delete_topics([topic])
-        ensure_topics(arena.bootstrap, prefix=arena.prefix, partitions=PARTITIONS)
+        ensure_topics(harness.bootstrap, prefix=harness.prefix, partitions=PARTITIONS)
         worker.start()
-        arena.wait_until(worker.is_ready)
-        found = arena.compared()
+        harness.wait_until(worker.is_ready)
+        found = harness.compared()
         assert (found.differences, found.repeats_count > 0) == ([], True)
 
 
@@ -156,76 +156,76 @@ def test_a_broker_that_is_gone_for_longer_than_every_timeout_loses_nothing(
     field: Ground, tmp_path: Path
 ) -> None:
     """Workers end and are started again and again, until it is back."""
-    with battle(field, tmp_path, name="gone") as arena:
-        with arena.source:
-            arena.wait_until(arena.are_ready)
-            arena.wait_until(lambda: arena.source.has_sent(SENT_COUNT))
+    with battle(field, tmp_path, name="gone") as harness:
+        with harness.source:
+            harness.wait_until(harness.are_ready)
+            harness.wait_until(lambda: harness.source.has_sent(SENT_COUNT))
             field.broker.kill()
-            arena.pass_time(GONE_SECONDS)
+            harness.pass_time(GONE_SECONDS)
             field.broker.restart()
-        ended = [code for worker in arena.workers for code in worker.ended]
+        ended = [code for worker in harness.workers for code in worker.ended]
         assert set(ended) <= {ExitCode.CONNECTION_LOST, ExitCode.CHECKPOINT_FAILED, REFUSED}
-        assert arena.compared().differences == []
+        assert harness.compared().differences == []
 
 
 def test_a_worker_that_went_deaf_is_ended_by_its_own_watch(field: Ground, tmp_path: Path) -> None:
     """Its heartbeats keep its partitions from the other, who judges nothing of them."""
-    with battle(field, tmp_path, name="deaf", workers_count=1) as arena:
-        arena.workers[1].start(point=DEAF, count=20)
-        with arena.source:
-            arena.wait_until(arena.are_ready)
-            arena.wait_until(lambda: ExitCode.STALLED in arena.workers[1].ended)
-        assert arena.compared().differences == []
+    with battle(field, tmp_path, name="deaf", workers_count=1) as harness:
+        harness.workers[1].start(point=DEAF, count=20)
+        with harness.source:
+            harness.wait_until(harness.are_ready)
+            harness.wait_until(lambda: ExitCode.STALLED in harness.workers[1].ended)
+        assert harness.compared().differences == []
 
 
 def test_workers_come_and_go_while_a_backlog_is_worked(field: Ground, tmp_path: Path) -> None:
     """Each rebalance finds batches fetched, queued and half saved."""
-    with battle(field, tmp_path, name="backlog", workers_count=0, per_second=5_000) as arena:
-        with arena.source:
-            arena.wait_until(lambda: arena.source.has_sent(BACKLOG_COUNT))
-        first, second, third = arena.workers
+    with battle(field, tmp_path, name="backlog", workers_count=0, per_second=5_000) as harness:
+        with harness.source:
+            harness.wait_until(lambda: harness.source.has_sent(BACKLOG_COUNT))
+        first, second, third = harness.workers
         for worker in (first, second, third):
             worker.start()
-            arena.wait_until(worker.is_ready)
-        assert lag(arena.bootstrap, arena.prefix) > 0
+            harness.wait_until(worker.is_ready)
+        assert lag(harness.bootstrap, harness.prefix) > 0
         assert third.leave()[0] == 0
         second.kill()
-        arena.tend()
-        assert arena.compared().differences == []
+        harness.tend()
+        assert harness.compared().differences == []
 
 
 def test_one_institution_that_sends_nearly_everything_delays_but_changes_nothing(
     field: Ground, tmp_path: Path
 ) -> None:
     """A hot partition under kills, as any other."""
-    with battle(field, tmp_path, name="hot", hot_ratio=0.9) as arena:
-        with arena.source:
-            arena.wait_until(arena.are_ready)
-            for worker in arena.workers:
-                arena.pass_time(2.0)
+    with battle(field, tmp_path, name="hot", hot_ratio=0.9) as harness:
+        with harness.source:
+            harness.wait_until(harness.are_ready)
+            for worker in harness.workers:
+                harness.pass_time(2.0)
                 worker.kill()
-                arena.tend()
-        assert arena.compared().differences == []
+                harness.tend()
+        assert harness.compared().differences == []
 
 
 def test_a_producer_of_rubbish_alone_stops_nobody(field: Ground, tmp_path: Path) -> None:
     """Every record of it is a dead letter, and honest events beside it are judged."""
-    with battle(field, tmp_path, name="rubbish", workers_count=1) as arena:
-        topic = f"{arena.prefix}.access-events"
+    with battle(field, tmp_path, name="rubbish", workers_count=1) as harness:
+        topic = f"{harness.prefix}.access-events"
         rubbish = [b"\xff\x00 %d" % number for number in range(5_000)]
         for partition in range(PARTITIONS):
-            asyncio.run(send(arena.bootstrap, topic, *rubbish, key=b"north", partition=partition))
-        with arena.source:
-            arena.wait_until(lambda: arena.source.has_sent(SENT_COUNT))
-        found = arena.compared()
-        letters = received(arena.bootstrap, f"{arena.prefix}.dead-letters")
+            asyncio.run(send(harness.bootstrap, topic, *rubbish, key=b"north", partition=partition))
+        with harness.source:
+            harness.wait_until(lambda: harness.source.has_sent(SENT_COUNT))
+        found = harness.compared()
+        letters = received(harness.bootstrap, f"{harness.prefix}.dead-letters")
         assert (found.differences, found.restarts_count) == ([], 0)
         assert len([letter for letter in letters if letter.key == b"north"]) == 15_000
 
 
 def test_every_spoilt_message_is_judged_or_a_dead_letter(field: Ground, tmp_path: Path) -> None:
-    """As the walk over them says, message by message; and nobody is stopped by any."""
-    with Silent() as progress:
+    """As the oracle over them says, message by message; and nobody is stopped by any."""
+    with NullProgress() as progress:
         found = fuzz(field, tmp_path, messages=SPOILT_COUNT, seed=13, progress=progress)
     assert (found.differences, found.unaccounted_count) == ([], 0)
     assert found.judged_count + found.rejected_count == found.messages_count == SPOILT_COUNT
@@ -246,25 +246,25 @@ def test_markers_of_transactions_are_no_records_that_nobody_judges(
     field: Ground, tmp_path: Path
 ) -> None:
     """They are passed and committed, and an idle worker is not taken for one that is stuck."""
-    with battle(field, tmp_path, name="markers", workers_count=1) as arena:
-        arena.wait_until(arena.are_ready)
-        topic = f"{arena.prefix}.access-events"
-        asyncio.run(send_in_transactions(arena.bootstrap, topic, count=3))
-        arena.settle()
-        arena.pass_time(4 * SESSION_SECONDS)
-        assert arena.workers[0].ended == []
+    with battle(field, tmp_path, name="markers", workers_count=1) as harness:
+        harness.wait_until(harness.are_ready)
+        topic = f"{harness.prefix}.access-events"
+        asyncio.run(send_in_transactions(harness.bootstrap, topic, count=3))
+        harness.settle()
+        harness.pass_time(4 * SESSION_SECONDS)
+        assert harness.workers[0].ended == []
 
 
 def test_another_number_of_partitions_is_refused(field: Ground, tmp_path: Path) -> None:
     """Institutions would move between judges; so nobody starts, and the sentence says why."""
-    with battle(field, tmp_path, name="more", workers_count=1) as arena:
-        judged(arena)
-        states = saved_states(arena.bootstrap, arena.prefix, partitions=PARTITIONS)
-        with contextlib.closing(open_admin(arena.bootstrap)) as admin:
-            admin.create_partitions({f"{arena.prefix}.access-events": PARTITIONS + 1})
-        worker = arena.workers[0]
+    with battle(field, tmp_path, name="more", workers_count=1) as harness:
+        judged(harness)
+        states = saved_states(harness.bootstrap, harness.prefix, partitions=PARTITIONS)
+        with contextlib.closing(open_admin(harness.bootstrap)) as admin:
+            admin.create_partitions({f"{harness.prefix}.access-events": PARTITIONS + 1})
+        worker = harness.workers[0]
         worker.start()
         assert worker.ends_by_itself() == REFUSED
         assert f"has {PARTITIONS + 1} partitions, {PARTITIONS} are configured" in worker.said()
-        assert lag(arena.bootstrap, arena.prefix) == 0
-        assert saved_states(arena.bootstrap, arena.prefix, partitions=PARTITIONS) == states
+        assert lag(harness.bootstrap, harness.prefix) == 0
+        assert saved_states(harness.bootstrap, harness.prefix, partitions=PARTITIONS) == states

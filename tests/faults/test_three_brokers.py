@@ -9,8 +9,8 @@ import pytest
 
 from streams.local_broker.broker import LocalBroker, new_cluster_id
 from streams.local_broker.ports import free_ports
-from tests.faults.arena import Ground, battle
-from tests.faults.nursery import Nursery
+from tests.faults.fault_harness import Ground, battle
+from tests.faults.fork_server import ForkServer
 from tests.faults.proxy import Proxy
 
 BROKERS = 3
@@ -56,19 +56,19 @@ def test_one_of_three_brokers_is_killed_and_nothing_is_lost(
     """Everything was acknowledged by two at least, and the third comes back later."""
     victim, survivor, _ = brokers
     addresses = ",".join(broker.bootstrap for broker in brokers)
-    with contextlib.closing(Proxy().start(survivor.port)) as unused, Nursery() as nursery:
-        field = Ground(broker=survivor, proxy=unused, nursery=nursery)
+    with contextlib.closing(Proxy().start(survivor.port)) as unused, ForkServer() as fork_server:
+        field = Ground(broker=survivor, proxy=unused, fork_server=fork_server)
         strike(field, victim, addresses, tmp_path)
 
 
 def strike(field: Ground, victim: LocalBroker, addresses: str, home: Path) -> None:
     """Kill one broker while events come in, and start it again later."""
-    with battle(field, home, name="three", addresses=addresses) as arena:
-        with arena.source:
-            arena.wait_until(arena.are_ready)
-            arena.wait_until(lambda: arena.source.has_sent(600))
+    with battle(field, home, name="three", addresses=addresses) as harness:
+        with harness.source:
+            harness.wait_until(harness.are_ready)
+            harness.wait_until(lambda: harness.source.has_sent(600))
             victim.kill()
-            arena.wait_until(lambda: arena.source.has_sent(2_400))
+            harness.wait_until(lambda: harness.source.has_sent(2_400))
             victim.start()
-            arena.wait_until(lambda: arena.source.has_sent(3_600))
-        assert arena.compared().differences == []
+            harness.wait_until(lambda: harness.source.has_sent(3_600))
+        assert harness.compared().differences == []

@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.faults.broken import WHOLE
-from tests.faults.nursery import Life, Nursery
-from tests.faults.victim import CLOCK, DEAF, NOWHERE
+from tests.faults.fork_server import ForkServer, Life
+from tests.faults.worker_under_test import CLOCK, DEAF, NOWHERE
 
 STOP_SECONDS_MAX = 30.0
 
 
 class Worker:
-    """One place in the group, and the process that holds it now."""
+    """One position in the group, and the process that holds it now."""
 
-    def __init__(self, config: Path, log: Path, *, nursery: Nursery, broken: str = WHOLE) -> None:
+    def __init__(
+        self, config: Path, log: Path, *, fork_server: ForkServer, broken: str = WHOLE
+    ) -> None:
         """Start nothing yet; whoever works here breaks one rule of the protocol, or none."""
         self._config, self._log, self._broken = config, log, broken
-        self._nursery = nursery
+        self._nursery = fork_server
         self.ended: list[int] = []
         self.armed = False
         self.points_count = 0
@@ -55,7 +57,7 @@ class Worker:
         return f" pid={self.process.pid} Ready." in self.said()
 
     def ends_by_itself(self) -> int:
-        """Wait until the process has ended, and return its code; the place is empty then."""
+        """Wait until the process has ended, and return its code; the position is empty then."""
         process, self.process = self.process, None
         assert process is not None
         try:
@@ -111,13 +113,13 @@ def workers(
     config: Path,
     log: Path,
     *,
-    nursery: Nursery,
+    fork_server: ForkServer,
     count: int,
     places: int,
     broken: str = WHOLE,
 ) -> Iterator[list[Worker]]:
     """Run `count` workers in so many places, and end them whatever happens."""
-    found = [Worker(config, log, nursery=nursery, broken=broken) for _ in range(places)]
+    found = [Worker(config, log, fork_server=fork_server, broken=broken) for _ in range(places)]
     try:
         for worker in found[:count]:
             worker.start()

@@ -18,7 +18,7 @@ from detectors.config import CoreConfig
 from detectors.event import AccessEvent, FieldCount, Participants
 from detectors.register import Register
 from detectors.verdict import Effect
-from streams.console.progress import Silent
+from streams.console.progress import NullProgress
 from streams.ingest.codec import DecodeConfig, decode_limits, encode
 from streams.replay.inputs import Rejects
 from streams.replay.replay_run import Reading, ReplayRun
@@ -50,7 +50,7 @@ def verdicts(scenario: Path) -> Iterator[bytes]:
     rejects = Rejects(None)
     run = ReplayRun(config, register=Register(), reading=reading, rejects=rejects)
     encoder = msgspec.json.Encoder(order="sorted")
-    effects: Iterator[Effect] = run.effects([str(scenario)], progress=Silent())
+    effects: Iterator[Effect] = run.effects([str(scenario)], progress=NullProgress())
     for effect in effects:
         yield encoder.encode(effect)
     for profile in run.profiles:

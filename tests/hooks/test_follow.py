@@ -23,7 +23,7 @@ from streams.demo.child import Child
 from streams.hooks import follow
 from streams.hooks.config import HookConfig
 from streams.hooks.delivery import Delivery, Outcome
-from streams.hooks.follow import Follower
+from streams.hooks.follow import SuspensionConsumer
 from streams.hooks.watch import HookWatch
 from streams.kafka.admin import ensure_topics
 from streams.kafka.topics import SUSPENSIONS
@@ -105,14 +105,14 @@ def test_a_dead_receiver_fills_no_memory_and_a_living_one_gets_the_rest(
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         ) as consumer:
-            follower = Follower(
+            suspension_consumer = SuspensionConsumer(
                 consumer,
                 post,
                 letters=Letters(TextsConfig()),
                 config=HookConfig(backoff_seconds_min=0.01, backoff_seconds_max=0.02),
                 watch=watch,
             )
-            following = asyncio.create_task(follower.follow(topic, told=told))
+            following = asyncio.create_task(suspension_consumer.follow(topic, told=told))
             async with asyncio.timeout(60):
                 await full.wait()
                 most = watch.most

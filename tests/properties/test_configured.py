@@ -4,12 +4,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.adoption import follow
+from detectors.adoption import switch_config
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.features.baseline import BaselineConfig
+from detectors.incident import PolicyConfig
 from detectors.models.drip import DripConfig
 from detectors.models.excess import ExcessConfig
 from detectors.models.multivariate import MultivariateConfig, RiverModel
@@ -17,7 +18,6 @@ from detectors.models.quota import QuotaConfig
 from detectors.models.sweep import SweepConfig
 from detectors.models.volume import VolumeConfig
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.policy.incident import PolicyConfig
 from detectors.snapshot import dump, load
 from detectors.verdict import Effect
 from tests.properties.test_judge import CONFIG, ENTRY, START_MS, histories
@@ -78,7 +78,9 @@ def test_an_adopted_configuration_judges_as_after_a_restart_under_it(
     saved = dump(profile)
     restarted = load(saved.main, parts=saved.parts, config=OTHER, entry=ENTRY)
     schedule = Schedule(CONFIG, (Scheduled(sequence=0, from_ms=0, config=OTHER),))
-    follow(profile, schedule, at_ms=time_ms(events[place]) if place < len(events) else START_MS)
+    switch_config(
+        profile, schedule, at_ms=time_ms(events[place]) if place < len(events) else START_MS
+    )
     assert knobs(profile) == knobs(restarted)
     assert judged(profile, events[place:]) == judged(restarted, events[place:])
     restarted.state.config_sequence = 0
@@ -93,7 +95,7 @@ def test_adopting_what_holds_already_changes_nothing(events: list[AccessEvent]) 
     pushed = open_profile("north", config=CONFIG, entry=ENTRY)
     for number, event in enumerate(events):
         schedule = Schedule(CONFIG, (Scheduled(sequence=number, from_ms=0, config=CONFIG),))
-        follow(pushed, schedule, at_ms=time_ms(event))
+        switch_config(pushed, schedule, at_ms=time_ms(event))
         assert judge(pushed, event) == judge(lasting, event)
     lasting.state.config_sequence = pushed.state.config_sequence
     assert dump(pushed) == dump(lasting)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from detectors.feedback import Feedback, Label
 from detectors.register import Institution, Project, Registered
 from detectors.response import guard
-from detectors.response.config import Mode, Modes, ResponseConfig
+from detectors.response.config import Modes, ResponseConfig, ResponseMode
 from detectors.response.fold import Action, apply
 from detectors.response.journal import (
     AlertSeen,
@@ -31,7 +31,7 @@ COHORT = 1_000
 DAY_MS = 86_400_000
 INSTITUTIONS = tuple(f"i{number}" for number in range(6))
 PEOPLE = ("ann", "ben", "cat")
-MODES: Sequence[Mode] = ("off", "dry_run", "approve", "automatic")
+MODES: Sequence[ResponseMode] = ("off", "dry_run", "approve", "automatic")
 PROJECTS = (Project(id="p1"), Project(id="p2"))
 
 institutions = st.sampled_from(INSTITUTIONS)
@@ -101,7 +101,7 @@ class Response(RuleBasedStateMachine):
         suspend=st.sampled_from(MODES),
         release=st.sampled_from(["automatic", "human"]),
     )
-    def configure(self, throttle: Mode, suspend: Mode, release: str) -> None:
+    def configure(self, throttle: ResponseMode, suspend: ResponseMode, release: str) -> None:
         """Begin under some configuration."""
         config = ResponseConfig(
             modes=Modes(throttle=throttle, suspend=suspend),

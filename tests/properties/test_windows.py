@@ -12,7 +12,7 @@ from detectors.features.windows import (
     MEASURES_COUNT,
     MONTH_DAYS,
     WEEK_DAYS,
-    Measure,
+    Quantity,
     Window,
     Windows,
     WindowsState,
@@ -20,7 +20,7 @@ from detectors.features.windows import (
 
 Taking = tuple[int, list[int]]
 
-# Steps in both directions: within a bucket, an hour, a day, a month, and over gaps of years.
+# Progress in both directions: within a bucket, an hour, a day, a month, and over gaps of years.
 STEPS_MS = st.one_of(
     st.integers(-BUCKET_MS, BUCKET_MS),
     st.integers(-DAY_MS, DAY_MS),
@@ -45,7 +45,7 @@ def takings(draw: st.DrawFn, *, amounts: st.SearchStrategy[list[int]] = AMOUNTS)
     return found
 
 
-def recomputed(history: list[Taking], window: Window, measure: Measure) -> int:
+def recomputed(history: list[Taking], window: Window, measure: Quantity) -> int:
     """Return the same total from the whole history, by the definition of the windows."""
     now = -1
     placed = []
@@ -66,7 +66,7 @@ def recomputed(history: list[Taking], window: Window, measure: Measure) -> int:
 
 def totals(windows: Windows) -> list[list[int]]:
     """Return every total of every window."""
-    return [[windows.total(window, measure) for measure in Measure] for window in Window]
+    return [[windows.total(window, measure) for measure in Quantity] for window in Window]
 
 
 def restored(windows: Windows) -> Windows:
@@ -83,7 +83,7 @@ def test_incremental_sums_equal_a_naive_recomputation(history: list[Taking]) -> 
     for count, (at_ms, amounts) in enumerate(history, start=1):
         windows.add(at_ms, amounts)
         expected = [
-            [recomputed(history[:count], window, measure) for measure in Measure]
+            [recomputed(history[:count], window, measure) for measure in Quantity]
             for window in Window
         ]
         assert totals(windows) == expected

@@ -1,0 +1,174 @@
+"""The oracle: what must have come out of a topic, by a plain oracle of the pure core over it."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+import msgspec
+
+from detectors.adoption import apply_instruction, switch_config
+from detectors.collusion import CollusionJudge
+from detectors.config import CoreConfig, config_hash
+from detectors.config_schedule import Schedule, Scheduled
+from detectors.event import time_ms
+from detectors.pipeline import Profile, adopt_reference, judge, open_profile
+from detectors.reference import prior_reference
+from detectors.snapshot import dump, load
+from detectors.verdict import NewHoldings
+from streams.control.records import Instruction, control_kind, decode_control
+from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Outgoing
+from streams.kafka.records import RecordPosition
+from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.sinks import alerts
+from streams.state.envelope import keys_from_text
+from streams.state.records import StateTopic
+from streams.state.store import RecoveredPartition
+from streams.worker.app import group_name
+from streams.worker.kafka_sinks import KafkaSinks
+
+Sent = tuple[str, bytes | None, bytes | None]
+States = dict[tuple[int, str], bytes]
+
+CORE = CoreConfig()
+KEYS = keys_from_text(None)
+
+
+class Oracle:
+    """One oracle over all partitions."""
+
+    def __init__(self, prefix: str) -> None:
+        """Begin with nothing."""
+        self._topic = f"{prefix}.access-events"
+        self._sinks = KafkaSinks(prefix)
+        self._limits: DecodeLimits = decode_limits(DecodeConfig(), CORE.cohort)
+        self.sent: set[Sent] = set()
+        self.profiles: dict[tuple[int, str], Profile] = {}
+        # By partition and offset: whatever is no event and no control record of ours.
+        self.refused: dict[tuple[int, int], str] = {}
+
+    def partition(self, records: Iterable[list[TopicRecord]]) -> None:
+        """Oracle one partition."""
+        self._reference = prior_reference(CORE.reference)
+        self._schedule = Schedule(CORE)
+        for record in (record for batch in records for record in batch):
+            if control_kind(record.headers) is not None:
+                self._apply_control(record)
+            else:
+                self._judge(record)
+
+    def _apply_control(self, record: TopicRecord) -> None:
+        told = decode_control(
+            record, topic=self._topic, partition=record.partition, keys=KEYS, base=CORE
+        )
+        if isinstance(told, Rejected):
+            self._note([self._sinks.dead_letter(told, Kept(record), self._position(record))])
+        elif isinstance(told, Instruction):
+            profile = self._profile(record.partition, told.body.institution)
+            apply_instruction(profile, told.body, sequence=told.sequence)
+        elif isinstance(told, Scheduled):
+            self._schedule = self._schedule.extended(told)
+        elif told.day >= self._reference.day:
+            self._reference = told
+
+    def _judge(self, record: TopicRecord) -> None:
+        position = self._position(record)
+        event = decode(
+            record.value, key=record.key, kafka_time_ms=record.time_ms, limits=self._limits
+        )
+        if isinstance(event, Rejected):
+            self._note([self._sinks.dead_letter(event, Kept(record), position)])
+            self.refused[record.partition, record.offset] = event.reason.value
+            return
+        profile = self._profile(record.partition, event.institution)
+        adopt_reference(profile, self._reference)
+        switch_config(profile, self._schedule, at_ms=time_ms(event))
+        for effect in judge(profile, event):
+            self._note(self._sinks.effect(effect, position))
+
+    def _profile(self, partition: int, institution: str) -> Profile:
+        owner = (partition, institution)
+        if owner not in self.profiles:
+            self.profiles[owner] = open_profile(institution, config=CORE)
+        return self.profiles[owner]
+
+    def _position(self, record: TopicRecord) -> RecordPosition:
+        return RecordPosition(
+            topic=self._topic,
+            partition=record.partition,
+            offset=record.offset,
+            kafka_time_ms=record.time_ms,
+        )
+
+    def _note(self, records: Sequence[Outgoing]) -> None:
+        self.sent |= {(record.topic, record.key, record.value) for record in records}
+
+
+class Kept:
+    """A record read back, as the worker saw it."""
+
+    def __init__(self, record: TopicRecord) -> None:
+        """Take over what the worker reads."""
+        self.offset, self.timestamp = record.offset, record.time_ms
+        self.key, self.value, self.headers = record.key, record.value, record.headers
+
+
+def received(bootstrap: str, topic: str) -> list[TopicRecord]:
+    """Return every record of a topic."""
+    with TopicReader(topic, bootstrap=bootstrap) as reader:
+        return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
+
+
+def oracle_over(bootstrap: str, prefix: str, *, removed: Sequence[TopicRecord] = ()) -> Oracle:
+    """Return the oracle over a whole topic, and over the holdings that it led to.
+
+    `removed` are records that were judged, and are not on the topic any more.
+    """
+    oracle = Oracle(prefix)
+    with TopicReader(f"{prefix}.access-events", bootstrap=bootstrap) as reader:
+        for partition in reader.partitions:
+            before = [record for record in removed if record.partition == partition]
+            oracle.partition(chain([before], reader.records(partition)))
+    oracle.sent |= _told_of_rings(bootstrap, prefix)
+    return oracle
+
+
+def _told_of_rings(bootstrap: str, prefix: str) -> set[Sent]:
+    """Return what the judge of all holdings says of those that came out, in their order."""
+    second = CollusionJudge(
+        CORE.detectors.collusion, cohort_size=CORE.cohort.size, config_hash=config_hash(CORE)
+    )
+    told = set()
+    for record in received(bootstrap, f"{prefix}.holdings"):
+        holdings = msgspec.json.decode(record.value or b"", type=NewHoldings)
+        made = [alerts.record(effect, topic_prefix=prefix) for effect in second.add(holdings)]
+        told |= {(one.topic, one.key, one.value) for one in made}
+    return told
+
+
+def saved_profiles(
+    bootstrap: str, prefix: str, *, partitions: int
+) -> dict[tuple[int, str], Profile]:
+    """Return the profile of every saved state, as recovery reads it."""
+    topic = StateTopic(f"{prefix}.state", app=group_name(prefix), keys=KEYS)
+    stores = [RecoveredPartition() for _ in range(partitions)]
+    for record in received(bootstrap, topic.topic):
+        key = record.key or b""
+        stores[record.partition].apply(key, topic.saved(record.partition, key, record.value))
+    found = {}
+    for partition, store in enumerate(stores):
+        for institution, saved in store.mains.items():
+            parts = {name: part.payload for name, part in store.parts.get(institution, {}).items()}
+            found[partition, institution] = load(saved.payload, parts=parts, config=CORE)
+    return found
+
+
+def saved_states(bootstrap: str, prefix: str, *, partitions: int) -> States:
+    """Return the main record of every saved state."""
+    found = saved_profiles(bootstrap, prefix, partitions=partitions)
+    return {owner: dump(profile).main for owner, profile in found.items()}
+
+
+def expected_states(oracle: Oracle) -> States:
+    """Return what must have been saved."""
+    return {owner: dump(profile).main for owner, profile in oracle.profiles.items()}

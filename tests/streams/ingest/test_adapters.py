@@ -1,0 +1,366 @@
+"""Step 1: a declared mapping reads rows of files and of topics to the same events."""
+
+import gzip
+import io
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from detectors.config import CohortConfig
+from detectors.errors import ConfigError
+from detectors.event import AccessEvent, Participants, time_ms
+from streams.ingest.adapters.config import EventMapping, MappingConfig, Source
+from streams.ingest.adapters.mapping import UNRESOLVED, Mapping
+from streams.ingest.adapters.values import participant_hash
+from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
+from streams.ingest.rejects import Rejected, RejectReason
+from streams.settings.settings import load_settings
+
+ROOT = Path(__file__).parents[3]
+DATA = ROOT / "../shared/data"
+HASHED = decode_limits(DecodeConfig(), CohortConfig(participant_ids="hashed"))
+POSITIONS = decode_limits(DecodeConfig(event_bytes_max=1_024), CohortConfig(size=100))
+COLUMNS = ("at", "who", "user", "what", "whom", "bytes", "status")
+CONFIG = MappingConfig(
+    name="log",
+    format="csv",
+    columns=COLUMNS,
+    participant_separator=";",
+    event=EventMapping(
+        time="at",
+        institution="who",
+        user="user",
+        dataset="what",
+        participants="whom",
+        bytes="bytes",
+        outcome=Source(
+            column="status", values={"2*": "success", "403": "denied"}, otherwise="error"
+        ),
+    ),
+)
+ROW = b"2026-04-01T12:00:00Z,northgate,u1,imaging,4;9,120,200"
+
+
+def mapping(config: MappingConfig = CONFIG, **changes: object) -> Mapping:
+    """Return a mapping over positions."""
+    return Mapping(msgspec.structs.replace(config, **changes), limits=POSITIONS)
+
+
+def accepted(found: AccessEvent | Rejected) -> AccessEvent:
+    """Return an event that was expected to be one."""
+    assert isinstance(found, AccessEvent), found
+    return found
+
+
+def refused(found: AccessEvent | Rejected) -> RejectReason:
+    """Return why what was expected to be refused was refused."""
+    assert isinstance(found, Rejected), found
+    return found.reason
+
+
+def test_a_row_becomes_an_event_by_its_columns() -> None:
+    """Names, counts, a translated status, participants by position."""
+    event = accepted(mapping().row(ROW))
+    assert event == AccessEvent(
+        id=event.id,
+        time=1_775_044_800_000,
+        institution="northgate",
+        user="u1",
+        dataset="imaging",
+        bytes=120,
+        participants=Participants(ids=[4, 9]),
+        outcome="success",
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [("200", "success"), ("206", "success"), ("403", "denied"), ("500", "error"), ("", "error")],
+)
+def test_a_status_is_translated_exactly_or_by_its_beginning(status: str, outcome: str) -> None:
+    """And what is not in the table is what `otherwise` says."""
+    assert accepted(mapping().row(ROW.replace(b"200", status.encode()))).outcome == outcome
+
+
+def test_an_empty_cell_is_an_absent_value() -> None:
+    """Not a zero-length name, and not a zero that somebody reported."""
+    event = accepted(mapping().row(b"2026-04-01T12:00:00Z,northgate,,imaging,,,200"))
+    assert (event.user, event.participants, event.bytes) == (None, None, 0)
+
+
+def test_an_institution_that_is_not_known_is_judged_all_the_same() -> None:
+    """Under a name of its own; never dropped."""
+    event = accepted(mapping().row(ROW.replace(b"northgate", b"")))
+    assert event.institution == UNRESOLVED
+
+
+def test_identical_rows_are_one_event_and_different_rows_are_two() -> None:
+    """Where a log has no ids, so that a row that is sent twice has no effect."""
+    log = mapping()
+    first, again = accepted(log.row(ROW)), accepted(log.row(ROW))
+    other = accepted(log.row(ROW.replace(b"120", b"121")))
+    assert first.id == again.id
+    assert first.id != other.id
+
+
+def test_cells_that_run_together_alike_are_still_different_rows() -> None:
+    """`a,bc` is not `ab,c`."""
+    log = mapping()
+    one = accepted(log.row(b"2026-04-01T12:00:00Z,ab,c,imaging,,,200"))
+    two = accepted(log.row(b"2026-04-01T12:00:00Z,a,bc,imaging,,,200"))
+    assert one.id != two.id
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (b"", RejectReason.EMPTY_VALUE),
+        (None, RejectReason.EMPTY_VALUE),
+        (b"a,b", RejectReason.ROW_INVALID),
+        (",".join(COLUMNS).encode(), RejectReason.ROW_INVALID),
+        (ROW + b"\nsecond,row", RejectReason.ROW_INVALID),
+        (b"x" * 2_000, RejectReason.TOO_LARGE),
+        (ROW.replace(b"2026", b"then"), RejectReason.TIME_UNPARSABLE),
+        (ROW.replace(b"Z", b""), RejectReason.TIME_UNPARSABLE),
+        (ROW.replace(b"2026", b"1926"), RejectReason.TIME_FAR_PAST),
+        (ROW.replace(b"2026", b"2926"), RejectReason.TIME_FAR_FUTURE),
+        (ROW.replace(b"120", b"12.5"), RejectReason.WRONG_TYPE),
+        (ROW.replace(b"120", b"-12"), RejectReason.WRONG_TYPE),
+        (ROW.replace(b"120", "١٢".encode()), RejectReason.WRONG_TYPE),
+        (ROW.replace(b"120", b"9" * 19), RejectReason.OUT_OF_RANGE),
+        (ROW.replace(b"120", b"9" * 900), RejectReason.OUT_OF_RANGE),
+        (ROW.replace(b"4;9", b"4;100"), RejectReason.BEYOND_COHORT),
+        (ROW.replace(b"4;9", b"c17"), RejectReason.WRONG_TYPE),
+        (ROW.replace(b"imaging", b"x" * 300), RejectReason.OUT_OF_RANGE),
+        (ROW.replace(b"imaging", b""), RejectReason.MISSING_KEY),
+    ],
+    ids=[
+        "no bytes",
+        "a tombstone",
+        "too few cells",
+        "the header",
+        "two rows in one record",
+        "a row too large",
+        "no time",
+        "a time without an offset",
+        "a hundred years ago",
+        "in a thousand years",
+        "a fraction of a byte",
+        "negative bytes",
+        "digits of another script",
+        "more bytes than exist",
+        "a number of 900 digits",
+        "a participant beyond the cohort",
+        "a name where a position belongs",
+        "a dataset's name too long",
+        "no dataset",
+    ],
+)
+def test_a_bad_row_is_refused_by_name(row: bytes | None, reason: RejectReason) -> None:
+    """As events are."""
+    assert refused(mapping().row(row)) == reason
+
+
+@pytest.mark.parametrize(
+    ("time_format", "written"),
+    [
+        ("iso", "2026-04-01 14:00:00.250+02:00"),
+        ("seconds", "1775044800.25"),
+        ("milliseconds", "1775044800250"),
+        ("%d/%b/%Y:%H:%M:%S.%f %z", "01/Apr/2026:12:00:00.250 +0000"),
+    ],
+)
+def test_time_may_be_written_as_the_log_writes_it(time_format: str, written: str) -> None:
+    """And is kept to the millisecond, as an integer, so that it survives the way over Kafka."""
+    event = accepted(
+        mapping(time_format=time_format).row(f"{written},northgate,u1,imaging,4,120,200".encode())
+    )
+    assert event.time == 1_775_044_800_250
+
+
+@pytest.mark.parametrize("written", ["nan", "inf", "1e999", "", "9" * 400, "0x10"])
+@pytest.mark.parametrize("time_format", ["seconds", "milliseconds", "iso", "%Y"])
+def test_a_time_that_is_none_is_refused_in_every_format(written: str, time_format: str) -> None:
+    """Never an exception."""
+    row = f"{written},northgate,u1,imaging,4,120,200".encode()
+    assert refused(mapping(time_format=time_format).row(row)) in {
+        RejectReason.TIME_UNPARSABLE,
+        RejectReason.TIME_FAR_PAST,
+        RejectReason.TIME_FAR_FUTURE,
+    }
+
+
+def test_a_time_without_an_offset_is_utc_only_where_the_config_says_so() -> None:
+    """A guess would move nights into days."""
+    row = ROW.replace(b"Z", b"")
+    assert accepted(mapping(time_without_offset="utc").row(row)).time == 1_775_044_800_000
+
+
+def test_participants_known_by_name_become_stable_64_bit_ids() -> None:
+    """The numbers are pinned: another release must not call the same person by another id."""
+    event = accepted(Mapping(CONFIG, limits=HASHED).row(ROW.replace(b"4;9", "c1584509;ß".encode())))
+    assert event.participants == Participants(
+        ids=[18_002_307_717_899_490_607, participant_hash("ß")]
+    )
+    assert participant_hash("ß") == 5_987_886_946_319_110_985
+
+
+def test_a_column_may_say_how_many_where_it_is_not_known_who() -> None:
+    """Then holdings are an upper bound."""
+    counted = msgspec.structs.replace(CONFIG.event, participants=None, participants_count="bytes")
+    event = accepted(mapping(event=counted).row(ROW.replace(b"120", b"12")))
+    assert event.participants == Participants(count=12)
+
+
+def test_json_is_read_by_paths() -> None:
+    """Numbers, lists and what is nested; what is absent is an empty cell."""
+    config = MappingConfig(
+        name="trail",
+        format="json",
+        time_format="milliseconds",
+        event=EventMapping(
+            id="eventID",
+            time="at",
+            institution="actor.org",
+            dataset="request.bucket",
+            bytes="extra.bytes",
+            participants="who",
+            fields="columns",
+            outcome=Source(column="error", values={"Denied*": "denied"}, otherwise="success"),
+            action=Source(constant="export"),
+        ),
+    )
+    trail = Mapping(config, limits=POSITIONS)
+    document = {
+        "eventID": "t-1",
+        "at": 1_775_044_800_000,
+        "actor": {"org": "northgate"},
+        "request": {"bucket": "imaging"},
+        "extra": {"bytes": 12},
+        "who": [1, 2],
+        "columns": ["age", "sex"],
+    }
+    event = accepted(trail.row(msgspec.json.encode(document)))
+    assert event == AccessEvent(
+        id="t-1",
+        time=1_775_044_800_000,
+        institution="northgate",
+        action="export",
+        dataset="imaging",
+        bytes=12,
+        participants=Participants(ids=[1, 2]),
+        fields=["age", "sex"],
+    )
+    denied = accepted(trail.row(msgspec.json.encode(document | {"error": "DeniedByPolicy"})))
+    assert denied.outcome == "denied"
+    lost = accepted(trail.row(msgspec.json.encode(document | {"actor": None})))
+    assert lost.institution == UNRESOLVED
+    assert refused(trail.row(b"[" * 900)) == RejectReason.NOT_JSON
+    deep = b'{"a":' + b"[" * 250 + b"]" * 250 + b"}"
+    assert refused(trail.row(deep)) == RejectReason.NESTING_TOO_DEEP
+    assert refused(trail.row(b"[]")) == RejectReason.WRONG_TYPE
+    assert refused(trail.row(b"nonsense")) == RejectReason.NOT_JSON
+
+
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [
+        ({"columns": ()}, "mapping.columns"),
+        ({"columns": ("at", "at")}, "mapping.columns"),
+        ({"format": "json"}, "mapping.columns"),
+        ({"event": EventMapping(time="then", institution="who", dataset="what")},
+         "mapping.event.time"),
+        ({"event": EventMapping(time="at", institution=Source(), dataset="what")},
+         "mapping.event.institution"),
+        ({"event": EventMapping(time="at", institution="who", dataset="what",
+                                participants="whom", participants_count="bytes")},
+         "mapping.event.participants_count"),
+    ],
+    ids=["none", "twice", "json", "unknown", "no source", "who and how many"],
+)  # fmt: skip
+def test_a_mapping_that_cannot_work_is_refused_before_anything_starts(
+    config: dict[str, object], path: str
+) -> None:
+    """With the key's path."""
+    with pytest.raises(ConfigError) as caught:
+        mapping(msgspec.structs.replace(CONFIG, **config))
+    assert caught.value.path == path
+
+
+def test_a_file_begins_with_its_header_and_any_other_is_refused() -> None:
+    """Columns that have moved would be read as one another."""
+    lines = [",".join(COLUMNS), ROW.decode(), "", ROW.decode().replace("120", "121")]
+    assert [accepted(found).bytes for found in mapping().rows(lines)] == [120, 121]
+    with pytest.raises(ConfigError, match=r"mapping\.columns"):
+        list(mapping().rows(reversed(lines)))
+
+
+def test_rows_go_on_after_a_bad_one() -> None:
+    """A cell larger than the reader allows, a row too short, and then a good one."""
+    lines = io.StringIO(
+        ",".join(COLUMNS) + "\n" + "x" * 200_000 + "\nshort\n" + ROW.decode() + "\n"
+    )
+    found = list(mapping().rows(lines))
+    assert [type(one).__name__ for one in found] == ["Rejected", "Rejected", "AccessEvent"]
+
+
+def test_a_quoted_cell_may_hold_a_line_end_in_a_file_and_in_a_record() -> None:
+    """And gives the same event."""
+    row = ROW.decode().replace("u1", '"u\n1"')
+    text = io.StringIO(",".join(COLUMNS) + "\n" + row + "\n", newline="")
+    (from_file,) = mapping().rows(text)
+    assert from_file == mapping().row(row.encode())
+    assert accepted(from_file).user == "u\n1"
+
+
+@given(
+    cells=st.lists(st.text(max_size=12), min_size=5, max_size=9),
+    separator=st.sampled_from([",", ";", "\n"]),
+    junk=st.binary(max_size=60),
+)
+def test_any_row_ends_as_an_event_or_a_refusal(
+    cells: list[str], separator: str, junk: bytes
+) -> None:
+    """Never an exception; and an accepted one survives the way over Kafka unchanged."""
+    row = separator.join(["2026-04-01T12:00:00Z", *cells]).encode()
+    for record in (row, junk, row + junk):
+        found = mapping().row(record)
+        if isinstance(found, AccessEvent):
+            assert decode(encode(found), limits=POSITIONS) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "rows_count", "institutions_count"),
+    [("edgar", 174_856, 1_621), ("wikiticker", 39_244, 51)],
+)
+def test_a_real_log_is_read_whole_and_alike_from_file_and_topic(
+    name: str, rows_count: int, institutions_count: int
+) -> None:
+    """Every row is an event; line by line, as records of a topic, they are the same."""
+    path = DATA / f"{name}.csv.gz"
+    if not path.exists():
+        pytest.skip(f"{path.name} is not on this machine")
+    settings = load_settings(ROOT / "docs/examples" / f"{name}.toml", environment={})
+    log = settings.row_mapping()
+    assert log is not None
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
+        events = [accepted(found) for found in log.rows(lines)]
+    assert len(events) == rows_count
+    assert len({event.institution for event in events}) == institutions_count
+    with gzip.open(path, "rb") as records:
+        next(records)
+        for event, record in zip(events[:20_000], records, strict=False):
+            assert log.row(record.rstrip(b"\r\n")) == event
+    sample = events[:: max(1, rows_count // 2_000)]
+    assert [decode(encode(event), limits=settings.limits) for event in sample] == sample
+    assert all(time_ms(event) > 0 for event in sample)
+
+
+def test_a_column_of_names_is_split_where_the_mapping_says() -> None:
+    """Names stay names, however many."""
+    config = msgspec.structs.replace(CONFIG.event, fields="user")
+    event = accepted(mapping(event=config, field_separator="|").row(ROW.replace(b"u1", b"a|b")))
+    assert event.fields == ["a", "b"]
