@@ -6,12 +6,11 @@ defect of Faust away says which.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Annotated, Final, cast
+from typing import Final, cast
 
 import faust
 from faust import SASLCredentials, SSLCredentials
 from faust.types import EventT
-from msgspec import Meta, Struct
 
 from streams.faust_driver.assignor import WholeAssignor
 from streams.faust_driver.recovery import Tables
@@ -23,23 +22,11 @@ Hook = Callable[[], Awaitable[None]]
 # Of whole batches. A longer queue would hold a backlog in memory.
 _BATCHES_QUEUED_MAX: Final = 4
 _FETCH_BYTES_MAX: Final = 4 * 2**20
+# Judged in one go.
+_BATCH_RECORDS_MAX: Final = 10_000
 # Polls of the state topic that Faust keeps before it hands them on; with 1 it would read on after
 # the recovery, what we write ourselves.
 POLLS_KEPT_MAX: Final = 2
-
-
-class GroupConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How this worker takes part in its group."""
-
-    session_seconds: Annotated[
-        float, Meta(ge=2, le=300, description="silence after which others take over")
-    ] = 15.0
-    batch_records_max: Annotated[
-        int, Meta(ge=1, le=100_000, description="records judged in one go")
-    ] = 10_000
-    recovery_seconds_max: Annotated[
-        float, Meta(gt=0, description="for reading saved states back; then the worker ends")
-    ] = 300.0
 
 
 async def _nothing() -> None:
@@ -86,10 +73,13 @@ def faust_app(
     name: str,
     *,
     bootstrap: str,
-    config: GroupConfig,
+    session_seconds: float,
     partitions: int,
 ) -> HeadgateApp:
-    """Return the app; no connection is made before it starts."""
+    """Return the app; no connection is made before it starts.
+
+    After `session_seconds` of silence others take over what is ours.
+    """
     brokers = ";".join(f"headgate://{address.strip()}" for address in bootstrap.split(","))
     return HeadgateApp(
         name,
@@ -115,12 +105,12 @@ def faust_app(
         stream_buffer_maxsize=_BATCHES_QUEUED_MAX,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=_FETCH_BYTES_MAX,
-        broker_max_poll_records=config.batch_records_max,
-        broker_session_timeout=config.session_seconds,
-        broker_heartbeat_interval=config.session_seconds / 5,
-        broker_request_timeout=max(20.0, config.session_seconds + 5.0),
+        broker_max_poll_records=_BATCH_RECORDS_MAX,
+        broker_session_timeout=session_seconds,
+        broker_heartbeat_interval=session_seconds / 5,
+        broker_request_timeout=max(20.0, session_seconds + 5.0),
         # Who is awake joins at once; who is not is replaced after a session anyway.
-        broker_rebalance_timeout=2 * config.session_seconds,
+        broker_rebalance_timeout=2 * session_seconds,
         worker_redirect_stdouts=False,
         autodiscover=False,
     )

@@ -12,7 +12,7 @@ from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.response.journal import Configured
 from detectors.response.push import sendable
-from streams.faust_driver.app import GroupConfig, HeadgateApp, faust_app
+from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
 from streams.kafka.config import KafkaConfig
 from streams.kafka.last_record import last_record
@@ -109,7 +109,7 @@ def build_worker(
     app = faust_app(
         group_name(prefix),
         bootstrap=settings.kafka.bootstrap,
-        config=GroupConfig(session_seconds=settings.kafka.session_timeout_seconds),
+        session_seconds=settings.kafka.session_timeout_seconds,
         partitions=settings.kafka.partitions,
     )
     outbox = Outbox(
@@ -121,10 +121,10 @@ def build_worker(
     state_store: StateStore[Profile] = StateStore(ProfileCore(settings.core, register=register))
     lifecycle = _add_judges(dependencies, state_store, accept_lost_records=accept_lost_records)
     listeners: list[RebalanceListener] = [
-        _add_rekeying(dependencies, topic) for topic in raw_topics
+        *(_add_rekeying(dependencies, topic) for topic in raw_topics),
+        _add_reference(dependencies),
+        _add_recorder(dependencies, response_watcher),
     ]
-    listeners.append(_add_reference(dependencies))
-    listeners.append(_add_recorder(dependencies, response_watcher))
     reading = [lifecycle.reading]
     if settings.core.detectors.collusion.mode == "on":
         collusion = _add_collusion(dependencies)
@@ -207,9 +207,7 @@ def _watchdog(
 
 def _add_rekeying(dependencies: _Dependencies, topic: str) -> RekeyAgent:
     mapping = dependencies.settings.row_mapping()
-    if mapping is None:
-        message = "a raw topic without a mapping"
-        raise AssertionError(message)
+    assert mapping is not None  # noqa: S101 - a mapping is what gives a raw topic its name
     agent = RekeyAgent(
         topic,
         events_topic=dependencies.events_topic,
