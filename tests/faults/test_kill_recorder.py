@@ -18,7 +18,7 @@ from detectors.register import Institution, Registered
 from detectors.response.journal import AlertSeen, Entry
 from detectors.response.suspension import Suspension
 from detectors.response.verify import verify
-from detectors.verdict import Alert, AlertChange, Level, RaiseAlert
+from detectors.verdict import Alert, AlertChange, RaiseAlert
 from streams.control.records import Control, Instruction, decode_instruction, read_control
 from streams.control.signature import Decision, sign
 from streams.kafka.admin import ensure_topics
@@ -27,6 +27,7 @@ from streams.kafka.topic_reader import TopicReader
 from streams.recorder.journal import Journal
 from streams.sinks import alerts, suspensions
 from streams.state.envelope import keys_from_text
+from tests.builders import alert
 
 SCRIPT = Path(__file__).parent / "record.py"
 # The one whose public key `record.py` is configured with.
@@ -40,31 +41,21 @@ DEATHS = ("send:2", "tell:1", "tell:1", "tell:2", "send:3", "tell:3", "send:4", 
 NOW_MS = 1_775_044_800_000
 
 
-def alert(institution: str, *, revision: int, taken: int) -> Alert:
+def statement(institution: str, *, revision: int, taken: int) -> Alert:
     """Return a statement of an institution's one incident."""
     change: AlertChange = "create" if revision == 1 else "update"
-    return Alert(
+    return alert(
         alert_id=f"alert-{institution}",
         change=change,
         revision=revision,
         institution=institution,
         at_ms=NOW_MS + revision,
         started_ms=NOW_MS,
-        level=Level.ALERT,
-        severity="high",
         confidence=1.0,
-        p_value=1e-9,
         sentence=f"{institution} took {taken}, 90 % of it by user u-{institution}.",
-        reasons=(),
-        coverage=(),
         taken_participants=taken,
         top_user=f"u-{institution}",
         top_user_share=0.9,
-        top_project=None,
-        sample_event_ids=(),
-        trigger_event_id="e",
-        config_hash="c",
-        reference_version="r",
     )
 
 
@@ -104,7 +95,7 @@ async def feed(bootstrap: str, prefix: str) -> None:
         for revision, taken in ((1, 20), (2, 100)):
             for number in range(INSTITUTIONS_COUNT):
                 name = f"i{number}"
-                stated = alert(name, revision=revision, taken=taken)
+                stated = statement(name, revision=revision, taken=taken)
                 made = alerts.record(RaiseAlert(alert=stated), topic_prefix=prefix)
                 await producer.send_and_wait(made.topic, made.value, key=made.key)
                 await producer.send_and_wait(

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from detectors.response.suspension import Suspension
-from detectors.verdict import Alert, Level, RaiseAlert
+from detectors.verdict import Alert, RaiseAlert
 from streams.demo.child import Child, ChildError
 from streams.demo.listener import Listener
 from streams.demo.scrape import read_numbers
@@ -23,6 +22,7 @@ from streams.demo.screen import PlainScreen, Row, View, drawn
 from streams.demo.script import THEFTS, DemoConfig, write_script
 from streams.report.lines import Line
 from streams.sinks import alerts, suspensions
+from tests.builders import alert, suspension
 
 # Ctrl-C is heard although whoever runs the tests may have it ignored, which is inherited.
 BEGIN = """\
@@ -54,37 +54,9 @@ def a_view(*rows: Row) -> View:
     )
 
 
-def an_alert(**changes: object) -> Alert:
-    """Return an alert, with changes."""
-    values: dict[str, object] = {
-        "alert_id": "a-1",
-        "change": "create",
-        "revision": 1,
-        "institution": "north",
-        "at_ms": 1_767_571_200_000,
-        "started_ms": 1_767_571_100_000,
-        "level": Level.ALERT,
-        "severity": "high",
-        "confidence": 0.9,
-        "p_value": 1e-6,
-        "sentence": "north took 41,200 new participants in 1 h (expected 300).",
-        "reasons": (),
-        "coverage": (),
-        "taken_participants": 41_200,
-        "top_user": None,
-        "top_user_share": 0.0,
-        "top_project": None,
-        "sample_event_ids": (),
-        "trigger_event_id": "e",
-        "config_hash": "c",
-        "reference_version": "prior",
-    }
-    return Alert(**values | changes)  # type: ignore[arg-type]
-
-
-def said(alert: Alert) -> bytes:
+def record_of(stated: Alert) -> bytes:
     """Return an alert as the worker puts it on its topic."""
-    return alerts.record(RaiseAlert(alert=alert), topic_prefix=PREFIX).value or b""
+    return alerts.record(RaiseAlert(alert=stated), topic_prefix=PREFIX).value or b""
 
 
 def left_over(mark: str) -> list[str]:
@@ -169,7 +141,7 @@ def test_a_repeated_alert_is_heard_once() -> None:
     lines: list[Line] = []
     listener = Listener(PREFIX, say=lines.append)
     for _ in range(2):
-        listener.hear_alert(said(an_alert()))
+        listener.hear_alert(record_of(alert()))
     assert len(lines) == 1
     assert lines[0].text.endswith(
         "high      north took 41,200 new participants in 1 h (expected 300)."
@@ -181,8 +153,8 @@ def test_a_closed_incident_leaves_the_screen() -> None:
     """What is over is said and no longer marked."""
     lines: list[Line] = []
     listener = Listener(PREFIX, say=lines.append)
-    listener.hear_alert(said(an_alert()))
-    listener.hear_alert(said(an_alert(change="close", revision=2)))
+    listener.hear_alert(record_of(alert()))
+    listener.hear_alert(record_of(alert(change="close", revision=2)))
     assert listener.severities == {}
     assert len(listener.alerts) == len(lines) == 2
 
@@ -190,32 +162,7 @@ def test_a_closed_incident_leaves_the_screen() -> None:
 def test_a_suspension_says_that_it_is_a_dry_run() -> None:
     """Nobody is stopped by a demo, and nobody should think so."""
     lines: list[Line] = []
-    asked = Suspension(
-        suspension_id="s",
-        revision=1,
-        state="active",
-        measure="suspend",
-        dry_run=True,
-        held=False,
-        institution="north",
-        scope="user",
-        subject="u-1",
-        jurisdiction=None,
-        alert_id="a",
-        severity="high",
-        at_ms=5,
-        alerted_ms=1_767_571_200_000,
-        requested_ms=5,
-        started_ms=5,
-        expires_ms=86_400_005,
-        approvals=(),
-        approvals_needed=1,
-        agreed=False,
-        by="headgate",
-        why="alert",
-        reason="too much",
-        contact=None,
-    )
+    asked = suspension(dry_run=True, subject="u-1", expires_ms=1_767_657_600_000)
     value = suspensions.record(asked, topic_prefix=PREFIX).value or b""
     Listener(PREFIX, say=lines.append).hear_suspension(value)
     assert "dry run" in lines[0].text

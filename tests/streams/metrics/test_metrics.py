@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, generate_latest
 from detectors.config import CoreConfig
 from detectors.errors import ConfigError
 from detectors.registry import DETECTORS
-from detectors.verdict import Alert, Coverage, Level, Reason, ReasonDetail
 from streams.ingest.rejects import RejectReason
 from streams.metrics.alert_days import AlertDays
 from streams.metrics.institution_gauges import DATASETS_LABELLED_MAX, InstitutionStatus
@@ -20,6 +19,7 @@ from streams.metrics.registry import Metrics, detector_modes
 from streams.metrics.server import serve
 from streams.metrics.table import SPECS, Spec
 from streams.recorder.gauges import ResponseGauges
+from tests.builders import alert
 
 DAY_MS = 86_400_000
 
@@ -28,52 +28,6 @@ def fresh(*, institutions_labelled_max: int = 3) -> tuple[CollectorRegistry, Met
     """Return a registry and the metrics on it."""
     registry = CollectorRegistry()
     return registry, Metrics(registry, institutions_labelled_max=institutions_labelled_max)
-
-
-def alert(*, institution: str = "northgate", ratio: float = 0.2, at_ms: int = 0) -> Alert:
-    """Return an alert."""
-    return Alert(
-        alert_id="a",
-        change="create",
-        revision=1,
-        institution=institution,
-        at_ms=at_ms,
-        started_ms=0,
-        level=Level.ALERT,
-        severity="high",
-        confidence=0.9,
-        p_value=0.001,
-        sentence="s",
-        reasons=(
-            ReasonDetail(
-                detector="excess",
-                reason=Reason.EXCESS,
-                feature="new_participants",
-                window_seconds=3_600,
-                observed=9.0,
-                expected=1.0,
-                p_value=0.001,
-                share=1.0,
-            ),
-        ),
-        coverage=(
-            Coverage(
-                dataset="d",
-                before_ratio=0.0,
-                after_ratio=ratio,
-                held_participants=9,
-                kind="exact",
-            ),
-        ),
-        taken_participants=9,
-        top_user=None,
-        top_user_share=0.0,
-        top_project=None,
-        sample_event_ids=(),
-        trigger_event_id="e",
-        config_hash="c",
-        reference_version="r",
-    )
 
 
 def test_the_table_is_what_is_served() -> None:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from detectors.errors import ConfigError
 from detectors.feedback import Label
 from detectors.response.journal import AlertSeen, DecisionMade, Labelled, Released
-from detectors.verdict import Alert, AlertChange, Level, RaiseAlert, Reason, ReasonDetail
+from detectors.verdict import Alert, AlertChange, RaiseAlert
 from streams.control.signature import (
     Decision,
     checked,
@@ -24,6 +24,7 @@ from streams.ingest.rejects import Rejected
 from streams.recorder.findings import alert_seen
 from streams.recorder.people import People, Person
 from streams.sinks import alerts
+from tests.builders import alert, reason_detail
 
 ANN, EVE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 KEYS = {"ann": ANN.public_key()}
@@ -36,73 +37,47 @@ DECISION = Decision(
     at_ms=5,
     verb=Released(suspension_id="s"),
 )
-REASON = ReasonDetail(
-    detector="excess",
-    reason=Reason.EXCESS,
-    feature="new_participants",
-    window_seconds=3_600,
-    observed=100.0,
-    expected=1.0,
-    p_value=1e-9,
-    share=1.0,
-)
-ALERT = Alert(
-    alert_id="a1",
-    change="create",
+ALERT = alert(
     revision=3,
-    institution="north",
-    at_ms=1_775_044_800_000,
-    started_ms=1_775_044_700_000,
-    level=Level.SUSPEND,
-    severity="high",
     confidence=0.973,
-    p_value=1e-9,
     sentence="north took 100 people, 90 % of it by user u-1; now holds 10 %.",
-    reasons=(REASON, REASON),
-    coverage=(),
-    taken_participants=100,
+    reasons=(reason_detail(), reason_detail()),
     top_user="u-1",
-    top_user_share=0.9,
-    top_project="p1",
-    sample_event_ids=(),
-    trigger_event_id="e",
-    config_hash="c",
-    reference_version="r",
 )
 
 
-def raw(alert: Alert) -> bytes:
+def raw(stated: Alert) -> bytes:
     """Return an alert as it lies on its topic."""
-    return alerts.record(RaiseAlert(alert=alert), topic_prefix="t").value or b""
+    return alerts.record(RaiseAlert(alert=stated), topic_prefix="t").value or b""
 
 
-def seen(alert: Alert, people: People) -> AlertSeen:
+def seen(stated: Alert, people: People) -> AlertSeen:
     """Return an alert as the journal has it."""
-    found = alert_seen(raw(alert), people)
-    assert isinstance(found, AlertSeen)
-    return found
+    entry = alert_seen(raw(stated), people)
+    assert isinstance(entry, AlertSeen)
+    return entry
 
 
 def test_a_finding_is_read_without_its_user() -> None:
     """Everything that the ladder needs, and a token where a person was named."""
     people = People({})
-    found = seen(ALERT, people)
-    assert found.user is not None
-    assert people.person(found.user) is not None
+    entry = seen(ALERT, people)
+    assert entry.user is not None
+    assert people.person(entry.user) is not None
     assert (
-        found.sentence == f"north took 100 people, 90 % of it by user {found.user}; now holds 10 %."
+        entry.sentence == f"north took 100 people, 90 % of it by user {entry.user}; now holds 10 %."
     )
-    assert (found.alert_id, found.revision, found.confidence) == ("a1", 3, 0.97)
-    assert (found.detectors, found.project, found.severity) == (("excess",), "p1", "high")
-    assert b"u-1" not in msgspec.json.encode(found)
+    assert (entry.alert_id, entry.revision, entry.confidence) == ("a-17", 3, 0.97)
+    assert (entry.detectors, entry.project, entry.severity) == (("excess",), "p-3", "high")
+    assert b"u-1" not in msgspec.json.encode(entry)
 
 
 @pytest.mark.parametrize("change", ["create", "update", "close"])
 def test_every_change_is_read(change: AlertChange) -> None:
     """Also that an incident is over, which has no reasons and names nobody."""
     closing = replace(ALERT, change=change, reasons=(), top_user=None)
-    found = seen(closing, People({}))
-    assert (found.change, found.user, found.detectors) == (change, None, ())
+    entry = seen(closing, People({}))
+    assert (entry.change, entry.user, entry.detectors) == (change, None, ())
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b'{"data": {}}', b"\xff"])
@@ -113,7 +88,7 @@ def test_what_is_no_finding_is_said_to_be_none(value: bytes | None) -> None:
 
 def test_a_finding_from_beyond_the_calendar_is_refused() -> None:
     """No date could be made of it."""
-    assert isinstance(alert_seen(raw(ALERT).replace(b"1775044800000", b"9" * 17), People({})), str)
+    assert isinstance(alert_seen(raw(ALERT).replace(b"1775044800123", b"9" * 17), People({})), str)
 
 
 def test_the_digest_of_a_finding_is_salted() -> None:
@@ -184,9 +159,9 @@ def test_a_record_under_anothers_token_is_nobody() -> None:
 )
 def test_what_is_not_rightly_signed_is_refused(record: bytes | None, detail: str) -> None:
     """With a sentence that says why."""
-    found = checked(record, topic=TOPIC, keys=KEYS)
-    assert isinstance(found, Rejected)
-    assert detail in found.detail
+    reject = checked(record, topic=TOPIC, keys=KEYS)
+    assert isinstance(reject, Rejected)
+    assert detail in reject.detail
 
 
 def test_a_changed_word_is_not_signed() -> None:
@@ -198,10 +173,10 @@ def test_a_changed_word_is_not_signed() -> None:
 
 def test_a_signed_decision_is_read_as_it_was_meant() -> None:
     """Who, what and when, with the signed text kept as proof."""
-    found = checked(sign(DECISION, ANN), topic=TOPIC, keys=KEYS)
-    assert isinstance(found, DecisionMade)
-    assert (found.who, found.verb, found.at_ms) == ("ann", Released(suspension_id="s"), 5)
-    base64.b64decode(found.signature, validate=True)
+    decision = checked(sign(DECISION, ANN), topic=TOPIC, keys=KEYS)
+    assert isinstance(decision, DecisionMade)
+    assert (decision.who, decision.verb, decision.at_ms) == ("ann", Released(suspension_id="s"), 5)
+    base64.b64decode(decision.signature, validate=True)
 
 
 def test_a_key_says_whose_it_is(tmp_path_factory: pytest.TempPathFactory) -> None:

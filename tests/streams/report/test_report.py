@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from detectors.verdict import Alert, Coverage, Level, Reason, ReasonDetail, Suspend
+from detectors.verdict import Alert, Level, Reason, Suspend
 from streams.report.chart import Mark, coverage_chart, frame_of
 from streams.report.page import render
 from streams.report.record import (
@@ -20,6 +20,7 @@ from streams.report.record import (
     main_track,
     saved,
 )
+from tests.builders import alert, reason_detail
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -28,59 +29,23 @@ THEFT_MS: Final = START_MS + 50 * DAY_MS
 VOID_TAGS: Final = frozenset({"meta", "br"})
 
 
-def an_alert(*, institution: str = "unit-north", at_ms: int = THEFT_MS + 10 * 60_000) -> Alert:
+def theft_alert(*, institution: str = "unit-north", at_ms: int = THEFT_MS + 10 * 60_000) -> Alert:
     """Return an alert of a grab in the night."""
-    return Alert(
+    return alert(
         alert_id="a-0123456789abcdef",
-        change="create",
-        revision=1,
         institution=institution,
         at_ms=at_ms,
         started_ms=THEFT_MS,
         level=Level.SUSPEND,
         severity="critical",
-        confidence=0.99,
-        p_value=1e-12,
         sentence=f"{institution} took 41,200 new participants in 1 h (expected 300).",
         reasons=(
-            ReasonDetail(
-                detector="excess",
-                reason=Reason.EXCESS,
-                feature="new_participants",
-                window_seconds=3600,
-                observed=41_200.0,
-                expected=300.0,
-                p_value=1e-12,
-                share=0.9,
-            ),
-            ReasonDetail(
-                detector="quota",
-                reason=Reason.QUOTA,
-                feature="bytes",
-                window_seconds=86_400,
-                observed=9e9,
-                expected=0.0,
-                p_value=0.004,
-                share=0.1,
+            reason_detail(p_value=1e-12),
+            reason_detail(
+                detector="quota", reason=Reason.QUOTA, feature="bytes", expected=0.0, share=0.1
             ),
         ),
-        coverage=(
-            Coverage(
-                dataset="imaging",
-                before_ratio=0.04,
-                after_ratio=0.1,
-                held_participants=50_000,
-                kind="exact",
-            ),
-        ),
-        taken_participants=41_200,
         top_user="u<script>17",
-        top_user_share=0.92,
-        top_project="p-4",
-        sample_event_ids=("e-1", "e-2"),
-        trigger_event_id="e-2",
-        config_hash="c0ffee",
-        reference_version="",
     )
 
 
@@ -116,7 +81,7 @@ def a_report(*flagged: Flagged) -> Report:
 
 def a_flagged(*, truth: Truth | None = None) -> Flagged:
     """Return one flagged institution with two datasets, one of them untouched."""
-    first = an_alert()
+    first = theft_alert()
     later = msgspec.structs.replace(first, change="update", revision=2, at_ms=THEFT_MS + HOUR_MS)
     return Flagged(
         institution="unit-north",
@@ -242,7 +207,7 @@ def test_the_share_saved_counts_what_was_taken_after_the_alert() -> None:
 
 def test_an_institution_without_participants_has_no_share_saved() -> None:
     """Where nothing is known of the haul, nothing is claimed."""
-    flagged = Flagged(institution="unit-north", alerts=(an_alert(),), tracks=())
+    flagged = Flagged(institution="unit-north", alerts=(theft_alert(),), tracks=())
     assert saved(flagged) is None
     assert main_track(flagged) is None
     assert "coverage is unknown" in render(a_report(flagged))
@@ -278,18 +243,18 @@ def test_a_mark_outside_the_frame_is_not_drawn() -> None:
 def test_the_page_is_about_the_incident_that_took_most() -> None:
     """A small alert weeks before must not stand for the theft."""
     small = msgspec.structs.replace(
-        an_alert(at_ms=START_MS + DAY_MS), alert_id="a-small", taken_participants=500
+        theft_alert(at_ms=START_MS + DAY_MS), alert_id="a-small", taken_participants=500
     )
-    flagged = msgspec.structs.replace(a_flagged(), alerts=(small, an_alert()))
-    assert lead_alert(flagged).alert_id == an_alert().alert_id
+    flagged = msgspec.structs.replace(a_flagged(), alerts=(small, theft_alert()))
+    assert lead_alert(flagged).alert_id == theft_alert().alert_id
 
 
 def test_what_comes_after_an_incident_has_closed_is_not_counted_as_saved() -> None:
     """The institution may go on working honestly; that was never at stake."""
     closing = msgspec.structs.replace(
-        an_alert(at_ms=THEFT_MS + 3 * HOUR_MS), change="close", revision=2
+        theft_alert(at_ms=THEFT_MS + 3 * HOUR_MS), change="close", revision=2
     )
-    kept = saved(msgspec.structs.replace(a_flagged(), alerts=(an_alert(), closing)))
+    kept = saved(msgspec.structs.replace(a_flagged(), alerts=(theft_alert(), closing)))
     assert kept is not None
     assert kept.after_participants == 150_000 - 8_333
 

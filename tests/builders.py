@@ -1,0 +1,135 @@
+"""Values that many tests need: each builder gives a whole one, and a test says what differs."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from detectors.event import AccessEvent, Participants
+from detectors.pipeline import Profile, judge
+from detectors.response.suspension import Suspension
+from detectors.verdict import Alert, Coverage, Effect, Level, RaiseAlert, Reason, ReasonDetail
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+class KafkaRecord(NamedTuple):
+    """A record as Kafka gives it, of the institution `north` unless it says otherwise."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = b"north"
+    timestamp: int = 1_800_000_000_000
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+def event(**changes: object) -> AccessEvent:
+    """Return an event of north that names nobody, with changes."""
+    plain = AccessEvent(id="e", time=1_767_225_600_000, institution="north", dataset="imaging")
+    return replace(plain, **changes)
+
+
+def taking(count: int, *, first: int = 0, **changes: object) -> AccessEvent:
+    """Return an event that takes `count` participants from `first` on, with changes."""
+    return event(participants=Participants(ranges=[(first, first + count - 1)]), **changes)
+
+
+def effects_of(profile: Profile, events: Iterable[AccessEvent]) -> list[Effect]:
+    """Judge `events` and return every effect."""
+    return [effect for event in events for effect in judge(profile, event)]
+
+
+def alerts_of(profile: Profile, events: Iterable[AccessEvent]) -> list[Alert]:
+    """Judge `events` and return every alert."""
+    effects = effects_of(profile, events)
+    return [effect.alert for effect in effects if isinstance(effect, RaiseAlert)]
+
+
+def reason_detail(**changes: object) -> ReasonDetail:
+    """Return the reason of a grab in the night in numbers, with changes."""
+    detail = ReasonDetail(
+        detector="excess",
+        reason=Reason.EXCESS,
+        feature="new_participants",
+        window_seconds=3_600,
+        observed=41_200.0,
+        expected=300.0,
+        p_value=1.3e-9,
+        share=0.9,
+    )
+    return replace(detail, **changes)
+
+
+def coverage(**changes: object) -> Coverage:
+    """Return what is held of a dataset after a grab in the night, with changes."""
+    grown = Coverage(
+        dataset="imaging",
+        before_ratio=0.02,
+        after_ratio=0.1024,
+        held_participants=51_200,
+        kind="exact",
+    )
+    return replace(grown, **changes)
+
+
+def alert(**changes: object) -> Alert:
+    """Return an alert about a grab in the night, by one user and for two reasons, with changes."""
+    stated = Alert(
+        alert_id="a-17",
+        change="create",
+        revision=1,
+        institution="north",
+        at_ms=1_775_044_800_123,
+        started_ms=1_775_041_200_000,
+        level=Level.ALERT,
+        severity="high",
+        confidence=0.97,
+        p_value=2.0e-9,
+        sentence="north took 41,200 new participants in 1 h (expected 300).",
+        reasons=(
+            reason_detail(),
+            reason_detail(detector="quota", reason=Reason.QUOTA, feature="bytes", share=0.1),
+        ),
+        coverage=(coverage(),),
+        taken_participants=41_200,
+        top_user="u-9",
+        top_user_share=0.8,
+        top_project="p-3",
+        sample_event_ids=("e-1", "e-2"),
+        trigger_event_id="e-2",
+        config_hash="00ff00ff00ff00ff",
+        reference_version="2026-04-01",
+    )
+    return replace(stated, **changes)
+
+
+def suspension(**changes: object) -> Suspension:
+    """Return a suspension of one user that one person has approved, with changes."""
+    stated = Suspension(
+        suspension_id="s-1",
+        revision=2,
+        state="active",
+        measure="suspend",
+        dry_run=False,
+        held=False,
+        institution="north",
+        scope="user",
+        subject="u-9",
+        jurisdiction=None,
+        alert_id="a-17",
+        severity="high",
+        at_ms=1_775_044_800_123,
+        alerted_ms=1_775_044_800_000,
+        requested_ms=1_775_044_800_000,
+        started_ms=1_775_044_800_123,
+        expires_ms=1_775_131_200_000,
+        approvals=("ann",),
+        approvals_needed=1,
+        agreed=True,
+        by="ann",
+        why="approved",
+        reason="north took far more participants than usual.",
+        contact=None,
+    )
+    return replace(stated, **changes)
