@@ -2,44 +2,20 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Final
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
-from msgspec import Struct
 
 from detectors.reference import Reference
 from streams.control.records import decode_reference
 from streams.kafka.security import client_options
 from streams.kafka.topics import ALERTS, REFERENCE, SUSPENSIONS
 from streams.report.lines import Line, alert_line, suspension_line
+from streams.sinks.alert_reader import read_alert
+from streams.sinks.alerts import statement_id
 from streams.sinks.suspensions import suspension_of
 
 _POLL_MS: Final = 200
-
-
-class _Info(Struct, frozen=True):
-    uid: str
-
-
-class _Resource(Struct, frozen=True):
-    uid: str
-
-
-class _Finding(Struct, frozen=True):
-    """As much of an OCSF finding as the screen shows."""
-
-    activity_name: Literal["Create", "Update", "Close"]
-    severity: str
-    time: int
-    message: str
-    finding_info: _Info
-    resources: tuple[_Resource, ...]
-
-
-class _Alerted(Struct, frozen=True):
-    id: str
-    data: _Finding
 
 
 class Listener:
@@ -98,21 +74,19 @@ class Listener:
 
     def hear_alert(self, value: bytes) -> None:
         """Say an alert."""
-        alert = msgspec.json.decode(value, type=_Alerted)
-        if alert.id in self.alerts:
+        alert = read_alert(value)
+        if statement_id(alert) in self.alerts:
             return
-        self.alerts[alert.id] = value
-        finding = alert.data
-        institution = finding.resources[0].uid
-        severity = finding.severity.lower()
-        change = finding.activity_name.lower()
-        if change == "close":
-            self.severities.pop(institution, None)
+        self.alerts[statement_id(alert)] = value
+        if alert.change == "close":
+            self.severities.pop(alert.institution, None)
         else:
-            self.severities[institution] = severity
-        past = finding.time < self._live_from_ms
-        if not past or change == "create":
-            line = alert_line(finding.message, at_ms=finding.time, change=change, severity=severity)
+            self.severities[alert.institution] = alert.severity
+        past = alert.at_ms < self._live_from_ms
+        if not past or alert.change == "create":
+            line = alert_line(
+                alert.sentence, at_ms=alert.at_ms, change=alert.change, severity=alert.severity
+            )
             self._say(_dimmed(line) if past else line)
 
     def hear_suspension(self, value: bytes) -> None:

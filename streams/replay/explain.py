@@ -6,7 +6,7 @@ but rebuilt, by the judge that a worker runs, and then held against the record.
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -17,7 +17,9 @@ from detectors.verdict import Alert, AlertChange, RaiseAlert, Reason, Severity
 from streams.console.progress import Progress
 from streams.kafka.topic_reader import TopicReader
 from streams.replay.replay_run import ReplayRun
+from streams.sinks.alert_reader import read_finding
 from streams.sinks.alerts import finding, statement_id
+from streams.sinks.cloudevent import data_of
 
 # By their ids, as `headgate.alerts` and `replay --alerts` hold them: the finding, byte for byte.
 Recorded = dict[str, bytes]
@@ -77,40 +79,6 @@ class _Told(Struct, frozen=True, kw_only=True):
     new_by_event: dict[str, int]
 
 
-class _Info(Struct):
-    uid: str
-    types: tuple[str, ...] = ()
-
-
-class _Metadata(Struct):
-    uid: str
-
-
-class _Unmapped(Struct):
-    config_hash: str
-
-
-class _Resource(Struct):
-    uid: str
-
-
-class _Finding(Struct):
-    """What of a recorded finding is needed to find it and to judge it again."""
-
-    finding_info: _Info
-    resources: tuple[_Resource, ...]
-    metadata: _Metadata
-    unmapped: _Unmapped
-
-
-class _CloudEvent(Struct):
-    data: msgspec.Raw
-
-
-_read_finding: Final = msgspec.json.Decoder(_Finding).decode
-_read_cloudevent: Final = msgspec.json.Decoder(_CloudEvent).decode
-
-
 def recorded_in_file(path: Path, *, alert_id: str) -> Recorded:
     """Return what a file of findings, one a line, says of an alert."""
     try:
@@ -124,12 +92,12 @@ def recorded_in_topic(topic: str, *, bootstrap: str, alert_id: str) -> Recorded:
     with TopicReader(topic, bootstrap=bootstrap) as reader:
         records = (r for p in reader.partitions for batch in reader.records(p) for r in batch)
         values = (record.value for record in records if record.value)
-        return _recorded((bytes(_read_cloudevent(value).data) for value in values), alert_id)
+        return _recorded((bytes(data_of(value)) for value in values), alert_id)
 
 
 def _recorded(lines: Iterable[bytes], alert_id: str) -> Recorded:
-    found = ((line, _read_finding(line)) for line in lines)
-    return {said.metadata.uid: line for line, said in found if said.finding_info.uid == alert_id}
+    alerts = ((line, read_finding(line)) for line in lines)
+    return {statement_id(alert): line for line, alert in alerts if alert.alert_id == alert_id}
 
 
 def refuse_other_config(recorded: Recorded, *, config_hashes: Collection[str]) -> None:
@@ -137,7 +105,7 @@ def refuse_other_config(recorded: Recorded, *, config_hashes: Collection[str]) -
 
     `config_hashes` are those that held: the file's, and from a topic those that were pushed.
     """
-    theirs = {_read_finding(line).unmapped.config_hash for line in recorded.values()}
+    theirs = {read_finding(line).config_hash for line in recorded.values()}
     if not theirs.issubset(config_hashes):
         problem = (
             f"the alert was raised under {', '.join(sorted(theirs))}, "
@@ -148,8 +116,8 @@ def refuse_other_config(recorded: Recorded, *, config_hashes: Collection[str]) -
 
 def is_of_a_ring(recorded: Recorded) -> bool:
     """Tell whether an alert is of the judge of several institutions."""
-    types = (_read_finding(line).finding_info.types for line in recorded.values())
-    return any(Reason.COLLUSION in found for found in types)
+    alerts = map(read_finding, recorded.values())
+    return any(detail.reason is Reason.COLLUSION for alert in alerts for detail in alert.reasons)
 
 
 def explain(
@@ -209,8 +177,8 @@ def _rebuilt(
     run: ReplayRun, names: Sequence[str], *, alert_id: str, recorded: Recorded, progress: Progress
 ) -> Iterator[_Told]:
     awaited = set(recorded)
-    named = {one.uid for line in recorded.values() for one in _read_finding(line).resources}
-    institution = named.pop() if len(named) == 1 else None
+    institutions = {read_finding(line).institution for line in recorded.values()}
+    institution = institutions.pop() if len(institutions) == 1 else None
     for effect in run.effects(names, progress=progress, institution=institution):
         if not isinstance(effect, RaiseAlert) or effect.alert.alert_id != alert_id:
             continue

@@ -1,7 +1,8 @@
 """Step 7 of 7: an alert -> an OCSF Detection Finding, inside a CloudEvent on the alerts topic.
 
 Deterministic: the same alert gives the same bytes and the same ids, so that a repeat after a
-crash is recognised as one. Times are event times; nothing here looks at a clock.
+crash is recognised as one. Times are event times; nothing here looks at a clock. What OCSF knows
+only in whole numbers stands exactly among our own names, for `alert_reader`.
 
 Source: Open Cybersecurity Schema Framework 1.6.0, class Detection Finding [2004].
 """
@@ -12,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from detectors.verdict import Alert, Coverage, RaiseAlert, Reason, ReasonDetail, Severity
+from detectors.verdict import Alert, AlertChange, RaiseAlert, Reason, ReasonDetail, Severity
 from streams.kafka.topics import ALERTS
 from streams.sinks.cloudevent import cloudevent
 from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
@@ -20,10 +21,14 @@ from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
 OCSF_VERSION: Final = "1.6.0"
 
 _CLASS_UID: Final = 2004
-_ACTIVITIES: Final = {"create": (1, "Create"), "update": (2, "Update"), "close": (3, "Close")}
+ACTIVITIES: Final[dict[AlertChange, tuple[int, str]]] = {
+    "create": (1, "Create"),
+    "update": (2, "Update"),
+    "close": (3, "Close"),
+}
 _NEW: Final = (1, "New")
 _RESOLVED: Final = (4, "Resolved")
-_SEVERITIES: Final[dict[Severity, tuple[int, str]]] = {
+SEVERITIES: Final[dict[Severity, tuple[int, str]]] = {
     "low": (2, "Low"),
     "medium": (3, "Medium"),
     "high": (4, "High"),
@@ -95,7 +100,7 @@ def finding(alert: Alert) -> bytes:
 
 
 def _class_of(alert: Alert) -> Document:
-    activity_id, activity_name = _ACTIVITIES[alert.change]
+    activity_id, activity_name = ACTIVITIES[alert.change]
     return {
         "class_uid": _CLASS_UID,
         "class_name": "Detection Finding",
@@ -109,7 +114,7 @@ def _class_of(alert: Alert) -> Document:
 
 
 def _weight_of(alert: Alert) -> Document:
-    severity_id, severity = _SEVERITIES[alert.severity]
+    severity_id, severity = SEVERITIES[alert.severity]
     status_id, status = _RESOLVED if alert.change == "close" else _NEW
     confidence_id, confidence = next(
         (uid, name) for least, uid, name in _CONFIDENCES if alert.confidence >= least
@@ -198,18 +203,15 @@ def _unmapped(alert: Alert) -> Document:
     return {
         "revision": alert.revision,
         "level": alert.level,
+        "confidence": alert.confidence,
         "p_value": alert.p_value,
         "taken_participants": alert.taken_participants,
         "full_cohort_days": alert.full_cohort_days,
-        "coverage": [_coverage(one) for one in alert.coverage],
+        "coverage": [msgspec.to_builtins(coverage) for coverage in alert.coverage],
         "reasons": [msgspec.to_builtins(detail) for detail in alert.reasons],
         "config_hash": alert.config_hash,
         "reference_version": alert.reference_version,
     }
-
-
-def _coverage(coverage: Coverage) -> Document:
-    return {name: getattr(coverage, name) for name in Coverage.__struct_fields__}
 
 
 def _number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Step 7 of 7: what is said -> a CloudEvent that says it, in structured mode."""
+"""Step 7 of 7: data -> a CloudEvent around it, in structured mode; and the data back."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -32,3 +32,19 @@ def cloudevent(*, event_id: str, kind: str, subject: str, at_ms: int, data: byte
             "data": msgspec.Raw(data),
         }
     )
+
+
+def data_of(raw: bytes) -> msgspec.Raw:
+    """Return the data in an envelope of ours, byte for byte.
+
+    Raises:
+        msgspec.DecodeError: it is no envelope.
+    """
+    return _decode(raw).data
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    data: msgspec.Raw
+
+
+_decode: Final = msgspec.json.Decoder(_Envelope).decode

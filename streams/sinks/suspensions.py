@@ -8,7 +8,7 @@ import msgspec
 
 from detectors.response.suspension import Suspension
 from streams.kafka.topics import SUSPENSIONS
-from streams.sinks.cloudevent import cloudevent
+from streams.sinks.cloudevent import cloudevent, data_of
 from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
 
 
@@ -32,9 +32,9 @@ def record(suspension: Suspension, *, topic_prefix: str) -> OutgoingRecord:
 
 
 def suspension_of(raw: bytes) -> Suspension:
-    """Return the suspension in a record; `msgspec.DecodeError` if there is none."""
-    return msgspec.json.decode(msgspec.json.decode(raw, type=_Envelope).data, type=Suspension)
+    """Return the suspension in a record's value.
 
-
-class _Envelope(msgspec.Struct):
-    data: msgspec.Raw
+    Raises:
+        msgspec.DecodeError: it holds none.
+    """
+    return msgspec.json.decode(data_of(raw), type=Suspension)

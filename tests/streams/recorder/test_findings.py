@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from detectors.errors import ConfigError
 from detectors.feedback import Label
-from detectors.response.journal import AlertSeen, DecisionMade, Labelled, Released
+from detectors.response.config import Modes, ResponseConfig
+from detectors.response.journal import AlertSeen, Configured, DecisionMade, Labelled, Released
+from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, AlertChange, RaiseAlert
 from streams.control.signature import (
     Decision,
@@ -22,6 +24,7 @@ from streams.control.signature import (
 from streams.decisions.submit import signer
 from streams.ingest.rejects import Rejected
 from streams.recorder.findings import alert_seen
+from streams.recorder.journal import Journal
 from streams.recorder.people import People, Person
 from streams.sinks import alerts
 from tests.builders import alert, reason_detail
@@ -67,9 +70,32 @@ def test_a_finding_is_read_without_its_user() -> None:
     assert (
         entry.sentence == f"north took 100 people, 90 % of it by user {entry.user}; now holds 10 %."
     )
-    assert (entry.alert_id, entry.revision, entry.confidence) == ("a-17", 3, 0.97)
+    assert (entry.alert_id, entry.revision, entry.confidence) == ("a-17", 3, 0.973)
     assert (entry.detectors, entry.project, entry.severity) == (("excess",), "p-3", "high")
     assert b"u-1" not in msgspec.json.encode(entry)
+
+
+@pytest.mark.parametrize(
+    ("confidence", "measures"),
+    [
+        pytest.param(0.9951, [], id="less sure than asked"),
+        pytest.param(0.999, ["suspend"], id="just as sure"),
+    ],
+)
+def test_the_ladder_compares_the_confidence_that_was_meant(
+    confidence: float, measures: list[str]
+) -> None:
+    """A finding's whole per cents would make 1.0 of 0.9951, and suspend five times too often."""
+    response = ResponseConfig(
+        modes=Modes(throttle="off", suspend="automatic"), suspend_confidence=0.999
+    )
+    configured = Configured(response=response, cohort_size=1_000, config_hash="c", version="1")
+    stated = seen(replace(ALERT, confidence=confidence), People({}))
+    written = Journal().append([(None, configured), (None, stated)], now_ms=ALERT.at_ms)
+    suspensions = [
+        followed.action for followed in written.actions if isinstance(followed.action, Suspension)
+    ]
+    assert measures == [suspension.measure for suspension in suspensions]
 
 
 @pytest.mark.parametrize("change", ["create", "update", "close"])

@@ -14,13 +14,14 @@ from pyroaring import BitMap64
 from detectors.collusion import CollusionJudge
 from detectors.config import config_hash
 from detectors.event import AccessEvent, Participants
-from detectors.verdict import NewHoldings
+from detectors.verdict import NewHoldings, Reason
 from streams.demo.child import Child
 from streams.kafka.event_producer import send_all
 from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
 from streams.settings.settings import load_settings
 from streams.sinks import alerts
+from streams.sinks.alert_reader import read_alert
 from streams.worker.app import group_name
 
 DAY = 20_454
@@ -63,8 +64,8 @@ def received(bootstrap: str, topic: str) -> list[TopicRecord]:
 
 def is_of_a_ring(record: TopicRecord) -> bool:
     """Tell whether an alert speaks of several institutions."""
-    finding = msgspec.json.decode(record.value or b"")["data"]["finding_info"]
-    return bool(finding["types"] == ["collusion"])
+    reasons = read_alert(record.value or b"").reasons
+    return [detail.reason for detail in reasons] == [Reason.COLLUSION]
 
 
 def held(bootstrap: str, prefix: str) -> list[NewHoldings]:
