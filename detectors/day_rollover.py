@@ -1,4 +1,4 @@
-"""Step 3 of 7: event time passes -> hours and days close; the baseline learns what is trusted."""
+"""Steps 3 to 6 of 7: hours and days close: baselines learn what is trusted, incidents end."""
 
 from typing import Final
 

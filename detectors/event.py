@@ -1,4 +1,4 @@
-"""Step 2 of 7: bytes -> AccessEvent. Who took what, how much, whose data, and when.
+"""Step 2 of 7: AccessEvent, keyed by its institution: who took what, how much, whose data, when.
 
 The one declaration of the canonical event: type, validator, JSON schema and documentation.
 The codec decodes straight into it, so a field added here is a field on the wire.

@@ -1,4 +1,4 @@
-"""Participants as exact sets, and the ledger of who holds whom.
+"""Step 3 of 7: participants as exact sets, and the ledger of who holds whom.
 
 Roaring bitmaps of 64-bit ids: positions in the cohort stay as small as in the 32-bit form, and
 hashed string ids fit too (Lemire et al., 2018, "Roaring Bitmaps: Implementation of an Optimized

@@ -1,4 +1,4 @@
-"""All that is known of one institution: plain state, and the machines that work on it."""
+"""Steps 3 to 6 of 7: all that is known of one institution, and the machines that work on it."""
 
 from collections.abc import Mapping
 from math import ceil

@@ -1,4 +1,4 @@
-"""The table of detectors: name, settings, weight of its channels, card. Adding one is one line."""
+"""Step 4 of 7: the table of detectors: name, settings, weight of its channels, card."""
 
 from typing import Final
 

@@ -1,123 +1,72 @@
-"""What no linter says: the core knows no clock and no machine, and every file stays small."""
+"""The shape of the code: small files and folders, a floor for every module, a step on the way."""
 
 import ast
-import functools
-import gc
-from collections.abc import Iterator
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.source_trees import ROOT, functions, sources, trees
+
 PACKAGES = ("detectors", "streams")
 SHIPPED = (*PACKAGES, "benchmarks")
 FILE_LINES_MAX = 300
 FUNCTION_LINES_MAX = 50
 NESTING_MAX = 3
+FOLDER_ENTRIES_MAX = 26
+# One file for each way to spoil a configuration: a table, not a folder that is read.
+TABLES = frozenset({"tests/config_bad"})
+TOP_LEVEL = {
+    "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "benchmarks",
+    "detectors", "docker", "docs", "findings", "grafana", "mkdocs.yml", "pyproject.toml", "streams",
+    "tests",
+}  # fmt: skip
 
-# Whoever imports one of these can see the time, the machine or another process.
-WORLDLY_MODULES = frozenset(
-    [
-        "asyncio",
-        "io",
-        "logging",
-        "multiprocessing",
-        "os",
-        "pathlib",
-        "platform",
-        "secrets",
-        "shutil",
-        "signal",
-        "socket",
-        "subprocess",
-        "sys",
-        "tempfile",
-        "threading",
-        "time",
-        "urllib",
-        "uuid",
-    ]
-)
-WORLDLY_CALLS = frozenset({"open", "print", "input", "hash", "id", "breakpoint", "exec", "eval"})
-# What these give depends on when or where they are called, or on a state that all share.
-WORLDLY_ATTRIBUTES = frozenset(
-    {
-        ("datetime", "now"),
-        ("datetime", "today"),
-        ("datetime", "utcnow"),
-        ("date", "today"),
-        ("random", "seed"),
-        ("random", "random"),
-        ("random", "choice"),
-        ("random", "choices"),
-        ("random", "gauss"),
-        ("random", "randint"),
-        ("random", "randrange"),
-        ("random", "sample"),
-        ("random", "shuffle"),
-        ("random", "uniform"),
-        ("random", "SystemRandom"),
-    }
-)
+# The way of an event, the first and the last step of a file or of all files below a folder. The
+# longest path counts. What is not on the way says no step.
+WAY: Final[Mapping[str, tuple[int, int]]] = {
+    "streams/kafka/records.py": (1, 1),
+    "streams/faust_driver/transport.py": (1, 1),
+    "streams/ingest/": (1, 1),
+    "streams/replay/inputs.py": (1, 1),
+    "streams/worker/judge_agent.py": (1, 7),
+    "streams/worker/batch_run.py": (1, 7),
+    "streams/worker/rekey_agent.py": (2, 2),
+    "detectors/event.py": (2, 2),
+    "detectors/pipeline.py": (3, 6),
+    "detectors/profile.py": (3, 6),
+    "detectors/day_rollover.py": (3, 6),
+    "detectors/participant_sets.py": (3, 3),
+    "detectors/features/": (3, 3),
+    "detectors/registry.py": (4, 4),
+    "detectors/detector.py": (4, 4),
+    "detectors/models/": (4, 4),
+    "detectors/calibration/": (5, 5),
+    "detectors/reference.py": (5, 5),
+    "detectors/policy/": (6, 6),
+    "detectors/policy/evaluate.py": (4, 6),
+    "detectors/incident.py": (6, 6),
+    "detectors/verdict.py": (6, 6),
+    "detectors/response/": (7, 7),
+    "streams/worker/kafka_sinks.py": (7, 7),
+    "streams/worker/metrics_watcher.py": (7, 7),
+    "streams/sinks/": (7, 7),
+    "streams/kafka/producer.py": (7, 7),
+    "streams/metrics/": (7, 7),
+    "streams/recorder/": (7, 7),
+    "streams/recorder/told.py": (0, 0),
+    "streams/texts/": (7, 7),
+    "streams/hooks/": (7, 7),
+}
+OFF_THE_WAY = (0, 0)
+
 BRANCHES = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match)
-
-
-def sources(*packages: str) -> list[Path]:
-    """Return the Python files below `packages`."""
-    return sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
-
-
-def trees(*packages: str) -> Iterator[tuple[str, ast.Module]]:
-    """Yield each file's name and syntax tree."""
-    for path in sources(*packages):
-        yield str(path.relative_to(ROOT)), parsed(path)
-
-
-@functools.cache
-def parsed(path: Path) -> ast.Module:
-    """Return the syntax tree of a file.
-
-    Garbage is left lying meanwhile: asyncio logs a forgotten failure when its future is collected,
-    the traceback of that log is parsed too, and the parser of Python 3.11 may not be entered twice
-    (CPython issue 106905).
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        return ast.parse(path.read_text())
-    finally:
-        if collecting:
-            gc.enable()
-
-
-def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Yield every function and method."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-
-
-def imported(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield the line and the first part of the name of every import."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name.split(".")[0]) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.lineno, node.module.split(".")[0]
-
-
-def worldly(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Yield what in a module reaches beyond its arguments."""
-    yield from ((line, name) for line, name in imported(tree) if name in WORLDLY_MODULES)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            if node.func.id in WORLDLY_CALLS:
-                yield node.lineno, f"{node.func.id}()"
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if (node.value.id, node.attr) in WORLDLY_ATTRIBUTES:
-                yield node.lineno, f"{node.value.id}.{node.attr}"
-        elif isinstance(node, ast.ImportFrom) and node.module == "random":
-            yield from ((node.lineno, a.name) for a in node.names if a.name != "Random")
 
 
 def nesting(node: ast.AST, *, is_elif: bool = False) -> int:
@@ -135,38 +84,6 @@ def nesting(node: ast.AST, *, is_elif: bool = False) -> int:
             ):
                 inner = max(inner, nesting(child, is_elif=chained and isinstance(child, ast.If)))
     return own + inner
-
-
-def test_the_core_sees_no_clock_and_no_machine() -> None:
-    """The same events give the same verdicts: so nothing but events may come in."""
-    found = [
-        f"{name}:{line}: {what}"
-        for name, tree in trees("detectors")
-        for line, what in worldly(tree)
-    ]
-    assert found == []
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "import time",
-        "from os.path import join",
-        "import random\nrandom.random()",
-        "from random import choice",
-        "from datetime import datetime\ndatetime.now()",
-        "open('x')",
-        "hash('x')",
-    ],
-)
-def test_a_worldly_module_is_recognised(source: str) -> None:
-    """The rule above bites."""
-    assert list(worldly(ast.parse(source))) != []
-
-
-def test_a_seeded_generator_is_no_worldly_thing() -> None:
-    """A generator that is made from a seed depends on nothing else."""
-    assert list(worldly(ast.parse("import random\nrandom.Random(7).random()"))) == []
 
 
 def test_no_file_is_long() -> None:
@@ -214,3 +131,121 @@ def test_every_test_says_what_it_shows() -> None:
         if node.name.startswith("test_") and not ast.get_docstring(node)
     ]
     assert found == []
+
+
+def contracts() -> list[dict[str, Any]]:
+    """Return the contracts of the layering, as pyproject.toml declares them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    declared: list[dict[str, Any]] = project["tool"]["importlinter"]["contracts"]
+    return declared
+
+
+def floors(package: str) -> set[str]:
+    """Return the members of `package` that the layers name."""
+    return {
+        member
+        for contract in contracts()
+        if contract["type"] == "layers" and contract.get("containers") == [package]
+        for layer in contract["layers"]
+        for member in re.split(r"\s*[|:]\s*", layer)
+    }
+
+
+def without_floor(folder: Path, named: set[str], prefix: str = "") -> list[str]:
+    """Return the modules below `folder` of which neither they nor a folder around them is named."""
+    missing = []
+    for path in sorted(folder.iterdir()):
+        name = f"{prefix}{path.stem}"
+        if name in named or path.name.startswith(("__", ".")):
+            continue
+        if path.is_dir():
+            missing += without_floor(path, named, f"{name}.")
+        elif path.suffix == ".py":
+            missing.append(name)
+    return missing
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_module_stands_on_a_floor(package: str) -> None:
+    """A new module has its place among the layers before it is imported anywhere."""
+    assert without_floor(ROOT / package, floors(package)) == []
+
+
+def test_a_module_without_a_floor_is_seen(tmp_path: Path) -> None:
+    """Beside the rooms, and inside a folder of which only parts have a floor."""
+    for path in ("clock.py", "policy/decide.py", "policy/guess.py", "cellar.py", "attic/dust.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    named = {"clock", "policy.decide"}
+    assert without_floor(tmp_path, named) == ["attic.dust", "cellar", "policy.guess"]
+
+
+def test_imports_keep_to_the_layers() -> None:
+    """Every contract holds, the two exhaustive ones among them."""
+    exhaustive = [c["containers"] for c in contracts() if c.get("exhaustive")]
+    assert sorted(exhaustive) == [["detectors"], ["streams"]]
+    code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_no_folder_is_a_cellar() -> None:
+    """A folder whose entries no longer fit one look is two folders."""
+    folders = {path.parent for path in sources(*SHIPPED, "tests")}
+    sizes = {
+        name: len([entry for entry in folder.iterdir() if entry.name != "__pycache__"])
+        for folder in folders
+        if (name := str(folder.relative_to(ROOT))) not in TABLES
+    }
+    assert {name: size for name, size in sizes.items() if size > FOLDER_ENTRIES_MAX} == {}
+
+
+def test_the_top_level_stays_as_it_is() -> None:
+    """`ls` shows the project, and nothing that a tool or a habit has left there."""
+    listed = subprocess.run(
+        ["git", "ls-files"],  # noqa: S607 - the repository's own tool, from PATH
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if listed.returncode:
+        pytest.skip("no git repository")
+    top = {line.split("/")[0] for line in listed.stdout.splitlines()}
+    assert {name for name in top - TOP_LEVEL if not name.startswith(".")} == set()
+
+
+def step_expected(name: str) -> tuple[int, int]:
+    """Return the first and the last step of a file, by the longest path in the table."""
+    paths = [path for path in WAY if name == path or (path.endswith("/") and name.startswith(path))]
+    return WAY[max(paths, key=len)] if paths else OFF_THE_WAY
+
+
+def step_said(tree: ast.Module) -> tuple[int, int]:
+    """Return the first and the last step that a module's docstring begins with."""
+    said = re.match(r"Steps? (\d)(?: to (\d))? of 7\b", ast.get_docstring(tree) or "")
+    return (int(said[1]), int(said[2] or said[1])) if said else OFF_THE_WAY
+
+
+def test_every_module_of_the_way_says_its_step() -> None:
+    """And the number is that of its room; a module off the way says none."""
+    wrong = {
+        name: (said, expected)
+        for name, tree in trees(*PACKAGES)
+        if (said := step_said(tree)) != (expected := step_expected(name))
+    }
+    assert wrong == {}
+
+
+def test_the_way_names_only_what_is_there() -> None:
+    """A room or a file that was moved takes its row along."""
+    assert [path for path in WAY if not (ROOT / path).exists()] == []

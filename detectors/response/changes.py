@@ -1,4 +1,4 @@
-"""The ways in which a suspension changes: it begins, goes on under a new revision, and ends."""
+"""Step 7 of 7: how a suspension changes: it begins, goes on under a new revision, and ends."""
 
 from typing import Final
 

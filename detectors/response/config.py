@@ -1,4 +1,4 @@
-"""What an operator may tune of the response."""
+"""Step 7 of 7: what an operator may tune of the response."""
 
 from typing import Annotated, Literal
 

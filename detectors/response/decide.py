@@ -1,4 +1,4 @@
-"""What people decide -> approvals, releases, and what the judges must know of an alert."""
+"""Step 7 of 7: what people decide -> approvals, releases, and instructions for the judges."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""An alert, or what became of one -> the measure that its institution's risk asks for."""
+"""Step 7 of 7: an alert, or what became of one -> the measure that its risk asks for."""
 
 from hashlib import blake2b
 from typing import Final

@@ -1,4 +1,4 @@
-"""The journal -> what is in force. Pure: the same entries give the same state and actions.
+"""Step 7 of 7: the journal -> what is in force. The same entries give the same state and actions.
 
 Two times pass. Risk decays by the events' own time; measures begin and end by the recorder's,
 because people are stopped in the real world. Both are in the entries: no clock is read here.

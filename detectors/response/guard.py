@@ -1,4 +1,4 @@
-"""The blast-radius guard: a detector that flags everybody is likelier wrong than the world.
+"""Step 7 of 7: the blast-radius guard. Who flags everybody is likelier wrong than the world.
 
 Where more institutions than a set number would be affected without a person's agreement, none of
 them is: all wait for people. Dry runs are counted among themselves, so that one knows beforehand.

@@ -1,4 +1,4 @@
-"""The journal of the response: one entry after another, each chained to the one before.
+"""Step 7 of 7: the journal of the response: entries, each chained to the one before.
 
 What acts is a fold of it (`detectors.response.fold`), so it is record and cause in one. It names
 no user: tokens stand for them, and whose token it is lies elsewhere and may be erased.

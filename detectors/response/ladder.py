@@ -1,4 +1,4 @@
-"""Confidence x harm -> a rung: nothing, throttle, suspend; and whose access it concerns."""
+"""Step 7 of 7: confidence x harm -> a rung: nothing, throttle, suspend; and whose access."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A configuration that somebody pushed -> what judges are told of it, or why they are not."""
+"""Step 7 of 7: a pushed configuration -> what the judges get of it, or why they get nothing."""
 
 from typing import Final
 

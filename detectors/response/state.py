@@ -1,4 +1,4 @@
-"""What the response remembers between two entries of the journal. Bounded, and plain."""
+"""Step 7 of 7: what the response remembers between two entries. Bounded, and plain."""
 
 from collections.abc import Iterator
 

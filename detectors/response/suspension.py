@@ -1,4 +1,4 @@
-"""One measure against one scope, as it stands: what `headgate.suspensions` says of it.
+"""Step 7 of 7: one measure against one scope: what `headgate.suspensions` says of it.
 
     requested --(one of two people agrees)--> approved
     requested, approved --(enough people agree)--> active

@@ -1,4 +1,4 @@
-"""Is a journal whole? Every line is held against the one before, every act against its cause.
+"""Step 7 of 7: is a journal whole? Each line follows from the one before, each act from a cause.
 
 A changed line breaks the hash that the next one names; a missing or moved one the sequence. That
 what was done followed from what was known is shown by folding the journal anew.

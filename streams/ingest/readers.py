@@ -1,4 +1,4 @@
-"""Files and standard input as lines: gz or plain, bounded in memory, never more than a block ahead.
+"""Step 1 of 7: files and standard input -> lines. Bounded in memory, at most a block ahead.
 
 Lines come in blocks because a block splits a hundred times faster than a loop reads lines, and
 because progress need only be told once a block. A line beyond the limit is cut, so that the codec

@@ -1,4 +1,4 @@
-"""What lies on a topic, as its readers see it: records, batches, and positions.
+"""Step 1 of 7: what lies on a topic, as its readers see it: records, batches, positions.
 
 No client and no framework: whoever reads or writes Kafka shares these.
 """

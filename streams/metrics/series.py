@@ -1,4 +1,4 @@
-"""A gauge whose label values come and go."""
+"""Step 7 of 7: a gauge whose label values come and go."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Who is the recorder: whoever of the workers holds the one partition of the decisions.
+"""Step 7 of 7: which worker records: the one that holds the one partition of the decisions.
 
 The group only chooses. That there is never more than one who writes is certain by the recorder's
 transactional id, not by the group: one that lost the role in its sleep is fenced out.

@@ -1,4 +1,4 @@
-"""A record of the alerts topic -> what the response needs of it, with a token for the user."""
+"""Step 7 of 7: an alert as it lies on its topic -> what the response needs of it."""
 
 from hashlib import sha256
 

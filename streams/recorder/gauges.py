@@ -1,4 +1,4 @@
-"""How the response stands -> gauges, shown by whoever records, and by nobody else."""
+"""Step 7 of 7: how the response stands -> gauges, shown by the recorder and by nobody else."""
 
 from collections import Counter as Tally
 from collections.abc import Sequence

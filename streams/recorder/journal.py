@@ -1,4 +1,4 @@
-"""The journal in memory: its chain's end, what it has recorded of each source, its fold."""
+"""Step 7 of 7: the journal in memory: end of its chain, position in each source, fold."""
 
 import logging
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""What follows from the journal -> records: suspensions, people, and what judges must know."""
+"""Step 7 of 7: entries of the journal -> records: suspensions, people, control records."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Who a token of the journal stands for. The journal holds salted hashes; this can be erased.
+"""Step 7 of 7: a token of the journal -> the person. Tokens are salted hashes; this can be erased.
 
 A token is the hash of a random salt, the institution and the user's pseudonym. Without the salt,
 which lies in the compacted topic beside the pseudonym, it tells nothing: a tombstone there erases

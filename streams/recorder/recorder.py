@@ -1,4 +1,4 @@
-"""The recorder: the one writer of the audit, and the only one who suspends.
+"""Step 7 of 7: the recorder: the one writer of the audit, and the only one who suspends.
 
 Each poll of its sources becomes one batch of entries, written with the suspensions that follow
 in one transaction. Its transactional id fences out whoever held the role before. What the judges

@@ -1,4 +1,4 @@
-"""Records of both sources -> bodies of the journal; what cannot be read is recorded too."""
+"""Step 7 of 7: records of both sources -> bodies of the journal, those that cannot be read too."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
