@@ -1,7 +1,7 @@
 """Who records: by the group's choice, and never two who write."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 from aiokafka.errors import ProducerFenced
@@ -9,22 +9,27 @@ from aiokafka.errors import ProducerFenced
 from detectors.errors import StateError
 from streams.kafka.records import Batch, Span
 from streams.recorder.agent import RecorderAgent
+from tests.desks import OnePartitionGroup
 
 
-class Desk:
+class RecorderDesk:
     """A group, and a recorder that fails as it is told, and runs on after that."""
 
     def __init__(self, *failures: Exception, ours: bool = True) -> None:
         """Own the role or not."""
-        self.ours = ours
+        self.group = OnePartitionGroup(committed=None)
+        self.group.ours = ours
         self.failures = list(failures)
         self.begun_count = 0
         self.ended_count = 0
         self.stopped: list[Exception] = []
-        self.commits: list[Mapping[int, int]] = []
         self.changed = asyncio.Event()
         self.agent = RecorderAgent(
-            self.run, recorded=dict, group=self, stop=self.stopped.append, patience_seconds=0.0
+            self.run,
+            recorded=dict,
+            group=self.group,
+            stop=self.stopped.append,
+            patience_seconds=0.0,
         )
 
     async def run(self) -> None:
@@ -37,30 +42,6 @@ class Desk:
             await asyncio.Event().wait()
         finally:
             self.ended_count += 1
-
-    def assigned(self) -> set[int]:
-        """Return the one partition while the role is ours."""
-        return {0} if self.ours else set()
-
-    def recovered(self) -> set[int] | None:
-        """Return what is ours."""
-        return self.assigned()
-
-    async def committed(self) -> Mapping[int, int | None]:
-        """Return nothing: it is not asked for."""
-        raise NotImplementedError
-
-    async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
-        """Return nothing: it is not asked for."""
-        raise NotImplementedError
-
-    async def commit(self, offsets: Mapping[int, int]) -> bool:
-        """Keep the commit."""
-        self.commits.append(dict(offsets))
-        return True
-
-    def hold(self) -> None:
-        """Hold nothing."""
 
     async def begun(self, count: int) -> None:
         """Return once the recorder has begun so often."""
@@ -83,17 +64,17 @@ def test_whoever_has_the_role_records() -> None:
     """And ends when it is given to another; one rebalance later it begins again."""
 
     async def scenario() -> None:
-        desk = Desk(ours=False)
+        desk = RecorderDesk(ours=False)
         await desk.agent.recovery_complete()
         assert desk.begun_count == 0
-        desk.ours = True
+        desk.group.ours = True
         await desk.agent.recovery_complete()
         await desk.begun(1)
-        desk.ours = False
+        desk.group.ours = False
         desk.agent.revoked()
         await desk.agent.recovery_complete()
         assert (desk.begun_count, desk.ended_count) == (1, 1)
-        desk.ours = True
+        desk.group.ours = True
         await desk.agent.recovery_complete()
         await desk.begun(2)
         await desk.agent.close()
@@ -105,7 +86,7 @@ def test_a_rebalance_that_gives_the_role_back_disturbs_nobody() -> None:
     """The journal need not be read again."""
 
     async def scenario() -> None:
-        desk = Desk()
+        desk = RecorderDesk()
         await desk.agent.recovery_complete()
         await desk.begun(1)
         desk.agent.revoked()
@@ -128,7 +109,7 @@ def test_the_role_is_tried_again_while_it_is_ours(failures: Sequence[Exception])
     """And the judges of this worker go on meanwhile."""
 
     async def scenario() -> None:
-        desk = Desk(*failures)
+        desk = RecorderDesk(*failures)
         await desk.agent.recovery_complete()
         await desk.begun(len(failures) + 1)
         assert desk.stopped == []
@@ -141,9 +122,9 @@ def test_whoever_is_fenced_out_by_another_leaves_it() -> None:
     """As soon as the group has said so."""
 
     async def scenario() -> None:
-        desk = Desk(ProducerFenced())
+        desk = RecorderDesk(ProducerFenced())
         await desk.agent.recovery_complete()
-        desk.ours = False
+        desk.group.ours = False
         await desk.begun(0)
         for _ in range(5):
             await asyncio.sleep(0)
@@ -157,7 +138,7 @@ def test_any_other_failure_ends_the_worker() -> None:
 
     async def scenario() -> None:
         failure = RuntimeError("a bug")
-        desk = Desk(failure)
+        desk = RecorderDesk(failure)
         await desk.agent.recovery_complete()
         await desk.begun(1)
         await asyncio.sleep(0)
@@ -170,8 +151,8 @@ def test_what_the_group_delivers_is_only_committed() -> None:
     """The recorder reads by itself, from where the journal ends."""
 
     async def scenario() -> None:
-        desk = Desk()
+        desk = RecorderDesk()
         await desk.agent.handle(0, Batch((), Span(3, 7)))
-        assert desk.commits == [{0: 7}]
+        assert desk.group.commits == [{0: 7}]
 
     run(scenario)

@@ -1,0 +1,297 @@
+"""What stands around an agent in a test: a group, an outbox and a watcher that lie open."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Mapping as Offsets
+from typing import Protocol
+
+from detectors.collusion import CollusionConfig
+from detectors.config import CoreConfig
+from detectors.pipeline import Profile
+from detectors.reference import ReferenceConfig
+from detectors.register import Register
+from detectors.verdict import Effect
+from streams.ingest.adapters.config import EventMapping, MappingConfig
+from streams.ingest.adapters.mapping import Mapping
+from streams.ingest.codec import DecodeConfig, decode_limits
+from streams.ingest.rejects import Rejected
+from streams.kafka.producer import Durable, Outbox, Outgoing
+from streams.kafka.records import Batch, Record, RecordPosition, Span
+from streams.state.envelope import StateKeys
+from streams.state.keys import PARTITION_RECORD_KEY
+from streams.state.phases import Phase, Write
+from streams.state.profiles import ProfileCore
+from streams.state.protocol import StateStore
+from streams.state.store import Saved
+from streams.worker.batch_run import Counts
+from streams.worker.collusion_agent import CollusionAgent, judge_opener
+from streams.worker.judge_agent import JudgeAgent
+from streams.worker.kafka_sinks import KafkaSinks
+from streams.worker.reference_agent import ReferenceAgent
+from streams.worker.rekey_agent import RekeyAgent
+from streams.worker.wiring import RebalanceListener
+from tests.builders import KafkaRecord
+
+KEYS = StateKeys("sixteen characters")
+
+
+ROW_MAPPING = Mapping(
+    MappingConfig(
+        name="log",
+        format="csv",
+        columns=("at", "who", "what"),
+        event=EventMapping(time="at", institution="who", dataset="what"),
+    ),
+    limits=decode_limits(DecodeConfig(), CoreConfig().cohort),
+)
+
+
+class Follower(RebalanceListener, Protocol):
+    """An agent that follows a topic."""
+
+    async def handle(self, partition: int, batch: Batch) -> None:
+        """Deal with a batch."""
+
+
+def batch_of(records: Sequence[Record]) -> Batch:
+    """Return consecutive records as one batch."""
+    return Batch(records, Span(records[0].offset, records[-1].offset + 1))
+
+
+class OnePartitionGroup:
+    """A group that owns partition 0, whose first offset is `beginning`."""
+
+    def __init__(self, *, committed: int | None, beginning: int = 0) -> None:
+        """Own the partition, committed as given; None is nothing yet."""
+        self.offset = committed
+        self.beginning = beginning
+        self.ours = True
+        self.commits: list[Offsets[int, int]] = []
+
+    def assigned(self) -> set[int]:
+        """Return the partition while it is ours."""
+        return {0} if self.ours else set()
+
+    def recovered(self) -> set[int] | None:
+        """Return nothing: followers have no state to read back."""
+        return set()
+
+    async def committed(self) -> Offsets[int, int | None]:
+        """Return what was committed at the start, or since."""
+        return {0: self.offset}
+
+    async def beginnings(self, partitions: Collection[int]) -> Offsets[int, int]:
+        """Return where the topic begins."""
+        return dict.fromkeys(partitions, self.beginning)
+
+    async def commit(self, offsets: Offsets[int, int]) -> bool:
+        """Keep the commit."""
+        self.commits.append(dict(offsets))
+        self.offset = offsets[0]
+        return True
+
+    def hold(self) -> None:
+        """Hold nothing."""
+
+
+class OpenOutbox(Outbox):
+    """An outbox whose records lie open, durable at once."""
+
+    def __init__(self) -> None:
+        """Connect to nothing."""
+        super().__init__(bootstrap="", timeout_seconds=1.0)
+        self.posted: list[Outgoing] = []
+
+    def post(self, record: Outgoing) -> Durable:
+        """Keep the record."""
+        self.posted.append(record)
+        durable: Durable = asyncio.get_running_loop().create_future()
+        durable.set_result(None)
+        return durable
+
+    def values(self, topic: str) -> list[bytes | None]:
+        """Return the values of all records for a topic."""
+        return [record.value for record in self.posted if record.topic == topic]
+
+
+class OpenWatcher:
+    """Who counts: reasons of rejects, kinds of effects, and what concerns configurations."""
+
+    def __init__(self) -> None:
+        """Have counted nothing."""
+        self.rejects: list[Rejected] = []
+        self.effects: list[Effect] = []
+        self.topics: set[str] = set()
+        self.counts = Counts()
+
+    @property
+    def reasons(self) -> list[str]:
+        """Return why records were rejected, in order."""
+        return [reject.reason.value for reject in self.rejects]
+
+    def judged(self, position: RecordPosition, counts: Counts) -> None:
+        """Add up what concerns configurations."""
+        del position
+        self.counts.configs_accepted += counts.configs_accepted
+        self.counts.configs_refused += counts.configs_refused
+        self.counts.config = counts.config or self.counts.config
+
+    def rejected(self, reject: Rejected, durable: Durable) -> None:
+        """Keep the reject."""
+        assert durable.done()
+        self.rejects.append(reject)
+
+    def happened(self, effect: Effect, position: RecordPosition, durable: Durable) -> None:
+        """Keep the effect, and whence it came."""
+        assert durable.done()
+        self.effects.append(effect)
+        self.topics.add(position.topic)
+
+
+class FollowerDesk:
+    """Group, outbox and watcher of an agent that follows a topic."""
+
+    agent: Follower
+
+    def __init__(self, group: OnePartitionGroup) -> None:
+        """Surround the agent that a subclass makes."""
+        self.group = group
+        self.outbox = OpenOutbox()
+        self.watcher = OpenWatcher()
+
+    async def give(self, *values: bytes | None, first: int = 0, key: bytes = b"key") -> None:
+        """Hand over the values of consecutive records as one batch."""
+        records = [KafkaRecord(first + index, value, key) for index, value in enumerate(values)]
+        await self.agent.handle(0, batch_of(records))
+
+
+class RekeyDesk(FollowerDesk):
+    """The desk of the agent of a raw topic, whose rows are `ROW_MAPPING`'s."""
+
+    def __init__(self, group: OnePartitionGroup) -> None:
+        """Make the agent."""
+        super().__init__(group)
+        self.agent = RekeyAgent(
+            "t.raw.log",
+            events_topic="t.access-events",
+            read=ROW_MAPPING.row,
+            group=group,
+            outbox=self.outbox,
+            sinks=KafkaSinks("t"),
+            watcher=self.watcher,
+        )
+
+
+class ReferenceDesk(FollowerDesk):
+    """The desk of the builder of the peer reference, for three partitions of events."""
+
+    partitions = 3
+
+    def __init__(self, group: OnePartitionGroup, *, recorded: Record | None = None) -> None:
+        """Make the agent; `recorded` is the last reference."""
+        super().__init__(group)
+        self._last = recorded
+        self.agent = ReferenceAgent(
+            ReferenceConfig(lag_days=1),
+            topic="t.summaries",
+            events_topic="t.access-events",
+            partitions=self.partitions,
+            reference_topic="t.reference",
+            keys=KEYS,
+            group=group,
+            outbox=self.outbox,
+            recorded=self._recorded,
+        )
+
+    async def _recorded(self) -> Record | None:
+        return self._last
+
+
+class CollusionDesk(FollowerDesk):
+    """The desk of the judge of all holdings; `past` lies on the topic already."""
+
+    def __init__(self, group: OnePartitionGroup, *past: bytes | None) -> None:
+        """Make the agent."""
+        super().__init__(group)
+        self.past = [KafkaRecord(offset, value) for offset, value in enumerate(past)]
+        self.agent = CollusionAgent(
+            "t.holdings",
+            open_judge=judge_opener(
+                CollusionConfig(), cohort_size=CoreConfig().cohort.size, config_hash="c"
+            ),
+            past=self.before,
+            group=group,
+            outbox=self.outbox,
+            sinks=KafkaSinks("t"),
+            watcher=self.watcher,
+        )
+
+    async def before(self, end: int) -> AsyncIterator[Record]:
+        """Yield the past before offset `end`."""
+        for record in self.past[:end]:
+            yield record
+
+
+class _Durable:
+    """A future that is done, where no loop runs."""
+
+    def done(self) -> bool:
+        """Say that it is."""
+        return True
+
+
+class JudgeDesk:
+    """The judges of partition 0; a restart leaves what was saved and what was posted."""
+
+    def __init__(self, file: CoreConfig | None = None, *, keys: StateKeys = KEYS) -> None:
+        """Begin at offset 0 under the file's configuration."""
+        self.file = file or CoreConfig()
+        self.keys = keys
+        self.watcher = OpenWatcher()
+        self.posted: list[Outgoing] = []
+        self._saved = [Write(0, PARTITION_RECORD_KEY, Saved(0, b""))]
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew from what is saved."""
+        self.state_store: StateStore[Profile] = StateStore(
+            ProfileCore(self.file, register=Register())
+        )
+        self.state_store.saved(self._saved)
+        self.agent = JudgeAgent(
+            self.state_store,
+            topic="events",
+            limits=decode_limits(DecodeConfig(), self.file.cohort),
+            keys=self.keys,
+            base=self.file,
+            sinks=KafkaSinks("t"),
+            poster=self,
+            watcher=self.watcher,
+            dead_letter_ratio_max=0.01,
+        )
+
+    def save(self) -> None:
+        """Carry out a checkpoint."""
+        checkpoint = self.state_store.begin_checkpoint()
+        for phase in Phase:
+            self._saved += checkpoint.writes[phase]
+            self.state_store.saved(checkpoint.writes[phase])
+
+    def take(self, records: Sequence[Record]) -> int:
+        """Judge consecutive records as one batch; return how many events were judged."""
+        return self.agent.handle(0, batch_of(records))
+
+    def profile(self, institution: str = "north") -> Profile:
+        """Return a live profile."""
+        profile = self.state_store.partition(0).profile(institution, 10**9)
+        assert profile is not None
+        return profile
+
+    def post(self, record: Outgoing) -> Durable:
+        """Keep the record."""
+        self.posted.append(record)
+        return _Durable()  # type: ignore[return-value] # a future needs a loop, and nobody waits.
+
+    def values(self, topic: str) -> list[bytes | None]:
+        """Return the values of all records for a topic."""
+        return [record.value for record in self.posted if record.topic == topic]
