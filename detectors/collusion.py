@@ -24,7 +24,7 @@ from pyroaring import BitMap64
 from detectors.detector import DetectorMode
 from detectors.features.windows import DAY_MS
 from detectors.incident import severity_of
-from detectors.verdict import Alert, Level, NewHoldings, RaiseAlert, Reason, ReasonDetail
+from detectors.verdict import Alert, NewHoldings, RaiseAlert, Reason, ReasonDetail
 
 _ID_TYPE: Final = np.uint64
 # More terms of the Poisson sum change nothing that a threshold of 1e-6 could see.
@@ -262,7 +262,6 @@ def alerts_of(
                 institution=institution,
                 at_ms=ring.at_ms,
                 started_ms=max(0, ring.at_ms - window_days * DAY_MS),
-                level=Level.ALERT,
                 severity=severity_of(ring.union_participants / cohort_size),
                 confidence=1.0 - ring.p_value,
                 p_value=ring.p_value,

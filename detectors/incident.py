@@ -9,13 +9,11 @@ quiet. The same incident keeps the same alert id throughout.
         +--------(quiet)-------------+--> closed
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
 
-from detectors.verdict import Level, Severity
-
-Change = Literal["create", "update", "close"]
+from detectors.verdict import AlertChange, Severity
 
 # Severity by harm: the share of the cohort taken in the incident. From a hundredth on, the
 # number of people is that of a whole study; from a fifth on, the cohort as such is gone.
@@ -28,7 +26,7 @@ _SEVERITIES: Final[tuple[tuple[float, Severity], ...]] = (
 
 
 class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """When to speak, when to speak again, when to act."""
+    """When to speak, and when to speak again."""
 
     candidate_surprise: Annotated[
         float, Meta(gt=0, description="-log10 of the p-value at which an incident is watched")
@@ -42,15 +40,6 @@ class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     evaluation_growth_ratio: Annotated[
         float, Meta(gt=1, le=2, description="within a day, judge again at this much more")
     ] = 1.1
-    suspend_cohort_ratio: Annotated[
-        float, Meta(gt=0, le=1, description="share of the cohort taken that asks for suspension")
-    ] = 0.05
-    suspend_margin: Annotated[
-        float, Meta(ge=0, description="factors of ten below the budget that ask for suspension")
-    ] = 1.0
-    suspension_seconds: Annotated[
-        int, Meta(ge=60, description="how long a suspension lasts unless released")
-    ] = 86_400
 
 
 class Incident(Struct, kw_only=True):
@@ -67,7 +56,6 @@ class Incident(Struct, kw_only=True):
     alerted_participants: int = 0
     taken_participants: int = 0
     severity: Severity = "low"
-    suspended: bool = False
     # The facts that have been told: what rules found, by detector and feature.
     facts: list[str] = field(default_factory=list)
     # Distinct people in all datasets, then each dataset's own.
@@ -97,7 +85,7 @@ def change_of(
     new_fact: bool,
     taken_participants: int,
     config: PolicyConfig,
-) -> Change | None:
+) -> AlertChange | None:
     """Return whether to raise or update the incident now. A new fact is always told."""
     if not incident.raised:
         return "create" if within_budget else None
@@ -106,12 +94,3 @@ def change_of(
     since = taken_participants - incident.taken_participants
     grown = (config.update_growth_ratio - 1.0) * incident.alerted_participants
     return "update" if since >= grown else None
-
-
-def level_of(*, margin: float, taken_ratio: float, config: PolicyConfig) -> Level:
-    """Return the rung: confidence (`margin` below the budget, in factors of ten) x harm."""
-    if margin < 0.0:
-        return Level.WATCH
-    if margin >= config.suspend_margin and taken_ratio >= config.suspend_cohort_ratio:
-        return Level.SUSPEND
-    return Level.ALERT

@@ -26,16 +26,6 @@ class Reason(StrEnum):
     MULTIVARIATE = "multivariate"
 
 
-class Level(StrEnum):
-    """The rungs of the ladder, from nothing to the strongest."""
-
-    NOTHING = "nothing"
-    WATCH = "watch"
-    ALERT = "alert"
-    THROTTLE = "throttle"
-    SUSPEND = "suspend"
-
-
 Severity = Literal["low", "medium", "high", "critical"]
 AlertChange = Literal["create", "update", "close"]
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
@@ -76,7 +66,6 @@ class Alert(Struct, frozen=True, kw_only=True):
     institution: str
     at_ms: Annotated[int, Meta(description="event time of this statement")]
     started_ms: Annotated[int, Meta(description="event time at which the window began")]
-    level: Level
     severity: Severity
     confidence: Ratio
     p_value: float
@@ -97,9 +86,9 @@ class Alert(Struct, frozen=True, kw_only=True):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """What one evaluation concluded; most conclude `NOTHING`."""
+    """What one evaluation concluded; mostly that there is nothing to watch."""
 
-    level: Level
+    watched: Annotated[bool, Meta(description="unusual enough to open an incident, or to go on")]
     p_value: float
     reasons: tuple[ReasonDetail, ...]
 
@@ -108,19 +97,6 @@ class RaiseAlert(Struct, frozen=True, kw_only=True, tag=True):
     """Tell people: create, update or close (see `alert.change`)."""
 
     alert: Alert
-
-
-class Suspend(Struct, frozen=True, kw_only=True, tag=True):
-    """Ask for a suspension; the shell decides by its mode whether it is a dry run."""
-
-    suspension_id: str
-    alert_id: str
-    institution: str
-    scope: Literal["user", "project", "institution"]
-    subject: str
-    at_ms: int
-    expires_ms: int
-    reason_text: Annotated[str, Meta(description="plain words for the researcher")]
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -161,4 +137,4 @@ class NewHoldings(Struct, frozen=True, kw_only=True, tag=True):
     participants: Annotated[bytes, Meta(description="portable 64-bit Roaring bitmap")]
 
 
-Effect = RaiseAlert | Suspend | DailySummary | NewHoldings
+Effect = RaiseAlert | DailySummary | NewHoldings

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from detectors.event import AccessEvent, Participants
 from detectors.pipeline import Profile, judge
 from detectors.response.suspension import Suspension
-from detectors.verdict import Alert, Coverage, Effect, Level, RaiseAlert, Reason, ReasonDetail
+from detectors.verdict import Alert, Coverage, Effect, RaiseAlert, Reason, ReasonDetail
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -82,7 +82,6 @@ def alert(**changes: object) -> Alert:
         institution="north",
         at_ms=1_775_044_800_123,
         started_ms=1_775_041_200_000,
-        level=Level.ALERT,
         severity="high",
         confidence=0.97,
         p_value=2.0e-9,

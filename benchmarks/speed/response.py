@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import Configured
-from detectors.verdict import Alert, Level, RaiseAlert
+from detectors.verdict import Alert, RaiseAlert
 from streams.clock import monotonic_seconds
 from streams.kafka.admin import ensure_topics
 from streams.local_broker.broker import LocalBroker
@@ -44,7 +44,6 @@ def alert(number: int) -> Alert:
         institution=f"i{number}",
         at_ms=0,
         started_ms=0,
-        level=Level.SUSPEND,
         severity="high",
         confidence=1.0,
         p_value=1e-9,

@@ -7,9 +7,9 @@ from typing import Final
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.features.ledger import LedgerState
 from detectors.features.windows import DAY_MS, Quantity, Window
-from detectors.incident import Incident, change_of, level_of, severity_of
+from detectors.incident import Incident, change_of, severity_of
 from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
-from detectors.policy.explain import MAJORITY_RATIO, sentence
+from detectors.policy.explain import sentence
 from detectors.profile import Profile
 from detectors.reference import incident_rate
 from detectors.verdict import (
@@ -17,10 +17,8 @@ from detectors.verdict import (
     AlertChange,
     Coverage,
     Effect,
-    Level,
     RaiseAlert,
     Reason,
-    Suspend,
     Verdict,
 )
 
@@ -39,7 +37,7 @@ _PEOPLE: Final = (
 
 def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> tuple[Effect, ...]:
     """Fold a verdict into the incident and return what should happen."""
-    if verdict.level is Level.NOTHING:
+    if not verdict.watched:
         return ()
     incident = _opened(profile, verdict, at_ms=at_ms)
     surprise = -log10(max(verdict.p_value, P_VALUE_MIN))
@@ -75,7 +73,7 @@ def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
     if incident is None or not incident.raised:
         return ()
     incident.revision += 1
-    verdict = Verdict(level=Level.NOTHING, p_value=1.0, reasons=())
+    verdict = Verdict(watched=False, p_value=1.0, reasons=())
     alert = _alert(profile, incident, verdict, "close", at_ms=at_ms, event_id="")
     return (RaiseAlert(alert=alert),)
 
@@ -128,23 +126,14 @@ def _spoken(
     incident.facts.extend(fact for fact in _facts(verdict) if fact not in incident.facts)
     incident.severity = severity_of(taken_ratio)
     if not incident.alert_id:
-        incident.alert_id = _name(profile, incident, "alert")
-    rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
-    margin = log10(rate / max(verdict.p_value, P_VALUE_MIN))
-    level = level_of(margin=margin, taken_ratio=taken_ratio, config=profile.config.policy)
-    level = Level.ALERT if level is Level.WATCH else level
-    spoken = Verdict(level=level, p_value=verdict.p_value, reasons=verdict.reasons)
-    alert = _alert(profile, incident, spoken, change, at_ms=at_ms, event_id=event_id)
-    effects: list[Effect] = [RaiseAlert(alert=alert)]
-    if level is Level.SUSPEND and not incident.suspended:
-        incident.suspended = True
-        effects.append(_suspension(profile, incident, alert))
-    return tuple(effects)
+        incident.alert_id = _alert_id(profile, incident)
+    alert = _alert(profile, incident, verdict, change, at_ms=at_ms, event_id=event_id)
+    return (RaiseAlert(alert=alert),)
 
 
-def _name(profile: Profile, incident: Incident, kind: str) -> str:
+def _alert_id(profile: Profile, incident: Incident) -> str:
     """Return an id that every replay of the same events gives again."""
-    text = f"{kind}\n{profile.state.institution}\n{incident.number}\n{incident.started_ms}"
+    text = f"alert\n{profile.state.institution}\n{incident.number}\n{incident.started_ms}"
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -180,7 +169,6 @@ def _alert(
         institution=state.institution,
         at_ms=at_ms,
         started_ms=incident.started_ms,
-        level=verdict.level,
         severity=incident.severity,
         confidence=1.0 - min(1.0, verdict.p_value / profile.budget_rate) / 2.0,
         p_value=verdict.p_value,
@@ -234,21 +222,3 @@ def _top(shares: dict[str, int]) -> tuple[str | None, float]:
         return None, 0.0
     name = min(shares, key=lambda key: (-shares[key], key))
     return name, shares[name] / total
-
-
-def _suspension(profile: Profile, incident: Incident, alert: Alert) -> Suspend:
-    by_one_user = alert.top_user is not None and alert.top_user_share >= MAJORITY_RATIO
-    contact = profile.entry.contact or "your data-access committee"
-    return Suspend(
-        suspension_id=_name(profile, incident, "suspension"),
-        alert_id=alert.alert_id,
-        institution=alert.institution,
-        scope="user" if by_one_user else "institution",
-        subject=alert.top_user if by_one_user and alert.top_user else alert.institution,
-        at_ms=alert.at_ms,
-        expires_ms=alert.at_ms + profile.config.policy.suspension_seconds * _SECOND_MS,
-        reason_text=(
-            f"Access is paused because {alert.sentence} If this work is approved, write to "
-            f"{contact}; the pause ends by itself when it expires."
-        ),
-    )

@@ -11,7 +11,7 @@ from detectors.features.vector import Features
 from detectors.features.windows import DAY_MS, Quantity
 from detectors.profile import OpenRun, Profile
 from detectors.reference import DEFAULT_TAIL, INCIDENT_CHANNEL, tails_of, usual_of
-from detectors.verdict import Level, ReasonDetail, Run, Verdict
+from detectors.verdict import ReasonDetail, Run, Verdict
 
 # A rule is not a matter of probability; this value only says "certain" on the common scale.
 RULE_P_VALUE: Final = 1e-9
@@ -55,7 +55,7 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) 
     scores = [score for detector in profile.detectors for score in detector.score(features)]
     scores += breaches
     if not scores:
-        return Verdict(level=Level.NOTHING, p_value=1.0, reasons=())
+        return Verdict(watched=False, p_value=1.0, reasons=())
     tails = tails_of(profile.reference, group_of(profile))
     p_values = {
         score.channel: RULE_P_VALUE
@@ -102,9 +102,8 @@ def _verdict(
             key=lambda detail: (-detail.share, detail.detector, detail.window_seconds),
         )
     )
-    watched = rules or surprise >= profile.config.policy.candidate_surprise
-    level = Level.WATCH if watched and reasons else Level.NOTHING
-    return Verdict(level=level, p_value=calibrated, reasons=reasons)
+    unusual = bool(rules) or surprise >= profile.config.policy.candidate_surprise
+    return Verdict(watched=unusual and bool(reasons), p_value=calibrated, reasons=reasons)
 
 
 def _detail(score: Score, *, p_value: float, share: float) -> ReasonDetail:

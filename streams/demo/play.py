@@ -41,9 +41,6 @@ port = {metrics_port}
 interval_seconds = 2.0
 
 # An operator who suspends as soon as an alert concerns a twentieth of the cohort.
-[policy]
-suspend_margin = 0.0
-
 [response]
 suspend_confidence = 0.5
 blast_radius_institutions = 42

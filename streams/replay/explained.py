@@ -22,7 +22,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     yield ""
     yield f"alert       {alert.alert_id}, revision {alert.revision}"
     yield f"time        {moment(alert.started_ms)} to {moment(alert.at_ms)}"
-    yield f"weight      {alert.severity}, {alert.level}, confidence {alert.confidence:.2f}"
+    yield f"weight      {alert.severity}, confidence {alert.confidence:.2f}"
     yield f"p-value     {alert.p_value:.3g} ({probability(alert.p_value)}), all reasons together"
     yield f"config      {alert.config_hash}"
     yield f"reference   {alert.reference_version}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from detectors.profile import Profile
-from detectors.verdict import Alert, Effect, RaiseAlert, Suspend
+from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.report.record import ALL_DATASETS, Flagged, Quiet, Track, Truth
 
 # Five minutes show a grab of an hour as a curve; months of it still fit in memory.
@@ -44,13 +44,12 @@ class Growth:
 class ReportBuilder:
     """Collects what a report shows; bounded per institution, whatever the length of the record."""
 
-    __slots__ = ("_alerts", "_growth", "_suspensions")
+    __slots__ = ("_alerts", "_growth")
 
     def __init__(self) -> None:
         """Start empty."""
         self._growth: dict[str, dict[str, Growth]] = {}
         self._alerts: dict[str, list[Alert]] = {}
-        self._suspensions: dict[str, list[Suspend]] = {}
 
     def sample(self, profile: Profile, *, at_ms: int) -> None:
         """Note what an institution holds as of `at_ms`."""
@@ -68,11 +67,9 @@ class ReportBuilder:
         growth.note(ledger.held_participants + counted, at_ms=at_ms)
 
     def note(self, effect: Effect) -> None:
-        """Keep an alert, or a suspension that would follow."""
+        """Keep an alert."""
         if isinstance(effect, RaiseAlert):
             self._alerts.setdefault(effect.alert.institution, []).append(effect.alert)
-        elif isinstance(effect, Suspend):
-            self._suspensions.setdefault(effect.institution, []).append(effect)
 
     @property
     def alerted(self) -> dict[str, list[Alert]]:
@@ -87,7 +84,6 @@ class ReportBuilder:
                 institution=institution,
                 alerts=tuple(alerts),
                 tracks=self._tracks(institution, cohort_size=cohort_size),
-                suspensions=tuple(self._suspensions.get(institution, ())),
                 truth=truths.get(institution),
             )
             for institution, alerts in ranked

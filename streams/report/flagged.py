@@ -37,7 +37,7 @@ def flagged_section(flagged: Flagged, *, report: Report, number_on_page: int) ->
         f"{_sentence(lead)}{_facts(flagged)}"
         f"{_figures(flagged, report=report, number_on_page=number_on_page)}"
         f"{_reasons(lead)}{_evidence(lead)}"
-        f"{_suspensions(flagged)}{_history(flagged)}</section>"
+        f"{_history(flagged)}</section>"
     )
 
 
@@ -185,17 +185,6 @@ def _evidence(alert: Alert) -> str:
         ids = ", ".join(f"<code>{escape(event_id)}</code>" for event_id in alert.sample_event_ids)
         facts.append(f"Events to look at: {ids}.")
     return f"<p>{' '.join(facts)}</p>" if facts else ""
-
-
-def _suspensions(flagged: Flagged) -> str:
-    lines = "".join(
-        f"<li>{moment(asked.at_ms)}: {asked.scope} <code>{escape(asked.subject)}</code> until "
-        f"{moment(asked.expires_ms)}. Told to the researcher: {escape(asked.reason_text)}</li>"
-        for asked in flagged.suspensions
-    )
-    if not lines:
-        return ""
-    return f"<h3>Suspension that would follow (dry run)</h3><ul>{lines}</ul>"
 
 
 def _history(flagged: Flagged) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from detectors.policy.explain import percent
-from detectors.verdict import Effect, RaiseAlert, Suspend
+from detectors.verdict import Effect, RaiseAlert
 from streams.console.wording import moment, number, plural, span
 from streams.report.record import Flagged, Report, lead_alert, main_track, saved
 
@@ -28,9 +28,6 @@ def effect_line(effect: Effect) -> Line | None:
         return alert_line(
             alert.sentence, at_ms=alert.at_ms, change=alert.change, severity=alert.severity
         )
-    if isinstance(effect, Suspend):
-        who = f"{effect.scope} {effect.subject} of {effect.institution}"
-        return suspension_line(who, at_ms=effect.at_ms, expires_ms=effect.expires_ms)
     return None
 
 

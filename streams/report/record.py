@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from detectors.verdict import Alert, Suspend
+from detectors.verdict import Alert
 
 # The track of everybody held in any dataset; no real dataset is called so.
 ALL_DATASETS: Final = "all datasets together"
@@ -45,7 +45,7 @@ class Truth(Struct, frozen=True, kw_only=True):
 
 
 class Flagged(Struct, frozen=True, kw_only=True):
-    """One flagged institution: its alerts in order, what it held, what was asked for.
+    """One flagged institution: its alerts in order, and what it held.
 
     `truth` is a theft, `really` what an honest one was doing, where a simulated world knows.
     """
@@ -53,7 +53,6 @@ class Flagged(Struct, frozen=True, kw_only=True):
     institution: str
     alerts: tuple[Alert, ...]
     tracks: tuple[Track, ...]
-    suspensions: tuple[Suspend, ...] = ()
     truth: Truth | None = None
     really: str | None = None
 
@@ -87,7 +86,6 @@ class Saved(Struct, frozen=True, kw_only=True):
 
     before_participants: int
     after_participants: int
-    from_truth: bool
 
     @property
     def ratio(self) -> float:
@@ -145,11 +143,7 @@ def saved(flagged: Flagged) -> Saved | None:
         at_alert = track.held_at(lead.at_ms)
         before += max(0, at_alert - track.held_at(start_ms - 1))
         after += max(0, track.held_at(end_ms) - at_alert)
-    return Saved(
-        before_participants=before,
-        after_participants=after,
-        from_truth=flagged.truth is not None,
-    )
+    return Saved(before_participants=before, after_participants=after)
 
 
 def haul_span(flagged: Flagged) -> tuple[int, int]:

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from detectors.feedback import Moment
-from detectors.verdict import Alert, AlertChange, Coverage, Level, Ratio, ReasonDetail, Severity
+from detectors.verdict import Alert, AlertChange, Coverage, Ratio, ReasonDetail, Severity
 from streams.sinks.alerts import ACTIVITIES, SEVERITIES
 from streams.sinks.cloudevent import data_of
 
@@ -38,7 +38,6 @@ def read_finding(raw: bytes | msgspec.Raw) -> Alert:
         institution=finding.resources[0].uid,
         at_ms=finding.time,
         started_ms=finding.start_time,
-        level=unmapped.level,
         severity=_severity_of(finding.severity_id),
         confidence=unmapped.confidence,
         p_value=unmapped.p_value,
@@ -79,7 +78,6 @@ class _Evidence(Struct, frozen=True):
 
 class _Unmapped(Struct, frozen=True):
     revision: Annotated[int, Meta(ge=1)]
-    level: Level
     confidence: Ratio
     p_value: float
     taken_participants: int

@@ -202,7 +202,6 @@ def _unmapped(alert: Alert) -> Document:
     """Return what OCSF has no place for, under our own names."""
     return {
         "revision": alert.revision,
-        "level": alert.level,
         "confidence": alert.confidence,
         "p_value": alert.p_value,
         "taken_participants": alert.taken_participants,

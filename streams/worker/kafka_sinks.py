@@ -36,10 +36,7 @@ class KafkaSinks:
             return (_outgoing(made, partition=position.partition),)
         if isinstance(effect, DailySummary):
             return (self._summary(effect),)
-        if isinstance(effect, NewHoldings):
-            return (self._holdings(effect),)
-        # What an alert asks for is in the alert: the recorder decides, over all institutions.
-        return ()
+        return (self._holdings(effect),)
 
     def dead_letter(self, reject: Rejected, record: Record, position: RecordPosition) -> Outgoing:
         """Return the dead letter of a record."""

@@ -3,17 +3,16 @@ import pytest
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig, config_hash
 from detectors.event import AccessEvent, Participants
-from detectors.incident import PolicyConfig, level_of, severity_of
+from detectors.incident import severity_of
 from detectors.models.canary import CanaryConfig
 from detectors.models.excess import ExcessConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.policy.explain import duration, percent, sentence
 from detectors.register import Institution
-from detectors.verdict import Alert, Coverage, Level, RaiseAlert, Reason, ReasonDetail, Suspend
+from detectors.verdict import Alert, Coverage, RaiseAlert, Reason, ReasonDetail
 
 HOUR_MS = 3_600_000
 START_MS = 1_767_225_600_000
-POLICY = PolicyConfig()
 
 
 def took(number: int, count: int, *, user: str | None = None, hours: int = 0) -> AccessEvent:
@@ -56,20 +55,6 @@ def detail(reason: Reason, feature: str, *, window_seconds: int = 86_400) -> Rea
 
 
 @pytest.mark.parametrize(
-    ("margin", "taken_ratio", "level"),
-    [
-        pytest.param(-0.1, 1.0, Level.WATCH, id="outside the budget is watched, however much"),
-        pytest.param(0.0, 1.0, Level.ALERT, id="just within the budget is told, not stopped"),
-        pytest.param(9.0, 0.001, Level.ALERT, id="certain but harmless is told, not stopped"),
-        pytest.param(1.0, 0.05, Level.SUSPEND, id="sure and harmful asks for suspension"),
-    ],
-)
-def test_a_level_is_confidence_times_harm(margin: float, taken_ratio: float, level: Level) -> None:
-    """Neither probability nor amount alone suspends anybody."""
-    assert level_of(margin=margin, taken_ratio=taken_ratio, config=POLICY) is level
-
-
-@pytest.mark.parametrize(
     ("taken_ratio", "severity"),
     [(0.0, "low"), (0.01, "medium"), (0.05, "high"), (0.2, "critical"), (1.0, "critical")],
 )
@@ -93,25 +78,12 @@ def test_a_new_fact_is_told_however_little_was_taken_since() -> None:
     assert [one.reasons[0].reason for one in told] == [Reason.EXCESS, Reason.CANARY]
 
 
-def test_a_suspension_is_asked_for_once_an_incident() -> None:
-    """However far the theft goes on, it is stopped once, under one id, and names its contact."""
-    profile = north()
-    effects = [one for number in range(5) for one in judge(profile, took(number, 50_000))]
-    (suspension,) = (one for one in effects if isinstance(one, Suspend))
-    assert "access@platform.example" in suspension.reason_text
-    assert suspension.scope == "institution"
-
-
-def test_a_theft_by_one_user_suspends_that_user() -> None:
-    """Where one user took most of it, the others may go on working."""
-    profile = north()
+def test_a_theft_by_one_user_names_that_user() -> None:
+    """Where one user took most of it, the alert says so, and for which project."""
     events = [took(0, 1_000, user="ben"), took(1, 40_000, user="ada"), took(2, 45_000, user="ada")]
-    effects = [one for event in events for one in judge(profile, event)]
-    (suspension,) = (one for one in effects if isinstance(one, Suspend))
-    assert (suspension.scope, suspension.subject) == ("user", "ada")
-    told = [one.alert for one in effects if isinstance(one, RaiseAlert)]
-    assert (told[-1].top_user, told[-1].top_project) == ("ada", "project of ada")
-    assert "by user ada" in told[-1].sentence
+    last = alerts(north(), *events)[-1]
+    assert (last.top_user, last.top_project) == ("ada", "project of ada")
+    assert "by user ada" in last.sentence
 
 
 def test_samples_are_the_largest_takings() -> None:

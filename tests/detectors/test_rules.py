@@ -13,7 +13,7 @@ from detectors.models.quota import QuotaConfig
 from detectors.models.scope import Scope
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.register import Exemption, Institution, Project, Register
-from detectors.verdict import RaiseAlert, ReasonDetail, Suspend
+from detectors.verdict import RaiseAlert, ReasonDetail
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 12, 31, tzinfo=UTC)
@@ -205,16 +205,6 @@ def test_a_quota_that_is_met_exactly_is_not_passed() -> None:
     (alert,) = (effect.alert for effect in effects if isinstance(effect, RaiseAlert))
     assert {detail.window_seconds for detail in alert.reasons} == {3_600, 86_400, 2_592_000}
     assert sum(detail.share for detail in alert.reasons) == pytest.approx(1.0)
-
-
-def test_a_rule_with_much_harm_asks_for_suspension() -> None:
-    """A fifth of the cohort beyond the budget is stopped, with a reason a researcher can read."""
-    profile = north()
-    effects = judge(profile, reading(0, 0, 99_999))
-    (suspension,) = (effect for effect in effects if isinstance(effect, Suspend))
-    assert (suspension.scope, suspension.subject) == ("institution", "north")
-    assert suspension.expires_ms == suspension.at_ms + 86_400_000
-    assert "write to your data-access committee" in suspension.reason_text
 
 
 def test_the_register_answers_for_everybody() -> None:

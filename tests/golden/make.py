@@ -38,7 +38,7 @@ _REQUESTS_PER_DAY: Final = 5
 
 
 def verdicts(scenario: Path) -> Iterator[bytes]:
-    """Yield every alert and suspension, then each institution's chain of verdicts."""
+    """Yield every alert, then each institution's chain of verdicts."""
     config = CoreConfig()
     reading = Reading(
         limits=decode_limits(DecodeConfig(), config.cohort),
