@@ -39,6 +39,7 @@ from benchmarks.speed.running import PARTITIONS, worker
 from benchmarks.speed.scaling import scaling
 from benchmarks.speed.workload import records
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.local_broker.broker import LocalBroker
 
 RESULT: Final = Path(__file__).with_name("latest.json")
@@ -100,7 +101,7 @@ def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
     events = records(given.events)
     prefixes = [f"{PREFIX}-{turn}" for turn in range(given.turns)]
     for prefix in prefixes:
-        ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+        ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=PARTITIONS)
         asyncio.run(fill(bootstrap, f"{prefix}.access-events", events))
     # Else the collector would look through all of these again and again, at the others' expense.
     gc.freeze()

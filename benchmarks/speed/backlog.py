@@ -27,6 +27,7 @@ from benchmarks.speed.running import (
 )
 from streams.console.progress import NullProgress, Progress, steps
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.local_broker.broker import LocalBroker
 
 MEGABYTE: Final = 1_000_000
@@ -72,7 +73,7 @@ class Backlog(Struct, frozen=True, kw_only=True):
 
 def backlog(bootstrap: str, home: Path, *, events: int, shows: bool) -> Backlog:
     """Fill a topic, and have a worker work it off; `shows` how far it is."""
-    ensure_topics(bootstrap, prefix=_PREFIX, partitions=PARTITIONS)
+    ensure_topics(unprotected(bootstrap), prefix=_PREFIX, partitions=PARTITIONS)
     with worker(bootstrap, _PREFIX, home) as idle:
         idle_bytes = resident_bytes(idle.process_id)
     with steps("fill", total=events) if shows else NullProgress() as progress:

@@ -20,6 +20,7 @@ from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.register import Register
 from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
+from streams.kafka.cluster import unprotected
 from streams.kafka.topic_reader import TopicReader
 from streams.replay.replay import Replay
 from streams.state.envelope import DEVELOPMENT_SECRET, StateKeys
@@ -177,7 +178,7 @@ def state_size(bootstrap: str, prefix: str, *, belongs: str) -> StateSize:
     mains: dict[str, int] = {}
     plains: dict[str, int] = {}
     parts: dict[bytes, int] = {}
-    with TopicReader(topic.topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic.topic, cluster=unprotected(bootstrap)) as reader:
         for partition in reader.partitions:
             for record in (record for batch in reader.records(partition) for record in batch):
                 raw_key, value = record.key or b"", record.value

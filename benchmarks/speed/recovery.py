@@ -13,6 +13,7 @@ from benchmarks.speed.growth import spread
 from benchmarks.speed.running import PARTITIONS, judged_count, worker
 from streams.ingest.codec import encode
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 
 # What nobody can do without, twice, and time for a process to start and a group to form.
 BARE_READS_ALLOWED: Final = 2
@@ -38,7 +39,7 @@ class Recovery(Struct, frozen=True, kw_only=True):
 def recovery(bootstrap: str, home: Path, *, institutions: int) -> Recovery:
     """Save so many states, and return how long it takes to read them back."""
     prefix = f"recovery-{institutions}"
-    ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+    ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=PARTITIONS)
     without_seconds = _start_seconds(bootstrap, prefix, home)
     made = spread(2 * institutions, institutions=institutions)
     records = [(event.institution.encode(), encode(event)) for event in made]

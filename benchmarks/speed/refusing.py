@@ -17,6 +17,7 @@ from benchmarks.speed.filling import Record, fill, many
 from benchmarks.speed.measure import Stopwatch
 from benchmarks.speed.running import PARTITIONS, through_count, worker
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 
 SPOILT_RATIO: Final = 0.1
 ROUNDS: Final = 3
@@ -85,7 +86,7 @@ def _cpu_seconds(
     bootstrap: str, prefix: str, home: Path, records: Iterator[Record], *, count: int
 ) -> float:
     """Return the processor time that a worker needs for all of them."""
-    ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+    ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=PARTITIONS)
     asyncio.run(fill(bootstrap, f"{prefix}.access-events", records))
     with worker(bootstrap, prefix, home, more=_CONFIG) as running:
         watch, before = Stopwatch(running.process_id), through_count(running.metrics)

@@ -14,6 +14,7 @@ from detectors.response.journal import Configured
 from detectors.verdict import Alert, RaiseAlert
 from streams.clock import monotonic_seconds
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.local_broker.broker import LocalBroker
 from streams.recorder.recorder import Dependencies, Recorder
 from streams.sinks import alerts
@@ -66,7 +67,7 @@ async def measure(bootstrap: str, alerts_count: int) -> list[float]:
     modes = Modes(throttle="automatic", suspend="automatic")
     response = ResponseConfig(modes=modes, blast_radius_institutions=2 * alerts_count)
     dependencies = Dependencies(
-        bootstrap=bootstrap,
+        cluster=unprotected(bootstrap),
         prefix=PREFIX,
         partitions=1,
         configured=Configured(
@@ -103,7 +104,7 @@ def main() -> None:
     """Print the delays."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else ALERTS_COUNT
     with LocalBroker() as broker:
-        ensure_topics(broker.bootstrap, prefix=PREFIX, partitions=1)
+        ensure_topics(unprotected(broker.bootstrap), prefix=PREFIX, partitions=1)
         delays = asyncio.run(measure(broker.bootstrap, count))
     cuts = statistics.quantiles(delays, n=100)
     print(f"{count} alerts, from the alert on the broker to the suspension on the broker")

@@ -16,6 +16,7 @@ from benchmarks.speed.filling import fill, many
 from benchmarks.speed.measure import Rate, Stopwatch
 from benchmarks.speed.running import PARTITIONS, Running, judged_count, worker
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 
 WORKERS: Final = 2
 TURNS: Final = 2
@@ -62,7 +63,7 @@ def _best(rates: list[Rate]) -> Rate:
 
 def _rate(bootstrap: str, prefix: str, home: Path, events: int, workers: int) -> Rate:
     """Return what all of them do together, while each of them has something to do."""
-    ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+    ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=PARTITIONS)
     with ExitStack() as stack:
         running = [
             stack.enter_context(worker(bootstrap, prefix, home, number=number))

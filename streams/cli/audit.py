@@ -93,7 +93,7 @@ def erase(
     """
     settings = load_settings(config_path)
     topic = PEOPLE.full_name(settings.kafka.topic_prefix)
-    people = people_of(asyncio.run(last_by_key(topic, bootstrap=settings.kafka.bootstrap)))
+    people = people_of(asyncio.run(last_by_key(topic, cluster=settings.cluster)))
     wanted = [one for one in people if (one.institution, one.user) == (institution, user)]
     if not wanted:
         message = f"the audit has no token for {user} of {institution}"
@@ -152,7 +152,7 @@ def _file_lines(path: Path) -> Iterator[bytes]:
 def _topic_lines(settings: Settings) -> list[bytes]:
     async def read() -> list[bytes]:
         topic = AUDIT.full_name(settings.kafka.topic_prefix)
-        found = committed_records(topic, bootstrap=settings.kafka.bootstrap)
+        found = committed_records(topic, cluster=settings.cluster)
         return [record.value or b"" async for record in found]
 
     return asyncio.run(read())

@@ -95,7 +95,6 @@ def push(
     now_ms = wall_ms()
     from_ms = now_ms if from_text is None else _from_ms(from_text)
     settings = load_settings(path)
-    # Loaded last: it says how Kafka is reached.
     where = settings if config_path is None else load_settings(config_path)
     now = asyncio.run(held(where))
     differing = changes(settings.core, now)

@@ -45,6 +45,7 @@ def _findings(config_path: Path | None) -> Iterator[Finding]:
     if settings is not None:
         expected = Expected(
             kafka=settings.kafka,
+            cluster=settings.cluster,
             adapters=settings.adapters,
             group=group_name(settings.kafka.topic_prefix),
         )

@@ -108,7 +108,7 @@ def _recorded(
     kafka = settings.kafka
     topic = ALERTS.full_name(kafka.topic_prefix)
     recorded = (
-        recorded_in_topic(topic, bootstrap=kafka.bootstrap, alert_id=alert_id)
+        recorded_in_topic(topic, cluster=settings.cluster, alert_id=alert_id)
         if path is None
         else recorded_in_file(path, alert_id=alert_id)
     )

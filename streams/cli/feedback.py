@@ -48,7 +48,7 @@ def command(
     until_ms = None if until is None else _instant_ms(until)
     settings = load_settings(config_path)
     topic = AUDIT.full_name(settings.kafka.topic_prefix)
-    journal = asyncio.run(read_journal(topic, bootstrap=settings.kafka.bootstrap))
+    journal = asyncio.run(read_journal(topic, cluster=settings.cluster))
     if journal.state.incident(alert_id) is None:
         message = f"the audit knows no alert {alert_id}"
         raise HeadgateError(message)

@@ -44,7 +44,7 @@ def command(*, config_path: Path, verbose: bool) -> None:
     address, port = settings.metrics.address, settings.hook.metrics_port
     with closing(serve(registry, address=address, port=port)) as server:
         logger.info("Metrics are at http://%s/metrics.", server.address)
-        asyncio.run(run(hook, kafka=settings.kafka, watch=watch))
+        asyncio.run(run(hook, kafka=settings.kafka, cluster=settings.cluster, watch=watch))
     logger.info("Ended; what was not acknowledged is delivered by the next one.")
 
 

@@ -37,14 +37,14 @@ def command(*, prefix: str, config_path: Path, as_json: bool) -> None:
         key = "kafka.topic_prefix"
         raise ConfigError(key, f"expected another than {prefix}, from which is copied")
     ensure_topics(
-        kafka.bootstrap,
+        settings.cluster,
         prefix=kafka.topic_prefix,
         partitions=kafka.partitions,
         adapters=settings.adapters,
         replication_factor=kafka.replication_factor,
     )
     done = migrate(
-        kafka.bootstrap,
+        settings.cluster,
         source=ACCESS_EVENTS.full_name(prefix),
         target=ACCESS_EVENTS.full_name(kafka.topic_prefix),
         shown=lambda step, total: steps(step, total=total),

@@ -85,4 +85,4 @@ def show(*, institution: str, config_path: Path | None) -> None:
 
 def _known(settings: Settings) -> dict[bytes, bytes]:
     topic = REGISTER.full_name(settings.kafka.topic_prefix)
-    return asyncio.run(last_by_key(topic, bootstrap=settings.kafka.bootstrap))
+    return asyncio.run(last_by_key(topic, cluster=settings.cluster))

@@ -103,7 +103,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             settings = load_settings(config_path)
             topic = ACCESS_EVENTS.full_name(settings.kafka.topic_prefix)
             events = _reported(world, progress)
-            asyncio.run(send_all(events, bootstrap=settings.kafka.bootstrap, topic=topic))
+            asyncio.run(send_all(events, cluster=settings.cluster, topic=topic))
         else:
             _write(_reported(world, progress), to=to)
     _tell(world)

@@ -97,14 +97,14 @@ async def _work(
 def _prepare_topics(settings: Settings, *, create: bool) -> None:
     if not create:
         check_topics(
-            settings.kafka.bootstrap,
+            settings.cluster,
             prefix=settings.kafka.topic_prefix,
             partitions=settings.kafka.partitions,
             adapters=settings.adapters,
         )
         return
     made = ensure_topics(
-        settings.kafka.bootstrap,
+        settings.cluster,
         prefix=settings.kafka.topic_prefix,
         partitions=settings.kafka.partitions,
         adapters=settings.adapters,

@@ -57,7 +57,7 @@ async def held(settings: Settings) -> Held:
     journal = Journal()
     pushes: dict[int, Push] = {}
     topic = AUDIT.full_name(settings.kafka.topic_prefix)
-    async for record in committed_records(topic, bootstrap=settings.kafka.bootstrap):
+    async for record in committed_records(topic, cluster=settings.cluster):
         raw = record.value or b""
         for one in journal.read(raw):
             if isinstance(one.action, Scheduled):

@@ -47,7 +47,7 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
         Outgoing(topic=topic, key=who.encode(), value=sign(decision, key), partition=0)
         for decision in decisions
     ]
-    send(records, bootstrap=settings.kafka.bootstrap)
+    send(records, cluster=settings.cluster)
     return who
 
 

@@ -30,7 +30,7 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
         reading=Reading(
             limits=settings.limits,
             mapping=None,
-            bootstrap=settings.kafka.bootstrap,
+            cluster=settings.cluster,
             keys=keys_from_text(settings.state_key),
             raw_topic=None,
         ),

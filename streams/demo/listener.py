@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
 from detectors.reference import Reference
 from streams.control.records import decode_reference
-from streams.kafka.security import client_options
+from streams.kafka.cluster import Cluster
 from streams.kafka.topics import ALERTS, REFERENCE, SUSPENSIONS
 from streams.report.lines import Line, alert_line, suspension_line
 from streams.sinks.alert_reader import read_alert
@@ -46,7 +46,7 @@ class Listener:
         self.suspended: dict[str, str] = {}
         self.reference_day = 0
 
-    async def run(self, bootstrap: str) -> None:
+    async def run(self, cluster: Cluster) -> None:
         """Listen until cancelled."""
         hear: Mapping[str, Callable[[bytes], None]] = {
             ALERTS.full_name(self._topic_prefix): self.hear_alert,
@@ -55,7 +55,7 @@ class Listener:
         }
         consumer = AIOKafkaConsumer(
             *hear,
-            **client_options(bootstrap),
+            **cluster.client_options(),
             group_id=None,
             auto_offset_reset="earliest",
             isolation_level="read_committed",

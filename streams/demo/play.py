@@ -92,7 +92,7 @@ def set_up(config: DemoConfig, script: Script, *, screen: Screen) -> Iterator[St
         register_path.write_bytes(msgspec.json.encode(script.world.register))
         settings = load_settings(config_path, environment={})
         prefix = settings.kafka.topic_prefix
-        ensure_topics(broker.bootstrap, prefix=prefix, partitions=config.partitions)
+        ensure_topics(settings.cluster, prefix=prefix, partitions=config.partitions)
         screen.say(f"Kafka answers at {broker.bootstrap}", style="dim")
         yield Stage(
             settings=settings,
@@ -146,7 +146,7 @@ class _Performance:
         self._screen.say(f"a worker is ready; Prometheus: {self._stage.metrics_address}")
         async with asyncio.TaskGroup() as tasks:
             listening = tasks.create_task(
-                self._listener.run(self._stage.settings.kafka.bootstrap), name="listen"
+                self._listener.run(self._stage.settings.cluster), name="listen"
             )
             watching = tasks.create_task(self._watch(worker), name="watch")
             await self._send()
@@ -170,9 +170,9 @@ class _Performance:
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _send(self) -> None:
-        kafka = self._stage.settings.kafka
-        topic = ACCESS_EVENTS.full_name(kafka.topic_prefix)
-        async with EventProducer(kafka.bootstrap, topic=topic) as producer:
+        settings = self._stage.settings
+        topic = ACCESS_EVENTS.full_name(settings.kafka.topic_prefix)
+        async with EventProducer(settings.cluster, topic=topic) as producer:
             await self._feed.run(
                 producer,
                 judged_count=lambda: self._numbers.judged_count,

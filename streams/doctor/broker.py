@@ -16,8 +16,8 @@ from msgspec import Struct
 from streams.clock import wall_ms
 from streams.doctor.finding import Finding, fail, ok, warn
 from streams.kafka.admin import differences, found_topics, misfits, open_admin
+from streams.kafka.cluster import Cluster
 from streams.kafka.config import KafkaConfig
-from streams.kafka.security import client_options
 from streams.kafka.topics import ACCESS_EVENTS, wanted_topics
 
 # A record's way to the broker is well within it on any network worth the name.
@@ -31,15 +31,16 @@ class Expected(Struct, frozen=True, kw_only=True):
     """What the configuration says there is on the broker."""
 
     kafka: KafkaConfig
+    cluster: Cluster
     adapters: tuple[str, ...]
     group: str
 
 
 def broker_findings(expected: Expected) -> Iterator[Finding]:
     """Yield what there is to say of the broker; only that it doesn't answer, if it doesn't."""
-    address = expected.kafka.bootstrap
+    address = expected.cluster.bootstrap
     try:
-        admin = open_admin(address)
+        admin = open_admin(expected.cluster)
     except (KafkaError, OSError, ValueError) as error:
         advice = "Start it, or `headgate broker` for a local one, or correct kafka.bootstrap."
         yield fail("broker", f"{address} doesn't answer: {error}", advice=advice)
@@ -110,7 +111,7 @@ def clock_finding(admin: KafkaAdminClient, expected: Expected) -> Finding:
     stamped = {"message.timestamp.type": "LogAppendTime"}
     admin.create_topics({topic: {"num_partitions": 1, "configs": stamped}}, wait_for_metadata=True)
     try:
-        skew_ms = _skew_ms(expected.kafka.bootstrap, topic)
+        skew_ms = _skew_ms(expected.cluster, topic)
     finally:
         admin.delete_topics([topic])
     said = f"this clock and the broker's are at most {skew_ms} ms apart"
@@ -137,9 +138,9 @@ def _guarded(name: str, check: Check, admin: KafkaAdminClient, expected: Expecte
         return warn(name, f"can't be checked: {error}", advice=advice)
 
 
-def _skew_ms(bootstrap: str, topic: str) -> int:
+def _skew_ms(cluster: Cluster, topic: str) -> int:
     """Return the greatest difference that is possible, whichever way the record took long."""
-    with closing(KafkaProducer(**client_options(bootstrap), acks="all")) as producer:
+    with closing(KafkaProducer(**cluster.client_options(), acks="all")) as producer:
         before_ms = wall_ms()
         stamped_ms: int = producer.send(topic, b"doctor").get(SEND_SECONDS_MAX).timestamp
         after_ms = wall_ms()

@@ -14,8 +14,9 @@ from faust.types import EventT
 
 from streams.faust_driver.assignor import WholeAssignor
 from streams.faust_driver.recovery import Tables
+from streams.kafka.cluster import Cluster
 from streams.kafka.records import Batch
-from streams.kafka.security import Security, settled
+from streams.kafka.security import Security
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -72,7 +73,7 @@ class StateTable(faust.Table[bytes, bytes]):
 def faust_app(
     name: str,
     *,
-    bootstrap: str,
+    cluster: Cluster,
     session_seconds: float,
     partitions: int,
 ) -> HeadgateApp:
@@ -80,11 +81,11 @@ def faust_app(
 
     After `session_seconds` of silence others take over what is ours.
     """
-    brokers = ";".join(f"headgate://{address.strip()}" for address in bootstrap.split(","))
+    brokers = ";".join(f"headgate://{address.strip()}" for address in cluster.bootstrap.split(","))
     return HeadgateApp(
         name,
         broker=brokers,
-        broker_credentials=_credentials(settled()),
+        broker_credentials=_credentials(cluster.security),
         key_serializer="raw",
         value_serializer="raw",
         topic_partitions=partitions,

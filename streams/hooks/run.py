@@ -15,9 +15,9 @@ from streams.hooks.follow import SuspensionConsumer
 from streams.hooks.post import Poster
 from streams.hooks.signature import Signer
 from streams.hooks.watch import HookWatch
-from streams.kafka.bootstrap_patch import expect_brokers
+from streams.kafka import bootstrap_patch
+from streams.kafka.cluster import Cluster
 from streams.kafka.config import KafkaConfig
-from streams.kafka.security import client_options
 from streams.kafka.topics import SUSPENSIONS
 from streams.texts.letter import Letters
 
@@ -40,19 +40,19 @@ def hook_group(config: HookConfig, *, prefix: str) -> str:
     return f"{prefix}-{config.name}"
 
 
-async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
+async def run(hook: Hook, *, kafka: KafkaConfig, cluster: Cluster, watch: HookWatch) -> None:
     """Deliver until SIGTERM or SIGINT.
 
     Raises:
         SinkError: there is no Kafka.
     """
-    expect_brokers()
+    bootstrap_patch.install()
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
         loop.add_signal_handler(number, told.set)
     consumer = AIOKafkaConsumer(
-        **client_options(kafka.bootstrap),
+        **cluster.client_options(),
         group_id=hook_group(hook.config, prefix=kafka.topic_prefix),
         session_timeout_ms=int(kafka.session_timeout_seconds * 1000),
         enable_auto_commit=False,
@@ -62,7 +62,7 @@ async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
     )
     topic = SUSPENSIONS.full_name(kafka.topic_prefix)
     try:
-        await _start(consumer, topic, bootstrap=kafka.bootstrap)
+        await _start(consumer, topic, cluster=cluster)
         async with Poster(hook.url, config=hook.config, signer=hook.signer) as poster:
             suspension_consumer = SuspensionConsumer(
                 consumer, poster.post, letters=hook.letters, config=hook.config, watch=watch
@@ -70,15 +70,15 @@ async def run(hook: Hook, *, kafka: KafkaConfig, watch: HookWatch) -> None:
             logger.info("Ready.")
             await suspension_consumer.follow(topic, told=told)
     except KafkaError as error:
-        message = f"no Kafka at {kafka.bootstrap}: {error}"
+        message = f"no Kafka at {cluster.bootstrap}: {error}"
         raise SinkError(message, recoverable=True) from error
     finally:
         await consumer.stop()
 
 
-async def _start(consumer: AIOKafkaConsumer, topic: str, *, bootstrap: str) -> None:
+async def _start(consumer: AIOKafkaConsumer, topic: str, *, cluster: Cluster) -> None:
     await consumer.start()
     # Looked for, because to subscribe to it would make it, with other settings than ours.
     if topic not in await consumer.topics():
-        message = f"no topic {topic} on {bootstrap}; a worker makes it"
+        message = f"no topic {topic} on {cluster.bootstrap}; a worker makes it"
         raise SinkError(message, recoverable=True)

@@ -9,7 +9,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
 from detectors.errors import HeadgateError
-from streams.kafka.security import client_options
+from streams.kafka.cluster import Cluster
 from streams.kafka.topics import Topic, wanted_topics
 
 ADMIN_TIMEOUT_MS = 20_000
@@ -31,7 +31,7 @@ class TopicState(Struct, frozen=True, kw_only=True):
 
 
 def ensure_topics(
-    bootstrap: str,
+    cluster: Cluster,
     *,
     prefix: str,
     partitions: int,
@@ -44,7 +44,7 @@ def ensure_topics(
     """
     topics = wanted_topics(adapters)
     try:
-        with closing(open_admin(bootstrap)) as admin:
+        with closing(open_admin(cluster)) as admin:
             found = found_topics(admin, topics, prefix=prefix)
             refuse_misfits(found, topics, prefix=prefix, partitions=partitions)
             missing = {
@@ -60,21 +60,21 @@ def ensure_topics(
                 found = found_topics(admin, topics, prefix=prefix)
                 refuse_misfits(found, topics, prefix=prefix, partitions=partitions)
     except KafkaError as error:
-        problem = f"can't make the topics on {bootstrap}: {error}"
+        problem = f"can't make the topics on {cluster.bootstrap}: {error}"
         raise TopicsError(problem) from error
     return tuple(missing)
 
 
 def check_topics(
-    bootstrap: str, *, prefix: str, partitions: int, adapters: Iterable[str] = ()
+    cluster: Cluster, *, prefix: str, partitions: int, adapters: Iterable[str] = ()
 ) -> None:
     """Raise `TopicsError` on what is missing or can't be used; create nothing."""
     topics = wanted_topics(adapters)
     try:
-        with closing(open_admin(bootstrap)) as admin:
+        with closing(open_admin(cluster)) as admin:
             found = found_topics(admin, topics, prefix=prefix)
     except KafkaError as error:
-        problem = f"can't look at the topics on {bootstrap}: {error}"
+        problem = f"can't look at the topics on {cluster.bootstrap}: {error}"
         raise TopicsError(problem) from error
     missing = [name for name, state in found.items() if state.partitions_count == 0]
     if missing:
@@ -141,10 +141,10 @@ def refuse_misfits(
         raise TopicsError("; ".join(problems) + hint)
 
 
-def open_admin(bootstrap: str) -> KafkaAdminClient:
+def open_admin(cluster: Cluster) -> KafkaAdminClient:
     """Return an admin client, or fail within seconds when nobody answers."""
     return KafkaAdminClient(
-        **client_options(bootstrap),
+        **cluster.client_options(),
         bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
         request_timeout_ms=ADMIN_TIMEOUT_MS,
     )

@@ -8,6 +8,7 @@ from typing import Self
 from aiokafka.errors import KafkaError
 
 from detectors.errors import SinkError
+from streams.kafka.cluster import Cluster
 
 
 class BlockingClient(ABC):
@@ -17,11 +18,11 @@ class BlockingClient(ABC):
         SinkError: nobody answers at the address.
     """
 
-    __slots__ = ("_bootstrap", "_runner")
+    __slots__ = ("_cluster", "_runner")
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, cluster: Cluster) -> None:
         """Connect to nothing yet."""
-        self._bootstrap = bootstrap
+        self._cluster = cluster
         self._runner = asyncio.Runner()
 
     @abstractmethod
@@ -38,7 +39,7 @@ class BlockingClient(ABC):
             self._runner.run(self._open())
         except KafkaError as error:
             self._close()
-            message = f"no Kafka at {self._bootstrap}: {error}"
+            message = f"no Kafka at {self._cluster.bootstrap}: {error}"
             raise SinkError(message, recoverable=True) from error
         except BaseException:
             self._close()

@@ -25,6 +25,6 @@ async def bootstrap_or_fail(client: AIOKafkaClient) -> None:
         raise KafkaConnectionError(message)
 
 
-def expect_brokers() -> None:
+def install() -> None:
     """Let every client of this process, Faust's own included, begin like that."""
     AIOKafkaClient.bootstrap = bootstrap_or_fail

@@ -6,22 +6,22 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from detectors.errors import SinkError
+from streams.kafka.cluster import Cluster
 from streams.kafka.records import Record
-from streams.kafka.security import client_options
 
 _POLL_MS: Final = 500
 _POLLS_EMPTY_MAX: Final = 60
 _FETCH_BYTES: Final = 8 * 2**20
 
 
-async def committed_records(topic: str, *, bootstrap: str) -> AsyncIterator[Record]:
+async def committed_records(topic: str, *, cluster: Cluster) -> AsyncIterator[Record]:
     """Yield the topic's records up to its end of this moment; aborted ones are left out.
 
     Raises:
         SinkError: there is no such topic, or it gives nothing more before its end.
     """
     consumer = AIOKafkaConsumer(
-        **client_options(bootstrap),
+        **cluster.client_options(),
         enable_auto_commit=False,
         isolation_level="read_committed",
         max_partition_fetch_bytes=_FETCH_BYTES,
@@ -29,7 +29,7 @@ async def committed_records(topic: str, *, bootstrap: str) -> AsyncIterator[Reco
     await consumer.start()
     try:
         if topic not in await consumer.topics():
-            message = f"no topic {topic} on {bootstrap}"
+            message = f"no topic {topic} on {cluster.bootstrap}"
             raise SinkError(message, recoverable=False)
         place = TopicPartition(topic, 0)
         consumer.assign([place])
@@ -49,10 +49,10 @@ async def committed_records(topic: str, *, bootstrap: str) -> AsyncIterator[Reco
         await consumer.stop()
 
 
-async def last_by_key(topic: str, *, bootstrap: str) -> dict[bytes, bytes]:
+async def last_by_key(topic: str, *, cluster: Cluster) -> dict[bytes, bytes]:
     """Return what a compacted topic says now: the last value of each key."""
     found: dict[bytes, bytes] = {}
-    async for record in committed_records(topic, bootstrap=bootstrap):
+    async for record in committed_records(topic, cluster=cluster):
         key = record.key or b""
         if record.value is None:
             found.pop(key, None)

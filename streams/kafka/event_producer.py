@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from detectors.errors import SinkError
 from detectors.event import AccessEvent
 from streams.ingest.codec import encode
-from streams.kafka.security import client_options
+from streams.kafka.cluster import Cluster
 
 _LINGER_MS: Final = 5
 _BATCH_BYTES: Final = 256 * 1024
@@ -25,11 +25,11 @@ _FLIGHT_RECORDS_MAX: Final = 20_000
 class EventProducer:
     """Sends to one topic; leaving the block waits until the broker has everything."""
 
-    __slots__ = ("_bootstrap", "_flight", "_producer", "_topic")
+    __slots__ = ("_cluster", "_flight", "_producer", "_topic")
 
-    def __init__(self, bootstrap: str, *, topic: str) -> None:
+    def __init__(self, cluster: Cluster, *, topic: str) -> None:
         """Connect to nothing yet."""
-        self._bootstrap = bootstrap
+        self._cluster = cluster
         self._topic = topic
         self._flight: list[asyncio.Future[object]] = []
         self._producer: AIOKafkaProducer | None = None
@@ -59,12 +59,12 @@ class EventProducer:
             raise self._failed(error) from error
 
     def _failed(self, error: KafkaError) -> SinkError:
-        return SinkError(f"{self._topic} on {self._bootstrap}: {error}", recoverable=True)
+        return SinkError(f"{self._topic} on {self._cluster.bootstrap}: {error}", recoverable=True)
 
     async def __aenter__(self) -> Self:
         """Connect."""
         producer = AIOKafkaProducer(
-            **client_options(self._bootstrap),
+            **self._cluster.client_options(),
             acks="all",
             enable_idempotence=True,
             linger_ms=_LINGER_MS,
@@ -93,8 +93,8 @@ class EventProducer:
             await self._producer.stop()
 
 
-async def send_all(events: Iterable[AccessEvent], *, bootstrap: str, topic: str) -> None:
+async def send_all(events: Iterable[AccessEvent], *, cluster: Cluster, topic: str) -> None:
     """Send all of `events` and wait until they have arrived."""
-    async with EventProducer(bootstrap, topic=topic) as producer:
+    async with EventProducer(cluster, topic=topic) as producer:
         for event in events:
             await producer.send(event)

@@ -2,15 +2,15 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from streams.kafka.cluster import Cluster
 from streams.kafka.records import Record
-from streams.kafka.security import client_options
 
 _TIMEOUT_MS = 5_000
 
 
-async def last_record(topic: str, *, bootstrap: str) -> Record | None:
+async def last_record(topic: str, *, cluster: Cluster) -> Record | None:
     """Return the topic's last record, None for an empty topic."""
-    consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**cluster.client_options(), enable_auto_commit=False)
     await consumer.start()
     try:
         place = TopicPartition(topic, 0)

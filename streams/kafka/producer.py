@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 from msgspec import Struct
 
-from streams.kafka.security import client_options
+from streams.kafka.cluster import Cluster
 
 Durable = asyncio.Future[None]
 
@@ -40,11 +40,11 @@ class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
 class Outbox:
     """Posts records in order; `start` and `stop` it with the worker."""
 
-    __slots__ = ("_arrived", "_bootstrap", "_posted", "_producer", "_pump", "_timeout_seconds")
+    __slots__ = ("_arrived", "_cluster", "_posted", "_producer", "_pump", "_timeout_seconds")
 
-    def __init__(self, *, bootstrap: str, timeout_seconds: float) -> None:
-        """Keep the address; nothing is opened before `start`."""
-        self._bootstrap = bootstrap
+    def __init__(self, *, cluster: Cluster, timeout_seconds: float) -> None:
+        """Keep where to connect; nothing is opened before `start`."""
+        self._cluster = cluster
         self._timeout_seconds = timeout_seconds
         self._posted: deque[tuple[Outgoing, Durable]] = deque()
         self._arrived = asyncio.Event()
@@ -54,7 +54,7 @@ class Outbox:
     async def start(self) -> None:
         """Connect."""
         self._producer = AIOKafkaProducer(
-            **client_options(self._bootstrap),
+            **self._cluster.client_options(),
             enable_idempotence=True,
             acks="all",
             linger_ms=_LINGER_MS,

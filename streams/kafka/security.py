@@ -1,8 +1,6 @@
 """How Kafka is reached: TLS and SASL, as every client wants it said.
 
-A process speaks to one Kafka in one name. So that is settled once, when the configuration is read,
-and whoever opens a connection asks here: no command can forget to protect it. User and password
-come from the environment only.
+User and password come from the environment only.
 """
 
 import ssl
@@ -73,24 +71,6 @@ class Security:
             found["sasl_plain_username"] = self.username
             found["sasl_plain_password"] = self.password
         return found
-
-
-_settled: Final[list[Security]] = []
-
-
-def settle(security: Security) -> None:
-    """Have every connection from now on made so."""
-    _settled[:] = [security]
-
-
-def settled() -> Security:
-    """Return how connections are made: unprotected, unless a configuration says otherwise."""
-    return _settled[0] if _settled else Security(SecurityConfig(), {})
-
-
-def client_options(bootstrap: str) -> dict[str, object]:
-    """Return the arguments of a client of Kafka that say where and how."""
-    return {"bootstrap_servers": bootstrap, **settled().options()}
 
 
 def _refusal(name: str, problem: str) -> ConfigError:

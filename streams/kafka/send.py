@@ -7,26 +7,27 @@ from typing import Final
 from aiokafka.errors import KafkaError
 
 from detectors.errors import SinkError
+from streams.kafka.cluster import Cluster
 from streams.kafka.producer import Outbox, Outgoing
 
 _TIMEOUT_SECONDS: Final = 20.0
 
 
-def send(records: Sequence[Outgoing], *, bootstrap: str) -> None:
+def send(records: Sequence[Outgoing], *, cluster: Cluster) -> None:
     """Return once the broker has all of them.
 
     Raises:
         SinkError: it does not take them.
     """
     try:
-        asyncio.run(_send(records, bootstrap))
+        asyncio.run(_send(records, cluster))
     except (KafkaError, TimeoutError) as error:
-        message = f"Kafka at {bootstrap} does not take the record: {error!r}"
+        message = f"Kafka at {cluster.bootstrap} does not take the record: {error!r}"
         raise SinkError(message, recoverable=True) from error
 
 
-async def _send(records: Sequence[Outgoing], bootstrap: str) -> None:
-    outbox = Outbox(bootstrap=bootstrap, timeout_seconds=_TIMEOUT_SECONDS)
+async def _send(records: Sequence[Outgoing], cluster: Cluster) -> None:
+    outbox = Outbox(cluster=cluster, timeout_seconds=_TIMEOUT_SECONDS)
     await outbox.start()
     try:
         await outbox.durable([outbox.post(record) for record in records])

@@ -10,22 +10,22 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from detectors.errors import SinkError
+from streams.kafka.cluster import Cluster
 from streams.kafka.records import Record
-from streams.kafka.security import client_options
 
 _POLL_MS: Final = 1_000
 _POLLS_EMPTY_MAX: Final = 30
 _FETCH_BYTES: Final = 4 * 2**20
 
 
-async def records_before(end: int, *, topic: str, bootstrap: str) -> AsyncIterator[Record]:
+async def records_before(end: int, *, topic: str, cluster: Cluster) -> AsyncIterator[Record]:
     """Yield the topic's records before the offset `end`, from the first that it still holds.
 
     Raises:
         SinkError: the topic gives nothing more before its end.
     """
     consumer = AIOKafkaConsumer(
-        **client_options(bootstrap),
+        **cluster.client_options(),
         enable_auto_commit=False,
         max_partition_fetch_bytes=_FETCH_BYTES,
     )

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from detectors.errors import SinkError
 from streams.kafka.blocking import BlockingClient
-from streams.kafka.security import client_options
+from streams.kafka.cluster import Cluster
 
 _ASSIGNED_POLL_SECONDS: Final = 0.01
 _POLL_MS: Final = 500
@@ -38,9 +38,9 @@ class TopicReader(BlockingClient):
 
     __slots__ = ("_consumer", "_ends", "_starts", "topic")
 
-    def __init__(self, topic: str, *, bootstrap: str) -> None:
+    def __init__(self, topic: str, *, cluster: Cluster) -> None:
         """Connect to nothing yet."""
-        super().__init__(bootstrap)
+        super().__init__(cluster)
         self.topic = topic
         self._consumer: AIOKafkaConsumer | None = None
         self._starts: dict[TopicPartition, int] = {}
@@ -86,7 +86,7 @@ class TopicReader(BlockingClient):
 
     async def _open(self) -> None:
         consumer = AIOKafkaConsumer(
-            **client_options(self._bootstrap),
+            **self._cluster.client_options(),
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -96,7 +96,7 @@ class TopicReader(BlockingClient):
         await consumer.start()
         # Asked by name, a broker may create the topic; asked for all, it never does.
         if self.topic not in await consumer.topics():
-            message = f"no topic {self.topic} on {self._bootstrap}"
+            message = f"no topic {self.topic} on {self._cluster.bootstrap}"
             raise SinkError(message, recoverable=False)
         consumer.subscribe([self.topic])
         while not consumer.assignment():  # noqa: ASYNC110 - there is no event to wait for

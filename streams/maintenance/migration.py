@@ -20,8 +20,8 @@ from streams.console.progress import Progress
 from streams.control.records import control_kind
 from streams.kafka.admin import open_admin
 from streams.kafka.blocking import BlockingClient
+from streams.kafka.cluster import Cluster
 from streams.kafka.producer import REQUEST_BYTES_MAX
-from streams.kafka.security import client_options
 from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.state.envelope import framed
 
@@ -75,7 +75,7 @@ class Trace:
         return found
 
 
-def migrate(bootstrap: str, *, source: str, target: str, shown: Shown) -> Copied:
+def migrate(cluster: Cluster, *, source: str, target: str, shown: Shown) -> Copied:
     """Copy what `target` does not have yet of the events of `source`, and prove the copy.
 
     Both topics exist. Keys, values, headers and times stay; control records are left behind.
@@ -83,19 +83,19 @@ def migrate(bootstrap: str, *, source: str, target: str, shown: Shown) -> Copied
     Raises:
         SinkError: the target holds events that are not the source's, or the copy is not whole.
     """
-    present = _traced(bootstrap, target, shown, step="look")
+    present = _traced(cluster, target, shown, step="look")
     if present.standings:
-        _refuse_others(bootstrap, source, target, present, shown)
+        _refuse_others(cluster, source, target, present, shown)
     trace = Trace()
     with (
-        TopicReader(source, bootstrap=bootstrap) as reader,
-        _original_times(bootstrap, target),
-        _Copier(target, bootstrap=bootstrap) as copier,
+        TopicReader(source, cluster=cluster) as reader,
+        _original_times(cluster, target),
+        _Copier(target, cluster=cluster) as copier,
     ):
         for records in _read(reader, shown, step="copy"):
             copier.send([one for one in records if _is_new(trace.add(one), one, present)])
         partitions = (len(reader.partitions), len(copier.partitions))
-    arrived = _traced(bootstrap, target, shown, step="verify")
+    arrived = _traced(cluster, target, shown, step="verify")
     if arrived.standings != trace.standings:
         message = (
             f"{target} holds {arrived.events_count} events after the copy, {source} "
@@ -117,10 +117,12 @@ def _is_new(standing: KeyDigest | None, record: TopicRecord, present: Trace) -> 
     return standing is not None and standing[0] > present.standings.get(record.key, (0, b""))[0]
 
 
-def _refuse_others(bootstrap: str, source: str, target: str, present: Trace, shown: Shown) -> None:
+def _refuse_others(
+    cluster: Cluster, source: str, target: str, present: Trace, shown: Shown
+) -> None:
     """Refuse a target that holds anything but the first events of each key of the source."""
     trace, missed = Trace(), dict(present.standings)
-    with TopicReader(source, bootstrap=bootstrap) as reader:
+    with TopicReader(source, cluster=cluster) as reader:
         for record in (one for batch in _read(reader, shown, step="compare") for one in batch):
             standing = trace.add(record)
             if standing is not None and standing == missed.get(record.key):
@@ -134,9 +136,9 @@ def _refuse_others(bootstrap: str, source: str, target: str, present: Trace, sho
         raise SinkError(message, recoverable=False)
 
 
-def _traced(bootstrap: str, topic: str, shown: Shown, *, step: str) -> Trace:
+def _traced(cluster: Cluster, topic: str, shown: Shown, *, step: str) -> Trace:
     trace = Trace()
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=cluster) as reader:
         for records in _read(reader, shown, step=step):
             for record in records:
                 trace.add(record)
@@ -164,21 +166,21 @@ def _digest(before: bytes, record: TopicRecord) -> bytes:
 
 
 @contextmanager
-def _original_times(bootstrap: str, topic: str) -> Iterator[None]:
+def _original_times(cluster: Cluster, topic: str) -> Iterator[None]:
     """Have the broker keep the times that records come with, as long as the block lasts.
 
     By them their retention counts, and an event is held against its future.
     """
-    _set_times(bootstrap, topic, _THEIRS)
+    _set_times(cluster, topic, _THEIRS)
     try:
         yield
     finally:
-        _set_times(bootstrap, topic, _ARRIVAL)
+        _set_times(cluster, topic, _ARRIVAL)
 
 
-def _set_times(bootstrap: str, topic: str, kind: str) -> None:
+def _set_times(cluster: Cluster, topic: str, kind: str) -> None:
     try:
-        with closing(open_admin(bootstrap)) as admin:
+        with closing(open_admin(cluster)) as admin:
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {_TIMES: kind})])
     except KafkaError as error:
         message = f"can't set {_TIMES}={kind} of {topic}: {error}"
@@ -190,9 +192,9 @@ class _Copier(BlockingClient):
 
     __slots__ = ("_producer", "_topic", "partitions")
 
-    def __init__(self, topic: str, *, bootstrap: str) -> None:
+    def __init__(self, topic: str, *, cluster: Cluster) -> None:
         """Connect to nothing yet."""
-        super().__init__(bootstrap)
+        super().__init__(cluster)
         self._topic = topic
         self._producer: AIOKafkaProducer | None = None
         self.partitions: tuple[int, ...] = ()
@@ -202,7 +204,7 @@ class _Copier(BlockingClient):
         try:
             self._runner.run(self._send(records))
         except KafkaError as error:
-            message = f"{self._topic} on {self._bootstrap}: {error}"
+            message = f"{self._topic} on {self._cluster.bootstrap}: {error}"
             raise SinkError(message, recoverable=True) from error
 
     async def _send(self, records: list[TopicRecord]) -> None:
@@ -226,7 +228,7 @@ class _Copier(BlockingClient):
     async def _open(self) -> None:
         # Its default partitioner is that of all Kafka clients.
         self._producer = AIOKafkaProducer(
-            **client_options(self._bootstrap),
+            **self._cluster.client_options(),
             acks="all",
             enable_idempotence=True,
             linger_ms=_LINGER_MS,

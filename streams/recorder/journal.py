@@ -21,6 +21,7 @@ from detectors.response.journal import (
 )
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
+from streams.kafka.cluster import Cluster
 from streams.kafka.committed import committed_records
 
 logger = logging.getLogger("headgate.recorder")
@@ -145,13 +146,13 @@ class Journal:
         return followed
 
 
-async def read_journal(topic: str, *, bootstrap: str) -> Journal:
+async def read_journal(topic: str, *, cluster: Cluster) -> Journal:
     """Return the journal that a topic holds now.
 
     Raises:
         StateError: its lines do not chain.
     """
     journal = Journal()
-    async for record in committed_records(topic, bootstrap=bootstrap):
+    async for record in committed_records(topic, cluster=cluster):
         journal.read(record.value or b"")
     return journal

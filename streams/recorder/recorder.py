@@ -20,10 +20,10 @@ from detectors.response.journal import Body, Configured, DecisionMade, Erased, S
 from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
+from streams.kafka.cluster import Cluster
 from streams.kafka.committed import last_by_key
 from streams.kafka.producer import Outgoing
 from streams.kafka.records import Offsets
-from streams.kafka.security import client_options
 from streams.kafka.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
 from streams.recorder.journal import Followed, Written, read_journal
 from streams.recorder.outputs import Outputs
@@ -55,7 +55,7 @@ class RecorderWatcher(Protocol):
 class Dependencies(Struct, frozen=True, kw_only=True):
     """What a recorder is connected to."""
 
-    bootstrap: str
+    cluster: Cluster
     prefix: str
     partitions: int
     configured: Configured
@@ -90,7 +90,7 @@ class Recorder:
         """Fence out the one before, read the journal, and go on from there."""
         dependencies = self._dependencies
         self._producer = AIOKafkaProducer(
-            **client_options(dependencies.bootstrap),
+            **dependencies.cluster.client_options(),
             transactional_id=f"{dependencies.prefix}-recorder",
             transaction_timeout_ms=_TRANSACTION_MS,
             acks="all",
@@ -111,9 +111,9 @@ class Recorder:
     async def _remember(self) -> None:
         dependencies = self._dependencies
         topic = AUDIT.full_name(dependencies.prefix)
-        self._journal = await read_journal(topic, bootstrap=dependencies.bootstrap)
+        self._journal = await read_journal(topic, cluster=dependencies.cluster)
         people = PEOPLE.full_name(dependencies.prefix)
-        self._people = People(await last_by_key(people, bootstrap=dependencies.bootstrap))
+        self._people = People(await last_by_key(people, cluster=dependencies.cluster))
         self._outputs = Outputs(
             dependencies.prefix,
             self._people,
@@ -134,7 +134,7 @@ class Recorder:
 
     async def _go_on(self) -> None:
         consumer = AIOKafkaConsumer(
-            **client_options(self._dependencies.bootstrap),
+            **self._dependencies.cluster.client_options(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
         )

@@ -15,6 +15,7 @@ from detectors.errors import ConfigError, HeadgateError
 from detectors.event import AccessEvent, time_ms
 from detectors.verdict import Alert, AlertChange, RaiseAlert, Reason, Severity
 from streams.console.progress import Progress
+from streams.kafka.cluster import Cluster
 from streams.kafka.topic_reader import TopicReader
 from streams.replay.replay_run import ReplayRun
 from streams.sinks.alert_reader import read_finding
@@ -87,9 +88,9 @@ def recorded_in_file(path: Path, *, alert_id: str) -> Recorded:
         raise ConfigError(str(path), f"expected findings, one a line: {error}") from error
 
 
-def recorded_in_topic(topic: str, *, bootstrap: str, alert_id: str) -> Recorded:
+def recorded_in_topic(topic: str, *, cluster: Cluster, alert_id: str) -> Recorded:
     """Return what the topic of alerts says of one."""
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=cluster) as reader:
         records = (r for p in reader.partitions for batch in reader.records(p) for r in batch)
         values = (record.value for record in records if record.value)
         return _recorded((bytes(data_of(value)) for value in values), alert_id)

@@ -19,6 +19,7 @@ from streams.ingest.adapters.mapping import Mapping
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
+from streams.kafka.cluster import Cluster
 from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.kafka.topics import HOLDINGS, raw_topic
 from streams.recorder.told import TimedMessage, merge_by_time
@@ -45,7 +46,7 @@ class Reading(Struct, frozen=True, kw_only=True):
 
     limits: DecodeLimits
     mapping: Mapping | None
-    bootstrap: str
+    cluster: Cluster
     keys: StateKeys
     raw_topic: str | None
     holdings_topic: str | None = None
@@ -108,7 +109,7 @@ class ReplayRun:
                 with FileSource(name) as source:
                     yield from self._file_events(source, _unseen)
             elif topic != self._reading.holdings_topic:
-                with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+                with TopicReader(topic, cluster=self._reading.cluster) as reader:
                     for found in self._partitions(reader, _unseen):
                         yield from (event for event in found if isinstance(event, AccessEvent))
 
@@ -130,7 +131,7 @@ class ReplayRun:
         if topic == self._reading.holdings_topic:
             yield from self._ring_effects(topic, reached)
             return
-        with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+        with TopicReader(topic, cluster=self._reading.cluster) as reader:
             for events in self._partitions(reader, reached):
                 if topic == self._reading.raw_topic:
                     yield from self._files.effects(events)
@@ -157,7 +158,7 @@ class ReplayRun:
             cohort_size=self.config.cohort.size,
             config_hash=config_hash(self.config),
         )
-        with TopicReader(topic, bootstrap=self._reading.bootstrap) as reader:
+        with TopicReader(topic, cluster=self._reading.cluster) as reader:
             for partition in reader.partitions:
                 found = holdings_of(reader, partition, rejects=self.rejects, reached=reached)
                 for holdings in found:
@@ -242,7 +243,7 @@ def reading_of(settings: Settings) -> Reading:
     return Reading(
         limits=settings.limits,
         mapping=mapping,
-        bootstrap=settings.kafka.bootstrap,
+        cluster=settings.cluster,
         keys=keys_from_text(settings.state_key),
         raw_topic=raw.full_name(prefix) if raw else None,
         holdings_topic=HOLDINGS.full_name(prefix),

@@ -22,12 +22,12 @@ from streams.hooks.config import HOOK_SECRETS_VARIABLE, HookConfig, check_hook
 from streams.ingest.adapters.config import MappingConfig
 from streams.ingest.adapters.mapping import Mapping
 from streams.ingest.codec import DecodeConfig, DecodeLimits, decode_limits
+from streams.kafka.cluster import Cluster
 from streams.kafka.config import KafkaConfig
 from streams.kafka.security import (
     PASSWORD_VARIABLE,
     USERNAME_VARIABLE,
     Security,
-    settle,
 )
 from streams.metrics.server import MetricsConfig
 from streams.state.config import CheckpointConfig
@@ -86,6 +86,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     metrics: MetricsConfig
     hook_secrets: Annotated[str | None, Meta(description="secrets: never shown")]
     state_key: Annotated[str | None, Meta(description="a secret: never shown")]
+    security: Annotated[Security, Meta(description="knows the password: never shown")]
+
+    @property
+    def cluster(self) -> Cluster:
+        """Return where Kafka is, and how connections to it are protected."""
+        return Cluster(bootstrap=self.kafka.bootstrap, security=self.security)
 
     @property
     def limits(self) -> DecodeLimits:
@@ -112,7 +118,6 @@ def load_settings(
     file = ConfigFile() if path is None else parse_config(_read(path), name=str(path))
     environment = os.environ if environment is None else environment
     settings = _settings(file, environment)
-    settle(Security(settings.kafka.security, environment))
     # Made once here, so that what cannot work is refused before anything starts.
     settings.row_mapping()
     public_keys(settings.response.keys)
@@ -181,4 +186,5 @@ def _settings(file: ConfigFile, environment: Environment[str, str]) -> Settings:
         metrics=metrics,
         hook_secrets=environment.get(HOOK_SECRETS_VARIABLE) or None,
         state_key=environment.get(STATE_KEY_VARIABLE) or None,
+        security=Security(kafka.security, environment),
     )

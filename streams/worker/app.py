@@ -14,7 +14,7 @@ from detectors.response.journal import Configured
 from detectors.response.push import sendable
 from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
-from streams.kafka.config import KafkaConfig
+from streams.kafka.cluster import Cluster
 from streams.kafka.last_record import last_record
 from streams.kafka.producer import Outbox
 from streams.kafka.records import Positions
@@ -108,13 +108,11 @@ def build_worker(
     raw_topics = [raw_topic(name).full_name(prefix) for name in settings.adapters]
     app = faust_app(
         group_name(prefix),
-        bootstrap=settings.kafka.bootstrap,
+        cluster=settings.cluster,
         session_seconds=settings.kafka.session_timeout_seconds,
         partitions=settings.kafka.partitions,
     )
-    outbox = Outbox(
-        bootstrap=settings.kafka.bootstrap, timeout_seconds=settings.checkpoint.timeout_seconds
-    )
+    outbox = Outbox(cluster=settings.cluster, timeout_seconds=settings.checkpoint.timeout_seconds)
     dependencies = _Dependencies(
         settings=settings, sinks=sinks, watcher=watcher, app=app, outbox=outbox
     )
@@ -135,7 +133,14 @@ def build_worker(
         partial(judged_positions, state_store, topic=dependencies.events_topic)
     ]
     positions += [listener.positions for listener in listeners]
-    app.task(_watchdog(settings.kafka, lifecycle, positions=positions, reading=reading).keep)
+    watchdog = _watchdog(
+        settings.cluster,
+        lifecycle,
+        session_seconds=settings.kafka.session_timeout_seconds,
+        positions=positions,
+        reading=reading,
+    )
+    app.task(watchdog.keep)
     return Worker(app=app, state_store=state_store, outbox=outbox)
 
 
@@ -186,14 +191,14 @@ def _add_judges(
 
 
 def _watchdog(
-    config: KafkaConfig,
+    cluster: Cluster,
     lifecycle: WorkerLifecycle[Profile],
     *,
+    session_seconds: float,
     positions: Sequence[Positions],
     reading: Sequence[Reading],
 ) -> Watchdog:
-    session_seconds = config.session_timeout_seconds
-    ends = partial(topic_ends, bootstrap=config.bootstrap, timeout_seconds=session_seconds)
+    ends = partial(topic_ends, cluster=cluster, timeout_seconds=session_seconds)
     return Watchdog(
         positions=positions,
         reading=reading,
@@ -234,7 +239,7 @@ def _add_reference(dependencies: _Dependencies) -> ReferenceAgent:
         keys=dependencies.keys,
         group=FaustGroup(dependencies.app, summaries),
         outbox=dependencies.outbox,
-        recorded=partial(last_record, reference_topic, bootstrap=settings.kafka.bootstrap),
+        recorded=partial(last_record, reference_topic, cluster=settings.cluster),
     )
     add_agent(dependencies.app, summaries, name="reference", handle=agent.handle)
     return agent
@@ -250,7 +255,7 @@ def _add_recorder(dependencies: _Dependencies, watcher: RecorderWatcher) -> Reco
         core=sendable(settings.core),
     )
     recorder_dependencies = RecorderDependencies(
-        bootstrap=settings.kafka.bootstrap,
+        cluster=settings.cluster,
         prefix=dependencies.prefix,
         partitions=settings.kafka.partitions,
         configured=configured,
@@ -279,7 +284,7 @@ def _add_collusion(dependencies: _Dependencies) -> CollusionAgent:
             cohort_size=core.cohort.size,
             config_hash=config_hash(core),
         ),
-        past=partial(records_before, topic=topic, bootstrap=dependencies.settings.kafka.bootstrap),
+        past=partial(records_before, topic=topic, cluster=dependencies.settings.cluster),
         group=FaustGroup(dependencies.app, topic),
         outbox=dependencies.outbox,
         sinks=dependencies.sinks,

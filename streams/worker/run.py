@@ -11,7 +11,7 @@ import signal
 from typing import Final
 
 from streams.exits import ExitCode, fail_stop
-from streams.kafka.bootstrap_patch import expect_brokers
+from streams.kafka import bootstrap_patch
 from streams.worker.app import RECOVERY_SECONDS_MAX, Worker
 
 logger = logging.getLogger("headgate.worker")
@@ -27,7 +27,7 @@ async def run(worker: Worker) -> None:
     # Profiles live as long as the process and form no cycles: looking for some in them, as often
     # as Python does by default, would cost more than it could ever free.
     gc.set_threshold(COLLECT_AFTER)
-    expect_brokers()
+    bootstrap_patch.install()
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:

@@ -14,8 +14,8 @@ from aiokafka.errors import KafkaError
 
 from detectors.errors import HeadgateError
 from streams.clock import monotonic_seconds
+from streams.kafka.cluster import Cluster
 from streams.kafka.records import Offsets, Partition, Positions
-from streams.kafka.security import client_options
 from streams.state.protocol import ProfileT, StateStore
 
 _LOOKS_PER_STALL: Final = 6
@@ -164,7 +164,7 @@ def judged_positions(state_store: StateStore[ProfileT], *, topic: str) -> Offset
 
 
 async def topic_ends(
-    positions: Collection[Partition], *, bootstrap: str, timeout_seconds: float
+    positions: Collection[Partition], *, cluster: Cluster, timeout_seconds: float
 ) -> dict[Partition, int]:
     """Return where these partitions end, asked over a connection of its own.
 
@@ -173,7 +173,7 @@ async def topic_ends(
     """
     wanted = [TopicPartition(topic, number) for topic, number in positions]
     async with asyncio.timeout(timeout_seconds):
-        consumer = AIOKafkaConsumer(**client_options(bootstrap), enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**cluster.client_options(), enable_auto_commit=False)
         try:
             await consumer.start()
             ends = await consumer.end_offsets(wanted) if wanted else {}

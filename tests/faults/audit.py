@@ -7,6 +7,7 @@ from itertools import groupby
 
 from detectors.response.journal import Acted, AlertSeen, Entry, parse_entry
 from detectors.response.verify import verify
+from streams.kafka.cluster import unprotected
 from streams.kafka.committed import committed_records
 from streams.kafka.topic_reader import TopicReader
 from streams.recorder.findings import alert_seen
@@ -23,7 +24,7 @@ def audit_lines(bootstrap: str, prefix: str) -> list[bytes]:
 
 def is_recorded(bootstrap: str, prefix: str) -> bool:
     """Return whether the audit has all alerts there are."""
-    with TopicReader(f"{prefix}.alerts", bootstrap=bootstrap) as reader:
+    with TopicReader(f"{prefix}.alerts", cluster=unprotected(bootstrap)) as reader:
         alerts_count = reader.total_count
     entries = map(parse_entry, audit_lines(bootstrap, prefix))
     return alerts_count == sum(isinstance(entry.body, AlertSeen) for entry in entries)
@@ -76,5 +77,5 @@ def _said(bootstrap: str, prefix: str) -> list[tuple[int, int, str, int]]:
 
 
 async def _committed(topic: str, bootstrap: str) -> list[bytes]:
-    found = committed_records(topic, bootstrap=bootstrap)
+    found = committed_records(topic, cluster=unprotected(bootstrap))
     return [record.value async for record in found if record.value is not None]

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from streams.exits import ExitCode
 from streams.kafka.admin import ensure_topics, open_admin
+from streams.kafka.cluster import unprotected
 from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.kafka.topics import wanted_topics
 from streams.local_broker.broker import LocalBroker
@@ -207,18 +208,18 @@ def config_file(home: Path, *, bootstrap: str, prefix: str) -> Path:
 @contextlib.contextmanager
 def topics(bootstrap: str, prefix: str) -> Iterator[None]:
     """Make topics of one's own; remove them, so that many runs do not wear the broker out."""
-    ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+    ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=PARTITIONS)
     yield
-    with contextlib.closing(open_admin(bootstrap)) as admin:
+    with contextlib.closing(open_admin(unprotected(bootstrap))) as admin:
         admin.delete_topics([topic.full_name(prefix) for topic in wanted_topics()])
 
 
 def lag(bootstrap: str, prefix: str, *, name: str = "access-events") -> int:
     """Return how many records of an input are not committed."""
     topic = f"{prefix}.{name}"
-    with contextlib.closing(open_admin(bootstrap)) as admin:
+    with contextlib.closing(open_admin(unprotected(bootstrap))) as admin:
         offsets = admin.list_group_offsets([group_name(prefix)])[group_name(prefix)]
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         ends = sum(reader.end(partition) for partition in reader.partitions)
     committed = [found.offset for tp, found in offsets.items() if tp.topic == topic]
     return int(ends - sum(committed))

@@ -17,6 +17,7 @@ from detectors.verdict import NewHoldings
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
 from streams.ingest.rejects import Rejected
+from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Outgoing
 from streams.kafka.records import RecordPosition
 from streams.kafka.topic_reader import TopicReader, TopicRecord
@@ -115,7 +116,7 @@ class Kept:
 
 def received(bootstrap: str, topic: str) -> list[TopicRecord]:
     """Return every record of a topic."""
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
 
 
@@ -125,7 +126,7 @@ def oracle_over(bootstrap: str, prefix: str, *, removed: Sequence[TopicRecord] =
     `removed` are records that were judged, and are not on the topic any more.
     """
     oracle = Oracle(prefix)
-    with TopicReader(f"{prefix}.access-events", bootstrap=bootstrap) as reader:
+    with TopicReader(f"{prefix}.access-events", cluster=unprotected(bootstrap)) as reader:
         for partition in reader.partitions:
             before = [record for record in removed if record.partition == partition]
             oracle.partition(chain([before], reader.records(partition)))

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import Configured
 from streams.control.signature import public_text
+from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Outgoing
 from streams.recorder.recorder import Dependencies, Recorder
 from streams.state.envelope import keys_from_text
@@ -69,7 +70,7 @@ def main(bootstrap: str, prefix: str, partitions: str, moment: str) -> None:
     """Record until the moment comes, or until killed."""
     configured = Configured(response=RESPONSE, cohort_size=1_000, config_hash="c", version="1")
     dependencies = Dependencies(
-        bootstrap=bootstrap,
+        cluster=unprotected(bootstrap),
         prefix=prefix,
         partitions=int(partitions),
         configured=configured,

@@ -22,6 +22,7 @@ from detectors.verdict import Alert, AlertChange, RaiseAlert
 from streams.control.records import Control, Instruction, decode_instruction, read_control
 from streams.control.signature import Decision, sign
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.committed import committed_records
 from streams.kafka.topic_reader import TopicReader
 from streams.recorder.journal import Journal
@@ -108,13 +109,13 @@ async def feed(bootstrap: str, prefix: str) -> None:
 
 async def journal(bootstrap: str, prefix: str) -> list[bytes]:
     """Return the journal's lines."""
-    found = committed_records(f"{prefix}.audit", bootstrap=bootstrap)
+    found = committed_records(f"{prefix}.audit", cluster=unprotected(bootstrap))
     return [record.value or b"" async for record in found]
 
 
 async def told(bootstrap: str, prefix: str) -> list[Suspension]:
     """Return every suspension record that a reader of committed records is given."""
-    found = committed_records(f"{prefix}.suspensions", bootstrap=bootstrap)
+    found = committed_records(f"{prefix}.suspensions", cluster=unprotected(bootstrap))
     return [suspensions.suspension_of(record.value or b"") async for record in found]
 
 
@@ -159,7 +160,7 @@ def _told_count(bootstrap: str, prefix: str) -> int:
 def _all_instructions(bootstrap: str, prefix: str) -> Iterator[Instruction]:
     keys = keys_from_text(None)
     topic = f"{prefix}.access-events"
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         for partition in reader.partitions:
             for records in reader.records(partition):
                 for record in records:
@@ -174,7 +175,7 @@ def _all_instructions(bootstrap: str, prefix: str) -> Iterator[Instruction]:
 @pytest.mark.slow
 def test_each_suspension_is_in_force_exactly_once(kafka: str, topic_prefix: str) -> None:
     """Nothing lost, nothing doubled, nothing invented, and the audit is whole."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=PARTITIONS)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
     asyncio.run(play(kafka, topic_prefix))
     lines = asyncio.run(journal(kafka, topic_prefix))
     assert verify(lines).problems == ()

@@ -14,6 +14,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from streams.console.progress import NullProgress
 from streams.exits import ExitCode
 from streams.kafka.admin import ensure_topics, open_admin
+from streams.kafka.cluster import unprotected
 from streams.kafka.topic_reader import TopicReader
 from streams.state.envelope import Address, seal
 from streams.state.keys import main_key
@@ -65,9 +66,9 @@ def test_expired_records_end_the_worker_until_their_loss_is_accepted(
         topic = f"{harness.prefix}.access-events"
         before = received(harness.bootstrap, topic)
         harness.send_more(SENT_COUNT)
-        with TopicReader(topic, bootstrap=harness.bootstrap) as reader:
+        with TopicReader(topic, cluster=unprotected(harness.bootstrap)) as reader:
             ends = {TopicPartition(topic, p): reader.end(p) for p in reader.partitions}
-        with contextlib.closing(open_admin(harness.bootstrap)) as admin:
+        with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
             admin.delete_records(ends)
         worker = harness.workers[0]
         worker.start()
@@ -88,7 +89,7 @@ def test_compaction_takes_nothing_that_recovery_needs(field: Ground, tmp_path: P
             "min.cleanable.dirty.ratio": "0.0",
             "segment.ms": "100",
         }
-        with contextlib.closing(open_admin(harness.bootstrap)) as admin:
+        with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, at_once)])
         with harness.source:
             harness.wait_until(harness.are_ready)
@@ -96,7 +97,7 @@ def test_compaction_takes_nothing_that_recovery_needs(field: Ground, tmp_path: P
         harness.settle()
 
         def is_compacted() -> bool:
-            with TopicReader(topic, bootstrap=harness.bootstrap) as reader:
+            with TopicReader(topic, cluster=unprotected(harness.bootstrap)) as reader:
                 offsets_count = reader.total_count
             return len(received(harness.bootstrap, topic)) < offsets_count
 
@@ -108,7 +109,7 @@ def test_compaction_takes_nothing_that_recovery_needs(field: Ground, tmp_path: P
 
 def is_forgotten(harness: FaultHarness) -> bool:
     """Delete the group; tell whether that could be done, for it must be empty."""
-    with contextlib.closing(open_admin(harness.bootstrap)) as admin:
+    with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
         done = dict(admin.delete_groups([group_name(harness.prefix)]))
     return done == {group_name(harness.prefix): "OK"}
 
@@ -143,9 +144,9 @@ def test_a_damaged_state_is_refused_and_can_be_rebuilt(
         assert worker.ends_by_itself() == ExitCode.STATE_REFUSED
         assert told in worker.said()
         harness.wait_until(partial(is_forgotten, harness))
-        with contextlib.closing(open_admin(harness.bootstrap)) as admin:
+        with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
             admin.delete_topics([topic])
-        ensure_topics(harness.bootstrap, prefix=harness.prefix, partitions=PARTITIONS)
+        ensure_topics(unprotected(harness.bootstrap), prefix=harness.prefix, partitions=PARTITIONS)
         worker.start()
         harness.wait_until(worker.is_ready)
         found = harness.compared()
@@ -260,7 +261,7 @@ def test_another_number_of_partitions_is_refused(field: Ground, tmp_path: Path) 
     with battle(field, tmp_path, name="more", workers_count=1) as harness:
         judged(harness)
         states = saved_states(harness.bootstrap, harness.prefix, partitions=PARTITIONS)
-        with contextlib.closing(open_admin(harness.bootstrap)) as admin:
+        with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
             admin.create_partitions({f"{harness.prefix}.access-events": PARTITIONS + 1})
         worker = harness.workers[0]
         worker.start()

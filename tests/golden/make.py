@@ -20,6 +20,7 @@ from detectors.register import Register
 from detectors.verdict import Effect
 from streams.console.progress import NullProgress
 from streams.ingest.codec import DecodeConfig, decode_limits, encode
+from streams.kafka.cluster import unprotected
 from streams.replay.inputs import Rejects
 from streams.replay.replay_run import Reading, ReplayRun
 from streams.state.envelope import keys_from_text
@@ -43,7 +44,7 @@ def verdicts(scenario: Path) -> Iterator[bytes]:
     reading = Reading(
         limits=decode_limits(DecodeConfig(), config.cohort),
         mapping=None,
-        bootstrap="",
+        cluster=unprotected(""),
         keys=keys_from_text(None),
         raw_topic=None,
     )

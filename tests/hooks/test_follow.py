@@ -26,6 +26,7 @@ from streams.hooks.delivery import Delivery, Outcome
 from streams.hooks.follow import SuspensionConsumer
 from streams.hooks.watch import HookWatch
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.topics import SUSPENSIONS
 from streams.texts.letter import Letters
 from streams.texts.template import TextsConfig
@@ -73,7 +74,7 @@ def test_a_dead_receiver_fills_no_memory_and_a_living_one_gets_the_rest(
     """Beyond a bound nothing is fetched; what is not fetched lies safely in the topic."""
     monkeypatch.setattr(follow, "WAITING_MAX", 5)
     topic = SUSPENSIONS.full_name(topic_prefix)
-    ensure_topics(kafka, prefix=topic_prefix, partitions=1)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=1)
 
     async def run() -> tuple[int, list[str]]:
         await send(kafka, topic, records)
@@ -138,7 +139,7 @@ def test_a_second_hook_stands_by_and_takes_over_from_the_first(
     """One delivers at a time; when it is killed, the other goes on where it was."""
     monkeypatch.setenv("HEADGATE_HOOK_SECRETS", SECRET)
     topic = SUSPENSIONS.full_name(topic_prefix)
-    ensure_topics(kafka, prefix=topic_prefix, partitions=1)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=1)
     config = tmp_path / "headgate.toml"
     logs = [tmp_path / name / "log" for name in ("one", "two")]
     for log in logs:

@@ -19,6 +19,7 @@ from standardwebhooks import Webhook
 from detectors.response.suspension import Suspension
 from streams.demo.child import Child
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import Cluster, unprotected
 from streams.kafka.topics import SUSPENSIONS
 
 SECRET = "whsec_" + base64.b64encode(b"h" * 32).decode()
@@ -77,9 +78,11 @@ class Platform:
                 await self._moved.wait()
 
 
-async def send(records: Sequence[tuple[str, bytes | None]], *, bootstrap: str, topic: str) -> None:
+async def send(
+    records: Sequence[tuple[str, bytes | None]], *, cluster: Cluster, topic: str
+) -> None:
     """Put records on the topic in a transaction, after one that never came to be."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-test")
+    producer = AIOKafkaProducer(**cluster.client_options(), transactional_id=f"{topic}-test")
     await producer.start()
     try:
         await producer.begin_transaction()
@@ -144,7 +147,7 @@ def test_each_suspension_takes_effect_once_and_in_order_whenever_the_hook_is_kil
     """Four times kill -9, a receiver that fails one time in five; nothing lost or overtaken."""
     told = suspensions(suspension)
     topic = SUSPENSIONS.full_name(topic_prefix)
-    ensure_topics(kafka, prefix=topic_prefix, partitions=1)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=1)
 
     async def run() -> Platform:
         platform = Platform(failing_ratio=0.1)
@@ -152,11 +155,15 @@ def test_each_suspension_takes_effect_once_and_in_order_whenever_the_hook_is_kil
             config = tmp_path / "headgate.toml"
             config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix, url=url))
             records = [(one.scope_id, record_value(one)) for one in told]
-            await send([*records[:60], ("gone", None), ("odd", b"?")], bootstrap=kafka, topic=topic)
+            await send(
+                [*records[:60], ("gone", None), ("odd", b"?")],
+                cluster=unprotected(kafka),
+                topic=topic,
+            )
             for life, count in enumerate((5, 30, 70, 100)):
                 with hook(config, tmp_path / f"life-{life}" / "log") as process:
                     if life == 1:
-                        await send(records[60:], bootstrap=kafka, topic=topic)
+                        await send(records[60:], cluster=unprotected(kafka), topic=topic)
                     await platform.until_applied(count)
                     os.kill(process.pid or 0, signal.SIGKILL)
             with hook(config, tmp_path / "last" / "log"):
@@ -185,7 +192,7 @@ def test_a_receiver_that_was_away_gets_everything_once_it_is_back(
 ) -> None:
     """The hook says that it is dead, goes on trying, and ends politely when told to."""
     topic = SUSPENSIONS.full_name(topic_prefix)
-    ensure_topics(kafka, prefix=topic_prefix, partitions=1)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=1)
     log = tmp_path / "hook" / "log"
 
     async def until_logged(words: str) -> None:
@@ -202,7 +209,7 @@ def test_a_receiver_that_was_away_gets_everything_once_it_is_back(
         config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix, url=url))
         told = suspensions(suspension)[:10]
         records = [(one.scope_id, record_value(one)) for one in told]
-        await send(records, bootstrap=kafka, topic=topic)
+        await send(records, cluster=unprotected(kafka), topic=topic)
         platform = Platform()
         with hook(config, log) as process:
             await until_logged("The hook is dead")

@@ -18,6 +18,7 @@ from detectors.event import AccessEvent, Participants
 from streams.cli import headgate
 from streams.demo.child import Child
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.topics import ACCESS_EVENTS
 
@@ -97,7 +98,7 @@ def test_a_thief_is_stopped_once_and_released_once_though_everything_is_killed(
     pem, config = tmp_path / "ann.pem", tmp_path / "headgate.toml"
     made = run_cli(headgate, ["suspensions", "keygen", "ann", "--out", str(pem)])
     key = next(line for line in made.output.splitlines() if line.startswith("ann"))
-    ensure_topics(kafka, prefix=topic_prefix, partitions=2)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2)
 
     def child(name: str, life: int) -> Child:
         log = tmp_path / f"{name}-{life}" / "log"
@@ -106,7 +107,7 @@ def test_a_thief_is_stopped_once_and_released_once_though_everything_is_killed(
 
     async def send(steps: range) -> None:
         topic = ACCESS_EVENTS.full_name(topic_prefix)
-        await send_all(map(theft, steps), bootstrap=kafka, topic=topic)
+        await send_all(map(theft, steps), cluster=unprotected(kafka), topic=topic)
 
     async def run() -> Platform:
         platform = Platform()

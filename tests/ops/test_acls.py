@@ -33,6 +33,7 @@ from msgspec import Struct
 from detectors.event import AccessEvent, Participants
 from streams.kafka.acls import RAW, ROLES
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.topics import TOPICS
 from streams.local_broker.broker import LocalBroker
@@ -141,7 +142,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
         home = tmp_path_factory.mktemp("tool")
         # The second is for what really runs: the first is filled with whatever may be written.
         for prefix in ("headgate", "live"):
-            ensure_topics(broker.bootstrap, prefix=prefix, partitions=1, replication_factor=1)
+            ensure_topics(
+                unprotected(broker.bootstrap), prefix=prefix, partitions=1, replication_factor=1
+            )
             made = [rule for words in asked(home, prefix=prefix) for rule in rules(words)]
             assert made
             admin.create_acls(made)
@@ -251,7 +254,9 @@ def test_the_rules_are_all_that_worker_and_hook_need(
     logs = [begin("worker", "--no-create-topics"), begin("hook")]
     for log in logs:
         wait_until(partial(is_ready, log))
-    asyncio.run(send_all([THEFT], bootstrap=guarded.anonymous, topic="live.access-events"))
+    asyncio.run(
+        send_all([THEFT], cluster=unprotected(guarded.anonymous), topic="live.access-events")
+    )
     wait_until(lambda: 'headgate_incident_severity{institution="north"' in fetched(port))
     states = r"headgate_suspensions_open_count\{[^}]*\} [1-9]"
     wait_until(lambda: re.search(states, fetched(port)) is not None)

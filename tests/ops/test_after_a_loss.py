@@ -12,6 +12,7 @@ from kafka import KafkaAdminClient
 
 from detectors.event import AccessEvent, Participants
 from streams.exits import ExitCode
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.topic_reader import TopicReader
 from streams.worker.app import group_name
@@ -57,7 +58,7 @@ def worker(config: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def alerts(bootstrap: str, prefix: str) -> list[bytes | None]:
     """Return every alert so far."""
-    with TopicReader(f"{prefix}.alerts", bootstrap=bootstrap) as reader:
+    with TopicReader(f"{prefix}.alerts", cluster=unprotected(bootstrap)) as reader:
         return [r.value for p in reader.partitions for batch in reader.records(p) for r in batch]
 
 
@@ -72,7 +73,7 @@ def test_everything_is_judged_again_and_nothing_is_told_anew(
     with worker(config) as process:
         wait_until(lambda: f"{topic_prefix}.access-events" in topics(kafka))
         topic = f"{topic_prefix}.access-events"
-        asyncio.run(send_all(THEFTS, bootstrap=kafka, topic=topic))
+        asyncio.run(send_all(THEFTS, cluster=unprotected(kafka), topic=topic))
         wait_until(lambda: len(alerts(kafka, topic_prefix)) >= 2)
         process.terminate()
         assert process.wait(30) == 0

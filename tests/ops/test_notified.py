@@ -15,6 +15,7 @@ import yaml
 from msgspec import Struct
 
 from detectors.event import AccessEvent, Participants
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.local_broker.ports import free_ports
 from tests.waiting import wait_until
@@ -156,7 +157,7 @@ def watched(
     # A counter must be seen at zero before it grows.
     wait_until(lambda: bool(answer(running, "headgate_alerts_total")))
     assert "north" not in pager_log.read_text()
-    asyncio.run(send_all([THEFT], bootstrap=kafka, topic=f"{prefix}.access-events"))
+    asyncio.run(send_all([THEFT], cluster=unprotected(kafka), topic=f"{prefix}.access-events"))
     return running
 
 

@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from detectors.event import AccessEvent, Participants
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.local_broker.ports import free_ports
 from tests.waiting import wait_until
@@ -95,7 +96,7 @@ def test_each_institution_is_shown_by_whoever_judges_it(
 
     with worker(tmp_path / "first.toml", config(first)):
         topic = f"{topic_prefix}.access-events"
-        asyncio.run(send_all(events(), bootstrap=kafka, topic=topic))
+        asyncio.run(send_all(events(), cluster=unprotected(kafka), topic=topic))
         wait_until(lambda: institutions(first) == INSTITUTIONS)
         with worker(tmp_path / "second.toml", config(second)) as other:
             # Nothing is sent any more: what the second one shows is what was saved.

@@ -33,6 +33,7 @@ from streams.control.config_record import encode_scheduled
 from streams.control.records import control_record
 from streams.decisions.config_push import Held, changes, is_news, read_at_a_start, to_push
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Outgoing
 from streams.kafka.send import send
 from streams.kafka.topic_reader import TopicReader
@@ -267,7 +268,7 @@ class Running:
         keys = said("suspensions", "keygen", "ann", "--out", self.key)
         self.text = CONFIG.format(bootstrap=kafka, prefix=prefix, port=self.port, keys=keys)
         self.file.write_text(self.text)
-        ensure_topics(kafka, prefix=prefix, partitions=2)
+        ensure_topics(unprotected(kafka), prefix=prefix, partitions=2)
         self.taken_count = 0
 
     @contextmanager
@@ -310,17 +311,17 @@ class Running:
         """Send a record to the access events."""
         topic = f"{self.prefix}.access-events"
         record = Outgoing(topic=topic, key=key, value=value, partition=partition)
-        send([record], bootstrap=self.kafka)
+        send([record], cluster=unprotected(self.kafka))
 
     def control(self, value: bytes, keys: StateKeys) -> None:
         """Send a control record with a configuration."""
         topic = f"{self.prefix}.access-events"
         record = control_record(CONFIG_KIND, value, topic=topic, partition=0, key=b"all", keys=keys)
-        send([record], bootstrap=self.kafka)
+        send([record], cluster=unprotected(self.kafka))
 
     def values(self, topic: str) -> list[bytes]:
         """Return what a topic holds."""
-        with TopicReader(f"{self.prefix}.{topic}", bootstrap=self.kafka) as reader:
+        with TopicReader(f"{self.prefix}.{topic}", cluster=unprotected(self.kafka)) as reader:
             found = [r for p in reader.partitions for batch in reader.records(p) for r in batch]
         return [record.value or b"" for record in found]
 

@@ -16,6 +16,7 @@ from detectors.event import AccessEvent, Participants
 from streams.cli import headgate
 from streams.cli.suspensions import command as suspensions_command
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Outgoing
 from streams.kafka.send import send
 
@@ -102,7 +103,10 @@ def take(bootstrap: str, prefix: str, *, first: int, count: int) -> None:
     )
     topic = f"{prefix}.access-events"
     value = msgspec.json.encode(event)
-    send([Outgoing(topic=topic, key=b"north", value=value, partition=0)], bootstrap=bootstrap)
+    send(
+        [Outgoing(topic=topic, key=b"north", value=value, partition=0)],
+        cluster=unprotected(bootstrap),
+    )
 
 
 @pytest.mark.kafka
@@ -115,7 +119,7 @@ def test_people_register_approve_judge_and_are_forgotten(
     keys = said("suspensions", "keygen", "ann", "--out", str(key))
     config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix, keys=keys))
     register.write_text(REGISTER)
-    ensure_topics(kafka, prefix=topic_prefix, partitions=1)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=1)
     where, mine = ("--config", str(config)), ("--key", str(key))
     with worker(config):
         assert "ann registers north" in said("register", "push", str(register), *where, *mine)

@@ -13,6 +13,7 @@ from streams.doctor import broker, machine
 from streams.doctor.broker import Expected, broker_findings
 from streams.doctor.finding import Finding
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.config import KafkaConfig
 from streams.kafka.topics import ACCESS_EVENTS
 from streams.local_broker.runtime import BrokerError
@@ -29,7 +30,9 @@ def by_check(findings: Iterator[Finding]) -> dict[str, Finding]:
 def expected_on(bootstrap: str, prefix: str) -> Expected:
     """Return a configuration of two partitions."""
     config = KafkaConfig(bootstrap=bootstrap, topic_prefix=prefix, partitions=2)
-    return Expected(kafka=config, adapters=(), group=f"{prefix}-worker")
+    return Expected(
+        kafka=config, cluster=unprotected(bootstrap), adapters=(), group=f"{prefix}-worker"
+    )
 
 
 @pytest.fixture
@@ -137,7 +140,7 @@ def test_a_fresh_broker_lacks_its_topics(kafka: str, topic_prefix: str) -> None:
 @pytest.mark.kafka
 def test_records_that_nobody_reads_are_counted(kafka: str, topic_prefix: str) -> None:
     """The lag of a group that never came is all there is, and a warning says that none watches."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=2)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2)
     producer = KafkaProducer(bootstrap_servers=kafka)
     for number in range(3):
         producer.send(ACCESS_EVENTS.full_name(topic_prefix), b"{}", partition=number % 2)
@@ -151,7 +154,7 @@ def test_records_that_nobody_reads_are_counted(kafka: str, topic_prefix: str) ->
 @pytest.mark.kafka
 def test_topics_of_another_size_fail(kafka: str, topic_prefix: str) -> None:
     """What would stop the worker is seen before it is started."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=3)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=3)
     found = by_check(broker_findings(expected_on(kafka, topic_prefix)))
     assert found["topics"].level == "fail"
     assert "has 3 partitions, 2 are configured" in found["topics"].said
@@ -186,7 +189,7 @@ def test_a_sound_installation_ends_with_nought(
     monkeypatch.setenv(STATE_KEY_VARIABLE, "secret")
     path = tmp_path / "headgate.toml"
     path.write_text(f'[kafka]\nbootstrap = "{kafka}"\ntopic_prefix = "{topic_prefix}"\n')
-    ensure_topics(kafka, prefix=topic_prefix, partitions=4)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=4)
     result = CliRunner().invoke(command, ["--config", str(path)])
     assert result.exit_code == 0, result.output
     assert f"ok  config: {path}" in result.output

@@ -19,11 +19,12 @@ from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.assignor import WholeAssignor
 from streams.faust_driver.group import FaustGroup
 from streams.faust_driver.recovery import ImpatientRecovery
+from streams.kafka.cluster import unprotected
 
 
 async def made() -> HeadgateApp:
     """Return an app that is not started; it is bound to the running loop."""
-    return faust_app("t", bootstrap="127.0.0.1:9", session_seconds=15.0, partitions=2)
+    return faust_app("t", cluster=unprotected("127.0.0.1:9"), session_seconds=15.0, partitions=2)
 
 
 async def _guarantee() -> object:

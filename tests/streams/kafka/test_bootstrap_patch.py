@@ -20,6 +20,7 @@ from detectors.errors import SinkError
 from streams.exits import ExitCode
 from streams.hooks.config import HookConfig
 from streams.kafka.bootstrap_patch import bootstrap_or_fail
+from streams.kafka.cluster import unprotected
 from streams.kafka.config import KafkaConfig
 
 METADATA, API_VERSIONS = 3, 18
@@ -85,7 +86,9 @@ async def _run_hook() -> None:
     async with stopping_broker() as address:
         hook = SimpleNamespace(config=HookConfig())
         kafka = KafkaConfig(bootstrap=address)
-        await streams.hooks.run.run(cast("Any", hook), kafka=kafka, watch=cast("Any", None))
+        await streams.hooks.run.run(
+            cast("Any", hook), kafka=kafka, cluster=unprotected(address), watch=cast("Any", None)
+        )
 
 
 def test_the_hook_says_that_there_is_no_kafka() -> None:

@@ -13,6 +13,7 @@ from detectors.synthetic import SCENARIOS
 from streams.cli.simulate import command
 from streams.ingest.codec import DecodeConfig, decode, decode_limits
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.topic_reader import TopicReader
 from streams.kafka.topics import ACCESS_EVENTS
 
@@ -74,7 +75,7 @@ def test_a_world_goes_to_kafka_in_order_under_its_institutions(
     kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     """Each institution lies in one partition, its events as they came."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=3)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=3)
     config = tmp_path / "headgate.toml"
     config.write_text(f'[kafka]\nbootstrap = "{kafka}"\ntopic_prefix = "{topic_prefix}"\n')
     assert simulate("honest", *SMALL, "--to", "kafka", "--config", config).exit_code == 0
@@ -82,7 +83,7 @@ def test_a_world_goes_to_kafka_in_order_under_its_institutions(
     for line in simulate("honest", *SMALL).stdout_bytes.splitlines():
         expected.setdefault(json.loads(line)["institution"], []).append(line)
     found: dict[str, list[bytes]] = {}
-    with TopicReader(ACCESS_EVENTS.full_name(topic_prefix), bootstrap=kafka) as reader:
+    with TopicReader(ACCESS_EVENTS.full_name(topic_prefix), cluster=unprotected(kafka)) as reader:
         for partition in reader.partitions:
             for batch in reader.records(partition):
                 for record in batch:

@@ -20,6 +20,7 @@ from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
 from detectors.event import AccessEvent, Participants
 from streams.kafka.admin import open_admin
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.security import PASSWORD_VARIABLE, USERNAME_VARIABLE
 from streams.kafka.topic_reader import TopicReader
@@ -107,7 +108,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     ca, keystore = certificate(tmp_path_factory.mktemp("tls") / "broker")
     (port,) = free_ports(1)
     with LocalBroker(properties=PROPERTIES.format(secure=port, keystore=keystore)) as broker:
-        with contextlib.closing(open_admin(broker.bootstrap)) as admin:
+        with contextlib.closing(open_admin(unprotected(broker.bootstrap))) as admin:
             mechanism = ScramMechanism.SCRAM_SHA_512
             user = UserScramCredentialUpsertion("worker", mechanism, PASSWORD)
             assert admin.alter_user_scram_credentials([user]) == {"worker": None}
@@ -132,7 +133,7 @@ def grab(number: int) -> AccessEvent:
 
 def alerts_count(bootstrap: str, prefix: str) -> int:
     """Return how many alerts there are."""
-    with TopicReader(f"{prefix}.alerts", bootstrap=bootstrap) as reader:
+    with TopicReader(f"{prefix}.alerts", cluster=unprotected(bootstrap)) as reader:
         return reader.total_count
 
 
@@ -149,7 +150,7 @@ def test_a_worker_with_certificate_and_password_works(
         try:
             wait_until(lambda pid=process.pid: f"pid={pid} Ready." in log.read_text())  # type: ignore[misc]
             topic = f"{topic_prefix}.access-events"
-            asyncio.run(send_all([grab(number)], bootstrap=bootstrap, topic=topic))
+            asyncio.run(send_all([grab(number)], cluster=unprotected(bootstrap), topic=topic))
             wait_until(lambda wanted=number + 1: alerts_count(bootstrap, topic_prefix) >= wanted)  # type: ignore[misc]
             process.terminate()
             assert process.wait(30) == 0

@@ -6,6 +6,7 @@ from kafka.admin import NewTopic
 
 from streams.kafka import admin as topic_admin
 from streams.kafka.admin import TopicsError, differences, ensure_topics, found_topics, misfits
+from streams.kafka.cluster import unprotected
 from streams.kafka.topics import (
     ACCESS_EVENTS,
     DEAD_LETTERS,
@@ -52,13 +53,15 @@ def test_a_broker_that_is_not_there_is_a_named_error(monkeypatch: pytest.MonkeyP
     """The sentence names the address that was tried."""
     monkeypatch.setattr(topic_admin, "CONNECT_TIMEOUT_MS", 300)
     with pytest.raises(TopicsError, match=NOT_A_BROKER):
-        ensure_topics(NOT_A_BROKER, prefix="headgate", partitions=1)
+        ensure_topics(unprotected(NOT_A_BROKER), prefix="headgate", partitions=1)
 
 
 @pytest.mark.kafka
 def test_missing_topics_are_created_as_the_table_says(kafka: str, topic_prefix: str) -> None:
     """A fresh broker ends with every topic, and nothing on it differs from the table."""
-    created = ensure_topics(kafka, prefix=topic_prefix, partitions=3, adapters=["edgar"])
+    created = ensure_topics(
+        unprotected(kafka), prefix=topic_prefix, partitions=3, adapters=["edgar"]
+    )
     topics = wanted_topics(["edgar"])
     assert created == tuple(topic.full_name(topic_prefix) for topic in topics)
     admin = KafkaAdminClient(bootstrap_servers=kafka)
@@ -77,19 +80,22 @@ def test_missing_topics_are_created_as_the_table_says(kafka: str, topic_prefix: 
 @pytest.mark.kafka
 def test_topics_that_are_there_are_left_alone(kafka: str, topic_prefix: str) -> None:
     """A second worker finds nothing to do; a new adapter adds its topic only."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=2)
-    assert ensure_topics(kafka, prefix=topic_prefix, partitions=2) == ()
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2)
+    assert ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2) == ()
     expected = (f"{topic_prefix}.raw.nginx",)
-    assert ensure_topics(kafka, prefix=topic_prefix, partitions=2, adapters=["nginx"]) == expected
+    assert (
+        ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2, adapters=["nginx"])
+        == expected
+    )
 
 
 @pytest.mark.kafka
 def test_another_partition_count_is_refused(kafka: str, topic_prefix: str) -> None:
     """Institutions would change their judge, so the count is never changed silently."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=2)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2)
     expected = f"{topic_prefix}.access-events has 2 partitions, 3 are configured"
     with pytest.raises(TopicsError, match=expected) as refused:
-        ensure_topics(kafka, prefix=topic_prefix, partitions=3)
+        ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=3)
     assert "headgate migrate" in str(refused.value)
 
 
@@ -102,4 +108,4 @@ def test_a_wrong_cleanup_policy_is_refused(kafka: str, topic_prefix: str) -> Non
     admin.create_topics([NewTopic(name, 2, 1, topic_configs=configs)], wait_for_metadata=True)
     admin.close()
     with pytest.raises(TopicsError, match=f"{name} has cleanup.policy=delete, compact is needed"):
-        ensure_topics(kafka, prefix=topic_prefix, partitions=2)
+        ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2)

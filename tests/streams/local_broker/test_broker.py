@@ -17,6 +17,7 @@ from kafka.errors import KafkaError
 
 from streams.cli.broker import command
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.local_broker import runtime as kafka_runtime
 from streams.local_broker.broker import LocalBroker
 from streams.local_broker.ports import PORTS, free_ports, is_free
@@ -131,7 +132,7 @@ def test_the_first_fetch_without_network_says_so(
 def test_a_record_survives_a_crash_of_the_broker(tmp_path: Path) -> None:
     """After kill -9 the same address serves the same data, and a kept directory stays."""
     with LocalBroker(data_dir=tmp_path / "kafka") as broker:
-        ensure_topics(broker.bootstrap, prefix="crash", partitions=1)
+        ensure_topics(unprotected(broker.bootstrap), prefix="crash", partitions=1)
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all")
         producer.send("crash.alerts", b"kept").get(10)
         producer.close()
@@ -151,7 +152,7 @@ def test_a_record_survives_a_crash_of_the_broker(tmp_path: Path) -> None:
 def test_a_paused_broker_stops_answering_and_goes_on() -> None:
     """Pause and resume are what a frozen machine looks like."""
     with LocalBroker() as broker:
-        ensure_topics(broker.bootstrap, prefix="pause", partitions=1)
+        ensure_topics(unprotected(broker.bootstrap), prefix="pause", partitions=1)
         producer = KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all")
         producer.send("pause.alerts", b"early").get(20)
         broker.pause()

@@ -18,6 +18,7 @@ from streams.console.progress import NullProgress
 from streams.control.records import REFERENCE, control_record
 from streams.ingest.codec import encode
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.maintenance.migration import Copied, migrate
 from streams.state.envelope import keys_from_text
@@ -74,7 +75,7 @@ def worker(config: Path) -> Iterator[None]:
 
 def records(bootstrap: str, topic: str) -> list[TopicRecord]:
     """Return every record of a topic, partition by partition."""
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
 
 
@@ -118,7 +119,7 @@ async def send(bootstrap: str, topic: str, *, events: Sequence[AccessEvent]) -> 
 
 def filled(bootstrap: str, prefix: str) -> str:
     """Make the topics of the old prefix, fill the access events, and return their topic."""
-    ensure_topics(bootstrap, prefix=prefix, partitions=3)
+    ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=3)
     topic = f"{prefix}.access-events"
     asyncio.run(send(bootstrap, topic, events=EVENTS))
     return topic
@@ -126,7 +127,9 @@ def filled(bootstrap: str, prefix: str) -> str:
 
 def copied(bootstrap: str, source: str, target: str) -> Copied:
     """Migrate without a word."""
-    return migrate(bootstrap, source=source, target=target, shown=lambda *_: NullProgress())
+    return migrate(
+        unprotected(bootstrap), source=source, target=target, shown=lambda *_: NullProgress()
+    )
 
 
 def by_key(found: Sequence[TopicRecord]) -> dict[bytes | None, list[object]]:
@@ -166,7 +169,7 @@ def test_judges_under_more_partitions_say_what_a_replay_of_the_old_ones_says(
 def test_everything_of_a_record_stays_but_its_place(kafka: str, topic_prefix: str) -> None:
     """Keys, values, headers and times, per key in order; and new events get times of arrival."""
     source, target = filled(kafka, topic_prefix), f"{topic_prefix}-2.access-events"
-    ensure_topics(kafka, prefix=f"{topic_prefix}-2", partitions=2)
+    ensure_topics(unprotected(kafka), prefix=f"{topic_prefix}-2", partitions=2)
     done = copied(kafka, source, target)
     assert (done.copied_count, done.left_behind_count) == (len(EVENTS) + 3, 1)
     there = by_key(records(kafka, source))
@@ -181,7 +184,7 @@ def test_everything_of_a_record_stays_but_its_place(kafka: str, topic_prefix: st
 def test_a_copy_that_broke_off_goes_on(kafka: str, topic_prefix: str) -> None:
     """What is there is compared and left; a second run, or one after more events, adds the rest."""
     source, target = filled(kafka, topic_prefix), f"{topic_prefix}-4.access-events"
-    ensure_topics(kafka, prefix=f"{topic_prefix}-4", partitions=4)
+    ensure_topics(unprotected(kafka), prefix=f"{topic_prefix}-4", partitions=4)
     everything = len(EVENTS) + 3
     assert copied(kafka, source, target).copied_count == everything
     again = copied(kafka, source, target)
@@ -195,7 +198,7 @@ def test_a_copy_that_broke_off_goes_on(kafka: str, topic_prefix: str) -> None:
 def test_other_events_are_refused_before_anything_is_sent(kafka: str, topic_prefix: str) -> None:
     """Nobody may judge a mixture of two records, nor one in which something is missing."""
     source, target = filled(kafka, topic_prefix), f"{topic_prefix}-6.access-events"
-    ensure_topics(kafka, prefix=f"{topic_prefix}-6", partitions=6)
+    ensure_topics(unprotected(kafka), prefix=f"{topic_prefix}-6", partitions=6)
     asyncio.run(send(kafka, target, events=EVENTS[:3]))
     before = len(records(kafka, target))
     with pytest.raises(SinkError, match="holds events that are not a beginning of those of"):

@@ -34,6 +34,7 @@ from detectors.verdict import RaiseAlert
 from streams.control.records import Control, decode_instruction, read_control
 from streams.control.signature import Decision, public_text, sign
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.committed import committed_records, last_by_key
 from streams.kafka.topic_reader import TopicReader
 from streams.recorder.journal import Followed
@@ -74,7 +75,7 @@ class World:
         self.configured = Configured(
             response=replace(response, **changes), cohort_size=1_000, config_hash="c", version="1"
         )
-        ensure_topics(bootstrap, prefix=prefix, partitions=PARTITIONS)
+        ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=PARTITIONS)
 
     def ended(self) -> None:
         """Note nothing."""
@@ -102,7 +103,7 @@ class World:
         """Run a recorder."""
         recorder = Recorder(
             Dependencies(
-                bootstrap=self.bootstrap,
+                cluster=unprotected(self.bootstrap),
                 prefix=self.prefix,
                 partitions=PARTITIONS,
                 configured=self.configured,
@@ -153,7 +154,7 @@ class World:
         while ends[0] != ends[1]:
             await asyncio.sleep(0.05)
             ends[0] = await self.end("read_committed")
-        found = committed_records(f"{self.prefix}.audit", bootstrap=self.bootstrap)
+        found = committed_records(f"{self.prefix}.audit", cluster=unprotected(self.bootstrap))
         return [record.value or b"" async for record in found]
 
     async def end(self, isolation_level: str) -> int:
@@ -174,7 +175,7 @@ class World:
 
     async def world(self) -> list[Suspension]:
         """Return what the suspensions topic says now."""
-        found = await last_by_key(f"{self.prefix}.suspensions", bootstrap=self.bootstrap)
+        found = await last_by_key(f"{self.prefix}.suspensions", cluster=unprotected(self.bootstrap))
         return [suspensions.suspension_of(raw) for raw in found.values()]
 
 
@@ -324,11 +325,11 @@ def test_the_judge_is_told_in_its_own_partition(kafka: str, topic_prefix: str) -
             await world.until(open_count(world, 0))
         async with world.recording():
             await world.until(lambda: bool(world.state.outcomes))
-        register = await last_by_key(f"{topic_prefix}.register", bootstrap=kafka)
+        register = await last_by_key(f"{topic_prefix}.register", cluster=unprotected(kafka))
         assert register == {b"north": msgspec.json.encode(entry, order="sorted")}
 
     run(scenario)
-    with TopicReader(f"{topic_prefix}.access-events", bootstrap=kafka) as reader:
+    with TopicReader(f"{topic_prefix}.access-events", cluster=unprotected(kafka)) as reader:
         found = [
             (record.partition, read_control(
                 record, topic=reader.topic, partition=record.partition, keys=KEYS
@@ -358,13 +359,15 @@ def test_a_person_is_forgotten_and_the_chain_stays_whole(kafka: str, topic_prefi
             await world.decide(Released(suspension_id=one.suspension_id))
             await world.until(open_count(world, 0))
             # Whoever is suspended cannot be forgotten: nobody could release them.
-            assert await last_by_key(f"{topic_prefix}.audit-people", bootstrap=kafka) != {}
+            assert (
+                await last_by_key(f"{topic_prefix}.audit-people", cluster=unprotected(kafka)) != {}
+            )
             before = await world.lines()
             turns_count = world.turns_count
             await world.decide(Erased(token=one.subject))
             await world.until(lambda: world.turns_count > turns_count)
         assert (await world.lines())[: len(before)] == before
-        assert await last_by_key(f"{topic_prefix}.audit-people", bootstrap=kafka) == {}
+        assert await last_by_key(f"{topic_prefix}.audit-people", cluster=unprotected(kafka)) == {}
         assert await world.world() == []
 
     run(scenario)

@@ -21,6 +21,7 @@ from streams.cli.replay import command as replay
 from streams.demo.child import Child
 from streams.ingest.codec import encode
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.topic_reader import TopicReader
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS
@@ -216,7 +217,7 @@ def ring() -> list[AccessEvent]:
 
 def told(bootstrap: str, topic: str) -> list[tuple[str, list[str]]]:
     """Return id and reasons of each statement on the topic of alerts."""
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         values = [r.value for p in reader.partitions for batch in reader.records(p) for r in batch]
     infos = [msgspec.json.decode(value or b"")["data"]["finding_info"] for value in values]
     return [(info["uid"], info["types"]) for info in infos]
@@ -238,12 +239,14 @@ def test_what_a_worker_said_is_explained_from_its_topics(
     """One institution's alerts from the events, a ring's from the holdings; no file is needed."""
     config = tmp_path / "headgate.toml"
     config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix))
-    ensure_topics(kafka, prefix=topic_prefix, partitions=3)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=3)
     log = tmp_path / "worker" / "log"
     log.parent.mkdir()
     alerts = ALERTS.full_name(topic_prefix)
     events = [*events, *ring()]
-    asyncio.run(send_all(events, bootstrap=kafka, topic=ACCESS_EVENTS.full_name(topic_prefix)))
+    asyncio.run(
+        send_all(events, cluster=unprotected(kafka), topic=ACCESS_EVENTS.full_name(topic_prefix))
+    )
     with Child(["worker", "--config", str(config)], log_path=log) as worker:
         wait_until(lambda: any("collusion" in types for _, types in told(kafka, alerts)), worker)
     # It has ended politely, so that all it judged is said.

@@ -16,6 +16,7 @@ from detectors.synthetic import World, WorldConfig, build_world
 from detectors.verdict import DailySummary, Effect, RaiseAlert
 from streams.console.progress import LineProgress
 from streams.ingest.codec import DecodeConfig, decode_limits, encode
+from streams.kafka.cluster import unprotected
 from streams.replay.inputs import Rejects
 from streams.replay.replay import Replay
 from streams.replay.replay_run import Reading, ReplayRun
@@ -50,7 +51,7 @@ def a_run(*, dead_letters: io.BytesIO | None = None) -> ReplayRun:
     reading = Reading(
         limits=decode_limits(DecodeConfig(), CONFIG.cohort),
         mapping=None,
-        bootstrap="",
+        cluster=unprotected(""),
         keys=keys_from_text(None),
         raw_topic=None,
     )

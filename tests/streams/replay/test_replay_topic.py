@@ -25,6 +25,7 @@ from streams.demo.child import Child
 from streams.demo.scrape import scrape
 from streams.ingest.codec import encode
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.topic_reader import TopicReader
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS, raw_topic
@@ -103,10 +104,10 @@ def test_a_topic_gives_the_alerts_of_its_events(
     events: list[AccessEvent], kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     """To the byte, and in the same order at every replay."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=PARTITIONS)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
     topic = ACCESS_EVENTS.full_name(topic_prefix)
     config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix)
-    asyncio.run(send_all(events, bootstrap=kafka, topic=topic))
+    asyncio.run(send_all(events, cluster=unprotected(kafka), topic=topic))
     totals = replay_topic(topic, config, tmp_path / "first")
     replay_topic(topic, config, tmp_path / "second")
     judged = Replay(CoreConfig(), register=Register(), references="recorded").effects(events)
@@ -121,7 +122,7 @@ def test_a_reference_on_record_holds_from_its_place_in_its_partition(
     kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     """And bad records are counted by reason, wherever they lie."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=PARTITIONS)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
     topic = ACCESS_EVENTS.full_name(topic_prefix)
     config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix)
     adopted = msgspec.structs.replace(prior_reference(CoreConfig().reference), version="day-7")
@@ -171,7 +172,7 @@ def test_holdings_on_record_are_judged_for_rings(
     kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     """Three institutions that divide a list among them are told of; damaged records are counted."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=PARTITIONS)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
     topic = HOLDINGS.full_name(topic_prefix)
     config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix)
     records: list[RawRecord] = [(b"x", b"{", [])]
@@ -216,7 +217,7 @@ def worker(config: Path, home: Path) -> Iterator[Child]:
 
 def said_on(topic: str, kafka: str) -> list[bytes]:
     """Return the values of a topic."""
-    with TopicReader(topic, bootstrap=kafka) as reader:
+    with TopicReader(topic, cluster=unprotected(kafka)) as reader:
         return [
             record.value or b""
             for partition in reader.partitions
@@ -249,7 +250,7 @@ def test_a_real_log_through_kafka_and_a_worker_gives_the_bytes_that_its_replay_g
     config = config_file(
         tmp_path / "headgate.toml", kafka, topic_prefix, metrics_port=port, more=example
     )
-    ensure_topics(kafka, prefix=topic_prefix, partitions=PARTITIONS, adapters=[name])
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS, adapters=[name])
     rows: list[RawRecord] = [(key, row, []) for key, row in raw_rows(path)]
     raw = raw_topic(name).full_name(topic_prefix)
     asyncio.run(send_raw(rows, kafka=kafka, topic=raw))

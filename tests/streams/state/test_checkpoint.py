@@ -8,6 +8,7 @@ from aiokafka.errors import IllegalStateError, KafkaConnectionError, MessageSize
 import streams.worker.lifecycle
 from detectors.errors import StateError
 from streams.exits import ExitCode
+from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Durable, Outbox, Outgoing
 from streams.kafka.records import Span
 from streams.state.checkpoint import Checkpointer, CheckpointError, Done
@@ -50,7 +51,7 @@ class Kafka(Outbox):
 
     def __init__(self, written: list[object]) -> None:
         """Write into `written`."""
-        super().__init__(bootstrap="", timeout_seconds=1.0)
+        super().__init__(cluster=unprotected(""), timeout_seconds=1.0)
         self.written = written
         self.broken = False
 

@@ -16,6 +16,7 @@ from detectors.config import config_hash
 from detectors.event import AccessEvent, Participants
 from detectors.verdict import NewHoldings, Reason
 from streams.demo.child import Child
+from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
@@ -58,7 +59,7 @@ def taken_by(name: str, ids: Sequence[int]) -> list[AccessEvent]:
 
 def received(bootstrap: str, topic: str) -> list[TopicRecord]:
     """Return every record of a topic."""
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
 
 
@@ -110,7 +111,7 @@ def work(config: Path, home: Path, events: Sequence[AccessEvent], *, names: set[
     with Child(["worker", "--config", str(config)], log_path=log) as worker:
         wait_until(lambda: "Ready." in log.read_text(), worker)
         topic = ACCESS_EVENTS.full_name(prefix)
-        asyncio.run(send_all(events, bootstrap=bootstrap, topic=topic))
+        asyncio.run(send_all(events, cluster=unprotected(bootstrap), topic=topic))
         wait_until(lambda: closed(bootstrap, prefix) >= names, worker)
         wait_until(lambda: asyncio.run(is_settled(bootstrap, prefix)), worker)
     return log.read_text()

@@ -5,6 +5,7 @@ import pytest
 from kafka import KafkaProducer
 
 from streams.kafka.admin import ensure_topics
+from streams.kafka.cluster import unprotected
 from streams.kafka.records import Offsets, Partition, Span
 from streams.state.protocol import Dump, StateStore
 from streams.state.store import Saved
@@ -167,12 +168,12 @@ def test_a_broker_that_does_not_answer_accuses_nobody(
 @pytest.mark.kafka
 def test_the_ends_are_those_of_a_real_kafka(kafka: str, topic_prefix: str) -> None:
     """Otherwise nobody would ever be behind, and the watch blind."""
-    ensure_topics(kafka, prefix=topic_prefix, partitions=2)
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2)
     topic = f"{topic_prefix}.access-events"
     producer = KafkaProducer(bootstrap_servers=kafka)
     for _ in range(3):
         producer.send(topic, b"{}", partition=1)
     producer.close()
     positions = [(topic, 0), (topic, 1), (f"{topic_prefix}.holdings", 0)]
-    found = asyncio.run(topic_ends(positions, bootstrap=kafka, timeout_seconds=10.0))
+    found = asyncio.run(topic_ends(positions, cluster=unprotected(kafka), timeout_seconds=10.0))
     assert found == {(topic, 0): 0, (topic, 1): 3, (f"{topic_prefix}.holdings", 0): 0}

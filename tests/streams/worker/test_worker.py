@@ -16,6 +16,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from detectors.register import Register
 from detectors.verdict import RaiseAlert
 from streams.ingest.rejects import Rejected
+from streams.kafka.cluster import unprotected
 from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.replay.replay import Replay
 from streams.settings.settings import load_settings
@@ -82,7 +83,7 @@ def worker(config: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 def received(bootstrap: str, topic: str) -> list[TopicRecord]:
     """Return every record of a topic."""
-    with TopicReader(topic, bootstrap=bootstrap) as reader:
+    with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
 
 
