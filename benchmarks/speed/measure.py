@@ -26,7 +26,7 @@ from streams.replay.replay import Replay
 from streams.state.envelope import DEVELOPMENT_SECRET, StateKeys
 from streams.state.keys import parse_key
 from streams.state.records import StateTopic
-from streams.worker.app import group_name
+from streams.worker.dependencies import group_name
 
 Records = list[tuple[bytes, bytes]]
 _LOOK_SECONDS = 0.1

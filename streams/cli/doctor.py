@@ -10,7 +10,7 @@ import msgspec
 from streams.doctor.broker import Expected, broker_findings
 from streams.doctor.finding import Finding
 from streams.doctor.machine import config_finding, machine_findings
-from streams.worker.app import group_name
+from streams.worker.dependencies import group_name
 
 MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "red")}
 

@@ -20,7 +20,6 @@ from streams.kafka.producer import Outbox
 from streams.kafka.records import Positions
 from streams.kafka.topic_history import records_before
 from streams.kafka.topics import (
-    ACCESS_EVENTS,
     DECISIONS,
     HOLDINGS,
     REFERENCE,
@@ -33,12 +32,12 @@ from streams.recorder.recorder import Dependencies as RecorderDependencies
 from streams.recorder.recorder import Recorder, RecorderWatcher
 from streams.settings.settings import Settings
 from streams.state.checkpoint import Checkpointer, Done
-from streams.state.envelope import StateKeys, keys_from_text
 from streams.state.lease import Lease
 from streams.state.profiles import ProfileCore
 from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
+from streams.worker.dependencies import Dependencies, group_name
 from streams.worker.judge_agent import JudgeAgent
 from streams.worker.lifecycle import WorkerLifecycle, stop_for
 from streams.worker.ports import Sinks, WorkerWatcher
@@ -56,42 +55,12 @@ from streams.worker.wiring import (
 RECOVERY_SECONDS_MAX: Final = 300.0
 
 
-def group_name(topic_prefix: str) -> str:
-    """Return the consumer group of the workers, which is also what states are signed for."""
-    return f"{topic_prefix}-worker"
-
-
 class Worker(Struct, frozen=True, kw_only=True):
     """A Faust app with what it judges, ready to run."""
 
     app: HeadgateApp
     state_store: StateStore[Profile]
     outbox: Outbox
-
-
-class _Dependencies(Struct, frozen=True, kw_only=True):
-    """What every part of the worker is connected to."""
-
-    settings: Settings
-    sinks: Sinks
-    watcher: WorkerWatcher
-    app: HeadgateApp
-    outbox: Outbox
-
-    @property
-    def prefix(self) -> str:
-        """How every topic's name begins."""
-        return self.settings.kafka.topic_prefix
-
-    @property
-    def keys(self) -> StateKeys:
-        """What signs states and control records."""
-        return keys_from_text(self.settings.state_key)
-
-    @property
-    def events_topic(self) -> str:
-        """The topic of canonical events."""
-        return ACCESS_EVENTS.full_name(self.prefix)
 
 
 def build_worker(
@@ -113,7 +82,7 @@ def build_worker(
         partitions=settings.kafka.partitions,
     )
     outbox = Outbox(cluster=settings.cluster, timeout_seconds=settings.checkpoint.timeout_seconds)
-    dependencies = _Dependencies(
+    dependencies = Dependencies(
         settings=settings, sinks=sinks, watcher=watcher, app=app, outbox=outbox
     )
     state_store: StateStore[Profile] = StateStore(ProfileCore(settings.core, register=register))
@@ -145,7 +114,7 @@ def build_worker(
 
 
 def _add_judges(
-    dependencies: _Dependencies, state_store: StateStore[Profile], *, accept_lost_records: bool
+    dependencies: Dependencies, state_store: StateStore[Profile], *, accept_lost_records: bool
 ) -> WorkerLifecycle[Profile]:
     settings = dependencies.settings
     lease = Lease(session_seconds=settings.kafka.session_timeout_seconds)
@@ -210,7 +179,7 @@ def _watchdog(
     )
 
 
-def _add_rekeying(dependencies: _Dependencies, topic: str) -> RekeyAgent:
+def _add_rekeying(dependencies: Dependencies, topic: str) -> RekeyAgent:
     mapping = dependencies.settings.row_mapping()
     assert mapping is not None  # noqa: S101 - a mapping is what gives a raw topic its name
     agent = RekeyAgent(
@@ -226,7 +195,7 @@ def _add_rekeying(dependencies: _Dependencies, topic: str) -> RekeyAgent:
     return agent
 
 
-def _add_reference(dependencies: _Dependencies) -> ReferenceAgent:
+def _add_reference(dependencies: Dependencies) -> ReferenceAgent:
     settings = dependencies.settings
     summaries = SUMMARIES.full_name(dependencies.prefix)
     reference_topic = REFERENCE.full_name(dependencies.prefix)
@@ -245,7 +214,7 @@ def _add_reference(dependencies: _Dependencies) -> ReferenceAgent:
     return agent
 
 
-def _add_recorder(dependencies: _Dependencies, watcher: RecorderWatcher) -> RecorderAgent:
+def _add_recorder(dependencies: Dependencies, watcher: RecorderWatcher) -> RecorderAgent:
     settings = dependencies.settings
     configured = Configured(
         response=settings.response,
@@ -274,7 +243,7 @@ def _add_recorder(dependencies: _Dependencies, watcher: RecorderWatcher) -> Reco
     return agent
 
 
-def _add_collusion(dependencies: _Dependencies) -> CollusionAgent:
+def _add_collusion(dependencies: Dependencies) -> CollusionAgent:
     core = dependencies.settings.core
     topic = HOLDINGS.full_name(dependencies.prefix)
     agent = CollusionAgent(

@@ -16,7 +16,7 @@ from streams.kafka.topic_reader import TopicReader, TopicRecord
 from streams.kafka.topics import wanted_topics
 from streams.local_broker.broker import LocalBroker
 from streams.local_broker.ports import free_ports
-from streams.worker.app import group_name
+from streams.worker.dependencies import group_name
 from tests.faults.audit import audit_differences, is_recorded
 from tests.faults.broken import WHOLE
 from tests.faults.fork_server import ForkServer

@@ -25,7 +25,7 @@ from streams.sinks import alerts
 from streams.state.envelope import keys_from_text
 from streams.state.records import StateTopic
 from streams.state.store import RecoveredPartition
-from streams.worker.app import group_name
+from streams.worker.dependencies import group_name
 from streams.worker.kafka_sinks import KafkaSinks
 
 Sent = tuple[str, bytes | None, bytes | None]

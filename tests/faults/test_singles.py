@@ -18,7 +18,7 @@ from streams.kafka.cluster import unprotected
 from streams.kafka.topic_reader import TopicReader
 from streams.state.envelope import Address, seal
 from streams.state.keys import main_key
-from streams.worker.app import group_name
+from streams.worker.dependencies import group_name
 from tests.faults.fault_harness import PARTITIONS, FaultHarness, Ground, battle, ground, lag
 from tests.faults.fuzz import fuzz
 from tests.faults.oracle import KEYS, received, saved_states

@@ -15,7 +15,7 @@ from streams.exits import ExitCode
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.topic_reader import TopicReader
-from streams.worker.app import group_name
+from streams.worker.dependencies import group_name
 from tests.waiting import wait_until
 
 MAIN = "from streams.cli import main; main()"

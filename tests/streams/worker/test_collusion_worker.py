@@ -23,7 +23,7 @@ from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
 from streams.settings.settings import load_settings
 from streams.sinks import alerts
 from streams.sinks.alert_reader import read_alert
-from streams.worker.app import group_name
+from streams.worker.dependencies import group_name
 
 DAY = 20_454
 DAY_MS = 86_400_000

@@ -1,0 +1,40 @@
+"""What the parts of a worker share: settings, sinks, the Faust app, the way out."""
+
+from msgspec import Struct
+
+from streams.faust_driver.app import HeadgateApp
+from streams.kafka.producer import Outbox
+from streams.kafka.topics import ACCESS_EVENTS
+from streams.settings.settings import Settings
+from streams.state.envelope import StateKeys, keys_from_text
+from streams.worker.ports import Sinks, WorkerWatcher
+
+
+def group_name(topic_prefix: str) -> str:
+    """Return the consumer group of the workers, which is also what states are signed for."""
+    return f"{topic_prefix}-worker"
+
+
+class Dependencies(Struct, frozen=True, kw_only=True):
+    """What every part of the worker is connected to."""
+
+    settings: Settings
+    sinks: Sinks
+    watcher: WorkerWatcher
+    app: HeadgateApp
+    outbox: Outbox
+
+    @property
+    def prefix(self) -> str:
+        """How every topic's name begins."""
+        return self.settings.kafka.topic_prefix
+
+    @property
+    def keys(self) -> StateKeys:
+        """What signs states and control records."""
+        return keys_from_text(self.settings.state_key)
+
+    @property
+    def events_topic(self) -> str:
+        """The topic of canonical events."""
+        return ACCESS_EVENTS.full_name(self.prefix)
