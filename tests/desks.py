@@ -15,6 +15,7 @@ from streams.ingest.adapters.config import EventMapping, MappingConfig
 from streams.ingest.adapters.mapping import Mapping
 from streams.ingest.codec import DecodeConfig, decode_limits
 from streams.ingest.rejects import Rejected
+from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Durable, Outbox, Outgoing
 from streams.kafka.records import Batch, Record, RecordPosition, Span
 from streams.state.envelope import StateKeys
@@ -99,7 +100,7 @@ class OpenOutbox(Outbox):
 
     def __init__(self) -> None:
         """Connect to nothing."""
-        super().__init__(bootstrap="", timeout_seconds=1.0)
+        super().__init__(cluster=unprotected(""), timeout_seconds=1.0)
         self.posted: list[Outgoing] = []
 
     def post(self, record: Outgoing) -> Durable:
