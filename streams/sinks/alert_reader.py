@@ -1,4 +1,4 @@
-"""A finding on the alerts topic -> the alert that it was written from (see `alerts`).
+"""Step 7 of 7: a finding on the alerts topic -> the alert that it was written from.
 
 The ladder, the screen and an explanation all read alerts by this: nothing may be lost on the way.
 """
