@@ -1,12 +1,11 @@
-"""Plots as inline SVG: no script, no external resource, readable in print and by screen readers.
+"""What an institution held over time, as places on paper; `templates/chart.svg` draws them.
 
 Colours come from Okabe and Ito (2008), "Color Universal Design"; marks differ in shape as well,
 so that nothing is told by colour alone.
 """
 
 from collections.abc import Sequence
-from html import escape
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct
 
@@ -15,12 +14,6 @@ from detectors.policy.explain import percent
 from streams.console.wording import instant, moment, number
 from streams.report.record import Track
 
-WIDTH: Final = 860
-HEIGHT: Final = 260
-_LEFT: Final = 58
-_RIGHT: Final = 18
-_TOP: Final = 30
-_BOTTOM: Final = 34
 _TIME_STEPS_MS: Final = (
     *(minutes * 60_000 for minutes in (1, 5, 15, 30, 60, 120, 180, 360, 720)),
     *(days * DAY_MS for days in (1, 2, 7, 14, 28, 56, 112, 364)),
@@ -35,6 +28,23 @@ _PIXELS_MIN: Final = 0.5
 # A label this near the edge hangs to the left of its line, or it would leave the paper.
 _LABEL_WIDTH: Final = 100
 _LABEL_HALF: Final = 45
+_LABEL_SHIFT: Final = 10
+
+Anchor = Literal["start", "middle", "end"]
+
+
+class Paper(Struct, frozen=True, kw_only=True):
+    """The sheet and the edges of the plot on it, in pixels from the upper left corner."""
+
+    width: int = 860
+    height: int = 260
+    left: int = 58
+    right: int = 842
+    top: int = 30
+    bottom: int = 226
+
+
+PAPER: Final = Paper()
 
 
 class Mark(Struct, frozen=True, kw_only=True):
@@ -42,7 +52,43 @@ class Mark(Struct, frozen=True, kw_only=True):
 
     at_ms: int
     label: str
-    kind: str
+    kind: Literal["alert", "other", "start"]
+
+
+class MarkLine(Struct, frozen=True, kw_only=True):
+    """A mark, where its line and its label stand, and which end of the label stands there."""
+
+    mark: Mark
+    x: float
+    label_x: float
+    anchor: Anchor
+
+
+class Tick(Struct, frozen=True, kw_only=True):
+    """A place on an axis, in pixels, and what is written there."""
+
+    at: float
+    label: str
+    anchor: Anchor
+
+
+class Curve(Struct, frozen=True, kw_only=True):
+    """The path of one dataset's track, as SVG writes it."""
+
+    dataset: str
+    path: str
+
+
+class Chart(Struct, frozen=True, kw_only=True):
+    """Everything on one plot; `text` says in words what it shows, `saved_path` may be empty."""
+
+    title: str
+    text: str
+    curves: tuple[Curve, ...]
+    saved_path: str
+    mark_lines: tuple[MarkLine, ...]
+    ratio_ticks: tuple[Tick, ...]
+    time_ticks: tuple[Tick, ...]
 
 
 class Frame(Struct, frozen=True, kw_only=True):
@@ -54,13 +100,13 @@ class Frame(Struct, frozen=True, kw_only=True):
 
     def x(self, at_ms: float) -> float:
         """Return the horizontal place of a moment."""
-        width = WIDTH - _LEFT - _RIGHT
-        return _LEFT + width * (at_ms - self.first_ms) / max(1, self.last_ms - self.first_ms)
+        width = PAPER.right - PAPER.left
+        return PAPER.left + width * (at_ms - self.first_ms) / max(1, self.last_ms - self.first_ms)
 
     def y(self, ratio: float) -> float:
         """Return the vertical place of a share of the cohort."""
-        height = HEIGHT - _TOP - _BOTTOM
-        return HEIGHT - _BOTTOM - height * min(1.0, ratio / self.top_ratio)
+        height = PAPER.bottom - PAPER.top
+        return PAPER.bottom - height * min(1.0, ratio / self.top_ratio)
 
 
 def frame_of(tracks: Sequence[Track], *, first_ms: int, last_ms: int) -> Frame:
@@ -72,27 +118,27 @@ def frame_of(tracks: Sequence[Track], *, first_ms: int, last_ms: int) -> Frame:
 
 
 def coverage_chart(
-    tracks: Sequence[Track], *, frame: Frame, marks: Sequence[Mark], chart_id: str, title: str
-) -> str:
-    """Return the SVG of what was held over time; the first track is the one that matters."""
+    tracks: Sequence[Track], *, frame: Frame, marks: Sequence[Mark], title: str
+) -> Chart:
+    """Return the plot of what was held over time; the first track is the one that matters."""
     first_alert_ms = min((mark.at_ms for mark in marks if mark.kind == "alert"), default=None)
-    parts = [_axes(frame)]
+    saved_path = ""
     if tracks and first_alert_ms is not None:
-        parts.append(_area(tracks[0], frame=frame, from_ms=first_alert_ms))
-    for index in range(len(tracks) - 1, -1, -1):
-        path = _path(tracks[index], frame=frame)
-        name = escape(tracks[index].dataset)
-        parts.append(f'<path class="line line-{index}" d="{path}"><title>{name}</title></path>')
-    parts += [_mark(mark, frame=frame) for mark in marks]
-    return _svg("".join(parts), chart_id=chart_id, title=title, text=_in_words(tracks, frame))
-
-
-def _svg(body: str, *, chart_id: str, title: str, text: str) -> str:
-    return (
-        f'<svg role="img" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        f'aria-labelledby="{chart_id}-title {chart_id}-text">'
-        f'<title id="{chart_id}-title">{escape(title)}</title>'
-        f'<desc id="{chart_id}-text">{escape(text)}</desc>{body}</svg>'
+        saved_path = _area(tracks[0], frame=frame, from_ms=first_alert_ms)
+    return Chart(
+        title=title,
+        text=_in_words(tracks, frame),
+        curves=tuple(
+            Curve(dataset=track.dataset, path=_path(track, frame=frame)) for track in tracks
+        ),
+        saved_path=saved_path,
+        mark_lines=tuple(
+            _mark_line(mark, frame=frame)
+            for mark in marks
+            if frame.first_ms <= mark.at_ms <= frame.last_ms
+        ),
+        ratio_ticks=_ratio_ticks(frame),
+        time_ticks=_time_ticks(frame),
     )
 
 
@@ -130,46 +176,27 @@ def _area(track: Track, *, frame: Frame, from_ms: int) -> str:
     corners = _points(track, frame=frame, from_ms=max(from_ms, frame.first_ms))
     # The first corner may stand for several steps within its half pixel; the floor may not.
     floor = frame.y(track.ratio(track.held_at(from_ms)))
-    outline = _joined([*corners, (corners[-1][0], floor), (corners[0][0], floor)])
-    return f'<path class="saved" d="M{outline}Z"><title>taken after the alert</title></path>'
+    return f"M{_joined([*corners, (corners[-1][0], floor), (corners[0][0], floor)])}Z"
 
 
 def _joined(points: Sequence[tuple[float, float]]) -> str:
     return "L".join(f"{x:.1f},{y:.1f}" for x, y in points)
 
 
-def _mark(mark: Mark, *, frame: Frame) -> str:
-    if not frame.first_ms <= mark.at_ms <= frame.last_ms:
-        return ""
+def _mark_line(mark: Mark, *, frame: Frame) -> MarkLine:
     x = frame.x(mark.at_ms)
-    left = mark.kind == "start" or x > WIDTH - _LABEL_WIDTH
-    anchor, shift = ("end", -10) if left else ("start", 10)
-    kind = escape(mark.kind)
-    return (
-        f'<g class="mark mark-{kind}"><title>{escape(mark.label)}: {moment(mark.at_ms)}</title>'
-        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 6}" y2="{HEIGHT - _BOTTOM}"/>'
-        f'<path d="M{x - 5:.1f},{_TOP - 12}h10l-5,9z"/>'
-        f'<text x="{x + shift:.1f}" y="{_TOP - 4}" text-anchor="{anchor}">{escape(mark.label)}'
-        "</text></g>"
-    )
+    if mark.kind == "start" or x > PAPER.width - _LABEL_WIDTH:
+        return MarkLine(mark=mark, x=x, label_x=x - _LABEL_SHIFT, anchor="end")
+    return MarkLine(mark=mark, x=x, label_x=x + _LABEL_SHIFT, anchor="start")
 
 
-def _axes(frame: Frame) -> str:
-    return _ratio_axis(frame) + _time_axis(frame)
-
-
-def _ratio_axis(frame: Frame) -> str:
+def _ratio_ticks(frame: Frame) -> tuple[Tick, ...]:
     step = _ratio_step(frame.top_ratio)
-    lines = []
-    for index in range(round(frame.top_ratio / step) + 1):
-        ratio = index * step
-        y = frame.y(ratio)
-        lines.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text class="tick" x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">'
-            f"{number(round(ratio * 100, 4))} %</text>"
-        )
-    return "".join(lines)
+    ratios = (index * step for index in range(round(frame.top_ratio / step) + 1))
+    return tuple(
+        Tick(at=frame.y(ratio), label=f"{number(round(ratio * 100, 4))} %", anchor="end")
+        for ratio in ratios
+    )
 
 
 def _ratio_step(top_ratio: float) -> float:
@@ -179,23 +206,19 @@ def _ratio_step(top_ratio: float) -> float:
     return _RATIO_STEPS[-1]
 
 
-def _time_axis(frame: Frame) -> str:
+def _time_ticks(frame: Frame) -> tuple[Tick, ...]:
     length_ms = frame.last_ms - frame.first_ms
     step_ms = next(
         (step for step in _TIME_STEPS_MS if length_ms <= step * _TIME_TICKS_MAX), _TIME_STEPS_MS[-1]
     )
     pattern = "%d %b" if step_ms >= DAY_MS else "%d %b %H:%M"
-    base = HEIGHT - _BOTTOM
-    ticks = [f'<line class="axis" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{base}" y2="{base}"/>']
-    at_ms = -(-frame.first_ms // step_ms) * step_ms
-    while at_ms <= frame.last_ms:
-        x = frame.x(at_ms)
-        # Half a label must fit beside its tick.
-        anchor = "end" if x > WIDTH - _LABEL_HALF else "middle"
-        ticks.append(
-            f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{base}" y2="{base + 5}"/>'
-            f'<text class="tick" x="{x:.1f}" y="{base + 20}" text-anchor="{anchor}">'
-            f"{instant(at_ms).strftime(pattern)}</text>"
+    first_tick_ms = -(-frame.first_ms // step_ms) * step_ms
+    return tuple(
+        Tick(
+            at=frame.x(at_ms),
+            label=instant(at_ms).strftime(pattern),
+            # Half a label must fit beside its tick.
+            anchor="end" if frame.x(at_ms) > PAPER.width - _LABEL_HALF else "middle",
         )
-        at_ms += step_ms
-    return "".join(ticks)
+        for at_ms in range(first_tick_ms, frame.last_ms + 1, step_ms)
+    )
