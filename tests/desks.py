@@ -47,7 +47,7 @@ ROW_MAPPING = Mapping(
 )
 
 
-class Follower(RebalanceListener, Protocol):
+class TopicAgent(RebalanceListener, Protocol):
     """An agent that follows a topic."""
 
     async def handle(self, partition: int, batch: Batch) -> None:
@@ -149,10 +149,10 @@ class OpenWatcher:
         self.topics.add(position.topic)
 
 
-class FollowerDesk:
+class AgentDesk:
     """Group, outbox and watcher of an agent that follows a topic."""
 
-    agent: Follower
+    agent: TopicAgent
 
     def __init__(self, group: OnePartitionGroup) -> None:
         """Surround the agent that a subclass makes."""
@@ -166,7 +166,7 @@ class FollowerDesk:
         await self.agent.handle(0, batch_of(records))
 
 
-class RekeyDesk(FollowerDesk):
+class RekeyDesk(AgentDesk):
     """The desk of the agent of a raw topic, whose rows are `ROW_MAPPING`'s."""
 
     def __init__(self, group: OnePartitionGroup) -> None:
@@ -183,7 +183,7 @@ class RekeyDesk(FollowerDesk):
         )
 
 
-class ReferenceDesk(FollowerDesk):
+class ReferenceDesk(AgentDesk):
     """The desk of the builder of the peer reference, for three partitions of events."""
 
     partitions = 3
@@ -208,7 +208,7 @@ class ReferenceDesk(FollowerDesk):
         return self._last
 
 
-class CollusionDesk(FollowerDesk):
+class CollusionDesk(AgentDesk):
     """The desk of the judge of all holdings; `past` lies on the topic already."""
 
     def __init__(self, group: OnePartitionGroup, *past: bytes | None) -> None:

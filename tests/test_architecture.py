@@ -5,13 +5,13 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
+from benchmarks.structure import contracts, entries, floors, without_floor
 from tests.source_trees import ROOT, functions, sources, trees
 
 PACKAGES = ("detectors", "streams")
@@ -133,42 +133,10 @@ def test_every_test_says_what_it_shows() -> None:
     assert found == []
 
 
-def contracts() -> list[dict[str, Any]]:
-    """Return the contracts of the layering, as pyproject.toml declares them."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    declared: list[dict[str, Any]] = project["tool"]["importlinter"]["contracts"]
-    return declared
-
-
-def floors(package: str) -> set[str]:
-    """Return the members of `package` that the layers name."""
-    return {
-        member
-        for contract in contracts()
-        if contract["type"] == "layers" and contract.get("containers") == [package]
-        for layer in contract["layers"]
-        for member in re.split(r"\s*[|:]\s*", layer)
-    }
-
-
-def without_floor(folder: Path, named: set[str], prefix: str = "") -> list[str]:
-    """Return the modules below `folder` of which neither they nor a folder around them is named."""
-    missing = []
-    for path in sorted(folder.iterdir()):
-        name = f"{prefix}{path.stem}"
-        if name in named or path.name.startswith(("__", ".")):
-            continue
-        if path.is_dir():
-            missing += without_floor(path, named, f"{name}.")
-        elif path.suffix == ".py":
-            missing.append(name)
-    return missing
-
-
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_module_stands_on_a_floor(package: str) -> None:
     """A new module has its place among the layers before it is imported anywhere."""
-    assert without_floor(ROOT / package, floors(package)) == []
+    assert without_floor(ROOT / package, floors(ROOT, package)) == []
 
 
 def test_a_module_without_a_floor_is_seen(tmp_path: Path) -> None:
@@ -182,7 +150,7 @@ def test_a_module_without_a_floor_is_seen(tmp_path: Path) -> None:
 
 def test_imports_keep_to_the_layers() -> None:
     """Every contract holds, the two exhaustive ones among them."""
-    exhaustive = [c["containers"] for c in contracts() if c.get("exhaustive")]
+    exhaustive = [c["containers"] for c in contracts(ROOT) if c.get("exhaustive")]
     assert sorted(exhaustive) == [["detectors"], ["streams"]]
     code = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports())"
     ended = subprocess.run(
@@ -201,7 +169,7 @@ def test_no_folder_is_a_cellar() -> None:
     """A folder whose entries no longer fit one look is two folders."""
     folders = {path.parent for path in sources(*SHIPPED, "tests")}
     sizes = {
-        name: len([entry for entry in folder.iterdir() if entry.name != "__pycache__"])
+        name: len(entries(folder))
         for folder in folders
         if (name := str(folder.relative_to(ROOT))) not in TABLES
     }

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.desks import CollusionDesk, FollowerDesk, OnePartitionGroup, ReferenceDesk, RekeyDesk
+from tests.desks import AgentDesk, CollusionDesk, OnePartitionGroup, ReferenceDesk, RekeyDesk
 
 FETCHED_COUNT = 4
 
@@ -28,7 +28,7 @@ class SeekingGroup(OnePartitionGroup):
 
 @pytest.mark.parametrize("make", [RekeyDesk, CollusionDesk, ReferenceDesk])
 def test_records_fetched_during_the_first_rebalance_come_again(
-    make: Callable[[OnePartitionGroup], FollowerDesk],
+    make: Callable[[OnePartitionGroup], AgentDesk],
 ) -> None:
     """Where nothing is committed yet, the start is: Faust then seeks back before what it drops."""
 

@@ -1,0 +1,35 @@
+"""One word per thing, and the field's word: what the code was called once stays away."""
+
+from pathlib import Path
+
+from tests.old_words import OLD_WORDS
+from tests.source_trees import identifiers, sources
+
+EVERYWHERE = ("detectors", "streams", "tests", "benchmarks", "grafana")
+
+
+def old_names(path: Path) -> list[str]:
+    """Return the identifiers of a file that have a better word, with their lines and that word."""
+    return [
+        f"{path}:{line}: {name}, now {OLD_WORDS[name]}"
+        for line, name in identifiers(path)
+        if name in OLD_WORDS
+    ]
+
+
+def test_old_words_stay_away() -> None:
+    """As whole identifiers; sentences may say what they like."""
+    assert [name for path in sources(*EVERYWHERE) for name in old_names(path)] == []
+
+
+def test_no_file_bears_an_old_word() -> None:
+    """A file is named after what is in it."""
+    named = [str(path) for path in sources(*EVERYWHERE) if path.stem in OLD_WORDS]
+    assert named == []
+
+
+def test_an_old_word_is_seen(tmp_path: Path) -> None:
+    """In code, not in a comment or a string."""
+    path = tmp_path / "module.py"
+    path.write_text('# Steward\nname = "Steward"\nSteward = name\n')
+    assert old_names(path) == [f"{path}:3: Steward, now WorkerLifecycle"]
