@@ -17,7 +17,6 @@ from itertools import combinations
 from math import exp, fsum, lgamma, log
 from typing import Annotated, Final
 
-import numpy as np
 from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
@@ -26,7 +25,6 @@ from detectors.features.windows import DAY_MS
 from detectors.incident import severity_of
 from detectors.verdict import Alert, NewHoldings, RaiseAlert, Reason, ReasonDetail
 
-_ID_TYPE: Final = np.uint64
 # More terms of the Poisson sum change nothing that a threshold of 1e-6 could see.
 _MEETINGS_MAX: Final = 400
 # Narrow blocks: wide ones would also call a list clumped that is merely limited to a range.
@@ -201,12 +199,18 @@ def clump_size(participants: BitMap64, *, cohort_size: int) -> float:
     >>> clump_size(BitMap64(range(1_000)), cohort_size=100_000) > 20
     True
     """
-    ids = np.frombuffer(participants.to_array(), dtype=_ID_TYPE)
     # Hashed ids fill the space up to the largest one.
-    span = max(cohort_size, int(ids[-1]) + 1)
-    counts = np.bincount((ids // np.uint64(span // _BLOCKS + 1)).astype(np.int64))
-    counts = np.pad(counts, (0, max(0, _BLOCKS - len(counts))))
-    return max(1.0, float(counts.var() / counts.mean()))
+    last = participants.max()
+    width = max(cohort_size, last + 1) // _BLOCKS + 1
+    counts = [
+        participants.range_cardinality(first, min(first + width, last))
+        for first in range(0, last + 1, width)
+    ]
+    # The bitmap cannot be asked for a range that ends behind the largest id of 64 bits.
+    counts[-1] += 1
+    # Variance over mean, in whole numbers up to the one division.
+    total, squares = sum(counts), sum(count * count for count in counts)
+    return max(1.0, (_BLOCKS * squares - total * total) / (_BLOCKS * total))
 
 
 def log_p_of_overlap(one: _Recent, other: _Recent, *, cohort_size: int) -> float:

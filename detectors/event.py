@@ -9,7 +9,6 @@ from typing import Annotated, Final, Literal, NewType
 
 from msgspec import Meta, Struct
 
-EventId = NewType("EventId", str)
 InstitutionId = NewType("InstitutionId", str)
 
 # Integers beyond 2**53 do not survive every JSON producer; nothing real is that large.

@@ -14,7 +14,7 @@ import msgspec
 from detectors.adoption import note_exempted
 from detectors.day_rollover import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
 from detectors.detector import RuleInput, Score
-from detectors.event import AccessEvent, FieldCount, time_ms
+from detectors.event import AccessEvent, time_ms
 from detectors.features.ledger import NOBODY, Taken
 from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Quantity, bound, zeros
 from detectors.models.volume import HOUR_MS, hour_of_week
@@ -45,7 +45,6 @@ _NEW: Final = int(Quantity.NEW)
 _DENIED: Final = int(Quantity.DENIED)
 _OFF_HOURS: Final = int(Quantity.OFF_HOURS)
 _WALKED: Final = int(Quantity.WALKED)
-_CELLS: Final = int(Quantity.CELLS)
 _GAINED: Final = int(Quantity.GAINED)
 _SLICED: Final = int(Quantity.SLICED)
 
@@ -147,11 +146,9 @@ def adopt_reference(profile: Profile, reference: Reference) -> None:
 
 def _book(amounts: list[int], event: AccessEvent, taken: Taken, at_ms: int) -> None:
     """Add what the event took to `amounts`; all but who is new is bounded when somebody looks."""
-    read, fields = taken.read, event.fields
     amounts[_BYTES] += event.bytes
     amounts[_ROWS] += event.rows
-    amounts[_READ] += read
-    amounts[_CELLS] += read if fields is None else read * _fields_count(fields)
+    amounts[_READ] += taken.read
     if taken.gained:
         amounts[_GAINED] += taken.gained
         amounts[_NEW] += taken.new
@@ -219,10 +216,6 @@ def _published(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
         return ()
     today.published_participants = taken
     return (new_holdings(profile, at_ms=at_ms),)
-
-
-def _fields_count(fields: list[str] | FieldCount) -> int:
-    return len(fields) if isinstance(fields, list) else fields.count
 
 
 def _is_off_hours(at_ms: int) -> bool:

@@ -20,7 +20,7 @@ from detectors.profile import Profile, ProfileState
 from detectors.reference import Reference, prior_reference
 from detectors.register import Institution
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 _DATASET: Final = "dataset"
 _PROJECT: Final = "project"
 

@@ -51,21 +51,20 @@ class Quantity(IntEnum):
     DENIED = 5
     OFF_HOURS = 6  # new participants taken at night or at the weekend
     WALKED = 7  # new participants that continue an ascending walk through the ids
-    CELLS = 8  # participants x fields
-    GAINED = 9  # participants never held before, approved exports included
-    SLICED = 10  # participants just taken, read once more by the same user for other fields
+    GAINED = 8  # participants never held before, approved exports included
+    SLICED = 9  # participants just taken, read once more by the same user for other fields
 
 
 # Plain numbers: looking up an enum's member costs as much as the sum it is for.
 _NEW: Final = int(Quantity.NEW)
 _HOUR: Final = int(Window.HOUR)
 
-MEASURES_COUNT: Final = len(Quantity)
+QUANTITIES_COUNT: Final = len(Quantity)
 
 
 def zeros() -> list[int]:
     """Return an amounts list of nothing."""
-    return [0] * MEASURES_COUNT
+    return [0] * QUANTITIES_COUNT
 
 
 class WindowsState(Struct, kw_only=True):

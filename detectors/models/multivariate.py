@@ -12,16 +12,18 @@ model: it is learnt again from them, so no pickle is needed and a replay gives t
 
 from collections.abc import Hashable
 from importlib import import_module
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
-from river.base import AnomalyDetector, SupervisedAnomalyDetector
 
 from detectors.detector import DetectorMode, Score
 from detectors.errors import ConfigError
 from detectors.features.vector import DAY_FEATURES, Features
 from detectors.features.windows import WINDOW_SECONDS, Window
 from detectors.verdict import Reason
+
+if TYPE_CHECKING:
+    from river.base import AnomalyDetector, SupervisedAnomalyDetector
 
 Parameter = bool | int | float | str
 
@@ -77,8 +79,8 @@ class MultivariateState(Struct, kw_only=True):
     days: list[tuple[float, ...]] = field(default_factory=list)
 
 
-def build(model: RiverModel) -> AnomalyDetector | SupervisedAnomalyDetector:
-    """Return a fresh model.
+def build(model: RiverModel) -> "AnomalyDetector | SupervisedAnomalyDetector":
+    """Return a fresh model. River is loaded here: most commands never judge.
 
     >>> build(_HALF_SPACE_TREES).n_trees
     5
@@ -86,22 +88,51 @@ def build(model: RiverModel) -> AnomalyDetector | SupervisedAnomalyDetector:
     Raises:
         ConfigError: the path is not an anomaly model of River, or a parameter does not fit.
     """
-    place = f"detectors.multivariate.models.{model.name}"
+    from river.base import AnomalyDetector, SupervisedAnomalyDetector  # noqa: PLC0415
+
+    path = f"detectors.multivariate.models.{model.name}"
     module_name, _, class_name = model.path.rpartition(".")
     try:
-        found = getattr(import_module(f"river.{module_name}"), class_name)
+        model_class = getattr(import_module(f"river.{module_name}"), class_name)
     except (ImportError, AttributeError):
-        msg = f"{place}.path"
+        msg = f"{path}.path"
         raise ConfigError(msg, f"River has no {model.path}") from None
     kinds = (AnomalyDetector, SupervisedAnomalyDetector)
-    if not (isinstance(found, type) and issubclass(found, kinds)):
-        msg = f"{place}.path"
+    if not (isinstance(model_class, type) and issubclass(model_class, kinds)):
+        msg = f"{path}.path"
         raise ConfigError(msg, f"{model.path} is not an anomaly model")
     try:
-        return found(**model.parameters)
+        return model_class(**model.parameters)
     except (TypeError, ValueError) as error:
-        msg = f"{place}.parameters"
+        msg = f"{path}.parameters"
         raise ConfigError(msg, str(error)) from error
+
+
+class _Learner:
+    """One model of River; some also want the number that a day is judged by."""
+
+    __slots__ = ("_is_supervised", "_model")
+
+    def __init__(self, model: RiverModel) -> None:
+        """Build the model."""
+        from river.base import SupervisedAnomalyDetector  # noqa: PLC0415 - as in `build`.
+
+        self._model: Any = build(model)
+        self._is_supervised = isinstance(self._model, SupervisedAnomalyDetector)
+
+    def score(self, day: tuple[float, ...]) -> float:
+        """Return how strange the model finds a day."""
+        named = _named(day)
+        if self._is_supervised:
+            return float(self._model.score_one(named, day[_NEW]))
+        return float(self._model.score_one(named))
+
+    def learn(self, day: tuple[float, ...]) -> None:
+        """Fold a day."""
+        if self._is_supervised:
+            self._model.learn_one(_named(day), day[_NEW])
+        else:
+            self._model.learn_one(_named(day))
 
 
 class Multivariate:
@@ -114,13 +145,13 @@ class Multivariate:
     True
     """
 
-    __slots__ = ("_models", "config", "state")
+    __slots__ = ("_learners", "config", "state")
 
     def __init__(self, config: MultivariateConfig, state: MultivariateState) -> None:
         """Keep the days; the models are learnt from them when first asked."""
         self.config = config
         self.state = state
-        self._models: list[AnomalyDetector | SupervisedAnomalyDetector] = []
+        self._learners: list[_Learner] = []
 
     def score(self, features: Features) -> tuple[Score, ...]:
         """Return one score a model, where it finds the day so far strange."""
@@ -150,41 +181,26 @@ class Multivariate:
         """Return each model's score of a day; zeros while too few were seen."""
         if self._is_young:
             return (0.0,) * len(self.config.models)
-        return tuple(_score(model, day) for model in self._learnt())
+        return tuple(learner.score(day) for learner in self._learnt())
 
     def learn(self, day: tuple[float, ...]) -> None:
         """Fold a closed, trusted day."""
         days = self.state.days
         if len(days) >= DAYS_MAX:
             del days[: DAYS_MAX // 2]
-            self._models = []
-        models = self._learnt() if self._models else []
+            self._learners = []
+        learners = self._learnt() if self._learners else []
         days.append(day)
-        for model in models:
-            _learn(model, day)
+        for learner in learners:
+            learner.learn(day)
 
-    def _learnt(self) -> list[AnomalyDetector | SupervisedAnomalyDetector]:
-        if not self._models:
-            self._models = [build(model) for model in self.config.models]
+    def _learnt(self) -> list[_Learner]:
+        if not self._learners:
+            self._learners = [_Learner(model) for model in self.config.models]
             for day in self.state.days:
-                for model in self._models:
-                    _learn(model, day)
-        return self._models
-
-
-def _score(model: AnomalyDetector | SupervisedAnomalyDetector, day: tuple[float, ...]) -> float:
-    named = _named(day)
-    if isinstance(model, SupervisedAnomalyDetector):
-        return float(model.score_one(named, day[_NEW]))
-    return float(model.score_one(named))
-
-
-def _learn(model: AnomalyDetector | SupervisedAnomalyDetector, day: tuple[float, ...]) -> None:
-    named = _named(day)
-    if isinstance(model, SupervisedAnomalyDetector):
-        model.learn_one(named, day[_NEW])
-    else:
-        model.learn_one(named)
+                for learner in self._learners:
+                    learner.learn(day)
+        return self._learners
 
 
 def _named(day: tuple[float, ...]) -> dict[Hashable, float]:

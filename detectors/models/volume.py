@@ -5,15 +5,15 @@ Misses everything within its own habit, and says little: bytes have no usable va
 tail index is near one in every log measured), so it works on logs and weighs little.
 
 Source: a seasonal residual with a Gaussian tail, as River's GaussianScorer; mean and variance
-are River's `stats.Var` (Welford 1962, "Note on a Method for Calculating Corrected Sums of Squares
-and Products", Technometrics 4, 419-420). The score is in standard deviations.
+are Welford's (1962, "Note on a Method for Calculating Corrected Sums of Squares and Products",
+Technometrics 4, 419-420), to the bit those of River's `stats.Var`. The score is in standard
+deviations.
 """
 
 from math import expm1, fsum, log1p, sqrt
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
-from river import stats
 
 from detectors.detector import DetectorMode, Score
 from detectors.features.vector import Features
@@ -62,6 +62,27 @@ def hour_of_week(at_ms: int) -> int:
     return (at_ms // HOUR_MS + _MONDAY_OFFSET_HOURS) % HOURS_PER_WEEK
 
 
+def fold(state: VolumeState, residual: float) -> None:
+    """Fold one more residual into count, mean and sum of squares."""
+    state.count += 1.0
+    before = residual - state.mean
+    # The reciprocal first: the order of the operations decides the last bit.
+    state.mean += (1.0 / state.count) * before
+    state.squares += before * (residual - state.mean)
+
+
+def variance_of(state: VolumeState) -> float:
+    """Return the variance of the residuals, 0 for fewer than two.
+
+    >>> state = VolumeState()
+    >>> for residual in (1.0, 2.0, 4.0):
+    ...     fold(state, residual)
+    >>> round(variance_of(state), 6)
+    2.333333
+    """
+    return state.squares / (state.count - 1.0) if state.count > 1.0 else 0.0
+
+
 class Volume:
     """Bytes of the open hour against this hour of the week.
 
@@ -72,20 +93,16 @@ class Volume:
     True
     """
 
-    __slots__ = ("_variance", "config", "state")
+    __slots__ = ("config", "state")
 
     def __init__(self, config: VolumeConfig, state: VolumeState) -> None:
-        """Hand River the numbers that survived."""
+        """Keep the knobs and the numbers that survived."""
         self.config = config
         self.state = state
-        self._variance = stats.Var()
-        self._variance.mean.n = state.count
-        self._variance.mean._mean = state.mean  # noqa: SLF001 - River has no public setter.
-        self._variance._S = state.squares  # noqa: SLF001
 
     def deviations(self, at_ms: int, taken_bytes: int) -> float:
         """Return how many standard deviations `taken_bytes` lies above the usual of its hour."""
-        variance = self._variance.get()
+        variance = variance_of(self.state)
         if self.state.count < self.config.hours_min or variance <= 0.0:
             return 0.0
         return (self._residual(at_ms, taken_bytes) - self.state.mean) / sqrt(variance)
@@ -112,10 +129,7 @@ class Volume:
         """Fold a closed hour in which something was taken."""
         state, hour = self.state, hour_of_week(at_ms)
         if state.season:
-            self._variance.update(self._residual(at_ms, taken_bytes))
-        state.count = self._variance.mean.n
-        state.mean = self._variance.mean.get()
-        state.squares = self._variance._S  # noqa: SLF001
+            fold(state, self._residual(at_ms, taken_bytes))
         value = log1p(taken_bytes)
         usual = state.season.get(hour, value)
         state.season[hour] = usual + self.config.season_rate * (value - usual)

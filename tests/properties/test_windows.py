@@ -9,8 +9,8 @@ from detectors.features.windows import (
     BUCKETS_PER_HOUR,
     DAY_MS,
     HOURS_PER_DAY,
-    MEASURES_COUNT,
     MONTH_DAYS,
+    QUANTITIES_COUNT,
     WEEK_DAYS,
     Quantity,
     Window,
@@ -30,7 +30,9 @@ STEPS_MS = st.one_of(
     ),
 )
 AMOUNTS = st.lists(
-    st.one_of(st.integers(0, 3), st.just(2**53)), min_size=MEASURES_COUNT, max_size=MEASURES_COUNT
+    st.one_of(st.integers(0, 3), st.just(2**53)),
+    min_size=QUANTITIES_COUNT,
+    max_size=QUANTITIES_COUNT,
 )
 
 
@@ -103,11 +105,11 @@ def test_restored_windows_go_on_as_if_nothing_had_happened(history: list[Taking]
 
 
 @given(
-    history=takings() | takings(amounts=st.just([AMOUNT_MAX] * MEASURES_COUNT)),
+    history=takings() | takings(amounts=st.just([AMOUNT_MAX] * QUANTITIES_COUNT)),
     looks=st.sets(st.integers(0, 25)),
 )
 @example(
-    history=[(count * BUCKET_MS, [AMOUNT_MAX] * MEASURES_COUNT) for count in range(3)], looks={2}
+    history=[(count * BUCKET_MS, [AMOUNT_MAX] * QUANTITIES_COUNT) for count in range(3)], looks={2}
 )
 def test_whoever_looks_changes_nothing(history: list[Taking], looks: set[int]) -> None:
     """Sums are the same, and the state byte for byte, whenever somebody asked for them."""
@@ -124,7 +126,7 @@ def test_whoever_looks_changes_nothing(history: list[Taking], looks: set[int]) -
     assert totals(alone) == totals(watched)
 
 
-@given(history=takings(amounts=st.just([2**70] * MEASURES_COUNT)))
+@given(history=takings(amounts=st.just([2**70] * QUANTITIES_COUNT)))
 def test_absurd_amounts_stop_at_the_bound_and_still_fit_a_saved_state(
     history: list[Taking],
 ) -> None:
@@ -151,7 +153,7 @@ def test_windows_keep_no_more_buckets_than_they_need(history: list[Taking]) -> N
 
 @given(
     history=takings(
-        amounts=st.lists(st.integers(0, 3), min_size=MEASURES_COUNT, max_size=MEASURES_COUNT)
+        amounts=st.lists(st.integers(0, 3), min_size=QUANTITIES_COUNT, max_size=QUANTITIES_COUNT)
     ),
     data=st.data(),
 )
