@@ -16,8 +16,12 @@ demo: .venv/.ready  ## the whole thing on this machine: Kafka, a worker, three t
 test: .venv/.ready  ## all tests, real Kafka included
 	@.venv/bin/pytest
 
-check: .venv/.ready  ## lint, format, types and layering
-	@.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/mypy && .venv/bin/lint-imports
+check: .venv/.ready  ## lint, format, types, layering and generated pages; as pre-commit does
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+	@.venv/bin/python -m streams.settings.reference_pages --check
 
 faults: .venv/.ready  ## SCHEDULES=30 SEED=1: random schedules of faults, compared with an undisturbed walk
 	@.venv/bin/python -m tests.faults --schedules $(SCHEDULES) --seed $(SEED)

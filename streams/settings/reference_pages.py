@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal, Union, get_args, get_origin
 
+import click
 import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo
@@ -199,10 +200,25 @@ def _default(field: FieldInfo) -> str:
     return f"`{msgspec.json.encode(plain).decode()}`" if plain not in ({}, ()) else "empty"
 
 
-def main() -> None:
-    """Write the pages."""
-    for path, text in pages().items():
-        path.write_text(text, encoding="utf-8")
+def stale() -> list[Path]:
+    """Return the pages that are not what the code says now, or are not there."""
+    return [
+        path
+        for path, text in pages().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; fail where a page has fallen behind.")
+def main(*, check: bool) -> None:
+    """Write the pages of `docs/` that are generated."""
+    if not check:
+        for path, text in pages().items():
+            path.write_text(text, encoding="utf-8")
+    elif names := ", ".join(path.name for path in stale()):
+        problem = f"{names}: python -m streams.settings.reference_pages writes what the code says."
+        raise click.ClickException(problem)
 
 
 if __name__ == "__main__":

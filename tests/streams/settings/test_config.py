@@ -15,7 +15,6 @@ from detectors.errors import ConfigError
 from streams.cli.config import command
 from streams.config_errors import struct_in
 from streams.kafka.security import SecurityConfig
-from streams.settings.reference_pages import pages
 from streams.settings.settings import ConfigFile, load_settings, parse_config, shown
 
 ROOT = Path(__file__).parents[3]
@@ -190,9 +189,3 @@ def test_every_key_of_the_configuration_is_documented() -> None:
         assert inner is not None
         for key in inner.__struct_fields__:
             assert f"`{key}`" in page or f".{key}]`" in page
-
-
-@pytest.mark.parametrize("path", list(pages()), ids=lambda path: path.stem)
-def test_generated_pages_are_up_to_date(path: Path) -> None:
-    """If not: `python -m streams.settings.reference_pages` writes them anew."""
-    assert path.read_text() == pages()[path]
