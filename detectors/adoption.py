@@ -12,7 +12,7 @@ from detectors.features.ledger import Taken
 from detectors.features.windows import Quantity
 from detectors.feedback import Feedback, Label
 from detectors.profile import Profile, PValuePenalty
-from detectors.register import Institution, Registered, instant_ms
+from detectors.register import Institution, Registered, bound_ms
 
 # Beyond so many open ones, the oldest word of people on one institution is forgotten.
 _EXEMPTIONS_MAX: Final = 64
@@ -54,7 +54,7 @@ def adopt_feedback(profile: Profile, feedback: Feedback) -> None:
     state = profile.state
     name = f"feedback {feedback.alert_id}"
     now_ms = state.frontier_ms
-    kept = [one for one in state.exemptions if one.id != name and instant_ms(one.valid_to) > now_ms]
+    kept = [one for one in state.exemptions if one.id != name and bound_ms(one.valid_to) > now_ms]
     state.exemptions = kept[-_EXEMPTIONS_MAX + 1 :]
     if feedback.exemption is not None:
         state.exemptions.append(feedback.exemption)

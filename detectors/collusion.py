@@ -21,8 +21,8 @@ from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
 from detectors.detector import DetectorMode
-from detectors.features.windows import DAY_MS
 from detectors.incident import severity_of
+from detectors.instants import DAY_MS
 from detectors.verdict import Alert, NewHoldings, RaiseAlert, Reason, ReasonDetail
 
 # More terms of the Poisson sum change nothing that a threshold of 1e-6 could see.

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from detectors.config import CoreConfig
-from detectors.feedback import Moment
+from detectors.instants import Moment
 
 # What was pushed before the last of these is forgotten: its events are long judged.
 SCHEDULED_MAX: Final = 8

@@ -4,8 +4,8 @@ from typing import Final
 
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import day_point
-from detectors.features.windows import DAY_MS, Quantity, Window
-from detectors.models.volume import HOUR_MS
+from detectors.features.windows import Quantity, Window
+from detectors.instants import DAY_MS, HOUR_MS
 from detectors.policy.decide import close
 from detectors.policy.evaluate import group_of, usual_now
 from detectors.profile import DayState, Profile

@@ -4,16 +4,16 @@ The one declaration of the canonical event: type, validator, JSON schema and doc
 The codec decodes straight into it, so a field added here is a field on the wire.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated, Final, Literal, NewType
 
 from msgspec import Meta, Struct
+
+from detectors.instants import Instant, instant_ms
 
 InstitutionId = NewType("InstitutionId", str)
 
 # Integers beyond 2**53 do not survive every JSON producer; nothing real is that large.
 COUNT_MAX: Final = 2**53
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Name128 = Annotated[str, Meta(min_length=1, max_length=128)]
 Name256 = Annotated[str, Meta(min_length=1, max_length=256)]
@@ -49,7 +49,7 @@ class AccessEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
     id: Annotated[Name128, Meta(description="unique; a repeat has no effect")]
     time: Annotated[
-        Annotated[datetime, Meta(tz=True)] | int,
+        Instant | int,
         Meta(description="when the data left: RFC 3339 with offset, or integer ms since epoch"),
     ]
     institution: Annotated[Name128, Meta(description="who answers for it")]
@@ -76,8 +76,4 @@ def time_ms(event: AccessEvent) -> int:
     1700000000123
     """
     at = event.time
-    if isinstance(at, int):
-        return at
-    # Integer arithmetic: a float of seconds would lose the millisecond on some dates.
-    since = at - _EPOCH
-    return since.days * 86_400_000 + since.seconds * 1_000 + since.microseconds // 1_000
+    return at if isinstance(at, int) else instant_ms(at)

@@ -7,9 +7,6 @@ from msgspec import Meta, Struct
 
 from detectors.register import Exemption
 
-# Up to the year 2200: what lies beyond is a slip, and no calendar's business.
-Moment = Annotated[int, Meta(ge=0, le=7_258_118_400_000, description="ms since the epoch")]
-
 
 class Label(StrEnum):
     """What an alert turned out to be."""

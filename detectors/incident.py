@@ -13,16 +13,16 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
 
-from detectors.verdict import AlertChange, Severity
+from detectors.verdict import SEVERITIES, AlertChange, Severity
 
 # Severity by harm: the share of the cohort taken in the incident. From a hundredth on, the
 # number of people is that of a whole study; from a fifth on, the cohort as such is gone.
-_SEVERITIES: Final[tuple[tuple[float, Severity], ...]] = (
-    (0.20, "critical"),
-    (0.05, "high"),
-    (0.01, "medium"),
-    (0.0, "low"),
-)
+_TAKEN_RATIO_MIN: Final[dict[Severity, float]] = {
+    "low": 0.0,
+    "medium": 0.01,
+    "high": 0.05,
+    "critical": 0.20,
+}
 
 
 class PolicyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,7 +75,7 @@ def severity_of(taken_ratio: float) -> Severity:
     >>> severity_of(0.07)
     'high'
     """
-    return next(severity for least, severity in _SEVERITIES if taken_ratio >= least)
+    return next(each for each in reversed(SEVERITIES) if taken_ratio >= _TAKEN_RATIO_MIN[each])
 
 
 def change_of(

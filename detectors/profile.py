@@ -16,6 +16,7 @@ from detectors.features.dedupe import Dedupe, DedupeState
 from detectors.features.ledger import Ledger, LedgerState
 from detectors.features.windows import Windows, WindowsState
 from detectors.incident import Incident
+from detectors.instants import HOUR_MS
 from detectors.models.canary import Canary
 from detectors.models.coverage import Coverage
 from detectors.models.drip import Drip, DripState
@@ -24,7 +25,7 @@ from detectors.models.multivariate import Multivariate, MultivariateState
 from detectors.models.quota import Quota
 from detectors.models.scope import Scope
 from detectors.models.sweep import Sweep
-from detectors.models.volume import HOUR_MS, Volume, VolumeState
+from detectors.models.volume import Volume, VolumeState
 from detectors.reference import Reference, prior_reference
 from detectors.register import Exemption, Institution
 from detectors.registry import DETECTORS

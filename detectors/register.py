@@ -4,20 +4,19 @@ Everything in it carries the event time from which and until which it holds, so 
 and the running worker read the same approval for the same event.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
 from detectors.event import InstitutionId
+from detectors.instants import Instant, instant_ms
 
-Instant = Annotated[datetime, Meta(tz=True)]
 # The bound lies inside the union: msgspec refuses one on `int | None`.
 Bound = Annotated[int, Meta(ge=0)]
 # Every event asks for the same few, of its project and of its institution's exemptions.
-_INSTANTS_KEPT_MAX: Final = 65_536
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_BOUNDS_CACHED_MAX: Final = 65_536
 
 
 class Project(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,21 +94,16 @@ class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return Institution(id=institution)
 
 
-@lru_cache(_INSTANTS_KEPT_MAX)
-def instant_ms(instant: datetime) -> int:
-    """Return ms since the epoch."""
-    return int(instant.replace(microsecond=0).timestamp()) * 1000 + instant.microsecond // 1000
-
-
-def instant_of(at_ms: int) -> datetime:
-    """Return the instant of ms since the epoch."""
-    return _EPOCH + timedelta(milliseconds=at_ms)
+@lru_cache(_BOUNDS_CACHED_MAX)
+def bound_ms(bound: datetime) -> int:
+    """Return from or until when something holds, in ms since the epoch."""
+    return instant_ms(bound)
 
 
 def covers(exemption: Exemption, *, at_ms: int, dataset: str, project: str | None) -> bool:
     """Tell whether an exemption applies to an event, its cap apart."""
     return (
-        instant_ms(exemption.valid_from) <= at_ms < instant_ms(exemption.valid_to)
+        bound_ms(exemption.valid_from) <= at_ms < bound_ms(exemption.valid_to)
         and exemption.dataset in (None, dataset)
         and exemption.project in (None, project)
     )

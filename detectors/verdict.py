@@ -4,7 +4,7 @@ The core only *says* these things; the shell's sinks carry them out.
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -27,7 +27,10 @@ class Reason(StrEnum):
 
 
 Severity = Literal["low", "medium", "high", "critical"]
+# The order of harm, mildest first: whoever compares or numbers severities does it by this.
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 AlertChange = Literal["create", "update", "close"]
+ALERT_CHANGES: Final[tuple[AlertChange, ...]] = get_args(AlertChange)
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 

@@ -9,6 +9,7 @@ from grafana.parts import (
     GREEN,
     ORANGE,
     PURPLE,
+    SEVERITY_COLORS,
     SKY,
     VERMILLION,
     YELLOW,
@@ -140,7 +141,7 @@ def _graphs() -> tuple[timeseries.Panel, ...]:
                 ),
                 unit="none",
                 says="By what had been taken when people were first told.",
-                named={"low": SKY, "medium": YELLOW, "high": ORANGE, "critical": VERMILLION},
+                named=SEVERITY_COLORS,
             )
         ),
         bars(

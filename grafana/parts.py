@@ -41,6 +41,8 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from detectors.verdict import SEVERITIES
+
 # Okabe and Ito (2008), "Color Universal Design": told apart by the colour-blind too.
 BLUE: Final = "#0072B2"
 SKY: Final = "#56B4E9"
@@ -51,13 +53,12 @@ VERMILLION: Final = "#D55E00"
 PURPLE: Final = "#CC79A7"
 
 DATASOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
-SEVERITIES: Final = (
-    ("0", "none", BLUE),
-    ("1", "low", SKY),
-    ("2", "medium", YELLOW),
-    ("3", "high", ORANGE),
-    ("4", "critical", VERMILLION),
-)
+SEVERITY_COLORS: Final[dict[str, str]] = {
+    "low": SKY,
+    "medium": YELLOW,
+    "high": ORANGE,
+    "critical": VERMILLION,
+}
 TAG: Final = "headgate"
 
 PanelT = TypeVar("PanelT", timeseries.Panel, stat.Panel, table.Panel, text.Panel)
@@ -89,10 +90,11 @@ def color(mode: FieldColorModeId, fixed: str | None = None) -> dashboard.FieldCo
 
 def severity_names() -> ValueMap:
     """Return the severities by their numbers, in words: colour alone must not tell."""
+    shades = [("none", BLUE), *((severity, SEVERITY_COLORS[severity]) for severity in SEVERITIES)]
     return ValueMap(
         options={
-            number: ValueMappingResult(text=name, color=shade, index=int(number))
-            for number, name, shade in SEVERITIES
+            str(number): ValueMappingResult(text=name, color=shade, index=number)
+            for number, (name, shade) in enumerate(shades)
         }
     )
 

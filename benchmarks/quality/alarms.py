@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from msgspec import Struct
 
-from detectors.synthetic.config import DAY_MS
+from detectors.instants import DAY_MS, HOUR_MS
 from detectors.synthetic.labels import Theft
 from detectors.synthetic.requests import Floats, Ints
 
@@ -80,7 +80,7 @@ def outcome(alarms: Iterable[Alarms], theft: Theft, *, threshold: float) -> Outc
         )
     return Outcome(
         found=True,
-        delay_hours=(first_ms - theft.started_ms) / 3_600_000,
+        delay_hours=(first_ms - theft.started_ms) / HOUR_MS,
         gone_ratio=theft.gone_ratio(first_ms),
         reason=reason,
         reason_true=reason in theft.reasons,

@@ -14,11 +14,11 @@ from benchmarks.quality.alarms import Alarms
 from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent, time_ms
+from detectors.instants import DAY_MS
 from detectors.pipeline import adopt_reference, judge, open_profile
 from detectors.profile import Profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
-from detectors.synthetic.config import DAY_MS
 from detectors.synthetic.materialise import hashed
 from detectors.synthetic.world import World
 from detectors.verdict import Alert, DailySummary, NewHoldings, RaiseAlert

@@ -3,8 +3,9 @@
 import numpy as np
 from msgspec import Struct
 
+from detectors.instants import HOUR_MS
 from detectors.register import covers
-from detectors.synthetic.config import HOUR_MS, START_MS
+from detectors.synthetic.config import START_MS
 from detectors.synthetic.institutions import Institution
 from detectors.synthetic.materialise import dataset_name
 from detectors.synthetic.requests import IDENTITY_POOL, SUCCESS, Floats, Table

@@ -25,7 +25,8 @@ from benchmarks.quality.headgate import (
 from benchmarks.quality.hourly import Hours, hours_of
 from benchmarks.quality.results import Trial, WorldResult
 from detectors.config import CoreConfig
-from detectors.synthetic.config import DAY_MS, HOUR_MS, START_MS
+from detectors.instants import DAY_MS, HOUR_MS
+from detectors.synthetic.config import START_MS
 from detectors.synthetic.injection import plant
 from detectors.synthetic.institutions import Institution
 from detectors.synthetic.labels import Labels, Theft

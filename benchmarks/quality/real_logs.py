@@ -15,8 +15,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.event import AccessEvent, time_ms
+from detectors.instants import DAY_MS
 from detectors.participant_sets import bitmap_of
-from detectors.synthetic.config import DAY_MS, START_MS, WorldConfig
+from detectors.synthetic.config import START_MS, WorldConfig
 from detectors.synthetic.institutions import Draft, Institution, Project
 from detectors.synthetic.labels import Labels
 from detectors.synthetic.requests import QUERY, Ints, Table, joined, table_of

@@ -19,7 +19,6 @@ BUCKET_MS: Final = 300_000
 BUCKETS_PER_HOUR: Final = 12
 BUCKETS_PER_DAY: Final = 288
 HOURS_PER_DAY: Final = 24
-DAY_MS: Final = 86_400_000
 # 30 days and the open bucket, each at this bound, add up to less than 2**63.
 AMOUNT_MAX: Final = 2**58
 

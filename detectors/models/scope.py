@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from detectors.detector import DetectorMode, RuleInput, Score
 from detectors.features.windows import WINDOW_SECONDS, Window
-from detectors.register import Institution, Project, instant_ms
+from detectors.register import Institution, Project, bound_ms
 from detectors.verdict import Reason
 
 
@@ -76,8 +76,8 @@ def _breach(project: Project, rule_input: RuleInput) -> str | None:
     named = event.fields if isinstance(event.fields, list) else []
     if project.fields and any(field not in project.fields for field in named):
         return "field_not_approved"
-    if project.valid_from is not None and rule_input.at_ms < instant_ms(project.valid_from):
+    if project.valid_from is not None and rule_input.at_ms < bound_ms(project.valid_from):
         return "before_approval"
-    if project.valid_to is not None and rule_input.at_ms >= instant_ms(project.valid_to):
+    if project.valid_to is not None and rule_input.at_ms >= bound_ms(project.valid_to):
         return "after_approval"
     return None

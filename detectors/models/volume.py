@@ -17,9 +17,9 @@ from msgspec import Meta, Struct, field
 
 from detectors.detector import DetectorMode, Score
 from detectors.features.vector import Features
+from detectors.instants import HOUR_MS
 from detectors.verdict import Reason
 
-HOUR_MS: Final = 3_600_000
 HOUR_SECONDS: Final = 3_600
 HOURS_PER_WEEK: Final = 168
 # 1 January 1970 was a Thursday: adding three days makes hour 0 a Monday's midnight.

@@ -6,8 +6,9 @@ from typing import Final
 
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.features.ledger import LedgerState
-from detectors.features.windows import DAY_MS, Quantity, Window
+from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
+from detectors.instants import DAY_MS, SECOND_MS
 from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
 from detectors.policy.explain import sentence
 from detectors.profile import Profile
@@ -22,7 +23,6 @@ from detectors.verdict import (
     Verdict,
 )
 
-_SECOND_MS: Final = 1_000
 _SAMPLES_MAX: Final = 5
 _RULES: Final = (Reason.CANARY, Reason.COVERAGE, Reason.QUOTA, Reason.SCOPE)
 # Forecasts beyond a year tell nobody what to do today.
@@ -92,7 +92,7 @@ def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
     state = profile.state
     if state.incident is None:
         state.incidents_count += 1
-        window_ms = verdict.reasons[0].window_seconds * _SECOND_MS
+        window_ms = verdict.reasons[0].window_seconds * SECOND_MS
         state.incident = Incident(
             number=state.incidents_count,
             first_day=at_ms // DAY_MS,

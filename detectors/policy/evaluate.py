@@ -8,7 +8,8 @@ from detectors.calibration.tail import Tail
 from detectors.detector import Score
 from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
-from detectors.features.windows import DAY_MS, Quantity
+from detectors.features.windows import Quantity
+from detectors.instants import DAY_MS
 from detectors.profile import OpenRun, Profile
 from detectors.reference import DEFAULT_TAIL, INCIDENT_CHANNEL, tails_of, usual_of
 from detectors.verdict import ReasonDetail, Run, Verdict

@@ -1,14 +1,11 @@
 """Step 7 of 7: how a suspension changes: it begins, goes on under a new revision, and ends."""
 
-from typing import Final
-
 from msgspec.structs import replace
 
+from detectors.instants import SECOND_MS
 from detectors.response.ladder import risk_of
 from detectors.response.state import Cooling, ResponseState
 from detectors.response.suspension import Suspension
-
-_SECOND_MS: Final = 1_000
 
 
 def put(state: ResponseState, one: Suspension) -> Suspension:
@@ -30,7 +27,7 @@ def release(state: ResponseState, one: Suspension, *, by: str, why: str) -> Susp
     for name in stale:
         del state.cooling[name]
     state.cooling[one.scope_id] = Cooling(
-        until_ms=now_ms + state.config.cool_down_seconds * _SECOND_MS,
+        until_ms=now_ms + state.config.cool_down_seconds * SECOND_MS,
         risk=risk_of(state, one.institution),
     )
     ended = replace(one, state="released", asks=None, held=False)
@@ -39,7 +36,7 @@ def release(state: ResponseState, one: Suspension, *, by: str, why: str) -> Susp
 
 def request_ends(state: ResponseState) -> int:
     """Return when a request that nobody answers ends."""
-    return state.now_ms + state.config.expiry_seconds * _SECOND_MS
+    return state.now_ms + state.config.expiry_seconds * SECOND_MS
 
 
 def measure_ends(state: ResponseState) -> int | None:

@@ -5,9 +5,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from detectors.config_schedule import Scheduled
-from detectors.features.windows import DAY_MS
 from detectors.feedback import Feedback, Label
-from detectors.register import Exemption, Registered, instant_of
+from detectors.instants import DAY_MS, instant_of
+from detectors.register import Exemption, Registered
 from detectors.response.changes import change, measure_ends, release
 from detectors.response.escalate import escalate
 from detectors.response.journal import (

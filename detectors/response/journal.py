@@ -10,7 +10,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from detectors.feedback import Label, Moment
+from detectors.feedback import Label
+from detectors.instants import Moment
 from detectors.register import Registered
 from detectors.response.config import ResponseConfig
 from detectors.response.suspension import Suspension

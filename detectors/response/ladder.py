@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from detectors.features.windows import DAY_MS
 from detectors.feedback import Label
+from detectors.instants import DAY_MS
 from detectors.policy.explain import MAJORITY_RATIO
 from detectors.register import Institution
 from detectors.response.config import Modes, ResponseConfig, ResponseMode

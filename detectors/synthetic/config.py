@@ -12,9 +12,6 @@ Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 # Monday, 5 January 2026, 00:00 UTC: worlds start on a Monday, so that weeks are whole.
 START_MS: Final = 1_767_571_200_000
-DAY_MS: Final = 86_400_000
-HOUR_MS: Final = 3_600_000
-MINUTE_MS: Final = 60_000
 
 
 class WorldConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

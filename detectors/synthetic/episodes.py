@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from detectors.synthetic.config import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, WorldConfig
+from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from detectors.synthetic.config import START_MS, WorldConfig
 from detectors.synthetic.institutions import Draft, Institution, draw_fields, draw_pool
 from detectors.synthetic.labels import Span
 from detectors.synthetic.requests import (

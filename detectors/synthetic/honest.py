@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from detectors.synthetic.config import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, WorldConfig
+from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from detectors.synthetic.config import START_MS, WorldConfig
 from detectors.synthetic.institutions import Institution, Project
 from detectors.synthetic.requests import (
     DENIED,

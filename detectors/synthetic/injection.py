@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from detectors.synthetic.config import DAY_MS, START_MS, WorldConfig
+from detectors.instants import DAY_MS
+from detectors.synthetic.config import START_MS, WorldConfig
 from detectors.synthetic.institutions import CANARY_AT, CANARY_EACH, Draft, Institution
 from detectors.synthetic.labels import Theft
 from detectors.synthetic.materialise import user_name

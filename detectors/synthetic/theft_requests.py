@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 from msgspec import Struct
 
-from detectors.synthetic.config import DAY_MS, HOUR_MS, WorldConfig
+from detectors.instants import DAY_MS, HOUR_MS
+from detectors.synthetic.config import WorldConfig
 from detectors.synthetic.episodes import Export
 from detectors.synthetic.institutions import Institution, draw_members
 from detectors.synthetic.requests import (

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.synthetic.config import DAY_MS, HOUR_MS
+from detectors.instants import DAY_MS, HOUR_MS
 from detectors.synthetic.institutions import CANARY_EACH, Institution
 from detectors.synthetic.theft_requests import (
     Loot,

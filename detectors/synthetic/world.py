@@ -5,14 +5,15 @@ institution does exactly the same in a world with thefts and in one without.
 """
 
 from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 import numpy as np
 
 from detectors import register as approvals
 from detectors.event import AccessEvent
-from detectors.synthetic.config import DAY_MS, START_MS, WorldConfig
+from detectors.instants import DAY_MS, HOUR_MS, SECOND_MS, instant_of
+from detectors.synthetic.config import START_MS, WorldConfig
 from detectors.synthetic.episodes import (
     Export,
     disturb,
@@ -29,7 +30,7 @@ from detectors.synthetic.requests import Table, joined
 
 BUDGET_HEADROOM_RATIO: Final = 1.25
 NEW_INSTITUTION_DAYS: Final = 30
-EXPORT_MARGIN_MS: Final = 3_600_000
+EXPORT_MARGIN_MS: Final = HOUR_MS
 EXPORT_CAP_RATIO: Final = 1.1
 
 
@@ -211,7 +212,7 @@ def _exemption(export: Export, *, number: int) -> approvals.Exemption:
 
 
 def _instant(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms // 1000, tz=UTC)
+    return instant_of(at_ms - at_ms % SECOND_MS)
 
 
 def _span(plan: Institution, kind: str, first_day: float, last_day: float) -> Span:

@@ -1,15 +1,13 @@
 """`headgate config`: check a configuration, show it, print its schema, push it to the workers."""
 
 import asyncio
-from datetime import datetime
 from pathlib import Path
 
 import click
 import msgspec
 
 from detectors.config_schedule import Changed
-from detectors.feedback import Moment
-from detectors.register import instant_ms
+from detectors.instants import parse_rfc3339
 from streams.clock import wall_ms
 from streams.console.wording import moment
 from streams.decisions.config_push import Held, changes, held, is_news, read_at_a_start, to_push
@@ -137,11 +135,7 @@ def _listed(now: Held) -> list[str]:
 
 def _from_ms(text: str) -> int:
     try:
-        moment = msgspec.convert(text, datetime, strict=False)
-        if moment.tzinfo is None:
-            problem = f"expected a time with an offset, got {text}"
-            raise click.BadParameter(problem, param_hint="--from")
-        return msgspec.convert(instant_ms(moment), Moment)
+        return parse_rfc3339(text)
     except msgspec.ValidationError as error:
         raise click.BadParameter(str(error), param_hint="--from") from error
 

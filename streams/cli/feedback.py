@@ -1,7 +1,6 @@
 """`headgate feedback`: what an alert turned out to be."""
 
 import asyncio
-from datetime import datetime
 from pathlib import Path
 
 import click
@@ -9,7 +8,7 @@ import msgspec
 
 from detectors.errors import HeadgateError
 from detectors.feedback import Label
-from detectors.register import instant_ms
+from detectors.instants import parse_rfc3339
 from detectors.response.journal import Labelled
 from streams.decisions.submit import KEY_VARIABLE, decide
 from streams.kafka.topics import AUDIT
@@ -45,7 +44,7 @@ def command(
     A false positive ends its suspensions and makes its detectors harder to convince; what was
     expected becomes an exemption; what is confirmed weighs more.
     """
-    until_ms = None if until is None else _instant_ms(until)
+    until_ms = None if until is None else _until_ms(until)
     settings = load_settings(config_path)
     topic = AUDIT.full_name(settings.kafka.topic_prefix)
     journal = asyncio.run(read_journal(topic, cluster=settings.cluster))
@@ -57,13 +56,10 @@ def command(
     click.echo(f"{who} says of {alert_id}: {label}")
 
 
-def _instant_ms(text: str) -> int:
-    day_long = "T" not in text
+def _until_ms(text: str) -> int:
+    is_a_day = "T" not in text
     try:
-        moment = msgspec.convert(f"{text}T00:00:00Z" if day_long else text, datetime, strict=False)
+        return parse_rfc3339(f"{text}T00:00:00Z" if is_a_day else text)
     except msgspec.ValidationError as error:
-        raise click.BadParameter(str(error), param_hint="--until") from error
-    if moment.tzinfo is None:
-        message = "expected a day, or a time with an offset"
-        raise click.BadParameter(message, param_hint="--until")
-    return instant_ms(moment)
+        problem = f"expected a day, or a time with an offset: {error}"
+        raise click.BadParameter(problem, param_hint="--until") from error

@@ -9,6 +9,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from detectors.errors import HeadgateError
+from detectors.instants import rfc3339
 from detectors.response.journal import Approved, Released
 from detectors.response.suspension import Suspension
 from streams.control.signature import private_pem, public_text
@@ -16,7 +17,6 @@ from streams.decisions.submit import KEY_VARIABLE, decide
 from streams.kafka.committed import last_by_key
 from streams.kafka.topics import SUSPENSIONS
 from streams.settings.settings import Settings, load_settings
-from streams.sinks.cloudevent import rfc3339
 from streams.sinks.suspensions import suspension_of
 
 _existing = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -1,9 +1,9 @@
 """Numbers as people read them: counts, shares, spans and moments. Always UTC, never locale."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+from detectors.instants import instant_of
+
 _SPAN_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 
 
@@ -26,12 +26,16 @@ def moment(at_ms: int) -> str:
     >>> moment(1_700_000_000_123)
     '2023-11-14 22:13:20 UTC'
     """
-    return instant(at_ms).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return instant_of(at_ms).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def instant(at_ms: int) -> datetime:
-    """Return an event time as a date and time in UTC."""
-    return _EPOCH + timedelta(milliseconds=at_ms)
+def minute(at_ms: int) -> str:
+    """Return an event time to the minute.
+
+    >>> minute(1_773_223_560_000)
+    '2026-03-11 10:06 UTC'
+    """
+    return instant_of(at_ms).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def span(duration_ms: float) -> str:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 from msgspec import Struct
 
 from detectors.errors import ConfigError
-from detectors.feedback import Moment
+from detectors.instants import Moment
 from detectors.response.journal import DecisionMade, Verb
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 

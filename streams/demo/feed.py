@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Final
 
 from detectors.event import time_ms
+from detectors.instants import DAY_MS
 from detectors.reference import ReferenceConfig
-from detectors.synthetic.config import DAY_MS
 from streams.clock import monotonic_seconds
 from streams.demo.script import Script
 from streams.kafka.event_producer import EventProducer

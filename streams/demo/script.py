@@ -3,8 +3,9 @@
 from msgspec import Struct
 
 from detectors.event import time_ms
+from detectors.instants import DAY_MS
 from detectors.synthetic import World, WorldConfig, build_world
-from detectors.synthetic.config import DAY_MS, START_MS
+from detectors.synthetic.config import START_MS
 from streams.report.record import Truth
 from streams.report.truths import truths_of
 

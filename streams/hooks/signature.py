@@ -6,12 +6,12 @@ Every secret in use signs, so that sender and receiver can change theirs at diff
 import base64
 import binascii
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 
 from standardwebhooks import Webhook
 
 from detectors.errors import ConfigError
+from detectors.instants import SECOND_MS, instant_of
 from streams.hooks.config import HOOK_SECRETS_VARIABLE
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - how secrets begin, not one.
@@ -40,11 +40,11 @@ class Signer:
 
     def headers(self, message_id: str, body: str, *, at_ms: int) -> Mapping[str, str]:
         """Return the headers by which the receiver knows us, for an attempt made at `at_ms`."""
-        at = datetime.fromtimestamp(at_ms // 1000, tz=UTC)
+        at = instant_of(at_ms)
         signatures = (key.sign(message_id, at, body) for key in self._keys)
         return {
             "webhook-id": message_id,
-            "webhook-timestamp": str(at_ms // 1000),
+            "webhook-timestamp": str(at_ms // SECOND_MS),
             "webhook-signature": " ".join(signatures),
         }
 

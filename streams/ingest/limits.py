@@ -6,8 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from detectors.config import CohortConfig
-
-_Instant = Annotated[datetime, Meta(tz=True)]
+from detectors.instants import SECOND_MS, Instant, instant_ms
 
 
 class DecodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,11 +22,11 @@ class DecodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     future_seconds_max: Annotated[
         int, Meta(ge=0, description="how far an event may be ahead of Kafka's time")
     ] = 3_600
-    earliest: Annotated[_Instant, Meta(description="no event is older")] = datetime(
+    earliest: Annotated[Instant, Meta(description="no event is older")] = datetime(
         2000, 1, 1, tzinfo=UTC
     )
     latest: Annotated[
-        _Instant, Meta(description="no event is younger, even without Kafka's time")
+        Instant, Meta(description="no event is younger, even without Kafka's time")
     ] = datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -46,14 +45,13 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
 
 def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
     """Return what `decode` compares with."""
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
     return DecodeLimits(
         event_bytes_max=config.event_bytes_max,
         participants_listed_max=config.participants_listed_max,
         fields_listed_max=config.fields_listed_max,
-        future_ms_max=config.future_seconds_max * 1_000,
-        earliest_ms=int((config.earliest - epoch).total_seconds()) * 1_000,
-        latest_ms=int((config.latest - epoch).total_seconds()) * 1_000,
+        future_ms_max=config.future_seconds_max * SECOND_MS,
+        earliest_ms=instant_ms(config.earliest),
+        latest_ms=instant_ms(config.latest),
         cohort_size=cohort.size,
         hashed=cohort.participant_ids == "hashed",
     )

@@ -5,7 +5,8 @@ from typing import Literal
 
 from msgspec import Struct
 
-DAY_MS = 86_400_000
+from detectors.instants import DAY_MS
+
 MIB = 1024 * 1024
 CONTROL_PARTITIONS = 1
 KEEP_FOR_EVER = -1

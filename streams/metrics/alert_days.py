@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from detectors.features.windows import DAY_MS
+from detectors.instants import DAY_MS
 
 _REALISED_DAYS: Final = 28
 

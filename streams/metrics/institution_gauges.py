@@ -11,13 +11,14 @@ from typing import Final
 from msgspec import Struct
 from prometheus_client import Gauge
 
-from detectors.features.windows import DAY_MS, MONTH_DAYS, Quantity, Window
+from detectors.features.windows import MONTH_DAYS, Quantity, Window
+from detectors.instants import DAY_MS
 from detectors.pipeline import Profile
+from detectors.verdict import SEVERITIES
 from streams.metrics.series import Series
 
 OTHER: Final = "other"
 UNKNOWN: Final = "unknown"
-SEVERITIES: Final = ("low", "medium", "high", "critical")
 DATASETS_LABELLED_MAX: Final = 20
 
 _DAY_SECONDS: Final = DAY_MS / 1_000

@@ -12,13 +12,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from detectors.config import CoreConfig
 from detectors.registry import DETECTORS
-from detectors.verdict import Alert
+from detectors.verdict import ALERT_CHANGES, SEVERITIES, Alert
 from streams.ingest.rejects import RejectReason
 from streams.metrics import table
 from streams.metrics.alert_days import AlertDays
 from streams.metrics.institution_gauges import (
     OTHER,
-    SEVERITIES,
     InstitutionGauges,
     InstitutionStatus,
 )
@@ -26,7 +25,6 @@ from streams.metrics.series import Series
 from streams.metrics.table import Spec
 
 NAMESPACE: Final = "headgate"
-CHANGES: Final = ("create", "update", "close")
 REPEATED: Final = "repeated_id"
 SAVED: Final = "already_saved"
 
@@ -113,7 +111,7 @@ class Metrics:
         for detector in DETECTORS:
             self.alert_p_value.labels(detector=detector)
             for severity in SEVERITIES:
-                for change in CHANGES:
+                for change in ALERT_CHANGES:
                     self.alerts.labels(detector=detector, severity=severity, change=change)
         self.build_info.labels(version=version(NAMESPACE)).set(1)
 

@@ -13,7 +13,7 @@ from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import AccessEvent, time_ms
-from detectors.features.windows import DAY_MS
+from detectors.instants import DAY_MS
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register

@@ -9,9 +9,9 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from detectors.features.windows import DAY_MS
+from detectors.instants import DAY_MS, instant_of
 from detectors.policy.explain import percent
-from streams.console.wording import instant, moment, number
+from streams.console.wording import moment, number
 from streams.report.record import Track
 
 _TIME_STEPS_MS: Final = (
@@ -216,7 +216,7 @@ def _time_ticks(frame: Frame) -> tuple[Tick, ...]:
     return tuple(
         Tick(
             at=frame.x(at_ms),
-            label=instant(at_ms).strftime(pattern),
+            label=instant_of(at_ms).strftime(pattern),
             # Half a label must fit beside its tick.
             anchor="end" if frame.x(at_ms) > PAPER.width - _LABEL_HALF else "middle",
         )

@@ -15,6 +15,7 @@ from streams.report.record import (
     lead_alert,
     main_track,
     saved,
+    worst_alert,
 )
 
 _TRACKS_MAX: Final = 4
@@ -23,7 +24,6 @@ _ZOOM_MS_MIN: Final = 30 * 60_000
 # Zooming in on most of the record would only draw it twice.
 _ZOOM_OF_WHOLE_MAX: Final = 0.6
 _MARKS_APART_RATIO: Final = 0.01
-_SEVERITIES: Final = ("low", "medium", "high", "critical")
 
 
 class Section(Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class Section(Struct, frozen=True, kw_only=True):
 
 def section_of(flagged: Flagged, *, report: Report) -> Section:
     """Return the section of one institution."""
-    worst = max(flagged.alerts, key=lambda alert: _SEVERITIES.index(alert.severity))
+    worst = worst_alert(flagged)
     track = main_track(flagged)
     start_ms, _ = haul_span(flagged)
     return Section(

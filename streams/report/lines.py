@@ -8,7 +8,7 @@ from msgspec import Struct
 from detectors.policy.explain import percent
 from detectors.verdict import Effect, RaiseAlert
 from streams.console.wording import moment, number, plural, span
-from streams.report.record import Flagged, Report, lead_alert, main_track, saved
+from streams.report.record import Flagged, Report, lead_alert, main_track, saved, worst_alert
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _WORD_WIDTH: Final = 8
@@ -92,7 +92,7 @@ def totals_of(report: Report, *, elapsed_seconds: float) -> Totals:
 
 def _flagged_total(flagged: Flagged) -> FlaggedTotal:
     track, kept = main_track(flagged), saved(flagged)
-    worst = max(flagged.alerts, key=lambda alert: tuple(STYLES)[::-1].index(alert.severity))
+    worst = worst_alert(flagged)
     return FlaggedTotal(
         institution=flagged.institution,
         alert_ids=tuple(dict.fromkeys(alert.alert_id for alert in flagged.alerts)),

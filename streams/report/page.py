@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from detectors.policy.explain import percent
 from detectors.verdict import Reason
-from streams.console.wording import instant, moment, number, plural, probability, span
+from streams.console.wording import minute, moment, number, plural, probability, span
 from streams.report.chart import PAPER
 from streams.report.flagged import section_of
 from streams.report.record import Quiet, Report
@@ -47,7 +47,7 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
     )
     templates.filters |= {
-        "minute": lambda at_ms: instant(at_ms).strftime("%Y-%m-%d %H:%M"),
+        "minute": minute,
         "moment": moment,
         "number": number,
         "percent": percent,

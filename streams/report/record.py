@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from detectors.verdict import Alert
+from detectors.verdict import SEVERITIES, Alert
 
 # The track of everybody held in any dataset; no real dataset is called so.
 ALL_DATASETS: Final = "all datasets together"
@@ -92,6 +92,11 @@ class Saved(Struct, frozen=True, kw_only=True):
         """Return the share of the haul that had not been taken when the alert came."""
         haul = self.before_participants + self.after_participants
         return self.after_participants / haul if haul else 0.0
+
+
+def worst_alert(flagged: Flagged) -> Alert:
+    """Return the first of the severest alerts."""
+    return max(flagged.alerts, key=lambda alert: SEVERITIES.index(alert.severity))
 
 
 def lead_alert(flagged: Flagged) -> Alert:

@@ -8,9 +8,9 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from detectors.feedback import Moment
+from detectors.instants import Moment
 from detectors.verdict import Alert, AlertChange, Coverage, Ratio, ReasonDetail, Severity
-from streams.sinks.alerts import ACTIVITIES, SEVERITIES
+from streams.sinks.alerts import OCSF_ACTIVITIES, OCSF_SEVERITIES
 from streams.sinks.cloudevent import data_of
 
 
@@ -106,7 +106,7 @@ _decode: Final = msgspec.json.Decoder(_Finding).decode
 
 
 def _change_of(activity_id: int) -> AlertChange:
-    for change, (known_id, _) in ACTIVITIES.items():
+    for change, (known_id, _) in OCSF_ACTIVITIES.items():
         if known_id == activity_id:
             return change
     message = f"no activity of a finding of ours: {activity_id}"
@@ -114,7 +114,7 @@ def _change_of(activity_id: int) -> AlertChange:
 
 
 def _severity_of(severity_id: int) -> Severity:
-    for severity, (known_id, _) in SEVERITIES.items():
+    for severity, (known_id, _) in OCSF_SEVERITIES.items():
         if known_id == severity_id:
             return severity
     message = f"no severity of a finding of ours: {severity_id}"

@@ -13,7 +13,15 @@ from typing import Final
 
 import msgspec
 
-from detectors.verdict import Alert, AlertChange, RaiseAlert, Reason, ReasonDetail, Severity
+from detectors.verdict import (
+    SEVERITIES,
+    Alert,
+    AlertChange,
+    RaiseAlert,
+    Reason,
+    ReasonDetail,
+    Severity,
+)
 from streams.kafka.topics import ALERTS
 from streams.sinks.cloudevent import cloudevent
 from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
@@ -21,21 +29,21 @@ from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
 OCSF_VERSION: Final = "1.6.0"
 
 _CLASS_UID: Final = 2004
-ACTIVITIES: Final[dict[AlertChange, tuple[int, str]]] = {
+OCSF_ACTIVITIES: Final[dict[AlertChange, tuple[int, str]]] = {
     "create": (1, "Create"),
     "update": (2, "Update"),
     "close": (3, "Close"),
 }
 _NEW: Final = (1, "New")
 _RESOLVED: Final = (4, "Resolved")
-SEVERITIES: Final[dict[Severity, tuple[int, str]]] = {
-    "low": (2, "Low"),
-    "medium": (3, "Medium"),
-    "high": (4, "High"),
-    "critical": (5, "Critical"),
+# 0 is unknown to OCSF, and 1 is informational: no alert is so mild.
+OCSF_SEVERITIES: Final[dict[Severity, tuple[int, str]]] = {
+    severity: (uid, severity.capitalize()) for uid, severity in enumerate(SEVERITIES, start=2)
 }
 # Risk is confidence times harm; severity is harm in four steps.
-_HARM: Final[dict[Severity, float]] = {"low": 0.25, "medium": 0.5, "high": 0.75, "critical": 1.0}
+_HARM: Final[dict[Severity, float]] = {
+    severity: step / len(SEVERITIES) for step, severity in enumerate(SEVERITIES, start=1)
+}
 _CONFIDENCES: Final = ((0.8, 3, "High"), (0.5, 2, "Medium"), (0.0, 1, "Low"))
 _RULE: Final = (1, "Rule")
 _STATISTICAL: Final = (3, "Statistical")
@@ -100,7 +108,7 @@ def finding(alert: Alert) -> bytes:
 
 
 def _class_of(alert: Alert) -> Document:
-    activity_id, activity_name = ACTIVITIES[alert.change]
+    activity_id, activity_name = OCSF_ACTIVITIES[alert.change]
     return {
         "class_uid": _CLASS_UID,
         "class_name": "Detection Finding",
@@ -114,7 +122,7 @@ def _class_of(alert: Alert) -> Document:
 
 
 def _weight_of(alert: Alert) -> Document:
-    severity_id, severity = SEVERITIES[alert.severity]
+    severity_id, severity = OCSF_SEVERITIES[alert.severity]
     status_id, status = _RESOLVED if alert.change == "close" else _NEW
     confidence_id, confidence = next(
         (uid, name) for least, uid, name in _CONFIDENCES if alert.confidence >= least

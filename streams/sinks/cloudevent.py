@@ -1,21 +1,10 @@
 """Step 7 of 7: data -> a CloudEvent around it, in structured mode; and the data back."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def rfc3339(at_ms: int) -> str:
-    """Return a time in ms since the epoch as RFC 3339, in UTC.
-
-    >>> rfc3339(1_775_044_800_123)
-    '2026-04-01T12:00:00.123Z'
-    """
-    at = _EPOCH + timedelta(milliseconds=at_ms)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1_000:03d}Z"
+from detectors.instants import rfc3339
 
 
 def cloudevent(*, event_id: str, kind: str, subject: str, at_ms: int, data: bytes) -> bytes:

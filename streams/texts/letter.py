@@ -4,12 +4,12 @@ A letter names nobody but its reader, who is "your account". The same suspension
 words gives the same letter, and it quotes the words, so that what was said can be shown later.
 """
 
-from datetime import UTC, datetime
 from string import Template
 
 from msgspec import Struct
 
 from detectors.response.suspension import Suspension
+from streams.console.wording import minute
 from streams.texts.template import TextsConfig, Wording, read_wording, wording_hash
 
 
@@ -58,8 +58,8 @@ class _Filled:
         self._values = {
             "institution": suspension.institution,
             "reason": suspension.reason,
-            "since": _moment(suspension.started_ms or suspension.at_ms),
-            "until": "" if expires_ms is None else _moment(expires_ms),
+            "since": minute(suspension.started_ms or suspension.at_ms),
+            "until": "" if expires_ms is None else minute(expires_ms),
             "contact": suspension.contact or wording.contact,
             "case": suspension.suspension_id,
         }
@@ -95,12 +95,3 @@ class _Filled:
 
     def _text(self, words: str) -> str:
         return Template(words).safe_substitute(self._values)
-
-
-def _moment(at_ms: int) -> str:
-    """Return a time as people read it.
-
-    >>> _moment(1_773_223_560_000)
-    '2026-03-11 10:06 UTC'
-    """
-    return f"{datetime.fromtimestamp(at_ms // 1000, tz=UTC):%Y-%m-%d %H:%M} UTC"

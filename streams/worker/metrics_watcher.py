@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from detectors.config import CoreConfig, config_hash
-from detectors.features.windows import DAY_MS
+from detectors.instants import DAY_MS
 from detectors.pipeline import Profile
 from detectors.registry import DETECTORS
 from detectors.verdict import Effect, RaiseAlert

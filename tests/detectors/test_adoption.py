@@ -9,9 +9,10 @@ from detectors.adoption import apply_instruction
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
 from detectors.feedback import Feedback, Label
+from detectors.instants import instant_of
 from detectors.models.quota import QuotaConfig
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.register import Exemption, Institution, Project, Registered, instant_of
+from detectors.register import Exemption, Institution, Project, Registered
 from detectors.snapshot import dump, load
 from detectors.verdict import Alert, RaiseAlert
 

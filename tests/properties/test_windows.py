@@ -7,7 +7,6 @@ from detectors.features.windows import (
     BUCKET_MS,
     BUCKETS_PER_DAY,
     BUCKETS_PER_HOUR,
-    DAY_MS,
     HOURS_PER_DAY,
     MONTH_DAYS,
     QUANTITIES_COUNT,
@@ -17,6 +16,7 @@ from detectors.features.windows import (
     Windows,
     WindowsState,
 )
+from detectors.instants import DAY_MS
 
 Taking = tuple[int, list[int]]
 

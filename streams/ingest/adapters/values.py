@@ -4,18 +4,17 @@ Refusals are raised here, and become values one level up, in the mapping.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Final, Literal
 
 from detectors.errors import ConfigError
+from detectors.instants import SECOND_MS, instant_ms
 from streams.ingest.adapters.cells import Cell
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 
 Convert = Callable[[Cell], object]
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _HASH_BYTES: Final = 8
 # No written time is longer; a limit, because strptime is not linear. What is cut is no time.
 _TIME_LENGTH_MAX: Final = 64
@@ -96,7 +95,7 @@ def _instant_reader(
     if time_format == "milliseconds":
         return int
     if time_format == "seconds":
-        return lambda written: round(float(written) * 1_000)
+        return lambda written: round(float(written) * SECOND_MS)
     parse = datetime.fromisoformat if time_format == "iso" else _pattern_reader(time_format)
 
     def read(written: str) -> int:
@@ -105,7 +104,7 @@ def _instant_reader(
             if without_offset == "refuse":
                 raise ValueError(written)
             at = at.replace(tzinfo=UTC)
-        return (at - _EPOCH) // _MILLISECOND
+        return instant_ms(at)
 
     return read
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from pyroaring import BitMap64
 
+from detectors.instants import DAY_MS
 from detectors.participant_sets import bitmap_of
 from detectors.synthetic import SCENARIOS, WorldConfig, build_world, plant
-from detectors.synthetic.config import DAY_MS, START_MS
+from detectors.synthetic.config import START_MS
 from detectors.synthetic.scenarios import BY_ID, CORE_IDS
 from detectors.synthetic.theft_requests import THEFT_NUMBERS_FROM
 from detectors.synthetic.world import World

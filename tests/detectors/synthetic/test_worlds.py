@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from detectors.event import AccessEvent, time_ms
+from detectors.instants import DAY_MS
 from detectors.synthetic import TWINS, Twin, WorldConfig, build_world, twin_config
-from detectors.synthetic.config import DAY_MS, START_MS, cold, counts, few, hard, hashed, plain
+from detectors.synthetic.config import START_MS, cold, counts, few, hard, hashed, plain
 from detectors.synthetic.world import World
 
 SMALL = WorldConfig(seed=7, institutions=12, days=40, warmup_days=20, cohort_participants=20_000)
