@@ -9,8 +9,8 @@ from typing import Literal, Protocol
 from msgspec import Struct
 
 from detectors.event import AccessEvent
+from detectors.features.participant_sets import ParticipantSet
 from detectors.features.vector import Features
-from detectors.participant_sets import ParticipantSet
 from detectors.verdict import Reason
 
 DetectorMode = Literal["off", "shadow", "on"]

@@ -16,10 +16,10 @@ from detectors.day_rollover import PUBLISHED_COHORT_RATIO, advance, new_holdings
 from detectors.detector import RuleInput, Score
 from detectors.event import AccessEvent, time_ms
 from detectors.features.ledger import NOBODY, Taken
+from detectors.features.participant_sets import ends_of
 from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Quantity, bound, zeros
 from detectors.instants import HOUR_MS
 from detectors.models.volume import hour_of_week
-from detectors.participant_sets import ends_of
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate
 from detectors.profile import DayState, Profile, open_profile

@@ -15,7 +15,7 @@ from detectors.config import CoreConfig
 from detectors.errors import StateError
 from detectors.features.dedupe import DedupeState
 from detectors.features.ledger import LedgerState
-from detectors.participant_sets import Holding
+from detectors.features.participant_sets import Holding
 from detectors.profile import Profile, ProfileState
 from detectors.reference import Reference, prior_reference
 from detectors.register import Institution

@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.event import AccessEvent, time_ms
+from detectors.features.participant_sets import bitmap_of
 from detectors.instants import DAY_MS
-from detectors.participant_sets import bitmap_of
 from detectors.synthetic.config import START_MS, WorldConfig
 from detectors.synthetic.institutions import Draft, Institution, Project
 from detectors.synthetic.labels import Labels

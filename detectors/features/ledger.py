@@ -10,8 +10,7 @@ from msgspec import Struct, field
 from pyroaring import BitMap64
 
 from detectors.event import AccessEvent
-from detectors.features.windows import AMOUNT_MAX
-from detectors.participant_sets import (
+from detectors.features.participant_sets import (
     Holding,
     ParticipantSet,
     absorb,
@@ -20,6 +19,7 @@ from detectors.participant_sets import (
     take,
     unheld,
 )
+from detectors.features.windows import AMOUNT_MAX
 from detectors.register import Exemption, Institution, covers
 
 # What lies beyond `datasets_max` is pooled under this name, which no real dataset can bear.

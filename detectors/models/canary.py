@@ -14,8 +14,8 @@ from pyroaring import BitMap64
 
 from detectors.detector import DetectorMode, RuleInput, Score
 from detectors.event import ParticipantId
+from detectors.features.participant_sets import as_bitmap
 from detectors.features.windows import WINDOW_SECONDS, Window
-from detectors.participant_sets import as_bitmap
 from detectors.verdict import Reason
 
 

@@ -21,8 +21,8 @@ from benchmarks.quality.protocol import (
 )
 from benchmarks.quality.real_logs import log_world
 from benchmarks.quality.report import Report, world_report, write_curves, write_json
+from detectors.features.participant_sets import bitmap_of
 from detectors.instants import DAY_MS, HOUR_MS
-from detectors.participant_sets import bitmap_of
 from detectors.synthetic import Theft, World, WorldConfig, build_world, plant
 from detectors.synthetic.config import START_MS
 from detectors.verdict import RaiseAlert

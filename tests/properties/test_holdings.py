@@ -6,7 +6,7 @@ from pyroaring import BitMap64
 
 from detectors.event import AccessEvent, Participants
 from detectors.features.ledger import Ledger, LedgerState
-from detectors.participant_sets import empty_holding, take
+from detectors.features.participant_sets import empty_holding, take
 from detectors.register import Exemption, Institution
 
 COHORT_SIZE = 20_000

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pyroaring import BitMap64
 
+from detectors.features.participant_sets import bitmap_of
 from detectors.instants import DAY_MS
-from detectors.participant_sets import bitmap_of
 from detectors.synthetic import SCENARIOS, WorldConfig, build_world, plant
 from detectors.synthetic.config import START_MS
 from detectors.synthetic.scenarios import BY_ID, CORE_IDS
