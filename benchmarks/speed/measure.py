@@ -21,7 +21,7 @@ from detectors.event import AccessEvent
 from detectors.register import Register
 from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
 from streams.kafka.cluster import unprotected
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader
 from streams.replay.replay import Replay
 from streams.state.envelope import DEVELOPMENT_SECRET, StateKeys
 from streams.state.keys import parse_key

@@ -14,7 +14,7 @@ from detectors.response.journal import Configured, DecisionMade, Entry, Erased, 
 from detectors.response.verify import Problem, Verified, Verifier
 from streams.control.signature import signature_problem
 from streams.decisions.submit import KEY_VARIABLE, decide
-from streams.kafka.committed import committed_records, last_by_key
+from streams.kafka.log_reader import committed_records, last_by_key
 from streams.kafka.topics import AUDIT, PEOPLE
 from streams.recorder.people import people_of
 from streams.settings.settings import Settings, load_settings

@@ -9,7 +9,7 @@ import msgspec
 from detectors.errors import HeadgateError
 from detectors.register import Institution, Registered
 from streams.decisions.submit import KEY_VARIABLE, decide
-from streams.kafka.committed import last_by_key
+from streams.kafka.log_reader import last_by_key
 from streams.kafka.topics import REGISTER
 from streams.settings.register_file import load_register
 from streams.settings.settings import Settings, load_settings

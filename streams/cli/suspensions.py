@@ -14,7 +14,7 @@ from detectors.response.journal import Approved, Released
 from detectors.response.suspension import Suspension
 from streams.control.signature import private_pem, public_text
 from streams.decisions.submit import KEY_VARIABLE, decide
-from streams.kafka.committed import last_by_key
+from streams.kafka.log_reader import last_by_key
 from streams.kafka.topics import SUSPENSIONS
 from streams.settings.settings import Settings, load_settings
 from streams.sinks.suspensions import suspension_of

@@ -21,7 +21,7 @@ from detectors.config_schedule import (
 from detectors.errors import ConfigError
 from detectors.response.journal import ConfigPushed, DecisionMade, parse_entry
 from detectors.response.push import sendable
-from streams.kafka.committed import committed_records
+from streams.kafka.log_reader import committed_records
 from streams.kafka.topics import AUDIT
 from streams.recorder.journal import Journal
 from streams.settings.settings import ConfigFile, Settings

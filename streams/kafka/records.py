@@ -39,6 +39,14 @@ class Record(Protocol):
         """Its headers."""
 
 
+class TopicRecord(Record, Protocol):
+    """What is read of a record where several partitions are read."""
+
+    @property
+    def partition(self) -> int:
+        """The number of its partition."""
+
+
 class Span(NamedTuple):
     """The fetch positions before and after a batch."""
 

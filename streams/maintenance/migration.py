@@ -5,7 +5,7 @@ topic with other events is refused before anything is sent. At the end everythin
 Per key, because the events of one institution keep their order and nothing depends on any other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from hashlib import blake2b
 from typing import Final
@@ -21,8 +21,9 @@ from streams.control.records import control_kind
 from streams.kafka.admin import open_admin
 from streams.kafka.blocking import BlockingClient
 from streams.kafka.cluster import Cluster
+from streams.kafka.log_reader import TopicReader
 from streams.kafka.producer import REQUEST_BYTES_MAX
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.records import TopicRecord
 from streams.state.envelope import framed
 
 _LINGER_MS: Final = 5
@@ -145,7 +146,7 @@ def _traced(cluster: Cluster, topic: str, shown: Shown, *, step: str) -> Trace:
     return trace
 
 
-def _read(reader: TopicReader, shown: Shown, *, step: str) -> Iterator[list[TopicRecord]]:
+def _read(reader: TopicReader, shown: Shown, *, step: str) -> Iterator[Sequence[TopicRecord]]:
     """Yield all records, partition by partition, and show how far it is."""
     done_count = 0
     with shown(step, reader.total_count) as progress:
@@ -158,7 +159,7 @@ def _read(reader: TopicReader, shown: Shown, *, step: str) -> Iterator[list[Topi
 
 def _digest(before: bytes, record: TopicRecord) -> bytes:
     headers = (piece for name, value in record.headers for piece in (name.encode(), value or b""))
-    said = framed(before, b"%d" % record.time_ms, record.value or b"", *headers)
+    said = framed(before, b"%d" % record.timestamp, record.value or b"", *headers)
     # A tombstone is not an empty event.
     return blake2b(
         said, digest_size=_DIGEST_BYTES, key=b"" if record.value is None else b"v"
@@ -217,7 +218,7 @@ class _Copier(BlockingClient):
                 key=record.key,
                 # Without a key it is a dead letter wherever it lies.
                 partition=None if record.key is not None else self.partitions[0],
-                timestamp_ms=record.time_ms if record.time_ms >= 0 else None,
+                timestamp_ms=record.timestamp if record.timestamp >= 0 else None,
                 headers=list(record.headers),
             )
             for record in records

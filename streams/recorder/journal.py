@@ -22,7 +22,7 @@ from detectors.response.journal import (
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
 from streams.kafka.cluster import Cluster
-from streams.kafka.committed import committed_records
+from streams.kafka.log_reader import committed_records
 
 logger = logging.getLogger("headgate.recorder")
 

@@ -21,7 +21,7 @@ from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
 from streams.kafka.cluster import Cluster
-from streams.kafka.committed import last_by_key
+from streams.kafka.log_reader import last_by_key
 from streams.kafka.producer import Outgoing
 from streams.kafka.records import Offsets
 from streams.kafka.topics import ALERTS, AUDIT, DECISIONS, PEOPLE

@@ -16,7 +16,7 @@ from detectors.event import AccessEvent, time_ms
 from detectors.verdict import Alert, AlertChange, RaiseAlert, Reason, Severity
 from streams.console.progress import Progress
 from streams.kafka.cluster import Cluster
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader
 from streams.replay.replay_run import ReplayRun
 from streams.sinks.alert_reader import read_finding
 from streams.sinks.alerts import finding, statement_id

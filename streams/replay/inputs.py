@@ -14,7 +14,8 @@ from streams.control.records import OnRecord
 from streams.ingest.adapters.mapping import Mapping
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected, RejectReason, rejected
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.log_reader import TopicReader
+from streams.kafka.records import TopicRecord
 
 TOPIC_PREFIX: Final = "kafka:"
 

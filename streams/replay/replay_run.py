@@ -20,7 +20,8 @@ from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import Cluster
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.log_reader import TopicReader
+from streams.kafka.records import TopicRecord
 from streams.kafka.topics import HOLDINGS, raw_topic
 from streams.recorder.told import TimedMessage, merge_by_time
 from streams.replay.inputs import (
@@ -276,5 +277,5 @@ def _canonical(
         limits=limits,
         key=record.key,
         headers=record.headers,
-        kafka_time_ms=record.time_ms,
+        kafka_time_ms=record.timestamp,
     )

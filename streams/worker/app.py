@@ -15,10 +15,9 @@ from detectors.response.push import sendable
 from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
 from streams.kafka.cluster import Cluster
-from streams.kafka.last_record import last_record
+from streams.kafka.log_reader import last_record, records_before
 from streams.kafka.producer import Outbox
 from streams.kafka.records import Positions
-from streams.kafka.topic_history import records_before
 from streams.kafka.topics import (
     DECISIONS,
     HOLDINGS,

@@ -8,8 +8,7 @@ from itertools import groupby
 from detectors.response.journal import Acted, AlertSeen, Entry, parse_entry
 from detectors.response.verify import verify
 from streams.kafka.cluster import unprotected
-from streams.kafka.committed import committed_records
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader, committed_records
 from streams.recorder.findings import alert_seen
 from streams.recorder.journal import Journal
 from streams.recorder.people import People

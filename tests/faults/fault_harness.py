@@ -12,7 +12,8 @@ from msgspec import Struct
 from streams.exits import ExitCode
 from streams.kafka.admin import ensure_topics, open_admin
 from streams.kafka.cluster import unprotected
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.log_reader import TopicReader
+from streams.kafka.records import TopicRecord
 from streams.kafka.topics import wanted_topics
 from streams.local_broker.broker import LocalBroker
 from streams.local_broker.ports import free_ports

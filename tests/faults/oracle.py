@@ -18,9 +18,9 @@ from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
+from streams.kafka.log_reader import TopicReader
 from streams.kafka.producer import Outgoing
-from streams.kafka.records import RecordPosition
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.records import RecordPosition, TopicRecord
 from streams.sinks import alerts
 from streams.state.envelope import keys_from_text
 from streams.state.records import StateTopic
@@ -48,7 +48,7 @@ class Oracle:
         # By partition and offset: whatever is no event and no control record of ours.
         self.refused: dict[tuple[int, int], str] = {}
 
-    def partition(self, records: Iterable[list[TopicRecord]]) -> None:
+    def partition(self, records: Iterable[Sequence[TopicRecord]]) -> None:
         """Oracle one partition."""
         self._reference = prior_reference(CORE.reference)
         self._schedule = Schedule(CORE)
@@ -63,7 +63,7 @@ class Oracle:
             record, topic=self._topic, partition=record.partition, keys=KEYS, base=CORE
         )
         if isinstance(told, Rejected):
-            self._note([self._sinks.dead_letter(told, Kept(record), self._position(record))])
+            self._note([self._sinks.dead_letter(told, record, self._position(record))])
         elif isinstance(told, Instruction):
             profile = self._profile(record.partition, told.body.institution)
             apply_instruction(profile, told.body, sequence=told.sequence)
@@ -75,10 +75,10 @@ class Oracle:
     def _judge(self, record: TopicRecord) -> None:
         position = self._position(record)
         event = decode(
-            record.value, key=record.key, kafka_time_ms=record.time_ms, limits=self._limits
+            record.value, key=record.key, kafka_time_ms=record.timestamp, limits=self._limits
         )
         if isinstance(event, Rejected):
-            self._note([self._sinks.dead_letter(event, Kept(record), position)])
+            self._note([self._sinks.dead_letter(event, record, position)])
             self.refused[record.partition, record.offset] = event.reason.value
             return
         profile = self._profile(record.partition, event.institution)
@@ -98,20 +98,11 @@ class Oracle:
             topic=self._topic,
             partition=record.partition,
             offset=record.offset,
-            kafka_time_ms=record.time_ms,
+            kafka_time_ms=record.timestamp,
         )
 
     def _note(self, records: Sequence[Outgoing]) -> None:
         self.sent |= {(record.topic, record.key, record.value) for record in records}
-
-
-class Kept:
-    """A record read back, as the worker saw it."""
-
-    def __init__(self, record: TopicRecord) -> None:
-        """Take over what the worker reads."""
-        self.offset, self.timestamp = record.offset, record.time_ms
-        self.key, self.value, self.headers = record.key, record.value, record.headers
 
 
 def received(bootstrap: str, topic: str) -> list[TopicRecord]:

@@ -23,8 +23,7 @@ from streams.control.records import Control, Instruction, decode_instruction, re
 from streams.control.signature import Decision, sign
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
-from streams.kafka.committed import committed_records
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader, committed_records
 from streams.recorder.journal import Journal
 from streams.sinks import alerts, suspensions
 from streams.state.envelope import keys_from_text

@@ -15,7 +15,7 @@ from streams.console.progress import NullProgress
 from streams.exits import ExitCode
 from streams.kafka.admin import ensure_topics, open_admin
 from streams.kafka.cluster import unprotected
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader
 from streams.state.envelope import Address, seal
 from streams.state.keys import main_key
 from streams.worker.dependencies import group_name

@@ -14,7 +14,7 @@ from detectors.event import AccessEvent, Participants
 from streams.exits import ExitCode
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader
 from streams.worker.dependencies import group_name
 from tests.waiting import wait_until
 

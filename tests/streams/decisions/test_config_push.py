@@ -34,9 +34,9 @@ from streams.control.records import control_record
 from streams.decisions.config_push import Held, changes, is_news, read_at_a_start, to_push
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
+from streams.kafka.log_reader import TopicReader
 from streams.kafka.producer import Outgoing
 from streams.kafka.send import send
-from streams.kafka.topic_reader import TopicReader
 from streams.local_broker.ports import free_ports
 from streams.settings.settings import load_settings
 from streams.state.envelope import StateKeys, keys_from_text

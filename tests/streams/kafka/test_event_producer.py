@@ -14,7 +14,7 @@ from streams.cli.simulate import command
 from streams.ingest.codec import DecodeConfig, decode, decode_limits
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader
 from streams.kafka.topics import ACCESS_EVENTS
 
 SMALL = ("--institutions", "8", "--days", "12")

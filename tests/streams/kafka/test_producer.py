@@ -5,8 +5,9 @@ from aiokafka.errors import MessageSizeTooLargeError
 
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
+from streams.kafka.log_reader import TopicReader
 from streams.kafka.producer import Outbox, Outgoing
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.records import TopicRecord
 
 
 def received(bootstrap: str, topic: str) -> list[TopicRecord]:

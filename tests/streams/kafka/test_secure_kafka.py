@@ -22,8 +22,8 @@ from detectors.event import AccessEvent, Participants
 from streams.kafka.admin import open_admin
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
+from streams.kafka.log_reader import TopicReader
 from streams.kafka.security import PASSWORD_VARIABLE, USERNAME_VARIABLE
-from streams.kafka.topic_reader import TopicReader
 from streams.local_broker.broker import LocalBroker
 from streams.local_broker.ports import free_ports
 from tests.faults.source import START_MS

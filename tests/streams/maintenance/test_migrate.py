@@ -19,7 +19,8 @@ from streams.control.records import REFERENCE, control_record
 from streams.ingest.codec import encode
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.log_reader import TopicReader
+from streams.kafka.records import TopicRecord
 from streams.maintenance.migration import Copied, migrate
 from streams.state.envelope import keys_from_text
 from tests.waiting import wait_until
@@ -136,7 +137,7 @@ def by_key(found: Sequence[TopicRecord]) -> dict[bytes | None, list[object]]:
     """Return what each key has, in order, without where it lies."""
     keyed: dict[bytes | None, list[object]] = {}
     for one in found:
-        keyed.setdefault(one.key, []).append((one.value, one.time_ms, one.headers))
+        keyed.setdefault(one.key, []).append((one.value, one.timestamp, one.headers))
     return keyed
 
 
@@ -175,9 +176,9 @@ def test_everything_of_a_record_stays_but_its_place(kafka: str, topic_prefix: st
     there = by_key(records(kafka, source))
     del there[b"all"]
     assert by_key(records(kafka, target)) == there
-    began_ms = max(record.time_ms for record in records(kafka, source))
+    began_ms = max(record.timestamp for record in records(kafka, source))
     asyncio.run(send(kafka, target, events=[]))
-    assert max(record.time_ms for record in records(kafka, target)) > began_ms
+    assert max(record.timestamp for record in records(kafka, target)) > began_ms
 
 
 @pytest.mark.kafka

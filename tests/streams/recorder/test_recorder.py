@@ -35,8 +35,7 @@ from streams.control.records import Control, decode_instruction, read_control
 from streams.control.signature import Decision, public_text, sign
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
-from streams.kafka.committed import committed_records, last_by_key
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader, committed_records, last_by_key
 from streams.recorder.journal import Followed
 from streams.recorder.recorder import Dependencies, Recorder
 from streams.sinks import alerts, suspensions

@@ -23,7 +23,7 @@ from streams.ingest.codec import encode
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
-from streams.kafka.topic_reader import TopicReader
+from streams.kafka.log_reader import TopicReader
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS
 from streams.replay.explain import NotExplainedError
 

@@ -18,7 +18,8 @@ from detectors.verdict import NewHoldings, Reason
 from streams.demo.child import Child
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.log_reader import TopicReader
+from streams.kafka.records import TopicRecord
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
 from streams.settings.settings import load_settings
 from streams.sinks import alerts

@@ -17,7 +17,8 @@ from detectors.register import Register
 from detectors.verdict import RaiseAlert
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
-from streams.kafka.topic_reader import TopicReader, TopicRecord
+from streams.kafka.log_reader import TopicReader
+from streams.kafka.records import TopicRecord
 from streams.replay.replay import Replay
 from streams.settings.settings import load_settings
 from streams.sinks import alerts
