@@ -80,7 +80,7 @@ def freeze(harness: FaultHarness, fault: Fault) -> None:
     """Stop a worker until another has taken over, and wake it as a zombie."""
     worker = harness.workers[fault.victim]
     worker.signal(signal.SIGSTOP)
-    # Nobody is restarted meanwhile.
+    # The fault is that time passes for everybody else; nobody is restarted meanwhile.
     time.sleep(SESSION_SECONDS + 1.0)
     worker.signal(signal.SIGCONT)
 

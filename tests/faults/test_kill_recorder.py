@@ -28,6 +28,7 @@ from streams.recorder.journal import Journal
 from streams.sinks import alerts, suspensions
 from streams.state.envelope import keys_from_text
 from tests.builders import alert
+from tests.waiting import until
 
 SCRIPT = Path(__file__).parent / "record.py"
 # The one whose public key `record.py` is configured with.
@@ -101,6 +102,7 @@ async def feed(bootstrap: str, prefix: str) -> None:
                 await producer.send_and_wait(
                     f"{prefix}.decisions", registered(name, prefix, revision)
                 )
+                # The recorder must die in many transactions: what it reads comes bit by bit.
                 await asyncio.sleep(PAUSE_SECONDS)
     finally:
         await producer.stop()
@@ -127,16 +129,18 @@ async def play(bootstrap: str, prefix: str) -> None:
             assert died == -signal.SIGKILL, moment
     await feeding
     with recorder(bootstrap, prefix, "never"):
-        async with asyncio.timeout(60):
-            await until(lambda: _seen_count(bootstrap, prefix))
-            # What judges must know comes after the journal. In a thread: the reader has a loop.
-            await until(lambda: asyncio.to_thread(_told_count, bootstrap, prefix))
+        await until_all(lambda: _seen_count(bootstrap, prefix))
+        # What judges must know comes after the journal. In a thread: the reader has a loop.
+        await until_all(lambda: asyncio.to_thread(_told_count, bootstrap, prefix))
 
 
-async def until(count: Callable[[], Awaitable[int]]) -> None:
+async def until_all(count: Callable[[], Awaitable[int]]) -> None:
     """Return once as many are counted as were sent."""
-    while await count() < 2 * INSTITUTIONS_COUNT:  # noqa: ASYNC110 - another process's progress.
-        await asyncio.sleep(0.2)
+
+    async def are_all() -> bool:
+        return await count() >= 2 * INSTITUTIONS_COUNT
+
+    await until(are_all)
 
 
 async def _seen_count(bootstrap: str, prefix: str) -> int:

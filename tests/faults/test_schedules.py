@@ -46,6 +46,7 @@ def test_a_zombie_notices_and_ends_before_it_writes(field: Ground, tmp_path: Pat
             process = harness.workers[0].process
             assert process is not None
             process.send_signal(signal.SIGSTOP)
+            # The fault is that time passes for everybody else.
             time.sleep(SESSION_SECONDS + 2.0)
             process.send_signal(signal.SIGCONT)
             assert process.wait(15) == ExitCode.LEASE_LOST

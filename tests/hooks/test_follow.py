@@ -30,6 +30,7 @@ from streams.kafka.cluster import unprotected
 from streams.kafka.topics import SUSPENSIONS
 from streams.texts.letter import Letters
 from streams.texts.template import TextsConfig
+from tests.waiting import until
 
 HEADGATE = "from streams.cli import main; main()"
 SECRET = "whsec_" + base64.b64encode(b"f" * 32).decode()
@@ -144,11 +145,6 @@ def test_a_second_hook_stands_by_and_takes_over_from_the_first(
     logs = [tmp_path / name / "log" for name in ("one", "two")]
     for log in logs:
         log.parent.mkdir()
-
-    async def until(is_so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(60):
-            while not is_so():  # noqa: ASYNC110 - other processes make it so.
-                await asyncio.sleep(0.05)
 
     async def run() -> list[str]:
         got: list[str] = []

@@ -21,6 +21,7 @@ from streams.demo.child import Child
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import Cluster, unprotected
 from streams.kafka.topics import SUSPENSIONS
+from tests.waiting import until
 
 SECRET = "whsec_" + base64.b64encode(b"h" * 32).decode()
 INSTITUTIONS, EACH = 6, 20
@@ -103,10 +104,12 @@ async def committed_to_the_end(bootstrap: str, prefix: str) -> None:
         bootstrap_servers=bootstrap, group_id=f"{prefix}-hook", enable_auto_commit=False
     ) as consumer:
         end = (await consumer.end_offsets([place]))[place]
-        async with asyncio.timeout(30):
+
+        async def is_delivered() -> bool:
             # The last offset is a transaction's marker.
-            while (await consumer.committed(place) or 0) < end - 1:  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.1)
+            return bool((await consumer.committed(place) or 0) >= end - 1)
+
+        await until(is_delivered)
 
 
 def suspensions(make: Make) -> list[Suspension]:
@@ -196,9 +199,7 @@ def test_a_receiver_that_was_away_gets_everything_once_it_is_back(
     log = tmp_path / "hook" / "log"
 
     async def until_logged(words: str) -> None:
-        async with asyncio.timeout(30):
-            while words not in log.read_text():  # noqa: ASYNC110 - there is no event
-                await asyncio.sleep(0.05)
+        await until(lambda: words in log.read_text(), what=words)
 
     async def run() -> Platform:
         with socket.socket() as free:

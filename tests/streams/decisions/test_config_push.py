@@ -5,9 +5,8 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,12 +39,12 @@ from streams.kafka.send import send
 from streams.local_broker.ports import free_ports
 from streams.settings.settings import load_settings
 from streams.state.envelope import StateKeys, keys_from_text
+from tests.waiting import wait_until
 
 FILE = CoreConfig(detectors=DetectorsConfig(canary=CanaryConfig(participants=(424_242,))))
 NOW_MS = 1_775_044_800_000
 HOUR_MS = 3_600_000
 MAIN = "from streams.cli import main; main()"
-WAIT_SECONDS = 60
 
 
 def budget(days: float, *, of: CoreConfig = FILE) -> CoreConfig:
@@ -249,14 +248,6 @@ def said(*arguments: str | Path) -> str:
     return result.stdout
 
 
-def until(seen: Callable[[], bool], *, what: str) -> None:
-    """Return once it is so."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not seen():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
 class Running:
     """A prefix on the broker, and a worker on it that may be killed."""
 
@@ -359,23 +350,27 @@ def test_a_push_holds_from_its_time_on_in_every_partition_whatever_dies(
     changed = run.changed("changed", CHANGED)
     old, new = (config_hash(load_settings(path).core) for path in (run.file, changed))
     with run.worker() as process:
-        until(lambda: ran("config", "pushed", "--config", run.file).stdout != "", what="recorder")
+        wait_until(
+            lambda: ran("config", "pushed", "--config", run.file).stdout != "", what="recorder"
+        )
         assert said("config", "pushed", "--config", run.file) == f"{old}  the workers' file\n"
         refuse_what_cannot_be_pushed(run)
         run.take("north", hour=1)
-        until(lambda: run.hashes("north") == [old], what="the first alert")
+        wait_until(lambda: run.hashes("north") == [old], what="the first alert")
         pushed = run.push(changed, "--from", "2026-04-01T22:00:00Z", "--note", "a quiet season")
         assert pushed.exit_code == 0, pushed.output
         assert "budget.false_alert_days_per_week_per_100_institutions: 5.0 -> 50.0" in pushed.stdout
         assert f"ann pushes {new}, which holds from 2026-04-01 22:00:00 UTC on" in pushed.stdout
         assert "never pushed: kafka, checkpoint, response, metrics" in pushed.stdout
-        until(lambda: run.metric("config_changes_total") == 2.0, what="told in both partitions")
+        wait_until(
+            lambda: run.metric("config_changes_total") == 2.0, what="told in both partitions"
+        )
         assert run.metric("config_pushes_total", outcome="accepted") == 1.0
         what_was_pushed_is_listed(run, changed)
         # Before its time, after its time, and in the other partition.
         run.take("north", hour=9, count=80_000)
         run.take("south", hour=11, partition=1)
-        until(lambda: len(run.findings()) == 3, what="alerts before and after")
+        wait_until(lambda: len(run.findings()) == 3, what="alerts before and after")
         assert run.metric("config_info", hash=new) == 1.0
         assert run.metric("config_info", hash=old) is None
         process.send_signal(signal.SIGKILL)
@@ -390,8 +385,8 @@ def test_a_push_holds_from_its_time_on_in_every_partition_whatever_dies(
         run.take("north", hour=12, count=150_000)
         # Late: north has passed the time of the push, and stays where it is.
         run.take("north", hour=3, count=1_000)
-        until(lambda: len(run.findings()) == 5, what="alerts after the restart")
-        until(lambda: run.metric("config_refused_total") == 2.0, what="two are refused")
+        wait_until(lambda: len(run.findings()) == 5, what="alerts after the restart")
+        wait_until(lambda: run.metric("config_refused_total") == 2.0, what="two are refused")
         assert run.metric("events_rejected_total", reason="config_invalid") == 1.0
         assert run.metric("config_info", hash=new) == 1.0
         process.send_signal(signal.SIGTERM)

@@ -4,8 +4,7 @@ import contextlib
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,6 +18,7 @@ from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Outgoing
 from streams.kafka.send import send
+from tests.waiting import wait_until
 
 CONFIG = """\
 [kafka]
@@ -48,7 +48,6 @@ contact = "access@example.org"
 participants_max = 200
 """
 MAIN = "from streams.cli import main; main()"
-WAIT_SECONDS = 60
 START_MS = 1_775_044_800_000
 
 
@@ -67,14 +66,6 @@ def said(*arguments: str) -> str:
 def shown(institution: str, *where: str) -> bool:
     """Tell whether an institution is registered."""
     return ran("register", "show", institution, *where).exit_code == 0
-
-
-def until(seen: Callable[[], bool], *, what: str) -> None:
-    """Return once it is so."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not seen():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
 
 
 @contextlib.contextmanager
@@ -123,13 +114,13 @@ def test_people_register_approve_judge_and_are_forgotten(
     where, mine = ("--config", str(config)), ("--key", str(key))
     with worker(config):
         assert "ann registers north" in said("register", "push", str(register), *where, *mine)
-        until(lambda: shown("north", *where), what="registered")
+        wait_until(lambda: shown("north", *where), what="registered")
         assert "1 unchanged" in said("register", "push", str(register), *where)
         assert '"hospitals"' in said("register", "show", "north", *where)
         # Ten of the cap's two hundred, then a theft.
         take(kafka, topic_prefix, first=0, count=10)
         take(kafka, topic_prefix, first=1_000, count=41_200)
-        until(lambda: "requested" in said("suspensions", "list", *where), what="requested")
+        wait_until(lambda: "requested" in said("suspensions", "list", *where), what="requested")
         listed = said("suspensions", "list", *where)
         assert "suspend user u-17 of north" in listed
         (one,) = [
@@ -139,13 +130,13 @@ def test_people_register_approve_judge_and_are_forgotten(
         assert one["contact"] == "access@example.org"
         approved = said("suspensions", "approve", one["suspension_id"][:8], *where, *mine)
         assert "ann approves" in approved
-        until(lambda: "active" in said("suspensions", "list", *where), what="active")
+        wait_until(lambda: "active" in said("suspensions", "list", *where), what="active")
         note = ("--note", "an agreed export")
         said("feedback", one["alert_id"], "expected", "--until", "2026-06-01", *note, *where, *mine)
-        until(lambda: not said("suspensions", "list", *where), what="released")
+        wait_until(lambda: not said("suspensions", "list", *where), what="released")
         assert "by ann: expected" in said("suspensions", "list", "--all", *where)
         assert "erases person-" in said("audit", "erase", "north", "u-17", *where, *mine)
-        until(lambda: not said("suspensions", "list", "--all", *where), what="forgotten")
+        wait_until(lambda: not said("suspensions", "list", "--all", *where), what="forgotten")
     report = said("audit", "verify", *where)
     assert "whole" in report
     exported = tmp_path / "audit.jsonl"

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from streams.demo.script import THEFTS, DemoConfig, write_script
 from streams.report.lines import Line
 from streams.sinks import alerts, suspensions
 from tests.builders import alert, suspension
+from tests.waiting import wait_until
 
 # Ctrl-C is heard although whoever runs the tests may have it ignored, which is inherited.
 BEGIN = """\
@@ -236,8 +236,4 @@ def test_a_killed_demo_takes_its_processes_with_it(tmp_path: Path) -> None:
         process.kill()
         process.wait()
         home = tmp_path / "tmp"
-        deadline = time.monotonic() + 20
-        while (left_over(mark) or any(home.iterdir())) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert left_over(mark) == []
-        assert list(home.iterdir()) == []
+        wait_until(lambda: not left_over(mark) and not any(home.iterdir()))

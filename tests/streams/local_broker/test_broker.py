@@ -6,8 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,18 +20,7 @@ from streams.local_broker import runtime as kafka_runtime
 from streams.local_broker.broker import LocalBroker
 from streams.local_broker.ports import PORTS, free_ports, is_free
 from streams.local_broker.runtime import BrokerError, fetch_runtime, installed_runtime
-
-GONE_SECONDS_MAX = 10.0
-
-
-def until(condition: Callable[[], bool]) -> bool:
-    """Poll another process's end, which nothing announces, for a bounded time."""
-    deadline = time.monotonic() + GONE_SECONDS_MAX
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+from tests.waiting import wait_until
 
 
 def is_gone(pid: int) -> bool:
@@ -202,12 +189,12 @@ def test_a_taken_port_is_named() -> None:
 
 
 OWNER = """
-import json, sys, time
+import json, signal, sys
 from streams.local_broker.broker import LocalBroker
 broker = LocalBroker()
 broker.start()
 print(json.dumps([broker.pid, str(broker.log_path.parent)]), flush=True)
-time.sleep(600)
+signal.pause()
 """
 
 
@@ -220,8 +207,8 @@ def test_the_broker_ends_with_an_owner_that_is_killed() -> None:
             pid, home = json.loads(owner.stdout.readline())
         finally:
             owner.kill()
-    assert until(lambda: is_gone(pid))
-    assert until(lambda: not Path(home).exists())
+    wait_until(lambda: is_gone(pid))
+    wait_until(lambda: not Path(home).exists())
 
 
 @pytest.mark.kafka

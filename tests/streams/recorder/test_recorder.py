@@ -41,6 +41,7 @@ from streams.recorder.recorder import Dependencies, Recorder
 from streams.sinks import alerts, suspensions
 from streams.state.envelope import StateKeys
 from tests.builders import alert
+from tests.waiting import until
 
 KEYS = StateKeys("a secret of sixteen")
 ANN, EVE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
@@ -149,10 +150,12 @@ class World:
 
     async def lines(self) -> list[bytes]:
         """Return the journal, once the markers of its transactions are written."""
-        ends = [await self.end(isolation) for isolation in ("read_committed", "read_uncommitted")]
-        while ends[0] != ends[1]:
-            await asyncio.sleep(0.05)
-            ends[0] = await self.end("read_committed")
+        end = await self.end("read_uncommitted")
+
+        async def are_written() -> bool:
+            return await self.end("read_committed") == end
+
+        await until(are_written)
         found = committed_records(f"{self.prefix}.audit", cluster=unprotected(self.bootstrap))
         return [record.value or b"" async for record in found]
 

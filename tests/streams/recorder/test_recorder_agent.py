@@ -10,6 +10,7 @@ from detectors.errors import StateError
 from streams.kafka.records import Batch, Span
 from streams.recorder.agent import RecorderAgent
 from tests.desks import OnePartitionGroup
+from tests.waiting import others_run
 
 
 class RecorderDesk:
@@ -91,7 +92,7 @@ def test_a_rebalance_that_gives_the_role_back_disturbs_nobody() -> None:
         await desk.begun(1)
         desk.agent.revoked()
         await desk.agent.recovery_complete()
-        await asyncio.sleep(0)
+        await others_run()
         assert (desk.begun_count, desk.ended_count) == (1, 0)
         await desk.agent.close()
 
@@ -126,8 +127,7 @@ def test_whoever_is_fenced_out_by_another_leaves_it() -> None:
         await desk.agent.recovery_complete()
         desk.group.ours = False
         await desk.begun(0)
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await others_run(5)
         assert (desk.begun_count, desk.stopped) == (0, [])
 
     run(scenario)
@@ -141,7 +141,7 @@ def test_any_other_failure_ends_the_worker() -> None:
         desk = RecorderDesk(failure)
         await desk.agent.recovery_complete()
         await desk.begun(1)
-        await asyncio.sleep(0)
+        await others_run()
         assert desk.stopped == [failure]
 
     run(scenario)

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import random
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +24,7 @@ from streams.kafka.event_producer import send_all
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS
 from streams.replay.explain import NotExplainedError
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -223,15 +222,6 @@ def told(bootstrap: str, topic: str) -> list[tuple[str, list[str]]]:
     return [(info["uid"], info["types"]) for info in infos]
 
 
-def wait_until(is_so: Callable[[], bool], worker: Child) -> None:
-    """Look until it is so, for a minute at most, while the worker lives."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        worker.check()
-        assert time.monotonic() < end_seconds
-        time.sleep(0.2)
-
-
 @pytest.mark.kafka
 def test_what_a_worker_said_is_explained_from_its_topics(
     kafka: str, topic_prefix: str, tmp_path: Path, events: list[AccessEvent]
@@ -248,7 +238,10 @@ def test_what_a_worker_said_is_explained_from_its_topics(
         send_all(events, cluster=unprotected(kafka), topic=ACCESS_EVENTS.full_name(topic_prefix))
     )
     with Child(["worker", "--config", str(config)], log_path=log) as worker:
-        wait_until(lambda: any("collusion" in types for _, types in told(kafka, alerts)), worker)
+        wait_until(
+            lambda: any("collusion" in types for _, types in told(kafka, alerts)),
+            check=worker.check,
+        )
     # It has ended politely, so that all it judged is said.
     said = told(kafka, alerts)
     assert any("excess" in types for _, types in said)

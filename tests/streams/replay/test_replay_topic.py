@@ -33,6 +33,7 @@ from streams.local_broker.ports import free_ports
 from streams.replay.replay import Replay
 from streams.sinks.alerts import finding
 from streams.state.envelope import StateKeys, keys_from_text
+from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
 
@@ -228,12 +229,12 @@ def said_on(topic: str, kafka: str) -> list[bytes]:
 
 async def judged(address: str, *, events_count: int, child: Child) -> None:
     """Wait until the worker has judged so many events."""
-    while True:
-        child.check()
+
+    async def are_judged() -> bool:
         numbers = await scrape(address)
-        if numbers is not None and numbers.judged_count >= events_count:
-            return
-        await asyncio.sleep(0.1)
+        return numbers is not None and numbers.judged_count >= events_count
+
+    await until(are_judged, check=child.check)
 
 
 @pytest.mark.slow

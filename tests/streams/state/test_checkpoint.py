@@ -21,6 +21,7 @@ from streams.state.protocol import Dump, StateStore
 from streams.state.records import StateTopic
 from streams.state.store import Saved
 from streams.worker.lifecycle import WorkerLifecycle, stop_for
+from tests.waiting import others_run
 
 TOPIC = "t.state"
 STATE = StateTopic(TOPIC, app="t-worker", keys=StateKeys("sixteen characters"))
@@ -203,7 +204,7 @@ def test_judges_go_on_while_many_states_are_packed() -> None:
             nonlocal turns
             while not world.done:
                 turns += 1
-                await asyncio.sleep(0)
+                await others_run()
 
         await asyncio.gather(world.lifecycle.save(), others())
         return turns

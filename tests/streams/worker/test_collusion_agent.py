@@ -13,6 +13,7 @@ from streams.sinks import alerts
 from streams.state.positions import OffsetGapError
 from streams.worker.collusion_agent import Memory, judge_opener
 from tests.desks import CollusionDesk, OnePartitionGroup
+from tests.waiting import others_run
 
 COHORT_SIZE = 500_000
 DAY = 20_454
@@ -162,7 +163,7 @@ def test_a_partition_that_is_no_longer_ours_is_left() -> None:
     async def scenario() -> None:
         await desk.agent.recovery_complete()
         waiting = asyncio.create_task(desk.give(PARTS[2], first=2))
-        await asyncio.sleep(0)
+        await others_run()
         desk.agent.revoked()
         await waiting
         await desk.give(PARTS[2], first=2)

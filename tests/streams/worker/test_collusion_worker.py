@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -25,6 +24,7 @@ from streams.settings.settings import load_settings
 from streams.sinks import alerts
 from streams.sinks.alert_reader import read_alert
 from streams.worker.dependencies import group_name
+from tests.waiting import wait_until
 
 DAY = 20_454
 DAY_MS = 86_400_000
@@ -94,15 +94,6 @@ async def is_settled(bootstrap: str, prefix: str) -> bool:
         return bool(await consumer.committed(place) == end)
 
 
-def wait_until(is_so: Callable[[], bool], worker: Child) -> None:
-    """Look until it is so, for a minute at most, while the worker lives."""
-    end_seconds = time.monotonic() + 60
-    while not is_so():
-        worker.check()
-        assert time.monotonic() < end_seconds
-        time.sleep(0.2)
-
-
 def work(config: Path, home: Path, events: Sequence[AccessEvent], *, names: set[str]) -> str:
     """Run one worker until the holdings of `names` are judged, and return its log."""
     home.mkdir()
@@ -110,11 +101,11 @@ def work(config: Path, home: Path, events: Sequence[AccessEvent], *, names: set[
     kafka = load_settings(config).kafka
     bootstrap, prefix = kafka.bootstrap, kafka.topic_prefix
     with Child(["worker", "--config", str(config)], log_path=log) as worker:
-        wait_until(lambda: "Ready." in log.read_text(), worker)
+        wait_until(lambda: "Ready." in log.read_text(), check=worker.check)
         topic = ACCESS_EVENTS.full_name(prefix)
         asyncio.run(send_all(events, cluster=unprotected(bootstrap), topic=topic))
-        wait_until(lambda: closed(bootstrap, prefix) >= names, worker)
-        wait_until(lambda: asyncio.run(is_settled(bootstrap, prefix)), worker)
+        wait_until(lambda: closed(bootstrap, prefix) >= names, check=worker.check)
+        wait_until(lambda: asyncio.run(is_settled(bootstrap, prefix)), check=worker.check)
     return log.read_text()
 
 

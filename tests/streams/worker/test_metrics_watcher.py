@@ -20,6 +20,7 @@ from streams.state.protocol import StateStore
 from streams.state.store import Saved
 from streams.worker.batch_run import Counts
 from streams.worker.metrics_watcher import MetricsWatcher, show_config
+from tests.waiting import others_run
 
 REGISTER = Register(institutions=(Institution(id="thief", jurisdiction="gb"),))
 PLACE = RecordPosition(topic="t", partition=1, offset=5, kafka_time_ms=10_000)
@@ -43,7 +44,7 @@ def test_what_happens_is_counted() -> None:
         watcher.happened(_grab_effects()[0], PLACE, durable)
         watcher.saved(Done(seconds=0.2, states_count=3, state_bytes=900, committed=True))
         durable.set_result(None)
-        await asyncio.sleep(0)
+        await others_run()
         return registry
 
     registry = asyncio.run(scenario())

@@ -7,6 +7,7 @@ from streams.kafka.records import Batch, Span
 from streams.state.checkpoint import Checkpointer
 from streams.worker.judge_agent import JudgeAgent
 from streams.worker.wiring import judging
+from tests.waiting import others_run
 
 
 class Busy:
@@ -46,7 +47,7 @@ def test_a_backlog_leaves_the_loop_to_others_after_each_batch() -> None:
     async def others() -> None:
         while busy.judged_count < 5:
             seen.append(busy.judged_count)
-            await asyncio.sleep(0)
+            await others_run()
 
     async def scenario() -> None:
         await asyncio.gather(backlog(), others())
