@@ -99,8 +99,7 @@ class DecisionMade(Struct, frozen=True, kw_only=True, tag="decision"):
     note: str
     at_ms: Annotated[int, Meta(description="when it was signed, by the signer's clock")]
     verb: Verb
-    signed: Annotated[str, Meta(description="the signed text, as it was")]
-    signature: str
+    jws: Annotated[str, Meta(description="the record itself, as it was signed: a compact JWS")]
 
 
 class Refused(Struct, frozen=True, kw_only=True, tag="refused"):

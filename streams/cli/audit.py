@@ -125,13 +125,15 @@ def _verified(lines: Iterator[bytes], anchors: list[_Anchor]) -> Verified:
 
 def _unsigned(number: int, line: bytes, keys: dict[str, str]) -> list[Problem]:
     """Note the keys that hold from this line on, or return what is wrong with its signature."""
-    body = msgspec.json.decode(line, type=Entry).body
+    entry = msgspec.json.decode(line, type=Entry)
+    body = entry.body
     if isinstance(body, Configured):
         keys.clear()
         keys.update(body.response.keys)
     if not isinstance(body, DecisionMade):
         return []
-    problem = signature_problem(body, keys)
+    topic = entry.source.topic if entry.source else ""
+    problem = signature_problem(body, topic=topic, keys=keys)
     return [] if problem is None else [Problem(line=number, problem=problem)]
 
 

@@ -12,7 +12,7 @@ from detectors.errors import HeadgateError
 from detectors.instants import rfc3339
 from detectors.response.journal import Approved, Released
 from detectors.response.suspension import Suspension
-from streams.control.signature import private_pem, public_text
+from streams.control.keys import private_pem, public_text
 from streams.decisions.submit import KEY_VARIABLE, decide
 from streams.kafka.log_reader import last_by_key
 from streams.kafka.topics import SUSPENSIONS

@@ -1,141 +1,141 @@
 """Decisions as signed texts: who decided what, checked against the keys in the configuration.
 
-What is signed is the text itself, topic and signer in it, so that nothing can be signed for one
-place and shown at another. Ed25519, by `cryptography`.
+A decision is a compact JWS (RFC 7515) signed by Ed25519 (RFC 8037, by the name of RFC 9864). Its
+protected header says what it is, who signed it and for which topic, so that nothing can be signed
+for one place or purpose and shown at another. Any JOSE library can check it.
 """
 
 import base64
 import binascii
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+from joserfc.registry import HeaderParameter
+from joserfc.util import urlsafe_b64decode
 from msgspec import Struct
 
-from detectors.errors import ConfigError
 from detectors.instants import Moment
 from detectors.response.journal import DecisionMade, Verb
+from streams.control.keys import private_pem, public_keys
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 
+ALGORITHM: Final = "Ed25519"
+TYPE: Final = "vnd.headgate.decision+jws"
 # An entry of the register with all its projects and fields; a person's word is far smaller.
-_RECORD_BYTES_MAX: Final = 900_000
-# Keeps these signatures apart from whatever else the same key may sign.
-_DOMAIN: Final = b"headgate decision 1\n"
+RECORD_BYTES_MAX: Final = 900_000
+# A topic's name has at most 249 characters; the rest is the signer's name and what is fixed.
+_HEADER_BYTES_MAX: Final = 2_048
+_SEGMENTS_COUNT: Final = 3
 
 
 class Decision(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is signed."""
+    """What is signed, beside the header."""
 
     decision_id: str
-    topic: str
-    who: str
     note: str
     at_ms: Moment
     verb: Verb
 
 
-class SignedDecision(Struct, frozen=True, kw_only=True):
-    """The record on the topic: a decision as text, and its signature in base64."""
+class Header(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The protected header: these four and nothing else, so no other algorithm, key or extension.
 
-    signed: str
-    signature: str
+    `kid` is the signer's name in the configuration, `topic` where the decision counts.
+    """
+
+    alg: Literal["Ed25519"]
+    kid: str
+    topic: str
+    typ: Literal["vnd.headgate.decision+jws"]
 
 
-_encode: Final = msgspec.json.Encoder(order="sorted").encode
+_registry: Final = jws.JWSRegistry(
+    header_registry={"topic": HeaderParameter("Topic that the decision counts on", "str")},
+    algorithms=[ALGORITHM],
+)
+_registry.max_header_length = _HEADER_BYTES_MAX
+_registry.max_payload_length = RECORD_BYTES_MAX
 
 
-def sign(decision: Decision, key: Ed25519PrivateKey) -> bytes:
-    """Return the record of a decision."""
-    text = _encode(decision)
-    signature = base64.b64encode(key.sign(_DOMAIN + text)).decode()
-    return _encode(SignedDecision(signed=text.decode(), signature=signature))
+def sign(decision: Decision, key: Ed25519PrivateKey, *, who: str, topic: str) -> bytes:
+    """Return the record of a decision that `who` signs for `topic`."""
+    header = Header(alg=ALGORITHM, kid=who, topic=topic, typ=TYPE)
+    payload = msgspec.json.encode(decision, order="sorted")
+    private = OKPKey.import_key(private_pem(key))
+    protected = msgspec.structs.asdict(header)
+    return jws.serialize_compact(protected, payload, private, registry=_registry).encode()
 
 
 def checked(
     raw: bytes | None, *, topic: str, keys: Mapping[str, Ed25519PublicKey]
 ) -> DecisionMade | Rejected:
     """Return the decision in a record if somebody of `keys` has signed it for `topic`."""
-    if not raw or len(raw) > _RECORD_BYTES_MAX:
+    if not raw or len(raw) > RECORD_BYTES_MAX:
         return rejected(RejectReason.EMPTY_VALUE, "no decision, or one that is too long")
+    header = _header(raw)
+    if isinstance(header, Rejected):
+        return header
+    payload = _payload(raw, header, keys)
+    if isinstance(payload, Rejected):
+        return payload
+    if header.topic != topic:
+        return rejected(RejectReason.UNKNOWN_VALUE, f"signed for the topic {header.topic!r}")
     try:
-        record = msgspec.json.decode(raw, type=SignedDecision)
-        decision = msgspec.json.decode(record.signed, type=Decision)
-        signature = base64.b64decode(record.signature, validate=True)
-    except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+        decision = msgspec.json.decode(payload, type=Decision)
+    except (msgspec.DecodeError, RecursionError) as error:
         return rejected(RejectReason.WRONG_TYPE, f"not a signed decision: {error}")
-    key = keys.get(decision.who)
-    if key is None:
-        return rejected(RejectReason.UNKNOWN_VALUE, f"no key is known of {decision.who!r}")
-    try:
-        key.verify(signature, _DOMAIN + record.signed.encode())
-    except InvalidSignature:
-        return rejected(RejectReason.UNKNOWN_VALUE, f"not signed by the key of {decision.who!r}")
-    if decision.topic != topic:
-        return rejected(RejectReason.UNKNOWN_VALUE, f"signed for the topic {decision.topic!r}")
     return DecisionMade(
         decision_id=decision.decision_id,
-        who=decision.who,
+        who=header.kid,
         note=decision.note,
         at_ms=decision.at_ms,
         verb=decision.verb,
-        signed=record.signed,
-        signature=record.signature,
+        jws=raw.decode(),
     )
 
 
-def signature_problem(made: DecisionMade, keys: Mapping[str, str]) -> str | None:
-    """Return what is wrong with a recorded decision; None if the keys show that it was made so."""
-    signed = _encode(SignedDecision(signed=made.signed, signature=made.signature))
+def _header(raw: bytes) -> Header | Rejected:
+    """Return the header of a compact JWS, read before any library sees the record.
+
+    The library would parse whatever is nested in it, however deep, and let an error of that out.
+    """
+    segment, *others = raw.split(b".", maxsplit=2)
+    if len(others) + 1 != _SEGMENTS_COUNT or len(segment) > _HEADER_BYTES_MAX:
+        return rejected(RejectReason.WRONG_TYPE, "not a signed decision: no compact JWS")
     try:
-        topic = msgspec.json.decode(made.signed, type=Decision).topic
-    except msgspec.DecodeError:
-        return "its signed text is no decision"
-    found = checked(signed, topic=topic, keys=public_keys(keys))
-    if isinstance(found, Rejected):
-        return found.detail
-    return None if found == made else "it says something else than what was signed"
+        return msgspec.json.decode(urlsafe_b64decode(segment), type=Header)
+    except (msgspec.DecodeError, binascii.Error, ValueError) as error:
+        return rejected(RejectReason.WRONG_TYPE, f"not a signed decision: {error}")
 
 
-def public_keys(texts: Mapping[str, str]) -> dict[str, Ed25519PublicKey]:
-    """Return the keys of the configuration, or raise `ConfigError` with the name of a wrong one."""
-    return {name: _public_key(name, text) for name, text in texts.items()}
-
-
-def _public_key(name: str, text: str) -> Ed25519PublicKey:
+def _payload(raw: bytes, header: Header, keys: Mapping[str, Ed25519PublicKey]) -> bytes | Rejected:
+    """Return what was signed if it was by the key of whom the header names."""
+    key = keys.get(header.kid)
+    if key is None:
+        return rejected(RejectReason.UNKNOWN_VALUE, f"no key is known of {header.kid!r}")
     try:
-        return Ed25519PublicKey.from_public_bytes(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError) as error:
-        path, problem = f"response.keys.{name}", "expected a public Ed25519 key: 32 bytes in base64"
-        raise ConfigError(path, problem) from error
+        return jws.deserialize_compact(raw, _public(key), registry=_registry).payload or b""
+    except JoseError:
+        return rejected(RejectReason.UNKNOWN_VALUE, f"not signed by the key of {header.kid!r}")
 
 
-def public_text(key: Ed25519PrivateKey) -> str:
-    """Return the public key as the configuration holds it."""
-    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+def _public(key: Ed25519PublicKey) -> OKPKey:
+    text = base64.urlsafe_b64encode(key.public_bytes_raw()).rstrip(b"=").decode()
+    return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": text})
 
 
-def private_pem(key: Ed25519PrivateKey) -> bytes:
-    """Return a private key as a file holds it."""
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+def signature_problem(made: DecisionMade, *, topic: str, keys: Mapping[str, str]) -> str | None:
+    """Return what is wrong with a recorded decision; None if the keys show that it was made so.
 
-
-def load_private_key(path: Path) -> Ed25519PrivateKey:
-    """Return the key in a PEM file."""
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from error
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ConfigError(str(path), f"expected an Ed25519 key in PEM: {error}") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise ConfigError(str(path), "expected an Ed25519 key, got one of another kind")
-    return key
+    Raises:
+        ConfigError: a text of `keys` is no key.
+    """
+    signed = checked(made.jws.encode(), topic=topic, keys=public_keys(keys))
+    if isinstance(signed, Rejected):
+        return signed.detail
+    return None if signed == made else "it says something else than what was signed"

@@ -10,7 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from detectors.errors import ConfigError
 from detectors.response.journal import Verb
 from streams.clock import wall_ms
-from streams.control.signature import Decision, load_private_key, public_text, sign
+from streams.control.keys import load_private_key, public_text
+from streams.control.signature import Decision, sign
 from streams.kafka.producer import Outgoing
 from streams.kafka.send import send
 from streams.kafka.topics import DECISIONS
@@ -35,8 +36,6 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
     decisions = [
         Decision(
             decision_id=secrets.token_hex(16),
-            topic=topic,
-            who=who,
             note=note,
             at_ms=wall_ms(),
             verb=verb,
@@ -44,7 +43,12 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
         for verb in verbs
     ]
     records = [
-        Outgoing(topic=topic, key=who.encode(), value=sign(decision, key), partition=0)
+        Outgoing(
+            topic=topic,
+            key=who.encode(),
+            value=sign(decision, key, who=who, topic=topic),
+            partition=0,
+        )
         for decision in decisions
     ]
     send(records, cluster=settings.cluster)
@@ -52,9 +56,13 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
 
 
 def signer(key: Ed25519PrivateKey, names: Mapping[str, str]) -> str:
-    """Return under which name the configuration lists a key."""
+    """Return under which name the configuration lists a key.
+
+    Raises:
+        ConfigError: it lists it under none.
+    """
     public = public_text(key)
-    found = next((name for name, text in names.items() if text == public), None)
-    if found is None:
+    who = next((name for name, text in names.items() if text == public), None)
+    if who is None:
         raise ConfigError(path=_KEYS_PATH, problem=f"nobody has the public key {public}")
-    return found
+    return who

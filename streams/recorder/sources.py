@@ -6,7 +6,8 @@ from typing import Final
 from aiokafka import TopicPartition
 
 from detectors.response.journal import Body, DecisionMade, Refused, Source, digest
-from streams.control.signature import checked, public_keys
+from streams.control.keys import public_keys
+from streams.control.signature import checked
 from streams.kafka.records import Record
 from streams.recorder.findings import alert_seen
 from streams.recorder.people import People

@@ -17,7 +17,7 @@ from detectors.config import CoreConfig
 from detectors.errors import ConfigError
 from detectors.response.config import ResponseConfig
 from streams.config_errors import config_error, refuse_infinite
-from streams.control.signature import public_keys
+from streams.control.keys import public_keys
 from streams.hooks.config import HOOK_SECRETS_VARIABLE, HookConfig, check_hook
 from streams.ingest.adapters.config import MappingConfig
 from streams.ingest.adapters.mapping import Mapping

@@ -46,9 +46,7 @@ class Record:
     def push(self, raw: bytes, *, from_ms: int = NOW_MS) -> Action:
         """Push what was signed, and return what followed."""
         verb = ConfigPushed(from_ms=from_ms, config=msgspec.Raw(raw), config_hash="c")
-        made = DecisionMade(
-            decision_id="d", who="ann", note="", at_ms=0, verb=verb, signed="", signature=""
-        )
+        made = DecisionMade(decision_id="d", who="ann", note="", at_ms=0, verb=verb, jws="")
         written = self.journal.append([(None, made)], now_ms=NOW_MS)
         self._kept(written)
         (one,) = written.actions

@@ -83,8 +83,7 @@ class Desk:
                 note="",
                 at_ms=at_ms,
                 verb=verb,
-                signed="",
-                signature="",
+                jws="",
             )
         )
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import Configured
-from streams.control.signature import public_text
+from streams.control.keys import public_text
 from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Outgoing
 from streams.recorder.recorder import Dependencies, Recorder

@@ -65,13 +65,11 @@ def registered(name: str, prefix: str, revision: int) -> bytes:
     entry = Institution(id=name, group=f"g{revision}")
     decision = Decision(
         decision_id=name,
-        topic=f"{prefix}.decisions",
-        who="ann",
         note="",
         at_ms=revision,
         verb=Registered(institution=name, entry=entry),
     )
-    return sign(decision, ANN)
+    return sign(decision, ANN, who="ann", topic=f"{prefix}.decisions")
 
 
 @contextlib.contextmanager

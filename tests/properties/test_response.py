@@ -158,8 +158,7 @@ class Response(RuleBasedStateMachine):
                 note="",
                 at_ms=self.signed_ms,
                 verb=verb,
-                signed="",
-                signature="",
+                jws="",
             )
         )
 

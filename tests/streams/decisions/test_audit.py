@@ -1,6 +1,9 @@
 """What was changed in the record is found; what was decided in it is whose key it is."""
 
 import random
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -31,12 +34,14 @@ from detectors.response.journal import (
 )
 from detectors.response.verify import verify
 from streams.cli.audit import command
-from streams.control.signature import Decision, checked, public_text, sign
+from streams.control.keys import public_text
+from streams.control.signature import Decision, checked, sign
 from streams.recorder.journal import Journal
 
 ANN = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 DAY_MS = 86_400_000
 TOPIC = "t.decisions"
+TOPICS = {AlertSeen: "t.alerts", DecisionMade: TOPIC}
 
 
 def seen(number: int) -> AlertSeen:
@@ -65,7 +70,7 @@ def seen(number: int) -> AlertSeen:
 def decision(number: int, verb: Verb) -> DecisionMade:
     """Return a signed decision."""
     signed = sign(
-        Decision(decision_id="d", topic=TOPIC, who="ann", note="", at_ms=number, verb=verb), ANN
+        Decision(decision_id="d", note="", at_ms=number, verb=verb), ANN, who="ann", topic=TOPIC
     )
     made = checked(signed, topic=TOPIC, keys={"ann": ANN.public_key()})
     assert isinstance(made, DecisionMade)
@@ -89,7 +94,7 @@ def journal() -> list[bytes]:
             entry = Institution(id="i1", jurisdiction=f"j{number}")
             bodies.append(decision(number, Registered(institution="i1", entry=entry)))
         causes = [
-            (Source(topic=type(body).__name__, partition=0, offset=10 * number + place), body)
+            (Source(topic=TOPICS[type(body)], partition=0, offset=10 * number + place), body)
             for place, body in enumerate(bodies)
         ]
         lines += grown.append(causes, now_ms=number * 10_000_000).lines
@@ -172,7 +177,7 @@ def chained(entries: list[Entry]) -> list[bytes]:
 
 
 def test_a_decision_that_nobody_signed_is_found(tmp_path: Path) -> None:
-    """Another's name, or another verb, under the same signature."""
+    """Another's name or another verb under the same signature, or what was said elsewhere."""
     entries = [msgspec.json.decode(line, type=Entry) for line in LINES]
     place = next(n for n, entry in enumerate(entries) if isinstance(entry.body, DecisionMade))
     made = entries[place].body
@@ -181,10 +186,52 @@ def test_a_decision_that_nobody_signed_is_found(tmp_path: Path) -> None:
     entries[place] = replace(entries[place], body=other)
     code, said = audit_of(chained(entries), tmp_path / "audit")
     assert (code, f"line {place}: it says something else than what was signed" in said) == (1, True)
-    forged = replace(made, signed=made.signed.replace("ann", "eve"), who="eve")
+    word = Decision(decision_id="d", note="", at_ms=made.at_ms, verb=made.verb)
+    forged = replace(made, jws=sign(word, ANN, who="eve", topic=TOPIC).decode(), who="eve")
     entries[place] = replace(entries[place], body=forged)
     code, said = audit_of(chained(entries), tmp_path / "audit")
     assert (code, f"line {place}: no key is known of 'eve'" in said) == (1, True)
+    elsewhere = replace(made, jws=sign(word, ANN, who="ann", topic="u.decisions").decode())
+    entries[place] = replace(entries[place], body=elsewhere)
+    code, said = audit_of(chained(entries), tmp_path / "audit")
+    assert (code, f"line {place}: signed for the topic 'u.decisions'" in said) == (1, True)
+
+
+def checked_by_an_auditor(lines: list[bytes]) -> "subprocess.CompletedProcess[str]":
+    """Run the program of the documentation on an exported audit."""
+    page = (Path(__file__).parents[3] / "docs" / "response.md").read_text()
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    audit = b"".join(line + b"\n" for line in lines).decode()
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        input=audit,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_an_auditor_needs_nothing_of_ours() -> None:
+    """The program in the documentation checks each decision, and stops at one that was changed."""
+    entries = [msgspec.json.decode(line, type=Entry) for line in LINES]
+    decisions = [entry for entry in entries if isinstance(entry.body, DecisionMade)]
+    audit = checked_by_an_auditor(LINES)
+    assert (audit.returncode, audit.stderr) == (0, "")
+    assert [f"{entry.sequence} ann" for entry in decisions] == [
+        " ".join(line.split(" ")[:2]) for line in audit.stdout.splitlines()
+    ]
+    last = decisions[-1]
+    assert isinstance(last.body, DecisionMade)
+    forgeries = [
+        replace(last.body, verb=Released(suspension_id="s")),
+        replace(last.body, jws=last.body.jws.replace(".", ".e30", 1)),
+    ]
+    for forged in forgeries:
+        entries[last.sequence] = replace(last, body=forged)
+        audit = checked_by_an_auditor(chained(entries))
+        assert audit.returncode == 1
+        assert len(audit.stdout.splitlines()) == len(decisions) - 1
 
 
 @pytest.mark.parametrize(

@@ -30,8 +30,7 @@ def audit(tmp_path: Path) -> Path:
         note="",
         at_ms=START_MS,
         verb=Registered(institution="north", entry=entry),
-        signed="",
-        signature="",
+        jws="",
     )
     lines = [
         *journal.append([(None, Tick())], now_ms=START_MS).lines,
@@ -51,9 +50,7 @@ def pushed(path: Path, *, from_hour: int) -> Path:
         config=sendable(core),
         config_hash=config_hash(core),
     )
-    body = DecisionMade(
-        decision_id="d", who="ann", note="", at_ms=START_MS, verb=verb, signed="", signature=""
-    )
+    body = DecisionMade(decision_id="d", who="ann", note="", at_ms=START_MS, verb=verb, jws="")
     lines = journal.append([(None, body)], now_ms=START_MS + HOUR_MS).lines
     path.write_bytes(b"\n".join(lines) + b"\n")
     return path

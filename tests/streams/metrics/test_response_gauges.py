@@ -40,8 +40,7 @@ def labelled(number: int, label: Label) -> DecisionMade:
         note="",
         at_ms=1,
         verb=Labelled(alert_id=f"a{number}", label=label),
-        signed="",
-        signature="",
+        jws="",
     )
 
 

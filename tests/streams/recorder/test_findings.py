@@ -1,45 +1,19 @@
-"""What the recorder reads: findings without names, people who can be forgotten, signed words."""
-
-import base64
+"""What the recorder reads: findings without names, and people who can be forgotten."""
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
-from detectors.errors import ConfigError
-from detectors.feedback import Label
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.journal import AlertSeen, Configured, DecisionMade, Labelled, Released
+from detectors.response.journal import AlertSeen, Configured
 from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, AlertChange, RaiseAlert
-from streams.control.signature import (
-    Decision,
-    checked,
-    load_private_key,
-    private_pem,
-    public_text,
-    sign,
-)
-from streams.decisions.submit import signer
-from streams.ingest.rejects import Rejected
 from streams.recorder.findings import alert_seen
 from streams.recorder.journal import Journal
 from streams.recorder.people import People, Person
 from streams.sinks import alerts
 from tests.builders import alert, reason_detail
 
-ANN, EVE = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-KEYS = {"ann": ANN.public_key()}
-TOPIC = "t.decisions"
-DECISION = Decision(
-    decision_id="d",
-    topic=TOPIC,
-    who="ann",
-    note="",
-    at_ms=5,
-    verb=Released(suspension_id="s"),
-)
 ALERT = alert(
     revision=3,
     confidence=0.973,
@@ -147,74 +121,3 @@ def test_a_record_under_anothers_token_is_nobody() -> None:
     assert People({b"person-1": value}).person(person.token) is None
     assert People({b"person-1": b"{"}).person("person-1") is None
     assert People({person.token.encode(): value}).person(person.token) == person
-
-
-@pytest.mark.parametrize(
-    ("record", "detail"),
-    [
-        pytest.param(None, "no decision", id="nothing"),
-        pytest.param(b"{" * 70, "not a signed decision", id="no JSON"),
-        pytest.param(b"{}", "not a signed decision", id="nothing signed"),
-        pytest.param(b"x" * 1_000_000, "too long", id="too much"),
-        pytest.param(sign(DECISION, EVE), "not signed by the key of 'ann'", id="another's key"),
-        pytest.param(
-            sign(replace(DECISION, who="eve"), EVE), "no key is known of 'eve'", id="a stranger"
-        ),
-        pytest.param(
-            sign(replace(DECISION, topic="u"), ANN), "signed for the topic 'u'", id="elsewhere"
-        ),
-        pytest.param(
-            sign(DECISION, ANN).replace(b'"signature":"', b'"signature":"?'),
-            "not a signed decision",
-            id="no base64",
-        ),
-        pytest.param(
-            sign(replace(DECISION, at_ms=10**17), ANN), "not a signed decision", id="no date"
-        ),
-        pytest.param(
-            sign(
-                replace(
-                    DECISION, verb=Labelled(alert_id="a", label=Label.EXPECTED, until_ms=10**17)
-                ),
-                ANN,
-            ),
-            "not a signed decision",
-            id="until no date",
-        ),
-    ],
-)
-def test_what_is_not_rightly_signed_is_refused(record: bytes | None, detail: str) -> None:
-    """With a sentence that says why."""
-    reject = checked(record, topic=TOPIC, keys=KEYS)
-    assert isinstance(reject, Rejected)
-    assert detail in reject.detail
-
-
-def test_a_changed_word_is_not_signed() -> None:
-    """The signature is over the text itself."""
-    record = msgspec.json.decode(sign(DECISION, ANN))
-    record["signed"] = record["signed"].replace('"s"', '"t"')
-    assert isinstance(checked(msgspec.json.encode(record), topic=TOPIC, keys=KEYS), Rejected)
-
-
-def test_a_signed_decision_is_read_as_it_was_meant() -> None:
-    """Who, what and when, with the signed text kept as proof."""
-    decision = checked(sign(DECISION, ANN), topic=TOPIC, keys=KEYS)
-    assert isinstance(decision, DecisionMade)
-    assert (decision.who, decision.verb, decision.at_ms) == ("ann", Released(suspension_id="s"), 5)
-    base64.b64decode(decision.signature, validate=True)
-
-
-def test_a_key_says_whose_it_is(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The name is the configuration's; a key that nobody there has is refused."""
-    path = tmp_path_factory.mktemp("keys") / "ann.pem"
-    path.write_bytes(private_pem(ANN))
-    key = load_private_key(path)
-    assert signer(key, {"ann": public_text(ANN)}) == "ann"
-    with pytest.raises(ConfigError, match="nobody has the public key"):
-        signer(key, {"eve": public_text(EVE)})
-    path.write_text("-----BEGIN NOTHING-----")
-    with pytest.raises(ConfigError, match="expected an Ed25519 key in PEM"):
-        load_private_key(path)
-    with pytest.raises(ConfigError, match="cannot be read"):
-        load_private_key(path.with_name("none"))

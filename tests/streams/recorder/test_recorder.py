@@ -31,8 +31,9 @@ from detectors.response.journal import (
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
 from detectors.verdict import RaiseAlert
+from streams.control.keys import public_text
 from streams.control.records import Control, decode_instruction, read_control
-from streams.control.signature import Decision, public_text, sign
+from streams.control.signature import Decision, sign
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader, committed_records, last_by_key
@@ -138,15 +139,9 @@ class World:
         self, verb: Verb, *, key: Ed25519PrivateKey = ANN, who: str = "ann", topic: str = ""
     ) -> None:
         """Sign and send a decision."""
-        decision = Decision(
-            decision_id="d",
-            topic=topic or f"{self.prefix}.decisions",
-            who=who,
-            note="because",
-            at_ms=NOW_MS,
-            verb=verb,
-        )
-        await self.send("decisions", b"north", sign(decision, key))
+        decision = Decision(decision_id="d", note="because", at_ms=NOW_MS, verb=verb)
+        record = sign(decision, key, who=who, topic=topic or f"{self.prefix}.decisions")
+        await self.send("decisions", b"north", record)
 
     async def lines(self) -> list[bytes]:
         """Return the journal, once the markers of its transactions are written."""

@@ -40,9 +40,7 @@ class Record:
         verb = ConfigPushed(
             from_ms=NOW_MS, config=sendable(config), config_hash=config_hash(config)
         )
-        made = DecisionMade(
-            decision_id="d", who="ann", note="", at_ms=0, verb=verb, signed="", signature=""
-        )
+        made = DecisionMade(decision_id="d", who="ann", note="", at_ms=0, verb=verb, jws="")
         self.journal = Journal()
         first = self.journal.append([(None, configured)], now_ms=NOW_MS)
         second = self.journal.append([(None, made)], now_ms=NOW_MS)
