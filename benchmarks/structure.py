@@ -175,7 +175,7 @@ def measure(root: Path) -> dict[str, str]:
         "lines of tests": test_lines,
         "lines of tests to lines of source": round(test_lines / sum(lines), 2),
     }
-    return {name: f"{figure:,}" for name, figure in figures.items()}
+    return {name: f"{figure:,.10g}" for name, figure in figures.items()}
 
 
 def _lines_count(path: Path) -> int:

@@ -3,11 +3,13 @@
 import ast
 import functools
 import gc
+import re
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+OFF_THE_WAY = (0, 0)
 
 
 def sources(*packages: str) -> list[Path]:
@@ -51,3 +53,9 @@ def identifiers(path: Path) -> Iterator[tuple[int, str]]:
         for token in tokenize.tokenize(file.readline):
             if token.type == tokenize.NAME:
                 yield token.start[0], token.string
+
+
+def step_said(tree: ast.Module) -> tuple[int, int]:
+    """Return the first and the last step that a module's docstring begins with."""
+    first_line = re.match(r"Steps? (\d)(?: to (\d))? of 7\b", ast.get_docstring(tree) or "")
+    return (int(first_line[1]), int(first_line[2] or first_line[1])) if first_line else OFF_THE_WAY

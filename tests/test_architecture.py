@@ -2,7 +2,6 @@
 
 import ast
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from typing import Final
 import pytest
 
 from benchmarks.structure import contracts, entries, floors, without_floor
-from tests.source_trees import ROOT, functions, sources, trees
+from tests.source_trees import OFF_THE_WAY, ROOT, functions, sources, step_said, trees
 
 PACKAGES = ("detectors", "streams")
 SHIPPED = (*PACKAGES, "benchmarks")
@@ -60,11 +59,10 @@ WAY: Final[Mapping[str, tuple[int, int]]] = {
     "streams/kafka/producer.py": (7, 7),
     "streams/metrics/": (7, 7),
     "streams/recorder/": (7, 7),
-    "streams/recorder/told.py": (0, 0),
+    "streams/recorder/told.py": OFF_THE_WAY,
     "streams/texts/": (7, 7),
     "streams/hooks/": (7, 7),
 }
-OFF_THE_WAY = (0, 0)
 
 BRANCHES = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.Match)
 
@@ -196,12 +194,6 @@ def step_expected(name: str) -> tuple[int, int]:
     """Return the first and the last step of a file, by the longest path in the table."""
     paths = [path for path in WAY if name == path or (path.endswith("/") and name.startswith(path))]
     return WAY[max(paths, key=len)] if paths else OFF_THE_WAY
-
-
-def step_said(tree: ast.Module) -> tuple[int, int]:
-    """Return the first and the last step that a module's docstring begins with."""
-    said = re.match(r"Steps? (\d)(?: to (\d))? of 7\b", ast.get_docstring(tree) or "")
-    return (int(said[1]), int(said[2] or said[1])) if said else OFF_THE_WAY
 
 
 def test_every_module_of_the_way_says_its_step() -> None:
