@@ -1,6 +1,6 @@
 """Values that many tests need: each builder gives a whole one, and a test says what differs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -9,6 +9,7 @@ from detectors.event import AccessEvent, Participants
 from detectors.pipeline import Profile, judge
 from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, Coverage, Effect, RaiseAlert, Reason, ReasonDetail
+from streams.ingest.headers import Headers
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -21,7 +22,7 @@ class KafkaRecord(NamedTuple):
     value: bytes | None
     key: bytes | None = b"north"
     timestamp: int = 1_800_000_000_000
-    headers: Sequence[tuple[str, bytes]] = ()
+    headers: Headers = ()
 
 
 def event(**changes: object) -> AccessEvent:

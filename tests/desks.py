@@ -16,8 +16,8 @@ from streams.ingest.adapters.mapping import Mapping
 from streams.ingest.codec import DecodeConfig, decode_limits
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
-from streams.kafka.producer import Durable, Outbox, Outgoing
-from streams.kafka.records import Batch, Record, RecordPosition, Span
+from streams.kafka.producer import Durable, Outbox
+from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition, Span
 from streams.state.envelope import StateKeys
 from streams.state.keys import PARTITION_RECORD_KEY
 from streams.state.phases import Phase, Write
@@ -101,9 +101,9 @@ class OpenOutbox(Outbox):
     def __init__(self) -> None:
         """Connect to nothing."""
         super().__init__(cluster=unprotected(""), timeout_seconds=1.0)
-        self.posted: list[Outgoing] = []
+        self.posted: list[OutgoingRecord] = []
 
-    def post(self, record: Outgoing) -> Durable:
+    def post(self, record: OutgoingRecord) -> Durable:
         """Keep the record."""
         self.posted.append(record)
         durable: Durable = asyncio.get_running_loop().create_future()
@@ -249,7 +249,7 @@ class JudgeDesk:
         self.file = file or CoreConfig()
         self.keys = keys
         self.watcher = OpenWatcher()
-        self.posted: list[Outgoing] = []
+        self.posted: list[OutgoingRecord] = []
         self._saved = [Write(0, PARTITION_RECORD_KEY, Saved(0, b""))]
         self.start()
 
@@ -288,7 +288,7 @@ class JudgeDesk:
         assert profile is not None
         return profile
 
-    def post(self, record: Outgoing) -> Durable:
+    def post(self, record: OutgoingRecord) -> Durable:
         """Keep the record."""
         self.posted.append(record)
         return _Durable()  # type: ignore[return-value] # a future needs a loop, and nobody waits.

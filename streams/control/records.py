@@ -7,7 +7,6 @@ Many may write events, and none of them may move a threshold. So each control re
 the key that signs states, for its kind and its place; what is not signed is refused as any event.
 """
 
-from collections.abc import Iterable, Sequence
 from typing import Annotated, Final, Protocol
 
 import msgspec
@@ -21,8 +20,9 @@ from detectors.feedback import Feedback
 from detectors.reference import Reference
 from detectors.register import Registered
 from streams.control.config_record import CONFIG, decode_scheduled
+from streams.ingest.headers import Headers, header_value
 from streams.ingest.rejects import Rejected, RejectReason, rejected
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.state.envelope import StateKeys, framed
 
 CONTROL_HEADER: Final = "headgate-control"
@@ -33,8 +33,6 @@ INSTRUCTION: Final = "instruction"
 REFERENCE_BYTES_MAX: Final = 1_048_576
 
 _KEY_ID_BYTES: Final = 4
-
-Headers = Iterable[tuple[str, bytes | None]]
 
 
 class Instruction(Struct, frozen=True, kw_only=True):
@@ -65,22 +63,22 @@ class _Read(Protocol):
         """Its value."""
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
+    def headers(self) -> Headers:
         """Its headers."""
 
 
 def control_kind(headers: Headers) -> str | None:
     """Return what kind of control record these headers announce, None for an event."""
-    found = _header(headers, CONTROL_HEADER)
+    found = header_value(headers, CONTROL_HEADER)
     return None if found is None else found.decode(errors="replace")
 
 
 def control_record(
     kind: str, value: bytes, *, topic: str, partition: int, key: bytes, keys: StateKeys
-) -> Outgoing:
+) -> OutgoingRecord:
     """Return a control record, signed for its place."""
     signed = _signed(kind.encode(), value, topic=topic, partition=partition)
-    return Outgoing(
+    return OutgoingRecord(
         topic=topic,
         key=key,
         value=value,
@@ -96,9 +94,9 @@ def read_control(
     record: _Read, *, topic: str, partition: int, keys: StateKeys
 ) -> Control | Rejected:
     """Return what a control record says, if it is signed for where it lies."""
-    kind = _header(record.headers, CONTROL_HEADER) or b""
+    kind = header_value(record.headers, CONTROL_HEADER) or b""
     value = record.value or b""
-    signature = _header(record.headers, SIGNATURE_HEADER) or b""
+    signature = header_value(record.headers, SIGNATURE_HEADER) or b""
     signed = _signed(kind, value, topic=topic, partition=partition)
     if not keys.check(signature[:_KEY_ID_BYTES], signed, signature[_KEY_ID_BYTES:]):
         name = kind.decode(errors="replace")
@@ -166,13 +164,6 @@ def saved_reference(context: bytes) -> Reference | None:
         message = f"the partition record's reference is damaged: {reference.detail}"
         raise StateError(message)
     return reference
-
-
-def _header(headers: Headers, wanted: str) -> bytes | None:
-    for name, value in headers:
-        if name == wanted:
-            return value or b""
-    return None
 
 
 def _signed(kind: bytes, value: bytes, *, topic: str, partition: int) -> bytes:

@@ -12,7 +12,7 @@ from detectors.response.journal import Verb
 from streams.clock import wall_ms
 from streams.control.keys import load_private_key, public_text
 from streams.control.signature import Decision, sign
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.kafka.send import send
 from streams.kafka.topics import DECISIONS
 from streams.settings.settings import Settings
@@ -43,7 +43,7 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
         for verb in verbs
     ]
     records = [
-        Outgoing(
+        OutgoingRecord(
             topic=topic,
             key=who.encode(),
             value=sign(decision, key, who=who, topic=topic),

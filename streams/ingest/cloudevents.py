@@ -6,15 +6,14 @@ The mode follows from the headers alone: structured when `content-type` begins w
 Source: CloudEvents 1.0.2, "Kafka Protocol Binding"; it knows no batches.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from streams.ingest.headers import Headers
 from streams.ingest.rejects import Rejected, RejectReason, rejected
-
-Headers = Sequence[tuple[str, bytes | None]]
 
 _CONTENT_TYPE: Final = "content-type"
 _PREFIX: Final = "ce_"

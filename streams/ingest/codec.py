@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from detectors.event import AccessEvent, time_ms
-from streams.ingest.cloudevents import Headers, completed, payload_of
+from streams.ingest.cloudevents import completed, payload_of
+from streams.ingest.headers import Headers
 from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
 from streams.ingest.participants import participants_problem, short, too_many
 from streams.ingest.rejects import Rejected, RejectReason, rejected

@@ -13,9 +13,10 @@ from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
-from msgspec import Struct
 
+from streams.ingest.headers import Headers
 from streams.kafka.cluster import Cluster
+from streams.kafka.records import OutgoingRecord
 
 Durable = asyncio.Future[None]
 
@@ -27,16 +28,6 @@ _LINGER_MS: Final = 2
 _BATCH_BYTES: Final = 256 * 1024
 
 
-class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
-    """One record on its way out; the partitioner of Kafka's own clients where none is given."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int | None = None
-    headers: Sequence[tuple[str, bytes]] = ()
-
-
 class Outbox:
     """Posts records in order; `start` and `stop` it with the worker."""
 
@@ -46,7 +37,7 @@ class Outbox:
         """Keep where to connect; nothing is opened before `start`."""
         self._cluster = cluster
         self._timeout_seconds = timeout_seconds
-        self._posted: deque[tuple[Outgoing, Durable]] = deque()
+        self._posted: deque[tuple[OutgoingRecord, Durable]] = deque()
         self._arrived = asyncio.Event()
         self._producer: AIOKafkaProducer | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -76,7 +67,7 @@ class Outbox:
         if self._producer is not None:
             await self._producer.stop()
 
-    def post(self, record: Outgoing) -> Durable:
+    def post(self, record: OutgoingRecord) -> Durable:
         """Send `record` after all before it; the future is done once it is durable."""
         durable: Durable = asyncio.get_running_loop().create_future()
         self._posted.append((record, durable))
@@ -119,19 +110,26 @@ class Outbox:
             self._arrived.clear()
             await self._arrived.wait()
 
-    async def _send(self, producer: AIOKafkaProducer, record: Outgoing, durable: Durable) -> None:
+    async def _send(
+        self, producer: AIOKafkaProducer, record: OutgoingRecord, durable: Durable
+    ) -> None:
         try:
             sent = await producer.send(
                 record.topic,
                 key=record.key,
                 value=record.value,
                 partition=record.partition,
-                headers=list(record.headers),
+                headers=sent_headers(record.headers),
             )
         except Exception as error:  # noqa: BLE001 - whoever awaits it decides what it means.
             durable.set_exception(error)
         else:
             sent.add_done_callback(lambda done: _settle(done, durable))
+
+
+def sent_headers(headers: Headers) -> list[tuple[str, bytes]]:
+    """Return headers as aiokafka takes them: it refuses one without a value, as Kafka does not."""
+    return [(name, value or b"") for name, value in headers]
 
 
 def _settle(sent: "asyncio.Future[object]", durable: Durable) -> None:

@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from streams.ingest.headers import Headers
+
 # A topic and the number of one of its partitions.
 Partition = tuple[str, int]
 # By partition: the offset before which all has been dealt with, or where it ends.
@@ -35,7 +37,7 @@ class Record(Protocol):
         """Its value; none is a tombstone."""
 
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
+    def headers(self) -> Headers:
         """Its headers."""
 
 
@@ -45,6 +47,16 @@ class TopicRecord(Record, Protocol):
     @property
     def partition(self) -> int:
         """The number of its partition."""
+
+
+class OutgoingRecord(Struct, frozen=True, kw_only=True, gc=False):
+    """One record to be sent; the partitioner of Kafka's own clients where no partition is given."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+    headers: Headers = ()
 
 
 class Span(NamedTuple):

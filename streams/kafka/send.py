@@ -8,12 +8,13 @@ from aiokafka.errors import KafkaError
 
 from detectors.errors import SinkError
 from streams.kafka.cluster import Cluster
-from streams.kafka.producer import Outbox, Outgoing
+from streams.kafka.producer import Outbox
+from streams.kafka.records import OutgoingRecord
 
 _TIMEOUT_SECONDS: Final = 20.0
 
 
-def send(records: Sequence[Outgoing], *, cluster: Cluster) -> None:
+def send(records: Sequence[OutgoingRecord], *, cluster: Cluster) -> None:
     """Return once the broker has all of them.
 
     Raises:
@@ -26,7 +27,7 @@ def send(records: Sequence[Outgoing], *, cluster: Cluster) -> None:
         raise SinkError(message, recoverable=True) from error
 
 
-async def _send(records: Sequence[Outgoing], cluster: Cluster) -> None:
+async def _send(records: Sequence[OutgoingRecord], cluster: Cluster) -> None:
     outbox = Outbox(cluster=cluster, timeout_seconds=_TIMEOUT_SECONDS)
     await outbox.start()
     try:

@@ -22,7 +22,7 @@ from streams.kafka.admin import open_admin
 from streams.kafka.blocking import BlockingClient
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import TopicReader
-from streams.kafka.producer import REQUEST_BYTES_MAX
+from streams.kafka.producer import REQUEST_BYTES_MAX, sent_headers
 from streams.kafka.records import TopicRecord
 from streams.state.envelope import framed
 
@@ -219,7 +219,7 @@ class _Copier(BlockingClient):
                 # Without a key it is a dead letter wherever it lies.
                 partition=None if record.key is not None else self.partitions[0],
                 timestamp_ms=record.timestamp if record.timestamp >= 0 else None,
-                headers=list(record.headers),
+                headers=sent_headers(record.headers),
             )
             for record in records
         ]

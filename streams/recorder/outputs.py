@@ -12,7 +12,7 @@ from detectors.register import Registered
 from detectors.response.suspension import Suspension, scope_id
 from streams.control.config_record import CONFIG, encode_scheduled
 from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import ACCESS_EVENTS, PEOPLE, REGISTER, SUSPENSIONS
 from streams.recorder.journal import Followed
 from streams.recorder.people import People, Person
@@ -37,24 +37,20 @@ class Outputs:
         self._partitions = list(range(partitions))
         self._keys = keys
 
-    def suspensions(self, followed: Iterable[Followed]) -> list[Outgoing]:
+    def suspensions(self, followed: Iterable[Followed]) -> list[OutgoingRecord]:
         """Return the new state of each suspension that has changed."""
         changed = [one.action for one in followed if isinstance(one.action, Suspension)]
         return [self._suspension(one) for one in changed]
 
-    def _suspension(self, one: Suspension) -> Outgoing:
-        made = suspensions.record(named(one, self._people), topic_prefix=self._prefix)
-        headers = tuple((name, value or b"") for name, value in made.headers)
-        return Outgoing(
-            topic=made.topic, key=made.key, value=made.value, partition=0, headers=headers
-        )
+    def _suspension(self, one: Suspension) -> OutgoingRecord:
+        return suspensions.record(named(one, self._people), topic_prefix=self._prefix)
 
-    def register(self, followed: Iterable[Followed]) -> list[Outgoing]:
+    def register(self, followed: Iterable[Followed]) -> list[OutgoingRecord]:
         """Return the register's entries that have changed, for whoever reads what holds."""
         topic = REGISTER.full_name(self._prefix)
         changed = [one.action for one in followed if isinstance(one.action, Registered)]
         return [
-            Outgoing(
+            OutgoingRecord(
                 topic=topic,
                 key=one.institution.encode(),
                 value=None if one.entry is None else _encode(one.entry),
@@ -63,27 +59,27 @@ class Outputs:
             for one in changed
         ]
 
-    def people(self, changes: Mapping[str, bytes | None]) -> list[Outgoing]:
+    def people(self, changes: Mapping[str, bytes | None]) -> list[OutgoingRecord]:
         """Return what is written of people: who is new, and tombstones."""
         topic = PEOPLE.full_name(self._prefix)
         return [
-            Outgoing(topic=topic, key=token.encode(), value=value, partition=0)
+            OutgoingRecord(topic=topic, key=token.encode(), value=value, partition=0)
             for token, value in changes.items()
         ]
 
-    def forgotten(self, person: Person | None) -> list[Outgoing]:
+    def forgotten(self, person: Person | None) -> list[OutgoingRecord]:
         """Return the tombstone of a person's last suspension."""
         if person is None:
             return []
         name = scope_id("user", institution=person.institution, subject=person.user)
         topic = SUSPENSIONS.full_name(self._prefix)
-        return [Outgoing(topic=topic, key=name.encode(), value=None, partition=0)]
+        return [OutgoingRecord(topic=topic, key=name.encode(), value=None, partition=0)]
 
-    def controls(self, followed: Iterable[Followed]) -> list[Outgoing]:
+    def controls(self, followed: Iterable[Followed]) -> list[OutgoingRecord]:
         """Return what the judges must know: of an institution its own, of a configuration all."""
         return [record for one in followed for record in self._controls(control_message_of(one))]
 
-    def _controls(self, told: Instruction | Scheduled | None) -> Iterator[Outgoing]:
+    def _controls(self, told: Instruction | Scheduled | None) -> Iterator[OutgoingRecord]:
         if isinstance(told, Scheduled):
             value = encode_scheduled(told)
             for partition in self._partitions:
@@ -94,7 +90,7 @@ class Outputs:
             partition = _partitioner(key, self._partitions, self._partitions)
             yield self._control(INSTRUCTION, encode_instruction(told), key=key, partition=partition)
 
-    def _control(self, kind: str, value: bytes, *, key: bytes, partition: int) -> Outgoing:
+    def _control(self, kind: str, value: bytes, *, key: bytes, partition: int) -> OutgoingRecord:
         return control_record(
             kind,
             value,

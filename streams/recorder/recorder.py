@@ -22,8 +22,8 @@ from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import last_by_key
-from streams.kafka.producer import Outgoing
-from streams.kafka.records import Offsets
+from streams.kafka.producer import sent_headers
+from streams.kafka.records import Offsets, OutgoingRecord
 from streams.kafka.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
 from streams.recorder.journal import Followed, Written, read_journal
 from streams.recorder.outputs import Outputs
@@ -209,24 +209,26 @@ class Recorder:
         held = {one.subject for one in self._journal.state.open.values()}
         return [token for token in wanted if token not in held]
 
-    def _lines(self, written: Written) -> list[Outgoing]:
+    def _lines(self, written: Written) -> list[OutgoingRecord]:
         topic = AUDIT.full_name(self._dependencies.prefix)
-        return [Outgoing(topic=topic, key=None, value=line, partition=0) for line in written.lines]
+        return [
+            OutgoingRecord(topic=topic, key=None, value=line, partition=0) for line in written.lines
+        ]
 
-    async def _send(self, records: Sequence[Outgoing]) -> None:
+    async def _send(self, records: Sequence[OutgoingRecord]) -> None:
         sent = [
             await self._producer.send(
                 record.topic,
                 key=record.key,
                 value=record.value,
                 partition=record.partition,
-                headers=list(record.headers),
+                headers=sent_headers(record.headers),
             )
             for record in records
         ]
         await asyncio.gather(*sent)
 
-    async def _tell(self, records: Sequence[Outgoing]) -> None:
+    async def _tell(self, records: Sequence[OutgoingRecord]) -> None:
         """Let the judges know, in the partitions of their institutions."""
         if records:
             await self._producer.begin_transaction()

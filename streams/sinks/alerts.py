@@ -22,9 +22,9 @@ from detectors.verdict import (
     ReasonDetail,
     Severity,
 )
+from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import ALERTS
-from streams.sinks.cloudevent import cloudevent
-from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
+from streams.sinks.cloudevent import CLOUDEVENT_HEADERS, cloudevent
 
 OCSF_VERSION: Final = "1.6.0"
 
@@ -58,7 +58,9 @@ _ATTACK: Final = {
 Document = dict[str, object]
 
 
-def record(effect: RaiseAlert, *, topic_prefix: str) -> OutgoingRecord:
+def record(
+    effect: RaiseAlert, *, topic_prefix: str, partition: int | None = None
+) -> OutgoingRecord:
     """Return the alert as a record: keyed by institution, its id the same at every repeat."""
     alert = effect.alert
     value = cloudevent(
@@ -72,6 +74,7 @@ def record(effect: RaiseAlert, *, topic_prefix: str) -> OutgoingRecord:
         topic=ALERTS.full_name(topic_prefix),
         key=alert.institution.encode(),
         value=value,
+        partition=partition,
         headers=CLOUDEVENT_HEADERS,
     )
 

@@ -5,6 +5,11 @@ from typing import Final
 import msgspec
 
 from detectors.instants import rfc3339
+from streams.ingest.headers import Headers
+
+CLOUDEVENT_HEADERS: Final[Headers] = (
+    ("content-type", b"application/cloudevents+json; charset=UTF-8"),
+)
 
 
 def cloudevent(*, event_id: str, kind: str, subject: str, at_ms: int, data: bytes) -> bytes:

@@ -7,9 +7,10 @@ from typing import Final
 
 from msgspec import Struct
 
+from streams.ingest.headers import Headers
 from streams.ingest.rejects import Rejected
+from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import DEAD_LETTERS
-from streams.sinks.outgoing import Headers, OutgoingRecord
 
 REASON_HEADER: Final = "headgate-reason"
 DETAIL_HEADER: Final = "headgate-detail"
@@ -33,7 +34,7 @@ class Origin(Struct, frozen=True, kw_only=True):
 
 
 def record(refused: Rejected, origin: Origin, *, topic_prefix: str) -> OutgoingRecord:
-    """Return the dead letter of `origin`."""
+    """Return the dead letter of `origin`, for the partition of the same number."""
     ours: Headers = (
         (REASON_HEADER, refused.reason.value.encode()),
         (DETAIL_HEADER, refused.detail.encode("utf-8", "replace")),
@@ -41,11 +42,12 @@ def record(refused: Rejected, origin: Origin, *, topic_prefix: str) -> OutgoingR
         (PARTITION_HEADER, b"%d" % origin.partition),
         (OFFSET_HEADER, b"%d" % origin.offset),
     )
-    # A dead letter that was sent again and refused again says the latest dead_letter only.
+    # A dead letter that was sent again and refused again says the latest reason only.
     theirs = tuple((name, value) for name, value in origin.headers if name not in OURS)
     return OutgoingRecord(
         topic=DEAD_LETTERS.full_name(topic_prefix),
         key=origin.key,
         value=origin.value,
+        partition=origin.partition,
         headers=(*theirs, *ours),
     )

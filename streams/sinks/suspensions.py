@@ -7,9 +7,9 @@ run for a suspension.
 import msgspec
 
 from detectors.response.suspension import Suspension
+from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import SUSPENSIONS
-from streams.sinks.cloudevent import cloudevent, data_of
-from streams.sinks.outgoing import CLOUDEVENT_HEADERS, OutgoingRecord
+from streams.sinks.cloudevent import CLOUDEVENT_HEADERS, cloudevent, data_of
 
 
 def record(suspension: Suspension, *, topic_prefix: str) -> OutgoingRecord:
@@ -27,6 +27,7 @@ def record(suspension: Suspension, *, topic_prefix: str) -> OutgoingRecord:
             at_ms=suspension.at_ms,
             data=msgspec.json.encode(suspension, order="sorted"),
         ),
+        partition=0,
         headers=CLOUDEVENT_HEADERS,
     )
 

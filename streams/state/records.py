@@ -1,6 +1,6 @@
 """Records of the state topic: what the protocol wants saved <-> signed bytes on Kafka."""
 
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.state.envelope import Address, StateKeys, open_sealed, seal
 from streams.state.phases import Write
 from streams.state.store import Saved
@@ -17,7 +17,7 @@ class StateTopic:
         self._app = app
         self._keys = keys
 
-    def record(self, write: Write) -> Outgoing:
+    def record(self, write: Write) -> OutgoingRecord:
         """Return what to send; a tombstone needs no signature, since it names nothing to trust."""
         saved = write.saved
         value = None
@@ -26,7 +26,9 @@ class StateTopic:
             value = seal(
                 saved.payload, address=address, applied_offset=saved.offset, keys=self._keys
             )
-        return Outgoing(topic=self.topic, key=write.key, value=value, partition=write.partition)
+        return OutgoingRecord(
+            topic=self.topic, key=write.key, value=value, partition=write.partition
+        )
 
     def saved(self, partition: int, key: bytes, value: bytes | None) -> Saved | None:
         """Return what a record holds, None for a tombstone; `StateError` if it is not ours."""

@@ -7,12 +7,10 @@ import msgspec
 
 from detectors.verdict import DailySummary, Effect, NewHoldings, RaiseAlert
 from streams.ingest.rejects import Rejected
-from streams.kafka.producer import Outgoing
-from streams.kafka.records import Record, RecordPosition
+from streams.kafka.records import OutgoingRecord, Record, RecordPosition
 from streams.kafka.topics import HOLDINGS, SUMMARIES
 from streams.sinks import alerts, dead_letters
 from streams.sinks.dead_letters import Origin
-from streams.sinks.outgoing import OutgoingRecord
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
@@ -26,19 +24,21 @@ class KafkaSinks:
         """Take the topics' prefix."""
         self._prefix = topic_prefix
 
-    def effect(self, effect: Effect, position: RecordPosition) -> Sequence[Outgoing]:
+    def effect(self, effect: Effect, position: RecordPosition) -> Sequence[OutgoingRecord]:
         """Return the records that carry out an effect.
 
         An alert goes to the partition of its event: one reader of both sees cause and effect.
         """
         if isinstance(effect, RaiseAlert):
-            made = alerts.record(effect, topic_prefix=self._prefix)
-            return (_outgoing(made, partition=position.partition),)
+            partition = position.partition
+            return (alerts.record(effect, topic_prefix=self._prefix, partition=partition),)
         if isinstance(effect, DailySummary):
             return (self._summary(effect),)
         return (self._holdings(effect),)
 
-    def dead_letter(self, reject: Rejected, record: Record, position: RecordPosition) -> Outgoing:
+    def dead_letter(
+        self, reject: Rejected, record: Record, position: RecordPosition
+    ) -> OutgoingRecord:
         """Return the dead letter of a record."""
         origin = Origin(
             topic=position.topic,
@@ -48,22 +48,15 @@ class KafkaSinks:
             value=record.value,
             headers=record.headers,
         )
-        made = dead_letters.record(reject, origin, topic_prefix=self._prefix)
-        return _outgoing(made, partition=position.partition)
+        return dead_letters.record(reject, origin, topic_prefix=self._prefix)
 
-    def _summary(self, effect: DailySummary) -> Outgoing:
+    def _summary(self, effect: DailySummary) -> OutgoingRecord:
         topic = SUMMARIES.full_name(self._prefix)
-        return Outgoing(topic=topic, key=effect.institution.encode(), value=_encode(effect))
+        return OutgoingRecord(topic=topic, key=effect.institution.encode(), value=_encode(effect))
 
-    def _holdings(self, effect: NewHoldings) -> Outgoing:
+    def _holdings(self, effect: NewHoldings) -> OutgoingRecord:
         # A day's later record holds its earlier ones.
         key = f"{effect.day}/{effect.institution}".encode()
-        return Outgoing(topic=HOLDINGS.full_name(self._prefix), key=key, value=_encode(effect))
-
-
-def _outgoing(made: OutgoingRecord, *, partition: int | None = None) -> Outgoing:
-    # aiokafka refuses a header without a value; Kafka itself takes it as empty.
-    headers = tuple((name, value or b"") for name, value in made.headers)
-    return Outgoing(
-        topic=made.topic, key=made.key, value=made.value, partition=partition, headers=headers
-    )
+        return OutgoingRecord(
+            topic=HOLDINGS.full_name(self._prefix), key=key, value=_encode(effect)
+        )

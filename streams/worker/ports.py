@@ -6,8 +6,8 @@ from typing import Protocol
 from detectors.pipeline import Profile
 from detectors.verdict import Effect
 from streams.ingest.rejects import Rejected
-from streams.kafka.producer import Durable, Outgoing
-from streams.kafka.records import Record, RecordPosition
+from streams.kafka.producer import Durable
+from streams.kafka.records import OutgoingRecord, Record, RecordPosition
 from streams.state.checkpoint import Done
 from streams.state.protocol import StateStore
 from streams.worker.batch_run import Counts
@@ -16,10 +16,12 @@ from streams.worker.batch_run import Counts
 class Sinks(Protocol):
     """What effects and refusals become on Kafka."""
 
-    def effect(self, effect: Effect, position: RecordPosition) -> Sequence[Outgoing]:
+    def effect(self, effect: Effect, position: RecordPosition) -> Sequence[OutgoingRecord]:
         """Return the records that carry out an effect."""
 
-    def dead_letter(self, reject: Rejected, record: Record, position: RecordPosition) -> Outgoing:
+    def dead_letter(
+        self, reject: Rejected, record: Record, position: RecordPosition
+    ) -> OutgoingRecord:
         """Return the dead letter of a record."""
 
 
@@ -39,7 +41,7 @@ class Watcher(Protocol):
 class Poster(Protocol):
     """Where outgoing records are posted."""
 
-    def post(self, record: Outgoing) -> Durable:
+    def post(self, record: OutgoingRecord) -> Durable:
         """Send in order; the future is done once the record is durable."""
 
 

@@ -23,8 +23,8 @@ from streams.control.records import (
 )
 from streams.faust_driver.group import Group, commit_starts
 from streams.ingest.rejects import Rejected
-from streams.kafka.producer import Outbox, Outgoing
-from streams.kafka.records import Batch, Offsets, Record
+from streams.kafka.producer import Outbox
+from streams.kafka.records import Batch, Offsets, OutgoingRecord, Record
 from streams.state.envelope import StateKeys
 from streams.state.positions import PositionTracker
 
@@ -180,13 +180,13 @@ class ReferenceAgent:
         reference = self._builder.build(day)
         return reference if reference.day == day else None
 
-    def _controls(self, raw: bytes) -> list[Outgoing]:
+    def _controls(self, raw: bytes) -> list[OutgoingRecord]:
         return [
             self._control(raw, topic=self._events_topic, partition=partition)
             for partition in range(self._partitions)
         ]
 
-    def _control(self, raw: bytes, *, topic: str, partition: int) -> Outgoing:
+    def _control(self, raw: bytes, *, topic: str, partition: int) -> OutgoingRecord:
         return control_record(
             REFERENCE,
             raw,

@@ -11,8 +11,8 @@ from detectors.event import AccessEvent
 from streams.faust_driver.group import Group, commit_starts
 from streams.ingest.codec import encode
 from streams.ingest.rejects import Rejected
-from streams.kafka.producer import Durable, Outbox, Outgoing
-from streams.kafka.records import Batch, Offsets, Record, RecordPosition
+from streams.kafka.producer import Durable, Outbox
+from streams.kafka.records import Batch, Offsets, OutgoingRecord, Record, RecordPosition
 from streams.state.positions import PositionTracker
 from streams.worker.ports import Sinks, Watcher
 
@@ -115,7 +115,9 @@ class RekeyAgent:
         if isinstance(event, Rejected):
             return self._reject(event, record, partition)
         key = event.institution.encode()
-        return self._outbox.post(Outgoing(topic=self._events_topic, key=key, value=encode(event)))
+        return self._outbox.post(
+            OutgoingRecord(topic=self._events_topic, key=key, value=encode(event))
+        )
 
     def _reject(self, reject: Rejected, record: Record, partition: int) -> Durable:
         position = RecordPosition(

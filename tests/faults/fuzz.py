@@ -145,7 +145,7 @@ def _letters(harness: FaultHarness) -> dict[RecordPosition, str]:
     """Return the reason of each dead letter by where its message lies; repeats say the same."""
     found = {}
     for record in received(harness.bootstrap, f"{harness.prefix}.dead-letters"):
-        headers = dict(record.headers)
+        headers = {name: value or b"" for name, value in record.headers}
         if headers[TOPIC_HEADER].decode() == f"{harness.prefix}.access-events":
             position = (int(headers[PARTITION_HEADER]), int(headers[OFFSET_HEADER]))
             found[position] = headers[REASON_HEADER].decode()

@@ -19,8 +19,7 @@ from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limi
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
-from streams.kafka.producer import Outgoing
-from streams.kafka.records import RecordPosition, TopicRecord
+from streams.kafka.records import OutgoingRecord, RecordPosition, TopicRecord
 from streams.sinks import alerts
 from streams.state.envelope import keys_from_text
 from streams.state.records import StateTopic
@@ -101,7 +100,7 @@ class Oracle:
             kafka_time_ms=record.timestamp,
         )
 
-    def _note(self, records: Sequence[Outgoing]) -> None:
+    def _note(self, records: Sequence[OutgoingRecord]) -> None:
         self.sent |= {(record.topic, record.key, record.value) for record in records}
 
 

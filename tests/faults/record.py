@@ -17,7 +17,7 @@ from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import Configured
 from streams.control.keys import public_text
 from streams.kafka.cluster import unprotected
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.recorder.recorder import Dependencies, Recorder
 from streams.state.envelope import keys_from_text
 
@@ -49,12 +49,12 @@ class Doomed(Recorder):
         self._where, _, left = moment.partition(":")
         self._left = int(left or 0)
 
-    async def _send(self, records: Sequence[Outgoing]) -> None:
+    async def _send(self, records: Sequence[OutgoingRecord]) -> None:
         await super()._send(records)
         if records:
             self._pass("send")
 
-    async def _tell(self, records: Sequence[Outgoing]) -> None:
+    async def _tell(self, records: Sequence[OutgoingRecord]) -> None:
         if records:
             self._pass("tell")
         await super()._tell(records)

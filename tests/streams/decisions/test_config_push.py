@@ -34,7 +34,7 @@ from streams.decisions.config_push import Held, changes, is_news, read_at_a_star
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.kafka.send import send
 from streams.local_broker.ports import free_ports
 from streams.settings.settings import load_settings
@@ -301,7 +301,7 @@ class Running:
     def send(self, value: bytes, key: bytes, *, partition: int = 0) -> None:
         """Send a record to the access events."""
         topic = f"{self.prefix}.access-events"
-        record = Outgoing(topic=topic, key=key, value=value, partition=partition)
+        record = OutgoingRecord(topic=topic, key=key, value=value, partition=partition)
         send([record], cluster=unprotected(self.kafka))
 
     def control(self, value: bytes, keys: StateKeys) -> None:

@@ -16,7 +16,7 @@ from streams.cli import headgate
 from streams.cli.suspensions import command as suspensions_command
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.kafka.send import send
 from tests.waiting import wait_until
 
@@ -95,7 +95,7 @@ def take(bootstrap: str, prefix: str, *, first: int, count: int) -> None:
     topic = f"{prefix}.access-events"
     value = msgspec.json.encode(event)
     send(
-        [Outgoing(topic=topic, key=b"north", value=value, partition=0)],
+        [OutgoingRecord(topic=topic, key=b"north", value=value, partition=0)],
         cluster=unprotected(bootstrap),
     )
 

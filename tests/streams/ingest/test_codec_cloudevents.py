@@ -7,8 +7,8 @@ import pytest
 
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, time_ms
-from streams.ingest.cloudevents import Headers
 from streams.ingest.codec import DecodeConfig, decode, decode_limits
+from streams.ingest.headers import Headers
 from streams.ingest.rejects import Rejected, RejectReason
 
 LIMITS = decode_limits(DecodeConfig(), CohortConfig())

@@ -10,8 +10,8 @@ from pyroaring import BitMap
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, time_ms
 from detectors.features.participant_sets import bitmap_of
-from streams.ingest.cloudevents import Headers
 from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
+from streams.ingest.headers import Headers
 from streams.ingest.rejects import DETAIL_LENGTH_MAX, Rejected
 from streams.ingest.roaring import bitmap_problem
 

@@ -6,8 +6,9 @@ from aiokafka.errors import MessageSizeTooLargeError
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
-from streams.kafka.producer import Outbox, Outgoing
-from streams.kafka.records import TopicRecord
+from streams.kafka.producer import Outbox
+from streams.kafka.records import OutgoingRecord, TopicRecord
+from streams.kafka.send import send
 
 
 def received(bootstrap: str, topic: str) -> list[TopicRecord]:
@@ -28,13 +29,29 @@ def test_what_is_posted_arrives_in_order_and_is_durable_when_it_says_so(
     async def scenario() -> None:
         outbox = Outbox(cluster=unprotected(kafka), timeout_seconds=20.0)
         await outbox.start()
-        futures = [outbox.post(Outgoing(topic=topic, key=b"k", value=value)) for value in values]
+        futures = [
+            outbox.post(OutgoingRecord(topic=topic, key=b"k", value=value)) for value in values
+        ]
         await outbox.below(100)
         await outbox.durable(futures)
         await outbox.stop()
 
     asyncio.run(scenario())
     assert [record.value for record in received(kafka, topic)] == values
+
+
+@pytest.mark.kafka
+def test_a_header_without_a_value_arrives_empty(kafka: str, topic_prefix: str) -> None:
+    """Others may send such headers, and a dead letter carries what came; aiokafka refuses them."""
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=1)
+    topic = f"{topic_prefix}.dead-letters"
+    headers = (("trace", None), ("reason", b"why"))
+    send(
+        [OutgoingRecord(topic=topic, key=b"k", value=b"v", headers=headers)],
+        cluster=unprotected(kafka),
+    )
+    (record,) = received(kafka, topic)
+    assert list(record.headers) == [("trace", b""), ("reason", b"why")]
 
 
 @pytest.mark.kafka
@@ -48,8 +65,8 @@ def test_a_record_that_the_broker_refuses_raises_where_it_is_awaited(
     async def scenario() -> None:
         outbox = Outbox(cluster=unprotected(kafka), timeout_seconds=20.0)
         await outbox.start()
-        large = outbox.post(Outgoing(topic=topic, key=None, value=b"x" * 40 * 2**20))
-        small = outbox.post(Outgoing(topic=topic, key=None, value=b"small"))
+        large = outbox.post(OutgoingRecord(topic=topic, key=None, value=b"x" * 40 * 2**20))
+        small = outbox.post(OutgoingRecord(topic=topic, key=None, value=b"small"))
         with pytest.raises(MessageSizeTooLargeError):
             await outbox.durable([large])
         await outbox.durable([small])

@@ -28,6 +28,7 @@ from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.log_reader import TopicReader
+from streams.kafka.producer import sent_headers
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS, raw_topic
 from streams.local_broker.ports import free_ports
 from streams.replay.replay import Replay
@@ -149,7 +150,7 @@ def test_a_reference_on_record_holds_from_its_place_in_its_partition(
             key=b"all",
             keys=keys,
         )
-        return (made.key, made.value, list(made.headers))
+        return (made.key, made.value, sent_headers(made.headers))
 
     records = [
         (b"north", grab(0, "north"), []),

@@ -9,8 +9,8 @@ import streams.worker.lifecycle
 from detectors.errors import StateError
 from streams.exits import ExitCode
 from streams.kafka.cluster import unprotected
-from streams.kafka.producer import Durable, Outbox, Outgoing
-from streams.kafka.records import Span
+from streams.kafka.producer import Durable, Outbox
+from streams.kafka.records import OutgoingRecord, Span
 from streams.state.checkpoint import Checkpointer, CheckpointError, Done
 from streams.state.config import CheckpointConfig
 from streams.state.envelope import StateKeys
@@ -62,7 +62,7 @@ class Kafka(Outbox):
     async def stop(self) -> None:
         """Disconnect from nothing."""
 
-    def post(self, record: Outgoing) -> Durable:
+    def post(self, record: OutgoingRecord) -> Durable:
         """Write the record's key down."""
         durable: Durable = asyncio.get_running_loop().create_future()
         if self.broken:
@@ -163,7 +163,9 @@ class World:
         profile[0] += 1
         state_store.applied(institution, offset)
         state_store.advance(offset + 1)
-        self.state_store.sent(self.kafka.post(Outgoing(topic="alerts", key=b"alert", value=b"")))
+        self.state_store.sent(
+            self.kafka.post(OutgoingRecord(topic="alerts", key=b"alert", value=b""))
+        )
 
 
 MAIN, BARRIER = (main_key("north"), True), (PARTITION_RECORD_KEY, True)
@@ -248,7 +250,7 @@ def test_a_rebalance_in_between_leaves_commit_and_tombstones_undone() -> None:
         world.judge(10)
         post = world.kafka.post
 
-        def post_and_lose(record: Outgoing) -> Durable:
+        def post_and_lose(record: OutgoingRecord) -> Durable:
             world.lifecycle.revoked()
             return post(record)
 

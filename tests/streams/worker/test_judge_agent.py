@@ -13,7 +13,7 @@ from detectors.snapshot import dump
 from detectors.verdict import Effect
 from streams.control.records import control_record, encode_reference
 from streams.ingest.codec import encode
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.state.envelope import StateKeys, keys_from_text
 from streams.state.phases import Phase
 from streams.state.positions import OffsetGapError
@@ -63,7 +63,7 @@ LOG = [
 ]
 
 
-def outcome(desk: JudgeDesk) -> tuple[list[Outgoing], list[bytes]]:
+def outcome(desk: JudgeDesk) -> tuple[list[OutgoingRecord], list[bytes]]:
     """Return everything that came of the log."""
     return desk.posted, [dump(desk.profile(name)).main for name in ("north", "south")]
 

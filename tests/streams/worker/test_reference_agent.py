@@ -6,7 +6,7 @@ import pytest
 from detectors.reference import Reference, ReferenceConfig, prior_reference
 from detectors.verdict import DailySummary, Run
 from streams.control.records import Control, control_record, encode_reference, read_control
-from streams.kafka.producer import Outgoing
+from streams.kafka.records import OutgoingRecord
 from streams.state.envelope import StateKeys
 from streams.state.positions import OffsetGapError
 from streams.worker.reference_agent import DayCount
@@ -18,7 +18,7 @@ PARTITIONS = ReferenceDesk.partitions
 
 def posted_for(
     *values: bytes, first: int = 0, recorded: KafkaRecord | None = None
-) -> list[Outgoing]:
+) -> list[OutgoingRecord]:
     """Recover and fold summaries as one batch; return all that was posted."""
     desk = ReferenceDesk(OnePartitionGroup(committed=None), recorded=recorded)
 
