@@ -28,7 +28,7 @@ _PLAIN: Final = b"{"
 _CONTEXTS_MAX: Final = 64
 
 
-class Context(Struct, frozen=True, kw_only=True):
+class PartitionContext(Struct, frozen=True, kw_only=True):
     """What holds from here on in a partition; `raw` is how its partition record keeps it."""
 
     raw: bytes
@@ -47,7 +47,7 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _decode: Final = msgspec.json.Decoder(_Saved).decode
 
 
-class Contexts:
+class PartitionContexts:
     """Reads contexts under the configuration of the worker's file; the same bytes, the same one."""
 
     __slots__ = ("_base", "_known", "_prior", "_warned_of")
@@ -56,11 +56,11 @@ class Contexts:
         """Begin with a partition that was told nothing."""
         self._base = base
         self._prior = prior_reference(base.reference)
-        nothing = Context(raw=b"", reference=self._prior, schedule=Schedule(base))
+        nothing = PartitionContext(raw=b"", reference=self._prior, schedule=Schedule(base))
         self._known = {b"": nothing}
         self._warned_of = config_hash(base)
 
-    def read(self, raw: bytes) -> Context:
+    def read(self, raw: bytes) -> PartitionContext:
         """Return what a partition had been told when `raw` was its context.
 
         Raises:
@@ -69,21 +69,21 @@ class Contexts:
         found = self._known.get(raw)
         return self._noted(self._read(raw)) if found is None else found
 
-    def with_reference(self, context: Context, reference: Reference) -> Context:
+    def with_reference(self, context: PartitionContext, reference: Reference) -> PartitionContext:
         """Return the context under another reference; under the same one if that is older."""
         if reference.day < context.reference.day:
             # Said late, or copied by somebody: what is newer already holds.
             return context
         return self._noted(self._context(reference, context.schedule))
 
-    def with_config(self, context: Context, new: Scheduled) -> Context:
+    def with_config(self, context: PartitionContext, new: Scheduled) -> PartitionContext:
         """Return the context with a pushed configuration; the same one for a repeat."""
         schedule = context.schedule.extended(new)
         if schedule is context.schedule:
             return context
         return self._noted(self._context(context.reference, schedule))
 
-    def _context(self, reference: Reference, schedule: Schedule) -> Context:
+    def _context(self, reference: Reference, schedule: Schedule) -> PartitionContext:
         said = None if reference is self._prior else reference
         if not schedule.pushed:
             raw = b"" if said is None else encode_reference(said)
@@ -91,12 +91,16 @@ class Contexts:
             configs = tuple(msgspec.Raw(encode_scheduled(one)) for one in schedule.pushed)
             raw = _VERSION + _encode(_Saved(reference=said, configs=configs))
         # Partitions share what is equal, so that a judge sees by identity whether it is news.
-        return self._known.get(raw) or Context(raw=raw, reference=reference, schedule=schedule)
+        return self._known.get(raw) or PartitionContext(
+            raw=raw, reference=reference, schedule=schedule
+        )
 
-    def _read(self, raw: bytes) -> Context:
+    def _read(self, raw: bytes) -> PartitionContext:
         if raw.startswith(_PLAIN):
             reference = saved_reference(raw) or self._prior
-            return Context(raw=raw, reference=reference, schedule=self._known[b""].schedule)
+            return PartitionContext(
+                raw=raw, reference=reference, schedule=self._known[b""].schedule
+            )
         if not raw.startswith(_VERSION):
             message = (
                 f"the partition record's context has version {raw[0]}; this reads {_VERSION[0]}"
@@ -108,7 +112,9 @@ class Contexts:
             message = f"the partition record's context is damaged: {error}"
             raise StateError(message) from error
         schedule = Schedule(self._base, tuple(self._readable(saved.configs)))
-        return Context(raw=raw, reference=saved.reference or self._prior, schedule=schedule)
+        return PartitionContext(
+            raw=raw, reference=saved.reference or self._prior, schedule=schedule
+        )
 
     def _readable(self, configs: tuple[msgspec.Raw, ...]) -> list[Scheduled]:
         found = []
@@ -120,7 +126,7 @@ class Contexts:
                 found.append(one)
         return found
 
-    def _noted(self, context: Context) -> Context:
+    def _noted(self, context: PartitionContext) -> PartitionContext:
         if len(self._known) >= _CONTEXTS_MAX:
             self._known = {b"": self._known[b""]}
         self._known[context.raw] = context

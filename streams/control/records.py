@@ -42,11 +42,13 @@ class Instruction(Struct, frozen=True, kw_only=True):
     body: Registered | Feedback
 
 
-# What a topic of access events records besides what is refused.
-OnRecord = AccessEvent | Reference | Instruction | Scheduled
+# What a control record tells all judges of its partition.
+ControlMessage = Reference | Instruction | Scheduled
+# What a topic of access events records besides what is rejected.
+OnRecord = AccessEvent | ControlMessage
 
 
-class Control(Struct, frozen=True, kw_only=True, gc=False):
+class ControlRecord(Struct, frozen=True, kw_only=True, gc=False):
     """A control record whose signature is ours."""
 
     kind: str
@@ -92,7 +94,7 @@ def control_record(
 
 def read_control(
     record: _Read, *, topic: str, partition: int, keys: StateKeys
-) -> Control | Rejected:
+) -> ControlRecord | Rejected:
     """Return what a control record says, if it is signed for where it lies."""
     kind = header_value(record.headers, CONTROL_HEADER) or b""
     value = record.value or b""
@@ -102,12 +104,12 @@ def read_control(
         name = kind.decode(errors="replace")
         detail = f"a control record of kind {name!r} that no key of ours has signed for this place"
         return rejected(RejectReason.UNSIGNED, detail)
-    return Control(kind=kind.decode(), value=value)
+    return ControlRecord(kind=kind.decode(), value=value)
 
 
 def decode_control(
     record: _Read, *, topic: str, partition: int, keys: StateKeys, base: CoreConfig
-) -> Reference | Instruction | Scheduled | Rejected:
+) -> ControlMessage | Rejected:
     """Return what a control record tells judges whose file says `base`, or why it tells nothing."""
     control = read_control(record, topic=topic, partition=partition, keys=keys)
     if isinstance(control, Rejected):

@@ -1,4 +1,4 @@
-"""Step 1 of 7: what lies on a topic, as its readers see it: records, batches, positions.
+"""Steps 1 to 7 of 7: what lies on a topic, as its readers see it: records, batches, positions.
 
 No client and no framework: whoever reads or writes Kafka shares these.
 """

@@ -8,7 +8,7 @@ from detectors.config import CoreConfig
 from detectors.config_schedule import NEVER_MS, Schedule
 from detectors.pipeline import Profile, adopt_reference
 from detectors.verdict import Effect
-from streams.control.partition_context import Context
+from streams.control.partition_context import PartitionContext
 from streams.ingest.adapters.mapping import UNRESOLVED
 from streams.ingest.rejects import Rejected
 from streams.kafka.records import Record
@@ -64,7 +64,7 @@ class BatchRun:
 
     __slots__ = ("context", "counts", "institution_runs", "outcomes", "partition_state", "waiting")
 
-    def __init__(self, partition_state: PartitionState[Profile], context: Context) -> None:
+    def __init__(self, partition_state: PartitionState[Profile], context: PartitionContext) -> None:
         """Begin with nothing read, under what holds by then."""
         self.partition_state = partition_state
         self.context = context

@@ -18,7 +18,7 @@ from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import Profile, judge
 from detectors.verdict import Effect
 from streams.control.config_record import CONFIG
-from streams.control.partition_context import Contexts
+from streams.control.partition_context import PartitionContexts
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.rejects import Rejected, RejectReason, rejected
@@ -76,7 +76,7 @@ class JudgeAgent:
         self._poster = poster
         self._watcher = watcher
         self._dead_letter_ratio_max = dead_letter_ratio_max
-        self._contexts = Contexts(base)
+        self._contexts = PartitionContexts(base)
         self._config_sequence = FILE_SEQUENCE
         self._judged_count = 0
         self._failed_count = 0

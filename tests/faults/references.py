@@ -5,7 +5,7 @@ import msgspec
 from detectors.config import CoreConfig
 from detectors.reference import Reference, ReferenceBuilder
 from detectors.verdict import DailySummary
-from streams.control.records import Control, decode_reference, encode_reference, read_control
+from streams.control.records import ControlRecord, decode_reference, encode_reference, read_control
 from streams.worker.reference_agent import DayCount
 from tests.faults.oracle import KEYS, received
 
@@ -40,7 +40,7 @@ def _recorded(bootstrap: str, prefix: str) -> dict[int, set[bytes]]:
     topic = f"{prefix}.reference"
     for record in received(bootstrap, topic):
         control = read_control(record, topic=topic, partition=0, keys=KEYS)
-        assert isinstance(control, Control)
+        assert isinstance(control, ControlRecord)
         reference = decode_reference(control.value)
         assert isinstance(reference, Reference)
         found.setdefault(reference.day, set()).add(control.value)

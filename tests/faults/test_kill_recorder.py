@@ -19,7 +19,7 @@ from detectors.response.journal import AlertSeen, Entry
 from detectors.response.suspension import Suspension
 from detectors.response.verify import verify
 from detectors.verdict import Alert, AlertChange, RaiseAlert
-from streams.control.records import Control, Instruction, decode_instruction, read_control
+from streams.control.records import ControlRecord, Instruction, decode_instruction, read_control
 from streams.control.signature import Decision, sign
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
@@ -166,7 +166,7 @@ def _all_instructions(bootstrap: str, prefix: str) -> Iterator[Instruction]:
             for records in reader.records(partition):
                 for record in records:
                     one = read_control(record, topic=topic, partition=partition, keys=keys)
-                    assert isinstance(one, Control)
+                    assert isinstance(one, ControlRecord)
                     instruction = decode_instruction(one.value)
                     assert isinstance(instruction, Instruction)
                     yield instruction

@@ -10,7 +10,7 @@ from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled
 from detectors.errors import StateError
 from detectors.reference import Reference, prior_reference
-from streams.control.partition_context import Contexts
+from streams.control.partition_context import PartitionContexts
 from streams.control.records import encode_reference
 
 FILE = CoreConfig()
@@ -28,7 +28,7 @@ def reference(day: int) -> Reference:
 
 def test_a_partition_that_was_told_nothing_has_the_prior_and_the_file() -> None:
     """As a topic's first partition record says it: with no bytes at all."""
-    found = Contexts(FILE).read(b"")
+    found = PartitionContexts(FILE).read(b"")
     assert found.reference == prior_reference(FILE.reference)
     assert [one.config for one in found.schedule.entries] == [FILE]
 
@@ -36,19 +36,19 @@ def test_a_partition_that_was_told_nothing_has_the_prior_and_the_file() -> None:
 def test_a_barrier_of_an_earlier_version_holds_a_plain_reference() -> None:
     """It is read; and as long as nothing was pushed, it is written so that they can read it."""
     raw = encode_reference(reference(7))
-    assert Contexts(FILE).read(raw).reference == reference(7)
-    contexts = Contexts(FILE)
+    assert PartitionContexts(FILE).read(raw).reference == reference(7)
+    contexts = PartitionContexts(FILE)
     assert contexts.with_reference(contexts.read(b""), reference(7)).raw == raw
 
 
 @pytest.mark.parametrize("day", [None, 7])
 def test_what_was_pushed_is_read_back(day: int | None) -> None:
     """Beside the reference, or before the first of them."""
-    contexts = Contexts(FILE)
+    contexts = PartitionContexts(FILE)
     context = contexts.with_config(contexts.read(b""), PUSHED)
     if day is not None:
         context = contexts.with_reference(context, reference(day))
-    found = Contexts(FILE).read(context.raw)
+    found = PartitionContexts(FILE).read(context.raw)
     assert found.schedule.pushed == (PUSHED,)
     assert found.reference == context.reference
     assert contexts.read(context.raw) is context
@@ -56,7 +56,7 @@ def test_what_was_pushed_is_read_back(day: int | None) -> None:
 
 def test_equal_contexts_are_one() -> None:
     """A judge sees by identity whether it is told news; two partitions are told the same."""
-    contexts = Contexts(FILE)
+    contexts = PartitionContexts(FILE)
     first, second = (contexts.with_config(contexts.read(b""), PUSHED) for _ in range(2))
     assert first is second
     assert contexts.with_reference(first, reference(1)).schedule is first.schedule
@@ -64,7 +64,7 @@ def test_equal_contexts_are_one() -> None:
 
 def test_an_older_reference_or_a_repeated_push_is_the_same_context() -> None:
     """Nothing that was told is taken back."""
-    contexts = Contexts(FILE)
+    contexts = PartitionContexts(FILE)
     context = contexts.with_reference(contexts.read(b""), reference(7))
     context = contexts.with_config(context, PUSHED)
     assert contexts.with_reference(context, reference(6)) is context
@@ -83,16 +83,16 @@ def test_an_older_reference_or_a_repeated_push_is_the_same_context() -> None:
 def test_a_damaged_context_is_refused(raw: bytes, problem: str) -> None:
     """Never taken for one in which nothing was told."""
     with pytest.raises(StateError, match=problem):
-        Contexts(FILE).read(raw)
+        PartitionContexts(FILE).read(raw)
 
 
 def test_a_pushed_configuration_that_this_version_cannot_read_is_left_out_aloud(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An upgrade that removes a key must not keep every worker from starting."""
-    contexts = Contexts(FILE)
+    contexts = PartitionContexts(FILE)
     raw = contexts.with_config(contexts.read(b""), PUSHED).raw
-    found = Contexts(FILE).read(raw.replace(b'"budget"', b'"bugdet"'))
+    found = PartitionContexts(FILE).read(raw.replace(b'"budget"', b'"bugdet"'))
     assert found.schedule.pushed == ()
     (told,) = [one.message for one in caplog.records if one.levelno == logging.ERROR]
     assert told.startswith("A pushed configuration does not hold any more: configuration: Object ")
@@ -100,7 +100,7 @@ def test_a_pushed_configuration_that_this_version_cannot_read_is_left_out_aloud(
 
 def test_what_is_remembered_is_bounded() -> None:
     """A reference a day, for years."""
-    contexts = Contexts(FILE)
+    contexts = PartitionContexts(FILE)
     context = contexts.read(b"")
     for day in range(1, 200):
         context = contexts.with_reference(context, reference(day))

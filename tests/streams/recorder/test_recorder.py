@@ -32,7 +32,7 @@ from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
 from detectors.verdict import RaiseAlert
 from streams.control.keys import public_text
-from streams.control.records import Control, decode_instruction, read_control
+from streams.control.records import ControlRecord, decode_instruction, read_control
 from streams.control.signature import Decision, sign
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
@@ -336,7 +336,7 @@ def test_the_judge_is_told_in_its_own_partition(kafka: str, topic_prefix: str) -
             for record in records
         ]  # fmt: skip
     assert len({partition for partition, _ in found}) == 1
-    told = [decode_instruction(one.value) for _, one in found if isinstance(one, Control)]
+    told = [decode_instruction(one.value) for _, one in found if isinstance(one, ControlRecord)]
     bodies = [one.body for one in told if not isinstance(one, str)]  # type: ignore[union-attr]
     assert [type(body) for body in bodies[:2]] == [Registered, Feedback]
     assert bodies[2:] in ([bodies[1]], [bodies[1]] * 2, [])

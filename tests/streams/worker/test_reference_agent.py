@@ -5,7 +5,7 @@ import pytest
 
 from detectors.reference import Reference, ReferenceConfig, prior_reference
 from detectors.verdict import DailySummary, Run
-from streams.control.records import Control, control_record, encode_reference, read_control
+from streams.control.records import ControlRecord, control_record, encode_reference, read_control
 from streams.kafka.records import OutgoingRecord
 from streams.state.envelope import StateKeys
 from streams.state.positions import OffsetGapError
@@ -81,7 +81,7 @@ def test_a_day_closed_by_two_gives_a_reference_to_every_partition() -> None:
         )
         for partition, record in enumerate(controls)
     ]
-    assert read == [Control(kind="reference", value=recorded.value or b"")] * PARTITIONS
+    assert read == [ControlRecord(kind="reference", value=recorded.value or b"")] * PARTITIONS
 
 
 def test_the_last_reference_is_said_again_and_not_built_again() -> None:
