@@ -34,6 +34,7 @@ WAY: Final[Mapping[str, tuple[int, int]]] = {
     "streams/faust_driver/transport.py": (1, 1),
     "streams/ingest/": (1, 1),
     "streams/replay/inputs.py": (1, 1),
+    "streams/replay/response.py": (7, 7),
     "streams/worker/judge_agent.py": (1, 7),
     "streams/worker/batch_run.py": (1, 7),
     "streams/worker/rekey_agent.py": (2, 2),

@@ -32,7 +32,7 @@ def decided(state: ResponseState, made: DecisionMade, *, sequence: int) -> list[
     if isinstance(made.verb, Approved | Released):
         return _about_a_measure(state, made, made.verb)
     if isinstance(made.verb, Labelled):
-        return _labelled(state, made, made.verb, sequence=sequence)
+        return _labelled(state, made, made.verb)
     if isinstance(made.verb, Registered):
         return _registered(state, made.verb)
     if isinstance(made.verb, ConfigPushed):
@@ -83,9 +83,7 @@ def _approved(state: ResponseState, one: Suspension, made: DecisionMade) -> list
     return [change(state, in_force, by=made.who, why=why)]
 
 
-def _labelled(
-    state: ResponseState, made: DecisionMade, verb: Labelled, *, sequence: int
-) -> list[Decided]:
+def _labelled(state: ResponseState, made: DecisionMade, verb: Labelled) -> list[Decided]:
     incident = state.incident(verb.alert_id)
     # An older statement, sent again, must not undo a later one.
     if incident is None or made.at_ms <= incident.labelled_ms:
@@ -94,7 +92,7 @@ def _labelled(
     incident.label, incident.labelled_ms = verb.label, made.at_ms
     actions: list[Decided] = [_feedback(state, incident, verb, made)]
     if verb.label is Label.CONFIRMED:
-        return actions + escalate(state, incident, sequence=sequence)
+        return actions + escalate(state, incident)
     why = verb.label.value.replace("_", " ")
     led_to = tuple(state.of_alert(verb.alert_id))
     return actions + [release(state, one, by=made.who, why=why) for one in led_to]

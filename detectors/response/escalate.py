@@ -25,31 +25,44 @@ _HYSTERESIS: Final = 2.0
 _TOO_MANY: Final = "held: too many institutions at once"
 
 
-def on_alert(state: ResponseState, seen: AlertSeen, *, sequence: int) -> list[Suspension]:
+def on_alert(state: ResponseState, seen: AlertSeen) -> list[Suspension]:
     """Remember the statement, and act on it unless it closes the incident."""
     known = state.incident(seen.alert_id)
-    # A closing statement gives no new evidence: what was said before stays, and decays.
-    closes = known is not None and seen.change == "close"
-    incident = Incident(
+    if known is not None and seen.change == "close":
+        # A closing statement gives no new evidence: what was said before stays, and decays.
+        incident = replace(
+            known,
+            at_ms=seen.at_ms,
+            severity=seen.severity,
+            taken_participants=seen.taken_participants,
+        )
+    else:
+        incident = _incident(seen, known)
+    remember(state, incident)
+    return [] if seen.change == "close" else escalate(state, incident)
+
+
+def _incident(seen: AlertSeen, known: Incident | None) -> Incident:
+    """Return an incident as stated now, with what people said of it before."""
+    return Incident(
         alert_id=seen.alert_id,
         institution=seen.institution,
         at_ms=seen.at_ms,
         severity=seen.severity,
-        confidence=known.confidence if known and closes else seen.confidence,
+        confidence=seen.confidence,
         taken_participants=seen.taken_participants,
-        detectors=known.detectors if known and closes else seen.detectors,
+        detectors=seen.detectors,
         user=seen.user,
         user_share=seen.user_share,
         project=seen.project,
-        sentence=known.sentence if known and closes else seen.sentence,
+        sentence=seen.sentence,
         label=known.label if known else None,
         labelled_ms=known.labelled_ms if known else -1,
+        measures_count=known.measures_count if known else 0,
     )
-    remember(state, incident)
-    return [] if seen.change == "close" else escalate(state, incident, sequence=sequence)
 
 
-def escalate(state: ResponseState, incident: Incident, *, sequence: int) -> list[Suspension]:
+def escalate(state: ResponseState, incident: Incident) -> list[Suspension]:
     """Take the measure that the institution's risk asks for, if it is not taken already."""
     entry = state.entry(incident.institution)
     risk = risk_of(state, incident.institution)
@@ -71,7 +84,8 @@ def escalate(state: ResponseState, incident: Incident, *, sequence: int) -> list
         ended = [release(state, standing, by=HEADGATE, why="the dry run is over")]
     elif _cools(state, name, risk=risk):
         return []
-    fresh = _requested(state, incident, measure, (scope, subject), sequence=sequence)
+    fresh = _requested(state, incident, measure, (scope, subject))
+    incident.measures_count += 1
     return ended + _placed(state, replace(fresh, dry_run=mode == "dry_run"), mode)
 
 
@@ -82,20 +96,23 @@ def _cools(state: ResponseState, name: str, *, risk: float) -> bool:
     return risk < _HYSTERESIS * cooling.risk
 
 
+def _suspension_id(incident: Incident) -> str:
+    """Return an id that every fold of the same alerts and decisions gives again.
+
+    So a replay knows a measure by the id by which people decided on it.
+    """
+    text = f"{incident.alert_id}\n{incident.at_ms}\n{incident.measures_count}"
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def _requested(
-    state: ResponseState,
-    incident: Incident,
-    measure: Measure,
-    where: tuple[Scope, str],
-    *,
-    sequence: int,
+    state: ResponseState, incident: Incident, measure: Measure, where: tuple[Scope, str]
 ) -> Suspension:
     entry = state.entry(incident.institution)
     scope, subject = where
     institution_wide = scope == "institution"
-    text = f"{scope}\n{subject}\n{incident.alert_id}\n{sequence}"
     return Suspension(
-        suspension_id=blake2b(text.encode(), digest_size=16).hexdigest(),
+        suspension_id=_suspension_id(incident),
         revision=1,
         state="requested",
         measure=measure,

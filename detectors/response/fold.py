@@ -24,7 +24,7 @@ def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
     actions: list[Action] = _expired(state)
     body = entry.body
     if isinstance(body, AlertSeen):
-        actions += on_alert(state, body, sequence=entry.sequence)
+        actions += on_alert(state, body)
     elif isinstance(body, DecisionMade):
         actions += decided(state, body, sequence=entry.sequence)
     elif isinstance(body, Configured):

@@ -1,8 +1,9 @@
 """Step 7 of 7: what the response remembers between two entries. Bounded, and plain."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled
@@ -32,6 +33,7 @@ class Incident(Struct, kw_only=True):
     sentence: str
     label: Label | None = None
     labelled_ms: int = -1
+    measures_count: Annotated[int, Meta(description="begun since it is remembered")] = 0
 
 
 class Cooling(Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import msgspec
 from detectors.verdict import Effect, RaiseAlert
 from streams.clock import monotonic_seconds
 from streams.console.progress import Progress, steps
-from streams.recorder.told import control_messages_in
+from streams.recorder.told import ExportedAudit, exported_audit
 from streams.replay.inputs import Rejects
 from streams.replay.replay_run import ReplayRun, reading_of
 from streams.report.lines import Totals, effect_line, total_lines, totals_of
@@ -80,12 +80,13 @@ def command(  # noqa: PLR0913 - one parameter an option
     settings = load_settings(config_path)
     register = load_register(register_path)
     truths = load_truths(labels_path, cohort_participants=settings.core.cohort.size)
+    audit = exported_audit(audit_path) if audit_path else ExportedAudit()
     began = monotonic_seconds()
     with ExitStack() as files:
         rejects = Rejects(_opened(files, dead_letters_path))
         reading = msgspec.structs.replace(
             reading_of(settings),
-            told=control_messages_in(audit_path) if audit_path else (),
+            audit=audit,
             follows_pushes=not ignore_pushed,
         )
         run = ReplayRun(settings.core, register=register, reading=reading, rejects=rejects)

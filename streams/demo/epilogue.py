@@ -33,6 +33,7 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
             cluster=settings.cluster,
             keys=keys_from_text(settings.state_key),
             raw_topic=None,
+            response=settings.response,
         ),
         rejects=Rejects(None),
     )

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from msgspec.structs import replace
 
 from detectors.reference import Reference
 from streams.control.records import decode_reference
 from streams.kafka.cluster import Cluster
 from streams.kafka.topics import ALERTS, REFERENCE, SUSPENSIONS
-from streams.report.lines import Line, alert_line, suspension_line
+from streams.report.lines import Line, alert_line, measure_line
 from streams.sinks.alert_reader import read_alert
 from streams.sinks.alerts import statement_id
 from streams.sinks.suspensions import suspension_of
@@ -94,14 +95,14 @@ class Listener:
 
         Weeks pass in seconds here, so it is shown at the time of the events.
         """
-        what = suspension_of(value)
-        if what.suspension_id in self.suspended:
+        suspension = suspension_of(value)
+        if suspension.suspension_id in self.suspended:
             return
-        self.suspended[what.suspension_id] = what.institution
-        who = f"{what.scope} {what.subject} of {what.institution}"
-        lasts_ms = (what.expires_ms or what.requested_ms) - what.requested_ms
-        at_ms = what.alerted_ms
-        line = suspension_line(who, at_ms=at_ms, expires_ms=at_ms + lasts_ms)
+        self.suspended[suspension.suspension_id] = suspension.institution
+        at_ms, ends_ms = suspension.alerted_ms, suspension.expires_ms
+        if ends_ms is not None:
+            ends_ms += at_ms - suspension.requested_ms
+        line = measure_line(replace(suspension, at_ms=at_ms, expires_ms=ends_ms))
         self._say(_dimmed(line) if at_ms < self._live_from_ms else line)
 
     def hear_reference(self, value: bytes) -> None:

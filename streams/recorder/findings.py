@@ -5,6 +5,7 @@ from hashlib import sha256
 import msgspec
 
 from detectors.response.journal import AlertSeen
+from detectors.verdict import Alert
 from streams.recorder.people import People
 from streams.sinks.alert_reader import read_alert
 
@@ -18,6 +19,14 @@ def alert_seen(raw: bytes | None, people: People) -> AlertSeen | str:
     token = people.token(alert.institution, alert.top_user) if alert.top_user is not None else None
     person = people.person(token) if token is not None else None
     salt = person.salt if person is not None else ""
+    # Salted as the token is: otherwise the pseudonym could be guessed from the digest.
+    return seen_of(
+        alert, user=token, record_sha256=sha256(salt.encode() + (raw or b"")).hexdigest()
+    )
+
+
+def seen_of(alert: Alert, *, user: str | None, record_sha256: str) -> AlertSeen:
+    """Return what the response needs of an alert; `user` stands for whoever took most."""
     return AlertSeen(
         alert_id=alert.alert_id,
         change=alert.change,
@@ -30,13 +39,12 @@ def alert_seen(raw: bytes | None, people: People) -> AlertSeen | str:
         p_value=alert.p_value,
         taken_participants=alert.taken_participants,
         detectors=tuple(dict.fromkeys(detail.detector for detail in alert.reasons)),
-        user=token,
+        user=user,
         user_share=alert.top_user_share,
         project=alert.top_project,
-        sentence=without_user(alert.sentence, alert.top_user, token),
+        sentence=without_user(alert.sentence, alert.top_user, user),
         config_hash=alert.config_hash,
-        # Salted as the token is: otherwise the pseudonym could be guessed from the digest.
-        record_sha256=sha256(salt.encode() + (raw or b"")).hexdigest(),
+        record_sha256=record_sha256,
     )
 
 

@@ -2,11 +2,14 @@
 
 import logging
 from collections.abc import Iterable
+from importlib.metadata import version
 
 import msgspec
 from msgspec import Struct
 
+from detectors.config import CoreConfig, config_hash
 from detectors.errors import StateError
+from detectors.response.config import ResponseConfig
 from detectors.response.fold import Action, apply
 from detectors.response.journal import (
     GENESIS,
@@ -19,6 +22,7 @@ from detectors.response.journal import (
     entry_bytes,
     parse_entry,
 )
+from detectors.response.push import sendable
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
 from streams.kafka.cluster import Cluster
@@ -144,6 +148,17 @@ class Journal:
         followed = tuple(Followed(sequence=entry.sequence, action=action) for action in actions)
         self._batch_actions += followed
         return followed
+
+
+def configured_by(core: CoreConfig, response: ResponseConfig) -> Configured:
+    """Return the entry by which a journal goes on under a configuration."""
+    return Configured(
+        response=response,
+        cohort_size=core.cohort.size,
+        config_hash=config_hash(core),
+        version=version("headgate"),
+        core=sendable(core),
+    )
 
 
 async def read_journal(topic: str, *, cluster: Cluster) -> Journal:

@@ -1,16 +1,17 @@
-"""What an exported audit told the judges, and from when on: so that files replay as it was."""
+"""What an exported audit says was decided, and told the judges: so that files replay as it was."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from detectors.config_schedule import Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.feedback import Feedback
 from detectors.register import Registered
-from detectors.response.journal import parse_entry
+from detectors.response.journal import DecisionMade, parse_entry
 from streams.control.records import Instruction
 from streams.recorder.journal import Followed, Journal
 
@@ -22,21 +23,50 @@ class TimedMessage(Struct, frozen=True, kw_only=True):
     told: Instruction | Scheduled
 
 
-def control_messages_in(path: Path) -> tuple[TimedMessage, ...]:
-    """Return what an exported audit told the judges, in its order.
+class TimedDecision(Struct, frozen=True, kw_only=True):
+    """A person's decision, and when it was recorded."""
+
+    recorded_ms: int
+    decision: DecisionMade
+
+
+class ExportedAudit(Struct, frozen=True, kw_only=True):
+    """What a replay takes from an audit, in its order: the rest it works out for itself."""
+
+    control_messages: tuple[TimedMessage, ...] = ()
+    decisions: tuple[TimedDecision, ...] = ()
+
+
+def exported_audit(path: Path) -> ExportedAudit:
+    """Return what people decided, and what judges were told, by the lines of an exported audit.
 
     Raises:
         StateError: its lines do not chain.
     """
-    found: list[TimedMessage] = []
+    messages: list[TimedMessage] = []
+    decisions: list[TimedDecision] = []
     journal = Journal()
     for line in path.read_bytes().splitlines():
-        for one in journal.read(line):
-            told = control_message_of(one)
-            if told is not None:
-                recorded_ms = parse_entry(line).recorded_ms
-                found.append(TimedMessage(recorded_ms=recorded_ms, told=told))
-    return tuple(found)
+        for followed in journal.read(line):
+            message = control_message_of(followed)
+            if message is not None:
+                recorded_ms = journal.state.now_ms
+                messages.append(TimedMessage(recorded_ms=recorded_ms, told=message))
+        decision = _decision_in(line)
+        if decision is not None:
+            decisions.append(decision)
+    return ExportedAudit(control_messages=tuple(messages), decisions=tuple(decisions))
+
+
+def _decision_in(line: bytes) -> TimedDecision | None:
+    try:
+        entry = parse_entry(line)
+    except msgspec.DecodeError:
+        # Not ours: the journal has said so.
+        return None
+    if not isinstance(entry.body, DecisionMade):
+        return None
+    return TimedDecision(recorded_ms=entry.recorded_ms, decision=entry.body)
 
 
 def control_message_of(followed: Followed) -> Instruction | Scheduled | None:

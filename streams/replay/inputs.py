@@ -8,14 +8,17 @@ from typing import BinaryIO, Final
 import msgspec
 from pyroaring import BitMap64
 
+from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.verdict import NewHoldings
-from streams.control.records import OnRecord
+from streams.control.records import OnRecord, control_kind, decode_control
 from streams.ingest.adapters.mapping import Mapping
+from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
+from streams.state.envelope import StateKeys
 
 TOPIC_PREFIX: Final = "kafka:"
 
@@ -161,3 +164,29 @@ def _new_holdings(raw: bytes | None) -> NewHoldings | Rejected:
     except (msgspec.DecodeError, ValueError, IndexError) as error:
         return rejected(RejectReason.WRONG_TYPE, str(error))
     return found
+
+
+def events_of(events: Iterator[OnRecord], institution: str | None) -> Iterator[OnRecord]:
+    """Return the events of one institution, and what is no event; all where none is named."""
+    if institution is None:
+        return events
+    return (
+        event
+        for event in events
+        if not isinstance(event, AccessEvent) or event.institution == institution
+    )
+
+
+def read_canonical(
+    record: TopicRecord, *, limits: DecodeLimits, keys: StateKeys, topic: str, base: CoreConfig
+) -> OnRecord | Rejected:
+    """Return what one record of the topic of access events says, as the worker reads it."""
+    if record.headers and control_kind(record.headers) is not None:
+        return decode_control(record, topic=topic, partition=record.partition, keys=keys, base=base)
+    return decode(
+        record.value,
+        limits=limits,
+        key=record.key,
+        headers=record.headers,
+        kafka_time_ms=record.timestamp,
+    )

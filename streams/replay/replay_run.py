@@ -12,9 +12,11 @@ from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent
 from detectors.pipeline import Profile
 from detectors.register import Register
-from detectors.verdict import Effect
+from detectors.response.config import ResponseConfig
+from detectors.response.suspension import Suspension
+from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.console.progress import Progress
-from streams.control.records import OnRecord, control_kind, decode_control
+from streams.control.records import OnRecord
 from streams.ingest.adapters.mapping import Mapping
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.readers import FileSource
@@ -23,17 +25,21 @@ from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
 from streams.kafka.topics import HOLDINGS, raw_topic
-from streams.recorder.told import TimedMessage, merge_by_time
+from streams.recorder.journal import configured_by
+from streams.recorder.told import ExportedAudit, merge_by_time
 from streams.replay.inputs import (
     TOPIC_PREFIX,
     Reached,
     Rejects,
     csv_events,
+    events_of,
     file_events,
     holdings_of,
     partition_events,
+    read_canonical,
 )
 from streams.replay.replay import References, Replay
+from streams.replay.response import measures_of
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
 from streams.settings.settings import Settings
@@ -43,7 +49,7 @@ _TITLE: Final = "Headgate report"
 
 
 class Reading(Struct, frozen=True, kw_only=True):
-    """How inputs become events: limits, the mapping of foreign formats, where Kafka is."""
+    """How inputs become events, and what is known beside them: decisions, and the ladder."""
 
     limits: DecodeLimits
     mapping: Mapping | None
@@ -51,7 +57,8 @@ class Reading(Struct, frozen=True, kw_only=True):
     keys: StateKeys
     raw_topic: str | None
     holdings_topic: str | None = None
-    told: tuple[TimedMessage, ...] = ()
+    audit: ExportedAudit = ExportedAudit()
+    response: ResponseConfig = ResponseConfig()
     follows_pushes: bool = True
 
 
@@ -59,11 +66,12 @@ class ReplayRun:
     """Replays inputs one after the other and remembers what a summary and a report need."""
 
     __slots__ = (
+        "_alerts",
+        "_control_messages",
         "_files",
         "_reading",
         "_register",
         "_replays",
-        "_told",
         "config",
         "recorder",
         "rejects",
@@ -80,7 +88,8 @@ class ReplayRun:
         self._register = register
         self._replays: list[Replay] = []
         # Access events have their instructions on record; files have not.
-        self._told = deque(reading.told)
+        self._control_messages = deque(reading.audit.control_messages)
+        self._alerts: list[Alert] = []
         # All files, and all partitions of a raw topic, tell of one world: they share its judges.
         self._files = self._replay("built")
 
@@ -92,6 +101,14 @@ class ReplayRun:
         Of a topic that has its references on record, `institution` alone may be judged: it does
         not depend on what others did.
         """
+        for effect in self._judged(names, progress=progress, institution=institution):
+            if isinstance(effect, RaiseAlert):
+                self._alerts.append(effect.alert)
+            yield effect
+
+    def _judged(
+        self, names: Sequence[str], *, progress: Progress, institution: str | None
+    ) -> Iterator[Effect]:
         for index, name in enumerate(names):
             reached = partial(self._reached, progress, index)
             if name.startswith(TOPIC_PREFIX):
@@ -100,7 +117,7 @@ class ReplayRun:
             else:
                 with FileSource(name) as source:
                     events = self._file_events(source, reached)
-                    yield from self._files.effects(merge_by_time(self._told, events))
+                    yield from self._files.effects(merge_by_time(self._control_messages, events))
 
     def events(self, names: Sequence[str]) -> Iterator[AccessEvent]:
         """Yield the events of every input in the order given, unjudged; holdings have none."""
@@ -138,7 +155,7 @@ class ReplayRun:
                     yield from self._files.effects(events)
                     continue
                 # A partition of canonical events is a world of its own, with its own references.
-                yield from self._replay("recorded").effects(_only(events, institution))
+                yield from self._replay("recorded").effects(events_of(events, institution))
 
     def _partitions(self, reader: TopicReader, reached: Reached) -> Iterator[Iterator[OnRecord]]:
         read = self._topic_read(reader.topic)
@@ -173,7 +190,7 @@ class ReplayRun:
             row = mapping.row
             return lambda record: row(record.value)
         return partial(
-            _canonical,
+            read_canonical,
             limits=self._reading.limits,
             keys=self._reading.keys,
             topic=topic,
@@ -210,6 +227,20 @@ class ReplayRun:
         """Return all profiles, those of the first input first."""
         return [profile for replay in self._replays for profile in replay.profiles.values()]
 
+    @property
+    def measures(self) -> tuple[Suspension, ...]:
+        """Return what would follow from the alerts so far, up to the last event."""
+        return measures_of(
+            self._alerts,
+            configured=configured_by(self.config, self._reading.response),
+            decisions=self._reading.audit.decisions,
+            until_ms=self._last_ms,
+        )
+
+    @property
+    def _last_ms(self) -> int:
+        return max((replay.last_ms for replay in self._replays), default=0)
+
     def report(
         self,
         *,
@@ -218,18 +249,19 @@ class ReplayRun:
         notes: tuple[str, ...] = (),
     ) -> Report:
         """Return the report of everything judged so far."""
-        told = [replay for replay in self._replays if replay.profiles]
+        replays = [replay for replay in self._replays if replay.profiles]
         size = self.config.cohort.size
         profiles = self.profiles
         return Report(
             title=_TITLE,
             sources=tuple(sources),
-            first_ms=min((replay.first_ms for replay in told), default=0),
-            last_ms=max((replay.last_ms for replay in told), default=0),
+            first_ms=min((replay.first_ms for replay in replays), default=0),
+            last_ms=self._last_ms,
             events_count=self.events_count,
             rejects=dict(self.rejects.counts),
             institutions_count=len(profiles),
             flagged=self.recorder.flagged(cohort_size=size, truths=truths or {}),
+            measures=self.measures,
             quiet=self.recorder.quiet(profiles, cohort_size=size),
             config_hash=config_hash(self.config),
             notes=notes,
@@ -248,34 +280,9 @@ def reading_of(settings: Settings) -> Reading:
         keys=keys_from_text(settings.state_key),
         raw_topic=raw.full_name(prefix) if raw else None,
         holdings_topic=HOLDINGS.full_name(prefix),
-    )
-
-
-def _only(events: Iterator[OnRecord], institution: str | None) -> Iterator[OnRecord]:
-    """Return the events of one institution, and what is no event; all where none is named."""
-    if institution is None:
-        return events
-    return (
-        event
-        for event in events
-        if not isinstance(event, AccessEvent) or event.institution == institution
+        response=settings.response,
     )
 
 
 def _unseen(_share: float) -> None:
     """Show no progress."""
-
-
-def _canonical(
-    record: TopicRecord, *, limits: DecodeLimits, keys: StateKeys, topic: str, base: CoreConfig
-) -> OnRecord | Rejected:
-    """Return what one record of the topic of access events says, as the worker reads it."""
-    if record.headers and control_kind(record.headers) is not None:
-        return decode_control(record, topic=topic, partition=record.partition, keys=keys, base=base)
-    return decode(
-        record.value,
-        limits=limits,
-        key=record.key,
-        headers=record.headers,
-        kafka_time_ms=record.timestamp,
-    )

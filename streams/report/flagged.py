@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detectors.response.suspension import Suspension
 from detectors.verdict import Alert
 from streams.report.chart import Chart, Mark, coverage_chart, frame_of
 from streams.report.record import (
@@ -36,6 +37,7 @@ class Section(Struct, frozen=True, kw_only=True):
     track: Track | None
     held_before_participants: int
     charts: tuple[Chart, ...]
+    measures: tuple[Suspension, ...]
 
 
 def section_of(flagged: Flagged, *, report: Report) -> Section:
@@ -50,6 +52,7 @@ def section_of(flagged: Flagged, *, report: Report) -> Section:
         saved=saved(flagged),
         track=track,
         held_before_participants=track.held_at(start_ms - 1) if track else 0,
+        measures=tuple(each for each in report.measures if each.institution == flagged.institution),
         charts=_charts(flagged, main=track, whole=(report.first_ms, report.last_ms)),
     )
 

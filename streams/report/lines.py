@@ -1,11 +1,13 @@
 """Alerts and totals as lines on a terminal, or as one JSON object for a program."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from detectors.policy.explain import percent
+from detectors.response.suspension import Measure, Suspension
 from detectors.verdict import Effect, RaiseAlert
 from streams.console.wording import moment, number, plural, span
 from streams.report.record import Flagged, Report, lead_alert, main_track, saved, worst_alert
@@ -41,10 +43,26 @@ def alert_line(sentence: str, *, at_ms: int, change: str, severity: str) -> Line
     )
 
 
-def suspension_line(who: str, *, at_ms: int, expires_ms: int) -> Line:
-    """Return a suspension that would follow, as a line."""
-    would = f"would suspend {who} until {moment(expires_ms)}"
-    return Line(text=f"{moment(at_ms)}  {'dry run':<{_WORD_WIDTH}}  {would}", style="magenta")
+def measure_line(suspension: Suspension) -> Line:
+    """Return one revision of a measure as a line: at its time, what is done to whom, and why."""
+    word = "dry run" if suspension.dry_run else suspension.state
+    text = f"{moment(suspension.at_ms)}  {word:<{_WORD_WIDTH}}  {_act(suspension)}"
+    why = "" if suspension.why == "alert" else f" ({suspension.why})"
+    return Line(text=text + why, style="magenta" if suspension.open else "dim")
+
+
+def _act(suspension: Suspension) -> str:
+    scope, institution = suspension.scope, suspension.institution
+    subject = "" if scope == "institution" else f"{scope} {suspension.subject} of "
+    # A dry run only says what would be done.
+    would = "would " if suspension.dry_run else ""
+    if not suspension.open:
+        return f"{would}release {subject}{institution}"
+    asks = f", asks to {suspension.asks}" if suspension.asks else ""
+    ends_ms = suspension.expires_ms
+    until = "until released" if ends_ms is None else f"until {moment(ends_ms)}"
+    act = suspension.measure if suspension.state == "active" else f"ask to {suspension.measure}"
+    return f"{would}{act} {subject}{institution}{asks} {until}"
 
 
 class FlaggedTotal(Struct, frozen=True, kw_only=True):
@@ -68,6 +86,7 @@ class Totals(Struct, frozen=True, kw_only=True):
     rejects: dict[str, int]
     institutions_count: int
     flagged: tuple[FlaggedTotal, ...]
+    measures: tuple[Suspension, ...]
     first_ms: int
     last_ms: int
     config_hash: str
@@ -82,6 +101,7 @@ def totals_of(report: Report, *, elapsed_seconds: float) -> Totals:
         rejects=report.rejects,
         institutions_count=report.institutions_count,
         flagged=tuple(_flagged_total(flagged) for flagged in report.flagged),
+        measures=report.measures,
         first_ms=report.first_ms,
         last_ms=report.last_ms,
         config_hash=report.config_hash,
@@ -127,6 +147,21 @@ def total_lines(totals: Totals) -> Iterator[Line]:
     yield Line(text=f"flagged: {len(totals.flagged):,} of {institutions}", style="bold")
     for flagged in totals.flagged:
         yield _flagged_line(flagged)
+    yield Line(text=f"measures that would follow: {_begun(totals.measures)}", style="bold")
+    for suspension in totals.measures:
+        line = measure_line(suspension)
+        yield Line(text=f"  {line.text}", style=line.style)
+
+
+def _begun(measures: Sequence[Suspension]) -> str:
+    """Return how many measures of each kind there were, by what each came to at most."""
+    strongest: dict[str, Measure] = {}
+    for suspension in measures:
+        strongest[suspension.suspension_id] = suspension.measure
+    counts = Counter(strongest.values())
+    kinds: tuple[Measure, ...] = ("throttle", "suspend")
+    named = [f"{kind} {counts[kind]:,}" for kind in kinds if counts[kind]]
+    return ", ".join(named) or "none"
 
 
 def _flagged_line(flagged: FlaggedTotal) -> Line:

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detectors.response.suspension import Suspension
 from detectors.verdict import SEVERITIES, Alert
 
 # The track of everybody held in any dataset; no real dataset is called so.
@@ -76,6 +77,7 @@ class Report(Struct, frozen=True, kw_only=True):
     rejects: dict[str, int]
     institutions_count: int
     flagged: tuple[Flagged, ...]
+    measures: tuple[Suspension, ...] = ()
     quiet: tuple[Quiet, ...]
     config_hash: str
     notes: tuple[str, ...] = ()

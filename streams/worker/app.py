@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib.metadata import version
 from typing import Final
 
 from msgspec import Struct
@@ -10,8 +9,6 @@ from msgspec import Struct
 from detectors.config import config_hash
 from detectors.pipeline import Profile
 from detectors.register import Register
-from detectors.response.journal import Configured
-from detectors.response.push import sendable
 from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
 from streams.kafka.cluster import Cluster
@@ -27,6 +24,7 @@ from streams.kafka.topics import (
     raw_topic,
 )
 from streams.recorder.agent import RecorderAgent
+from streams.recorder.journal import configured_by
 from streams.recorder.recorder import Dependencies as RecorderDependencies
 from streams.recorder.recorder import Recorder, RecorderWatcher
 from streams.settings.settings import Settings
@@ -215,18 +213,11 @@ def _add_reference(dependencies: Dependencies) -> ReferenceAgent:
 
 def _add_recorder(dependencies: Dependencies, watcher: RecorderWatcher) -> RecorderAgent:
     settings = dependencies.settings
-    configured = Configured(
-        response=settings.response,
-        cohort_size=settings.core.cohort.size,
-        config_hash=config_hash(settings.core),
-        version=version("headgate"),
-        core=sendable(settings.core),
-    )
     recorder_dependencies = RecorderDependencies(
         cluster=settings.cluster,
         prefix=dependencies.prefix,
         partitions=settings.kafka.partitions,
-        configured=configured,
+        configured=configured_by(settings.core, settings.response),
         keys=dependencies.keys,
         watcher=watcher,
     )

@@ -1,0 +1,319 @@
+"""What a replay says would follow is what the recorder's fold of the same alerts gives."""
+
+import importlib.util
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import ModuleType
+
+import hypothesis.strategies as st
+import msgspec
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+
+from detectors.config import CoreConfig
+from detectors.errors import ConfigError
+from detectors.feedback import Label
+from detectors.register import Institution, Registered
+from detectors.response.config import Modes, ResponseConfig, ResponseMode
+from detectors.response.journal import (
+    Approved,
+    Body,
+    DecisionMade,
+    Labelled,
+    Released,
+    Tick,
+    Verb,
+)
+from detectors.response.suspension import Suspension
+from detectors.synthetic import WorldConfig, build_world
+from detectors.verdict import Alert, RaiseAlert
+from streams.cli.replay import command
+from streams.ingest.codec import encode
+from streams.kafka.topics import SUSPENSIONS
+from streams.recorder.findings import alert_seen
+from streams.recorder.journal import Journal, configured_by
+from streams.recorder.outputs import Outputs
+from streams.recorder.people import People
+from streams.recorder.told import TimedDecision
+from streams.replay.response import measures_of
+from streams.settings.settings import load_settings
+from streams.sinks import alerts as alert_sink
+from streams.sinks.alert_reader import read_finding
+from streams.sinks.suspensions import suspension_of
+from streams.state.envelope import keys_from_text
+from tests.builders import alert
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+CORE = CoreConfig()
+STEP_MS = 6 * 3_600_000
+EPOCH_MS = 1_775_044_800_000
+MODES: Sequence[ResponseMode] = ("off", "dry_run", "approve", "automatic")
+
+
+def decision(verb: Verb, *, at_ms: int, who: str = "ann") -> TimedDecision:
+    """Return a decision as the recorder has put it on record."""
+    made = DecisionMade(
+        decision_id=f"d-{at_ms}",
+        who=who,
+        note="",
+        at_ms=at_ms,
+        verb=verb,
+        jws="",
+    )
+    return TimedDecision(recorded_ms=at_ms, decision=made)
+
+
+def recorded(
+    stated: Iterable[Alert],
+    response: ResponseConfig,
+    *,
+    decisions: Sequence[TimedDecision] = (),
+    until_ms: int,
+) -> list[Suspension]:
+    """Let the recorder have the alerts as records of their topic, and read what it publishes.
+
+    It looks at its clock every six hours of event time, and just after each expiry.
+    """
+    people = People({})
+    outputs = Outputs("headgate", people, partitions=1, keys=keys_from_text(None))
+    journal = Journal()
+    causes: list[tuple[int, int, Body]] = [
+        (each.recorded_ms, 0, each.decision) for each in decisions
+    ]
+    for each in stated:
+        value = alert_sink.record(RaiseAlert(alert=each), topic_prefix="headgate").value
+        seen = alert_seen(value, people)
+        assert not isinstance(seen, str)
+        causes.append((each.at_ms, 1, seen))
+    causes.sort(key=lambda cause: cause[:2])
+    journal.append([(None, configured_by(CORE, response))], now_ms=causes[0][0] if causes else 0)
+    published = []
+    for at_ms, _, body in [*causes, (until_ms, 2, Tick())]:
+        while (due_ms := journal_due_ms(journal)) is not None and due_ms <= at_ms:
+            published += outputs.suspensions(
+                journal.append([(None, Tick())], now_ms=due_ms).actions
+            )
+        published += outputs.suspensions(journal.append([(None, body)], now_ms=at_ms).actions)
+    assert {record.topic for record in published} <= {SUSPENSIONS.full_name("headgate")}
+    return [suspension_of(record.value or b"") for record in published]
+
+
+def journal_due_ms(journal: Journal) -> int | None:
+    """Return when something that is open ends, by looking at each."""
+    ends = [one.expires_ms for one in journal.state.open.values() if one.expires_ms is not None]
+    return min(ends, default=None)
+
+
+responses = st.builds(
+    lambda throttle, suspend, release, cool_down, blast: ResponseConfig(
+        modes=Modes(throttle=throttle, suspend=suspend),
+        jurisdictions={"uk": Modes(throttle="automatic", suspend="approve")},
+        release=release,
+        cool_down_seconds=cool_down,
+        blast_radius_institutions=blast,
+    ),
+    throttle=st.sampled_from(MODES),
+    suspend=st.sampled_from(MODES),
+    release=st.sampled_from(["automatic", "human"]),
+    cool_down=st.sampled_from([0, 86_400, 10 * 86_400]),
+    blast=st.integers(min_value=1, max_value=3),
+)
+# Confidences beside the thresholds: whole per cents of them would climb another rung.
+confidences = st.sampled_from([0.5, 0.7451, 0.75, 0.88, 0.9451, 0.95, 0.9549, 1.0])
+
+
+def statement(number: int, step: int, institution: str, **changes: object) -> Alert:
+    """Return a statement about an incident, which names a user who took most."""
+    user, share = changes["top_user"], changes["top_user_share"]
+    by_user = f", 90 % of it by user {user}" if user is not None and share == 0.9 else ""
+    return alert(
+        alert_id=f"{institution}-{number}",
+        at_ms=EPOCH_MS + step * STEP_MS,
+        institution=institution,
+        sentence=f"{institution} took many{by_user}.",
+        **changes,
+    )
+
+
+statements = st.builds(
+    statement,
+    number=st.integers(min_value=0, max_value=1),
+    step=st.integers(min_value=0, max_value=24),
+    institution=st.sampled_from(["north", "south", "east", "west"]),
+    change=st.sampled_from(["create", "update", "close"]),
+    confidence=confidences,
+    taken_participants=st.sampled_from([0, 4_999, 5_000, 24_000, 60_000, 400_000]),
+    top_user=st.sampled_from([None, "u-1", "u-2"]),
+    top_user_share=st.sampled_from([0.4, 0.9]),
+)
+verbs = st.one_of(
+    st.builds(
+        Labelled,
+        alert_id=st.sampled_from(["north-0", "south-1"]),
+        label=st.sampled_from(Label),
+    ),
+    st.builds(
+        lambda name, jurisdiction: Registered(
+            institution=name, entry=Institution(id=name, jurisdiction=jurisdiction)
+        ),
+        name=st.sampled_from(["north", "south"]),
+        jurisdiction=st.sampled_from([None, "uk"]),
+    ),
+)
+words = st.builds(
+    lambda step, verb: decision(verb, at_ms=EPOCH_MS + step * STEP_MS),
+    step=st.integers(min_value=0, max_value=24),
+    verb=verbs,
+)
+
+
+@settings(max_examples=150)
+@given(
+    stated=st.lists(statements, max_size=25),
+    decisions=st.lists(words, max_size=4),
+    response=responses,
+)
+def test_a_replay_and_the_recorder_give_the_same_measures(
+    stated: list[Alert], decisions: list[TimedDecision], response: ResponseConfig
+) -> None:
+    """Whatever is alerted, decided and configured: every revision, to the last field."""
+    until_ms = EPOCH_MS + 30 * STEP_MS
+    decisions.sort(key=lambda each: each.recorded_ms)
+    followed = measures_of(
+        stated, configured=configured_by(CORE, response), decisions=decisions, until_ms=until_ms
+    )
+    assert list(followed) == recorded(stated, response, decisions=decisions, until_ms=until_ms)
+
+
+def test_people_decide_in_a_replay_on_the_measures_that_the_recorder_began() -> None:
+    """A measure has the same id in both, so that exported approvals and releases find it."""
+    response = ResponseConfig(modes=Modes(throttle="approve", suspend="approve"))
+    stated = [alert(at_ms=EPOCH_MS, confidence=1.0, taken_participants=60_000)]
+    begun = recorded(stated, response, until_ms=EPOCH_MS)[0]
+    decisions = [
+        decision(Approved(suspension_id=begun.suspension_id), at_ms=EPOCH_MS + STEP_MS),
+        decision(Released(suspension_id=begun.suspension_id), at_ms=EPOCH_MS + 2 * STEP_MS),
+    ]
+    followed = measures_of(
+        stated,
+        configured=configured_by(CORE, response),
+        decisions=decisions,
+        until_ms=EPOCH_MS + 3 * STEP_MS,
+    )
+    assert [each.state for each in followed] == ["requested", "active", "released"]
+    assert [each.by for each in followed] == ["headgate", "ann", "ann"]
+
+
+def test_a_measure_expires_in_a_replay_at_its_moment() -> None:
+    """To the millisecond, though no event comes then; and not before the last event has."""
+    configured = configured_by(CORE, ResponseConfig())
+    stated = [alert(at_ms=EPOCH_MS, confidence=1.0, taken_participants=60_000)]
+    ends_ms = EPOCH_MS + 86_400_000
+    before = measures_of(stated, configured=configured, until_ms=ends_ms - 1)
+    after = measures_of(stated, configured=configured, until_ms=ends_ms + 5)
+    assert [each.state for each in before] == ["active"]
+    assert [(each.state, each.at_ms) for each in after[1:]] == [("released", ends_ms)]
+
+
+def test_alerts_are_folded_in_the_order_of_their_time() -> None:
+    """A topic is replayed partition by partition; the recorder had its alerts as they came."""
+    configured = configured_by(CORE, ResponseConfig(blast_radius_institutions=1))
+    first, second = (
+        alert(alert_id=name, institution=name, at_ms=EPOCH_MS + number, taken_participants=60_000)
+        for number, name in enumerate(("north", "south"))
+    )
+    until_ms = EPOCH_MS + STEP_MS
+    in_order = measures_of([first, second], configured=configured, until_ms=until_ms)
+    assert in_order == measures_of([second, first], configured=configured, until_ms=until_ms)
+    assert in_order[0].institution == "north"
+
+
+@pytest.fixture(scope="module")
+def make() -> ModuleType:
+    """Return the script that writes the golden files."""
+    spec = importlib.util.spec_from_file_location("golden_make", GOLDEN / "make.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def replayed(path: Path, tmp_path: Path, config: str) -> tuple[list[Suspension], list[Alert], int]:
+    """Return the measures that `replay --json` gives, the alerts, and the last moment."""
+    settings_path, alerts_path = tmp_path / "settings.toml", tmp_path / "alerts.ndjson"
+    settings_path.write_text(config)
+    arguments = [path, "--config", settings_path, "--alerts", alerts_path, "--json"]
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    totals = json.loads(result.stdout)
+    findings = alerts_path.read_bytes().splitlines()
+    measures = msgspec.convert(totals["measures"], list[Suspension])
+    return measures, [read_finding(line) for line in findings], totals["last_ms"]
+
+
+CONFIGS = {
+    "dry run": "",
+    "automatic, and touchy": (
+        "[response]\nthrottle_confidence = 0.5\nsuspend_confidence = 0.7\nthrottle_risk = 1e-6\n"
+        'suspend_risk = 0.001\n[response.modes]\nthrottle = "automatic"\nsuspend = "automatic"\n'
+    ),
+    "a person is asked": '[response.modes]\nthrottle = "approve"\nsuspend = "approve"\n',
+}
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_the_golden_story_is_answered_as_the_recorder_answers_it(
+    config: str, tmp_path: Path
+) -> None:
+    """The thief is stopped, in the words of the recorder."""
+    measures, stated, last_ms = replayed(GOLDEN / "scenario.jsonl", tmp_path, config)
+    response = load_settings(tmp_path / "settings.toml", environment={}).response
+    assert measures == recorded(stated, response, until_ms=last_ms)
+    assert {each.institution for each in measures} == {"thief"}
+    assert {each.measure for each in measures} == {"suspend", "throttle"}
+
+
+@pytest.fixture(scope="module")
+def world_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of a small world with one theft."""
+    config = WorldConfig(seed=3, institutions=12, days=40, warmup_days=30)
+    world = build_world(config, thefts=("smash_and_grab_v1",))
+    path = tmp_path_factory.mktemp("world") / "events.jsonl"
+    path.write_bytes(b"".join(encode(event) + b"\n" for event in world.events()))
+    return path
+
+
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_a_small_world_is_answered_as_the_recorder_answers_it(
+    config: str, world_path: Path, tmp_path: Path
+) -> None:
+    """False alarms, expiries and the guard among them."""
+    measures, stated, last_ms = replayed(world_path, tmp_path, config)
+    response = load_settings(tmp_path / "settings.toml", environment={}).response
+    assert measures == recorded(stated, response, until_ms=last_ms)
+    assert "released" in {each.state for each in measures}
+
+
+def test_with_all_modes_off_nothing_follows(world_path: Path, tmp_path: Path) -> None:
+    """The configuration of the ladder counts in a replay, and no other key suspends."""
+    config = '[response.modes]\nthrottle = "off"\nsuspend = "off"\n'
+    measures, stated, _ = replayed(world_path, tmp_path, config)
+    assert (measures, bool(stated)) == ([], True)
+    arguments = [str(world_path), "--config", str(tmp_path / "settings.toml")]
+    assert "measures that would follow: none" in CliRunner().invoke(command, arguments).stdout
+    (tmp_path / "settings.toml").write_text("[policy]\nsuspend_margin = 30\n")
+    problem = CliRunner().invoke(command, arguments).exception
+    assert isinstance(problem, ConfigError)
+    assert "policy.suspend_margin" in str(problem)
+
+
+def test_people_read_measures_as_lines_and_in_the_report(world_path: Path, tmp_path: Path) -> None:
+    """Throttles, releases and what a dry run only would do."""
+    page = tmp_path / "report.html"
+    result = CliRunner().invoke(command, [str(world_path), "--report", str(page)])
+    assert "dry run   would throttle user" in result.stdout
+    assert "(expired)" in result.stdout
+    assert "Measures that would follow" in page.read_text()
