@@ -42,7 +42,6 @@ WAY: Final[Mapping[str, tuple[int, int]]] = {
     "detectors/pipeline.py": (3, 6),
     "detectors/profile.py": (3, 6),
     "detectors/day_rollover.py": (3, 6),
-    "detectors/features/participant_sets.py": (3, 3),
     "detectors/features/": (3, 3),
     "detectors/registry.py": (4, 4),
     "detectors/detector.py": (4, 4),
