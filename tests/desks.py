@@ -12,7 +12,7 @@ from detectors.reference import ReferenceConfig
 from detectors.register import Register
 from detectors.verdict import Effect
 from streams.ingest.adapters.config import EventMapping, MappingConfig
-from streams.ingest.adapters.mapping import Mapping
+from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeConfig, decode_limits
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
@@ -36,7 +36,7 @@ from tests.builders import KafkaRecord
 KEYS = StateKeys("sixteen characters")
 
 
-ROW_MAPPING = Mapping(
+ROW_MAPPING = RowMapping(
     MappingConfig(
         name="log",
         format="csv",

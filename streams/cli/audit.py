@@ -92,7 +92,7 @@ def erase(
     Not while the user is suspended: nobody could release them any more.
     """
     settings = load_settings(config_path)
-    topic = PEOPLE.full_name(settings.kafka.topic_prefix)
+    topic = PEOPLE.full_name(settings.file.kafka.topic_prefix)
     people = people_of(asyncio.run(last_by_key(topic, cluster=settings.cluster)))
     wanted = [one for one in people if (one.institution, one.user) == (institution, user)]
     if not wanted:
@@ -153,7 +153,7 @@ def _file_lines(path: Path) -> Iterator[bytes]:
 
 def _topic_lines(settings: Settings) -> list[bytes]:
     async def read() -> list[bytes]:
-        topic = AUDIT.full_name(settings.kafka.topic_prefix)
+        topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
         found = committed_records(topic, cluster=settings.cluster)
         return [record.value or b"" async for record in found]
 

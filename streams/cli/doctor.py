@@ -44,10 +44,10 @@ def _findings(config_path: Path | None) -> Iterator[Finding]:
     yield from machine_findings(settings)
     if settings is not None:
         expected = Expected(
-            kafka=settings.kafka,
+            kafka=settings.file.kafka,
             cluster=settings.cluster,
             adapters=settings.adapters,
-            group=group_name(settings.kafka.topic_prefix),
+            group=group_name(settings.file.kafka.topic_prefix),
         )
         yield from broker_findings(expected)
 

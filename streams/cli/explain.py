@@ -105,7 +105,7 @@ def _recorded(
 ) -> Recorded:
     if path is None and not from_topic:
         return {}
-    kafka = settings.kafka
+    kafka = settings.file.kafka
     topic = ALERTS.full_name(kafka.topic_prefix)
     recorded = (
         recorded_in_topic(topic, cluster=settings.cluster, alert_id=alert_id)
@@ -121,4 +121,4 @@ def _recorded(
 def _topic(settings: Settings, recorded: Recorded) -> str:
     """Return where the alert came from: a ring is found in what all institutions hold."""
     topic = HOLDINGS if is_of_a_ring(recorded) else ACCESS_EVENTS
-    return f"{TOPIC_PREFIX}{topic.full_name(settings.kafka.topic_prefix)}"
+    return f"{TOPIC_PREFIX}{topic.full_name(settings.file.kafka.topic_prefix)}"

@@ -46,7 +46,7 @@ def command(
     """
     until_ms = None if until is None else _until_ms(until)
     settings = load_settings(config_path)
-    topic = AUDIT.full_name(settings.kafka.topic_prefix)
+    topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
     journal = asyncio.run(read_journal(topic, cluster=settings.cluster))
     if journal.state.incident(alert_id) is None:
         message = f"the audit knows no alert {alert_id}"

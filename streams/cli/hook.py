@@ -40,22 +40,22 @@ def command(*, config_path: Path, verbose: bool) -> None:
     hook = _hook(settings)
     set_up_logs(verbose=verbose)
     registry = CollectorRegistry()
-    watch = HookWatch(registry, dead_after_seconds=settings.hook.dead_after_seconds)
-    address, port = settings.metrics.address, settings.hook.metrics_port
+    watch = HookWatch(registry, dead_after_seconds=settings.file.hook.dead_after_seconds)
+    address, port = settings.file.metrics.address, settings.file.hook.metrics_port
     with closing(serve(registry, address=address, port=port)) as server:
         logger.info("Metrics are at http://%s/metrics.", server.address)
-        asyncio.run(run(hook, kafka=settings.kafka, cluster=settings.cluster, watch=watch))
+        asyncio.run(run(hook, kafka=settings.file.kafka, cluster=settings.cluster, watch=watch))
     logger.info("Ended; what was not acknowledged is delivered by the next one.")
 
 
 def _hook(settings: Settings) -> Hook:
-    if settings.hook.url is None:
+    if settings.file.hook.url is None:
         raise ConfigError(path="hook.url", problem="expected, but absent")
-    if settings.hook_secrets is None:
+    if settings.secrets.hook_secrets is None:
         raise ConfigError(HOOK_SECRETS_VARIABLE, "expected in the environment, but absent")
     return Hook(
-        url=settings.hook.url,
-        config=settings.hook,
-        signer=Signer(settings.hook_secrets),
-        letters=Letters(settings.texts),
+        url=settings.file.hook.url,
+        config=settings.file.hook,
+        signer=Signer(settings.secrets.hook_secrets),
+        letters=Letters(settings.file.texts),
     )

@@ -32,7 +32,7 @@ def command(*, prefix: str, config_path: Path, as_json: bool) -> None:
     holds anything else is refused. At the end every event is compared.
     """
     settings = load_settings(config_path)
-    kafka = settings.kafka
+    kafka = settings.file.kafka
     if kafka.topic_prefix == prefix:
         key = "kafka.topic_prefix"
         raise ConfigError(key, f"expected another than {prefix}, from which is copied")

@@ -84,5 +84,5 @@ def show(*, institution: str, config_path: Path | None) -> None:
 
 
 def _known(settings: Settings) -> dict[bytes, bytes]:
-    topic = REGISTER.full_name(settings.kafka.topic_prefix)
+    topic = REGISTER.full_name(settings.file.kafka.topic_prefix)
     return asyncio.run(last_by_key(topic, cluster=settings.cluster))

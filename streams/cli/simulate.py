@@ -101,7 +101,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     with steps("simulate", total=len(world.table)) as progress:
         if to == _KAFKA:
             settings = load_settings(config_path)
-            topic = ACCESS_EVENTS.full_name(settings.kafka.topic_prefix)
+            topic = ACCESS_EVENTS.full_name(settings.file.kafka.topic_prefix)
             events = _reported(world, progress)
             asyncio.run(send_all(events, cluster=settings.cluster, topic=topic))
         else:

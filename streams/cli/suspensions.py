@@ -95,7 +95,7 @@ def keygen(*, name: str, path: Path) -> None:
 
 
 def _current(settings: Settings) -> list[Suspension]:
-    topic = SUSPENSIONS.full_name(settings.kafka.topic_prefix)
+    topic = SUSPENSIONS.full_name(settings.file.kafka.topic_prefix)
     found = asyncio.run(last_by_key(topic, cluster=settings.cluster))
     stated = [one for raw in found.values() if (one := _stated(raw)) is not None]
     return sorted(stated, key=lambda one: one.requested_ms)

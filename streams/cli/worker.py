@@ -55,16 +55,16 @@ def command(
     settings = load_settings(config_path)
     register = load_register(register_path)
     set_up_logs(verbose=verbose)
-    if settings.state_key is None:
+    if settings.secrets.state_key is None:
         logger.warning("HEADGATE_STATE_KEY is not set: states are signed by the development key.")
     _prepare_topics(settings, create=not no_create_topics)
     registry = CollectorRegistry()
     metrics = Metrics(
-        registry, institutions_labelled_max=settings.metrics.institutions_labelled_max
+        registry, institutions_labelled_max=settings.file.metrics.institutions_labelled_max
     )
     show_config(metrics, settings.core)
     ProcessCollector(registry=registry)
-    server = serve(registry, address=settings.metrics.address, port=settings.metrics.port)
+    server = serve(registry, address=settings.file.metrics.address, port=settings.file.metrics.port)
     logger.info("Metrics are at http://%s/metrics.", server.address)
     gauges = ResponseGauges(registry)
     asyncio.run(
@@ -86,7 +86,7 @@ async def _work(
     worker = build_worker(
         settings,
         register=register,
-        sinks=KafkaSinks(settings.kafka.topic_prefix),
+        sinks=KafkaSinks(settings.file.kafka.topic_prefix),
         watcher=MetricsWatcher(metrics),
         response_watcher=gauges,
         accept_lost_records=accept_lost_records,
@@ -98,17 +98,17 @@ def _prepare_topics(settings: Settings, *, create: bool) -> None:
     if not create:
         check_topics(
             settings.cluster,
-            prefix=settings.kafka.topic_prefix,
-            partitions=settings.kafka.partitions,
+            prefix=settings.file.kafka.topic_prefix,
+            partitions=settings.file.kafka.partitions,
             adapters=settings.adapters,
         )
         return
     made = ensure_topics(
         settings.cluster,
-        prefix=settings.kafka.topic_prefix,
-        partitions=settings.kafka.partitions,
+        prefix=settings.file.kafka.topic_prefix,
+        partitions=settings.file.kafka.partitions,
         adapters=settings.adapters,
-        replication_factor=settings.kafka.replication_factor,
+        replication_factor=settings.file.kafka.replication_factor,
     )
     if made:
         logger.info("Created %d topics: %s.", len(made), ", ".join(made))

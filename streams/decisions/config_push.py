@@ -56,7 +56,7 @@ async def held(settings: Settings) -> Held:
     """
     journal = Journal()
     pushes: dict[int, Push] = {}
-    topic = AUDIT.full_name(settings.kafka.topic_prefix)
+    topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
     async for record in committed_records(topic, cluster=settings.cluster):
         raw = record.value or b""
         for one in journal.read(raw):
@@ -138,7 +138,7 @@ def to_push(core: CoreConfig, now: Held, *, from_ms: int, now_ms: int) -> Config
 
 def read_at_a_start(settings: Settings, known: Settings | None) -> tuple[str, ...]:
     """Return the shell's sections that are not as known, or not the defaults."""
-    others = ConfigFile() if known is None else known
+    others = ConfigFile() if known is None else known.file
     core = CoreConfig.__struct_fields__
     shell = [name for name in ConfigFile.__struct_fields__ if name not in core]
-    return tuple(name for name in shell if getattr(settings, name) != getattr(others, name))
+    return tuple(name for name in shell if getattr(settings.file, name) != getattr(others, name))

@@ -31,8 +31,8 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
     if key_path is None:
         raise ConfigError(KEY_VARIABLE, _NO_KEY)
     key = load_private_key(key_path)
-    who = signer(key, settings.response.keys)
-    topic = DECISIONS.full_name(settings.kafka.topic_prefix)
+    who = signer(key, settings.file.response.keys)
+    topic = DECISIONS.full_name(settings.file.kafka.topic_prefix)
     decisions = [
         Decision(
             decision_id=secrets.token_hex(16),

@@ -31,14 +31,14 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
             limits=settings.limits,
             mapping=None,
             cluster=settings.cluster,
-            keys=keys_from_text(settings.state_key),
+            keys=keys_from_text(settings.secrets.state_key),
             raw_topic=None,
-            response=settings.response,
+            response=settings.file.response,
         ),
         rejects=Rejects(None),
     )
-    topic = ACCESS_EVENTS.full_name(settings.kafka.topic_prefix)
-    prefix = settings.kafka.topic_prefix
+    topic = ACCESS_EVENTS.full_name(settings.file.kafka.topic_prefix)
+    prefix = settings.file.kafka.topic_prefix
     found: dict[str, bytes] = {}
     effects = run.effects([f"{TOPIC_PREFIX}{topic}"], progress=NullProgress())
     for effect in effects:

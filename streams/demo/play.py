@@ -91,7 +91,7 @@ def set_up(config: DemoConfig, script: Script, *, screen: Screen) -> Iterator[St
         )
         register_path.write_bytes(msgspec.json.encode(script.world.register))
         settings = load_settings(config_path, environment={})
-        prefix = settings.kafka.topic_prefix
+        prefix = settings.file.kafka.topic_prefix
         ensure_topics(settings.cluster, prefix=prefix, partitions=config.partitions)
         screen.say(f"Kafka answers at {broker.bootstrap}", style="dim")
         yield Stage(
@@ -133,7 +133,7 @@ class _Performance:
             script, live_seconds=live_seconds, reference=stage.settings.core.reference
         )
         self._listener = Listener(
-            stage.settings.kafka.topic_prefix,
+            stage.settings.file.kafka.topic_prefix,
             say=lambda line: screen.say(line.text, style=line.style),
             live_from_ms=script.live_from_ms,
         )
@@ -171,7 +171,7 @@ class _Performance:
 
     async def _send(self) -> None:
         settings = self._stage.settings
-        topic = ACCESS_EVENTS.full_name(settings.kafka.topic_prefix)
+        topic = ACCESS_EVENTS.full_name(settings.file.kafka.topic_prefix)
         async with EventProducer(settings.cluster, topic=topic) as producer:
             await self._feed.run(
                 producer,

@@ -10,7 +10,8 @@ from pathlib import Path
 from detectors.errors import ConfigError
 from streams.doctor.finding import Finding, fail, ok, warn
 from streams.local_broker.runtime import KAFKA_VERSION, BrokerError, installed_runtime
-from streams.settings.settings import STATE_KEY_VARIABLE, Settings, load_settings
+from streams.settings.settings import Settings, load_settings
+from streams.state.envelope import STATE_KEY_VARIABLE
 
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 # The local broker and its cache need a third of it; a full disk ends Kafka at once.
@@ -26,7 +27,7 @@ def machine_findings(settings: Settings | None) -> Iterator[Finding]:
     yield local_broker_finding()
     yield disk_finding(Path.cwd())
     if settings is not None:
-        yield state_key_finding(settings.state_key)
+        yield state_key_finding(settings.secrets.state_key)
 
 
 def python_finding(found: tuple[int, ...]) -> Finding:

@@ -1,25 +1,12 @@
 """Step 7 of 7: the metrics -> an endpoint that Prometheus scrapes."""
 
 from threading import Thread
-from typing import Annotated, Final
+from typing import Final
 from wsgiref.simple_server import WSGIServer
 
-from msgspec import Meta, Struct
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
 from detectors.errors import ConfigError
-
-
-class MetricsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the metrics are served, and how many institutions have a label."""
-
-    address: Annotated[
-        str, Meta(min_length=1, description="to listen on; loopback unless told otherwise")
-    ] = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65_535, description="0: a free one, which is logged")] = 9464
-    institutions_labelled_max: Annotated[
-        int, Meta(ge=0, le=10_000, description="later ones share the label `other`")
-    ] = 500
 
 
 class Server:

@@ -12,7 +12,7 @@ from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.verdict import NewHoldings
 from streams.control.records import OnRecord, control_kind, decode_control
-from streams.ingest.adapters.mapping import Mapping
+from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected, RejectReason, rejected
@@ -82,7 +82,7 @@ def file_events(
 
 def csv_events(
     source: FileSource,
-    mapping: Mapping,
+    mapping: RowMapping,
     *,
     line_bytes_max: int,
     rejects: Rejects,

@@ -17,7 +17,7 @@ from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.console.progress import Progress
 from streams.control.records import OnRecord
-from streams.ingest.adapters.mapping import Mapping
+from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
@@ -52,7 +52,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     """How inputs become events, and what is known beside them: decisions, and the ladder."""
 
     limits: DecodeLimits
-    mapping: Mapping | None
+    mapping: RowMapping | None
     cluster: Cluster
     keys: StateKeys
     raw_topic: str | None
@@ -272,15 +272,15 @@ def reading_of(settings: Settings) -> Reading:
     """Return how inputs are read under `settings`."""
     mapping = settings.row_mapping()
     raw = raw_topic(mapping.config.name) if mapping else None
-    prefix = settings.kafka.topic_prefix
+    prefix = settings.file.kafka.topic_prefix
     return Reading(
         limits=settings.limits,
         mapping=mapping,
         cluster=settings.cluster,
-        keys=keys_from_text(settings.state_key),
+        keys=keys_from_text(settings.secrets.state_key),
         raw_topic=raw.full_name(prefix) if raw else None,
         holdings_topic=HOLDINGS.full_name(prefix),
-        response=settings.response,
+        response=settings.file.response,
     )
 
 

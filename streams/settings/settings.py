@@ -6,9 +6,9 @@ machines or must not be written down: addresses and secrets. Unknown keys are re
 
 import os
 import tomllib
-from collections.abc import Mapping as Environment
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -17,11 +17,9 @@ from detectors.config import CoreConfig
 from detectors.errors import ConfigError
 from detectors.response.config import ResponseConfig
 from streams.config_errors import config_error, refuse_infinite
-from streams.control.keys import public_keys
 from streams.hooks.config import HOOK_SECRETS_VARIABLE, HookConfig, check_hook
 from streams.ingest.adapters.config import MappingConfig
-from streams.ingest.adapters.mapping import Mapping
-from streams.ingest.codec import DecodeConfig, DecodeLimits, decode_limits
+from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
 from streams.kafka.cluster import Cluster
 from streams.kafka.config import KafkaConfig
 from streams.kafka.security import (
@@ -29,18 +27,22 @@ from streams.kafka.security import (
     USERNAME_VARIABLE,
     Security,
 )
-from streams.metrics.server import MetricsConfig
+from streams.metrics.config import MetricsConfig
 from streams.state.config import CheckpointConfig
-from streams.texts.letter import Letters
+from streams.state.envelope import STATE_KEY_VARIABLE
 from streams.texts.template import TextsConfig
+
+if TYPE_CHECKING:
+    from streams.ingest.adapters.mapping import RowMapping
 
 BOOTSTRAP_VARIABLE: Final = "HEADGATE_KAFKA_BOOTSTRAP"
 METRICS_ADDRESS_VARIABLE: Final = "HEADGATE_METRICS_ADDRESS"
-STATE_KEY_VARIABLE: Final = "HEADGATE_STATE_KEY"
+DECISION_KEY_VARIABLE: Final = "HEADGATE_DECISION_KEY"
 VARIABLES: Final[dict[str, str]] = {
     BOOTSTRAP_VARIABLE: "overrides `kafka.bootstrap`",
     METRICS_ADDRESS_VARIABLE: "overrides `metrics.address`",
     STATE_KEY_VARIABLE: "signs states and control records: `current` or `current,previous`",
+    DECISION_KEY_VARIABLE: "path of the private key by which a person decides, as `--key`",
     USERNAME_VARIABLE: "who we are to Kafka, where `kafka.security.sasl` is set",
     PASSWORD_VARIABLE: "how we prove it",
     HOOK_SECRETS_VARIABLE: "the secrets that sign deliveries: `whsec_...`, or several by commas",
@@ -71,58 +73,75 @@ class ConfigFile(CoreConfig, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     metrics: MetricsConfig = field(default_factory=MetricsConfig)
 
 
+class Secrets(Struct, frozen=True, kw_only=True):
+    """What stands in the environment because it must not be written down; never shown."""
+
+    state_key: str | None = None
+    hook_secrets: str | None = None
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """All that a command needs to know."""
 
-    core: CoreConfig
-    kafka: KafkaConfig
-    decode: DecodeConfig
-    mapping: MappingConfig | None
-    checkpoint: CheckpointConfig
-    worker: WorkerConfig
-    response: ResponseConfig
-    hook: HookConfig
-    texts: TextsConfig
-    metrics: MetricsConfig
-    hook_secrets: Annotated[str | None, Meta(description="secrets: never shown")]
-    state_key: Annotated[str | None, Meta(description="a secret: never shown")]
-    security: Annotated[Security, Meta(description="knows the password: never shown")]
+    file: Annotated[ConfigFile, Meta(description="with the addresses of the environment in it")]
+    secrets: Secrets
+    security: Annotated[Security, Meta(description="knows Kafka's password: never shown")]
+
+    @property
+    def core(self) -> CoreConfig:
+        """Return the core's sections alone: those that a config hash stands for."""
+        names = CoreConfig.__struct_fields__
+        return CoreConfig(**{name: getattr(self.file, name) for name in names})
 
     @property
     def cluster(self) -> Cluster:
         """Return where Kafka is, and how connections to it are protected."""
-        return Cluster(bootstrap=self.kafka.bootstrap, security=self.security)
+        return Cluster(bootstrap=self.file.kafka.bootstrap, security=self.security)
 
     @property
     def limits(self) -> DecodeLimits:
         """Return what an event may be at most."""
-        return decode_limits(self.decode, self.core.cohort)
+        return decode_limits(self.file.decode, self.file.cohort)
 
     @property
     def adapters(self) -> tuple[str, ...]:
         """Return the names of the foreign formats, each of which has a raw topic."""
-        return () if self.mapping is None else (self.mapping.name,)
+        return () if self.file.mapping is None else (self.file.mapping.name,)
 
-    def row_mapping(self) -> Mapping | None:
-        """Return the mapping, compiled; None where only canonical events come in."""
-        return None if self.mapping is None else Mapping(self.mapping, limits=self.limits)
+    def row_mapping(self) -> "RowMapping | None":
+        """Return the mapping, compiled; None where only canonical events come in.
+
+        Raises:
+            ConfigError: it cannot work.
+        """
+        if self.file.mapping is None:
+            return None
+        from streams.ingest.adapters.mapping import RowMapping  # noqa: PLC0415 - loads the codec.
+
+        return RowMapping(self.file.mapping, limits=self.limits)
 
 
 def load_settings(
-    path: Path | None = None, *, environment: Environment[str, str] | None = None
+    path: Path | None = None, *, environment: Mapping[str, str] | None = None
 ) -> Settings:
     """Return the settings of a file (or the defaults), the environment applied.
 
-    `environment` is the process's own unless given. Raises `ConfigError` with the key's path.
+    `environment` is the process's own unless given.
+
+    Raises:
+        ConfigError: the file or the environment cannot be used; it names the key's path.
     """
     file = ConfigFile() if path is None else parse_config(_read(path), name=str(path))
     environment = os.environ if environment is None else environment
-    settings = _settings(file, environment)
-    # Made once here, so that what cannot work is refused before anything starts.
-    settings.row_mapping()
-    public_keys(settings.response.keys)
-    check_hook(settings.hook)
-    Letters(settings.texts)
+    settings = Settings(
+        file=_addressed(file, environment),
+        secrets=Secrets(
+            state_key=environment.get(STATE_KEY_VARIABLE) or None,
+            hook_secrets=environment.get(HOOK_SECRETS_VARIABLE) or None,
+        ),
+        security=Security(file.kafka.security, environment),
+    )
+    _refuse_unusable(settings)
     return settings
 
 
@@ -141,20 +160,15 @@ def parse_config(text: str, *, name: str) -> ConfigFile:
 
 def shown(settings: Settings) -> dict[str, object]:
     """Return the effective settings as the file would say them, secrets masked."""
-    core = msgspec.to_builtins(settings.core)
+    document = msgspec.to_builtins(settings.file)
     # Whoever knows the canaries steps around them.
-    if core["detectors"]["canary"]["participants"]:
-        core["detectors"]["canary"]["participants"] = MASK
-    shell = {
-        name: msgspec.to_builtins(getattr(settings, name))
-        for name in ConfigFile.__struct_fields__
-        if name not in core
-    }
+    if settings.file.detectors.canary.participants:
+        document["detectors"]["canary"]["participants"] = MASK
     secrets = {
-        name: None if getattr(settings, name) is None else MASK
-        for name in ("state_key", "hook_secrets")
+        name: None if secret is None else MASK
+        for name, secret in msgspec.structs.asdict(settings.secrets).items()
     }
-    return {**core, **shell, "environment": secrets}
+    return {**document, "environment": secrets}
 
 
 def _read(path: Path) -> str:
@@ -166,25 +180,29 @@ def _read(path: Path) -> str:
         raise ConfigError(str(path), "expected UTF-8") from error
 
 
-def _settings(file: ConfigFile, environment: Environment[str, str]) -> Settings:
-    core = CoreConfig(**{name: getattr(file, name) for name in CoreConfig.__struct_fields__})
+def _addressed(file: ConfigFile, environment: Mapping[str, str]) -> ConfigFile:
+    """Return a file with the addresses of the environment, which differ between machines."""
     kafka, metrics = file.kafka, file.metrics
     if bootstrap := environment.get(BOOTSTRAP_VARIABLE):
         kafka = msgspec.structs.replace(kafka, bootstrap=bootstrap)
     if address := environment.get(METRICS_ADDRESS_VARIABLE):
         metrics = msgspec.structs.replace(metrics, address=address)
-    return Settings(
-        core=core,
-        kafka=kafka,
-        decode=file.decode,
-        mapping=file.mapping,
-        checkpoint=file.checkpoint,
-        worker=file.worker,
-        response=file.response,
-        hook=file.hook,
-        texts=file.texts,
-        metrics=metrics,
-        hook_secrets=environment.get(HOOK_SECRETS_VARIABLE) or None,
-        state_key=environment.get(STATE_KEY_VARIABLE) or None,
-        security=Security(kafka.security, environment),
-    )
+    return msgspec.structs.replace(file, kafka=kafka, metrics=metrics)
+
+
+def _refuse_unusable(settings: Settings) -> None:
+    """Raise what the types cannot tell now, before anything starts.
+
+    What only a few configurations use is imported here, so that most commands do without it.
+    """
+    file = settings.file
+    settings.row_mapping()
+    check_hook(file.hook)
+    if file.response.keys:
+        from streams.control.keys import public_keys  # noqa: PLC0415
+
+        public_keys(file.response.keys)
+    if file.texts != TextsConfig():
+        from streams.texts.letter import Letters  # noqa: PLC0415
+
+        Letters(file.texts)

@@ -70,15 +70,17 @@ def build_worker(
     accept_lost_records: bool = False,
 ) -> Worker:
     """Connect the parts; nothing is opened before the app starts."""
-    prefix = settings.kafka.topic_prefix
+    prefix = settings.file.kafka.topic_prefix
     raw_topics = [raw_topic(name).full_name(prefix) for name in settings.adapters]
     app = faust_app(
         group_name(prefix),
         cluster=settings.cluster,
-        session_seconds=settings.kafka.session_timeout_seconds,
-        partitions=settings.kafka.partitions,
+        session_seconds=settings.file.kafka.session_timeout_seconds,
+        partitions=settings.file.kafka.partitions,
     )
-    outbox = Outbox(cluster=settings.cluster, timeout_seconds=settings.checkpoint.timeout_seconds)
+    outbox = Outbox(
+        cluster=settings.cluster, timeout_seconds=settings.file.checkpoint.timeout_seconds
+    )
     dependencies = Dependencies(
         settings=settings, sinks=sinks, watcher=watcher, app=app, outbox=outbox
     )
@@ -102,7 +104,7 @@ def build_worker(
     watchdog = _watchdog(
         settings.cluster,
         lifecycle,
-        session_seconds=settings.kafka.session_timeout_seconds,
+        session_seconds=settings.file.kafka.session_timeout_seconds,
         positions=positions,
         reading=reading,
     )
@@ -114,7 +116,7 @@ def _add_judges(
     dependencies: Dependencies, state_store: StateStore[Profile], *, accept_lost_records: bool
 ) -> WorkerLifecycle[Profile]:
     settings = dependencies.settings
-    lease = Lease(session_seconds=settings.kafka.session_timeout_seconds)
+    lease = Lease(session_seconds=settings.file.kafka.session_timeout_seconds)
     state = StateTopic(
         STATE.full_name(dependencies.prefix),
         app=group_name(dependencies.prefix),
@@ -127,7 +129,7 @@ def _add_judges(
         outbox=dependencies.outbox,
         lease=lease,
         commit=group.commit,
-        config=settings.checkpoint,
+        config=settings.file.checkpoint,
     )
     lifecycle = WorkerLifecycle(
         state_store,
@@ -148,9 +150,11 @@ def _add_judges(
         sinks=dependencies.sinks,
         poster=dependencies.outbox,
         watcher=dependencies.watcher,
-        dead_letter_ratio_max=settings.worker.dead_letter_ratio_max,
+        dead_letter_ratio_max=settings.file.worker.dead_letter_ratio_max,
     )
-    add_state_table(dependencies.app, state.topic, lifecycle, partitions=settings.kafka.partitions)
+    add_state_table(
+        dependencies.app, state.topic, lifecycle, partitions=settings.file.kafka.partitions
+    )
     handle = judging(agent, checkpointer=checkpointer, outbox=dependencies.outbox)
     add_agent(dependencies.app, dependencies.events_topic, name="judge", handle=handle)
     return lifecycle
@@ -200,7 +204,7 @@ def _add_reference(dependencies: Dependencies) -> ReferenceAgent:
         settings.core.reference,
         topic=summaries,
         events_topic=dependencies.events_topic,
-        partitions=settings.kafka.partitions,
+        partitions=settings.file.kafka.partitions,
         reference_topic=reference_topic,
         keys=dependencies.keys,
         group=FaustGroup(dependencies.app, summaries),
@@ -216,8 +220,8 @@ def _add_recorder(dependencies: Dependencies, watcher: RecorderWatcher) -> Recor
     recorder_dependencies = RecorderDependencies(
         cluster=settings.cluster,
         prefix=dependencies.prefix,
-        partitions=settings.kafka.partitions,
-        configured=configured_by(settings.core, settings.response),
+        partitions=settings.file.kafka.partitions,
+        configured=configured_by(settings.core, settings.file.response),
         keys=dependencies.keys,
         watcher=watcher,
     )

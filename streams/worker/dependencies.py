@@ -27,12 +27,12 @@ class Dependencies(Struct, frozen=True, kw_only=True):
     @property
     def prefix(self) -> str:
         """How every topic's name begins."""
-        return self.settings.kafka.topic_prefix
+        return self.settings.file.kafka.topic_prefix
 
     @property
     def keys(self) -> StateKeys:
         """What signs states and control records."""
-        return keys_from_text(self.settings.state_key)
+        return keys_from_text(self.settings.secrets.state_key)
 
     @property
     def events_topic(self) -> str:

@@ -105,8 +105,9 @@ def go_deaf(count: int) -> None:
 def with_short_session(path: Path | None = None) -> Settings:
     """Return the settings, with a session that others need not wait long for."""
     settings = load_settings(path)
-    kafka = msgspec.structs.replace(settings.kafka, session_timeout_seconds=SESSION_SECONDS)
-    return msgspec.structs.replace(settings, kafka=kafka)
+    kafka = msgspec.structs.replace(settings.file.kafka, session_timeout_seconds=SESSION_SECONDS)
+    file = msgspec.structs.replace(settings.file, kafka=kafka)
+    return msgspec.structs.replace(settings, file=file)
 
 
 def live(arguments: Sequence[str]) -> None:

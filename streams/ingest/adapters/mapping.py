@@ -36,7 +36,7 @@ _documents: Final = msgspec.json.Decoder(dict[str, object])
 _cells_json: Final = msgspec.json.Encoder().encode
 
 
-class Mapping:
+class RowMapping:
     """Reads rows of one foreign format.
 
     >>> from detectors.config import CohortConfig
@@ -48,7 +48,7 @@ class Mapping:
     ...     columns=("at", "who", "what"),
     ...     event=EventMapping(time="at", institution="who", dataset="what"),
     ... )
-    >>> mapping = Mapping(config, limits=decode_limits(DecodeConfig(), CohortConfig()))
+    >>> mapping = RowMapping(config, limits=decode_limits(DecodeConfig(), CohortConfig()))
     >>> event = mapping.row(b"2026-04-01T12:00:00Z,oxford,imaging")
     >>> event.institution, event.dataset, event.time
     ('oxford', 'imaging', 1775044800000)

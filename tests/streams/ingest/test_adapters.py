@@ -13,7 +13,7 @@ from detectors.config import CohortConfig
 from detectors.errors import ConfigError
 from detectors.event import AccessEvent, Participants, time_ms
 from streams.ingest.adapters.config import EventMapping, MappingConfig, Source
-from streams.ingest.adapters.mapping import UNRESOLVED, Mapping
+from streams.ingest.adapters.mapping import UNRESOLVED, RowMapping
 from streams.ingest.adapters.values import participant_hash
 from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
 from streams.ingest.rejects import Rejected, RejectReason
@@ -44,9 +44,9 @@ CONFIG = MappingConfig(
 ROW = b"2026-04-01T12:00:00Z,northgate,u1,imaging,4;9,120,200"
 
 
-def mapping(config: MappingConfig = CONFIG, **changes: object) -> Mapping:
+def mapping(config: MappingConfig = CONFIG, **changes: object) -> RowMapping:
     """Return a mapping over positions."""
-    return Mapping(msgspec.structs.replace(config, **changes), limits=POSITIONS)
+    return RowMapping(msgspec.structs.replace(config, **changes), limits=POSITIONS)
 
 
 def accepted(found: AccessEvent | Rejected) -> AccessEvent:
@@ -201,7 +201,9 @@ def test_a_time_without_an_offset_is_utc_only_where_the_config_says_so() -> None
 
 def test_participants_known_by_name_become_stable_64_bit_ids() -> None:
     """The numbers are pinned: another release must not call the same person by another id."""
-    event = accepted(Mapping(CONFIG, limits=HASHED).row(ROW.replace(b"4;9", "c1584509;ß".encode())))
+    event = accepted(
+        RowMapping(CONFIG, limits=HASHED).row(ROW.replace(b"4;9", "c1584509;ß".encode()))
+    )
     assert event.participants == Participants(
         ids=[18_002_307_717_899_490_607, participant_hash("ß")]
     )
@@ -233,7 +235,7 @@ def test_json_is_read_by_paths() -> None:
             action=Source(constant="export"),
         ),
     )
-    trail = Mapping(config, limits=POSITIONS)
+    trail = RowMapping(config, limits=POSITIONS)
     document = {
         "eventID": "t-1",
         "at": 1_775_044_800_000,

@@ -270,7 +270,7 @@ def test_the_golden_story_is_answered_as_the_recorder_answers_it(
 ) -> None:
     """The thief is stopped, in the words of the recorder."""
     measures, stated, last_ms = replayed(GOLDEN / "scenario.jsonl", tmp_path, config)
-    response = load_settings(tmp_path / "settings.toml", environment={}).response
+    response = load_settings(tmp_path / "settings.toml", environment={}).file.response
     assert measures == recorded(stated, response, until_ms=last_ms)
     assert {each.institution for each in measures} == {"thief"}
     assert {each.measure for each in measures} == {"suspend", "throttle"}
@@ -292,7 +292,7 @@ def test_a_small_world_is_answered_as_the_recorder_answers_it(
 ) -> None:
     """False alarms, expiries and the guard among them."""
     measures, stated, last_ms = replayed(world_path, tmp_path, config)
-    response = load_settings(tmp_path / "settings.toml", environment={}).response
+    response = load_settings(tmp_path / "settings.toml", environment={}).file.response
     assert measures == recorded(stated, response, until_ms=last_ms)
     assert "released" in {each.state for each in measures}
 

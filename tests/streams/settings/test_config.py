@@ -42,16 +42,16 @@ def test_every_bad_file_has_its_message_and_every_message_its_file() -> None:
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_valid(path: Path) -> None:
     """As they are copied by whoever begins."""
-    assert load_settings(path, environment=NOTHING).mapping is not None
+    assert load_settings(path, environment=NOTHING).file.mapping is not None
 
 
 def test_without_a_file_the_defaults_hold() -> None:
     """An empty file says the same as none."""
     settings = load_settings(environment=NOTHING)
     assert config_hash(settings.core) == config_hash(CoreConfig())
-    assert settings.kafka.bootstrap == "127.0.0.1:9092"
-    assert settings.metrics.address == "127.0.0.1"
-    assert settings.response.modes.suspend == "dry_run"
+    assert settings.file.kafka.bootstrap == "127.0.0.1:9092"
+    assert settings.file.metrics.address == "127.0.0.1"
+    assert settings.file.response.modes.suspend == "dry_run"
     assert msgspec.to_builtins(parse_config("", name="empty")) == msgspec.to_builtins(ConfigFile())
 
 
@@ -65,7 +65,7 @@ def test_the_core_and_the_shell_are_read_from_one_file(tmp_path: Path) -> None:
     settings = load_settings(path, environment=NOTHING)
     assert settings.core.detectors.excess.weight == 3.0
     assert settings.core.detectors.quota.bytes_day_max == 5
-    assert settings.kafka.partitions == 7
+    assert settings.file.kafka.partitions == 7
     assert settings.limits.cohort_size == 99
 
 
@@ -89,10 +89,10 @@ def test_addresses_and_secrets_come_from_the_environment() -> None:
             "HEADGATE_STATE_KEY": "a secret of sixteen",
         }
     )
-    assert settings.kafka.bootstrap == "broker:9092"
-    assert settings.metrics.address == "192.0.2.1"
-    assert settings.state_key == "a secret of sixteen"
-    assert load_settings(environment={"HEADGATE_KAFKA_BOOTSTRAP": ""}).kafka.bootstrap
+    assert settings.file.kafka.bootstrap == "broker:9092"
+    assert settings.file.metrics.address == "192.0.2.1"
+    assert settings.secrets.state_key == "a secret of sixteen"
+    assert load_settings(environment={"HEADGATE_KAFKA_BOOTSTRAP": ""}).file.kafka.bootstrap
 
 
 def test_a_secret_is_never_shown() -> None:

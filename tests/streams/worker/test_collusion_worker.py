@@ -98,7 +98,7 @@ def work(config: Path, home: Path, events: Sequence[AccessEvent], *, names: set[
     """Run one worker until the holdings of `names` are judged, and return its log."""
     home.mkdir()
     log = home / "worker.log"
-    kafka = load_settings(config).kafka
+    kafka = load_settings(config).file.kafka
     bootstrap, prefix = kafka.bootstrap, kafka.topic_prefix
     with Child(["worker", "--config", str(config)], log_path=log) as worker:
         wait_until(lambda: "Ready." in log.read_text(), check=worker.check)
