@@ -30,7 +30,11 @@ class ExitCode(IntEnum):
 
 def fail_stop(code: ExitCode, sentence: str) -> NoReturn:
     """Say why, and end the process here."""
-    logger.critical("Stopped by itself (%s): %s", code.name.lower().replace("_", " "), sentence)
+    reason = code.name.lower()
+    logger.critical(
+        "Stopped by itself.",
+        extra={"exit_code": int(code), "reason": reason, "detail": sentence},
+    )
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,12 +1,16 @@
 """The command line: one module per command, all of them in one table."""
 
+import logging
 import sys
 from importlib import import_module
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
 from detectors.errors import ConfigError, HeadgateError
+from streams.console import LOG_HANDLER_NAME
+
+logger = logging.getLogger("headgate")
 
 # By name, with the first sentence of its help: one that is not asked for is not imported.
 COMMANDS: Final[dict[str, str]] = {
@@ -64,8 +68,15 @@ def main() -> None:
     try:
         headgate()
     except ConfigError as error:
-        click.echo(f"headgate: configuration: {error}", err=True)
-        sys.exit(2)
+        _fail(f"configuration: {error}", code=2)
     except HeadgateError as error:
-        click.echo(f"headgate: {error}", err=True)
-        sys.exit(1)
+        _fail(str(error), code=1)
+
+
+def _fail(sentence: str, *, code: int) -> NoReturn:
+    """Say why and end; where logs were set up, as a line of them, which a machine may read."""
+    if any(handler.name == LOG_HANDLER_NAME for handler in logging.getLogger().handlers):
+        logger.critical("The command failed.", extra={"detail": sentence, "exit_code": code})
+    else:
+        click.echo(f"headgate: {sentence}", err=True)
+    sys.exit(code)

@@ -9,7 +9,7 @@ import click
 from prometheus_client import CollectorRegistry
 
 from detectors.errors import ConfigError
-from streams.console.logs import set_up_logs
+from streams.console.logs import LogFormat, log_format_option, set_up_logs
 from streams.hooks.config import HOOK_SECRETS_VARIABLE
 from streams.hooks.run import Hook, run
 from streams.hooks.signature import Signer
@@ -29,8 +29,9 @@ logger = logging.getLogger("headgate.hook")
     required=True,
     help="The configuration, with a [hook] that has a url.",
 )
+@log_format_option
 @click.option("--verbose", is_flag=True, help="Log what the Kafka client does.")
-def command(*, config_path: Path, verbose: bool) -> None:
+def command(*, config_path: Path, log_format: LogFormat, verbose: bool) -> None:
     """Deliver suspensions to the platform's webhook, each until it is acknowledged.
 
     A process of its own, so that no receiver can ever delay a judge. Its secrets are in
@@ -38,12 +39,12 @@ def command(*, config_path: Path, verbose: bool) -> None:
     """
     settings = load_settings(config_path)
     hook = _hook(settings)
-    set_up_logs(verbose=verbose)
+    set_up_logs(log_format=log_format, verbose=verbose)
     registry = CollectorRegistry()
     watch = HookWatch(registry, dead_after_seconds=settings.file.hook.dead_after_seconds)
     address, port = settings.file.metrics.address, settings.file.hook.metrics_port
     with closing(serve(registry, address=address, port=port)) as server:
-        logger.info("Metrics are at http://%s/metrics.", server.address)
+        logger.info("Serving metrics.", extra={"url": f"http://{server.address}/metrics"})
         asyncio.run(run(hook, kafka=settings.file.kafka, cluster=settings.cluster, watch=watch))
     logger.info("Ended; what was not acknowledged is delivered by the next one.")
 

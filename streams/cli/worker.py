@@ -8,7 +8,7 @@ import click
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from detectors.register import Register
-from streams.console.logs import set_up_logs
+from streams.console.logs import LogFormat, log_format_option, set_up_logs
 from streams.kafka.admin import check_topics, ensure_topics
 from streams.metrics.registry import Metrics
 from streams.metrics.server import serve
@@ -42,6 +42,7 @@ logger = logging.getLogger("headgate.worker")
     is_flag=True,
     help="Go on where retention removed records before they were judged.",
 )
+@log_format_option
 @click.option("--verbose", is_flag=True, help="Log what Faust and the Kafka client do.")
 def command(
     *,
@@ -49,12 +50,13 @@ def command(
     register_path: Path | None,
     no_create_topics: bool,
     accept_lost_records: bool,
+    log_format: LogFormat,
     verbose: bool,
 ) -> None:
     """Judge access events from Kafka and raise alerts, until SIGTERM or Ctrl-C."""
     settings = load_settings(config_path)
     register = load_register(register_path)
-    set_up_logs(verbose=verbose)
+    set_up_logs(log_format=log_format, verbose=verbose)
     if settings.secrets.state_key is None:
         logger.warning("HEADGATE_STATE_KEY is not set: states are signed by the development key.")
     _prepare_topics(settings, create=not no_create_topics)
@@ -65,7 +67,7 @@ def command(
     show_config(metrics, settings.core)
     ProcessCollector(registry=registry)
     server = serve(registry, address=settings.file.metrics.address, port=settings.file.metrics.port)
-    logger.info("Metrics are at http://%s/metrics.", server.address)
+    logger.info("Serving metrics.", extra={"url": f"http://{server.address}/metrics"})
     gauges = ResponseGauges(registry)
     asyncio.run(
         _work(settings, register, (metrics, gauges), accept_lost_records=accept_lost_records)
@@ -111,4 +113,4 @@ def _prepare_topics(settings: Settings, *, create: bool) -> None:
         replication_factor=settings.file.kafka.replication_factor,
     )
     if made:
-        logger.info("Created %d topics: %s.", len(made), ", ".join(made))
+        logger.info("Created topics.", extra={"topics": made})

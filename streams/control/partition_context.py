@@ -13,8 +13,8 @@ from msgspec import Struct
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.errors import StateError
+from detectors.instants import rfc3339
 from detectors.reference import Reference, prior_reference
-from streams.console.wording import moment
 from streams.control.config_record import decode_scheduled, encode_scheduled
 from streams.control.records import encode_reference, saved_reference
 from streams.ingest.rejects import Rejected
@@ -121,7 +121,9 @@ class PartitionContexts:
         for raw in configs:
             one = decode_scheduled(bytes(raw), base=self._base)
             if isinstance(one, Rejected):
-                logger.error("A pushed configuration does not hold any more: %s.", one.detail)
+                logger.error(
+                    "A pushed configuration does not hold any more.", extra={"detail": one.detail}
+                )
             else:
                 found.append(one)
         return found
@@ -140,9 +142,10 @@ class PartitionContexts:
         if schedule.pushed and pushed != self._warned_of:
             self._warned_of = pushed
             logger.warning(
-                "Configuration %s was pushed, to hold from %s on; the file of this worker says %s. "
-                "Bring the file up to date.",
-                pushed,
-                moment(last.from_ms),
-                config_hash(self._base),
+                "A configuration was pushed that this worker's file does not hold yet.",
+                extra={
+                    "config_hash": pushed,
+                    "from_time": rfc3339(last.from_ms),
+                    "file_config_hash": config_hash(self._base),
+                },
             )

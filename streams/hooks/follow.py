@@ -116,7 +116,10 @@ class SuspensionConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aio
         except KafkaError as error:
             # The next one says it again; until then a restart would only deliver again.
             if not self._commit_failed:
-                logger.warning("How far deliveries are is not on record for now: %r.", error)
+                logger.warning(
+                    "How far deliveries are is not on record for now.",
+                    extra={"detail": repr(error)},
+                )
             self._commit_failed = True
             return
         self._commit_failed = False
@@ -132,4 +135,5 @@ class SuspensionConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aio
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Begin at the committed offset, where the consumer begins by itself."""
-        logger.info("Delivering %d partitions of the suspensions.", len(assigned))
+        partitions = sorted(place.partition for place in assigned)
+        logger.info("Delivering the suspensions.", extra={"partitions": partitions})

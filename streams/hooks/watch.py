@@ -52,23 +52,27 @@ class HookWatch:
         if outcome is not self._failed:
             self._failed = outcome
             logger.warning(
-                "Delivery %s was not acknowledged: %s. It will be tried again.",
-                delivery.id,
-                outcome.value.replace("_", " "),
+                "A delivery was not acknowledged; it will be tried again.",
+                extra={"delivery_id": delivery.id, "outcome": outcome.value},
             )
 
     def unreadable(self, offset: int) -> None:
         """Count a record that is no CloudEvent."""
         self._unreadable.inc()
-        logger.error("Record %d of the suspensions is no CloudEvent; it is passed over.", offset)
+        logger.error(
+            "A record of the suspensions is no CloudEvent; it is passed over.",
+            extra={"offset": offset},
+        )
 
     def looked(self, *, waiting_count: int, tried_seconds: float) -> None:
         """Note what waits, and for how long the oldest of it has been tried."""
         self._waiting.set(waiting_count)
         is_dead = tried_seconds > self._dead_after_seconds
         if is_dead and not self.is_dead:
-            sentence = "The hook is dead: a delivery has been tried for %.0f s, and %d wait."
-            logger.error(sentence, tried_seconds, waiting_count)
+            logger.error(
+                "The hook is dead: a delivery has been tried for too long.",
+                extra={"tried_seconds": round(tried_seconds), "waiting_count": waiting_count},
+            )
         elif self.is_dead and not is_dead:
             logger.info("The hook lives again.")
         self.is_dead = is_dead

@@ -86,7 +86,10 @@ class RecorderAgent:
                 logger.warning("Fenced out: another records, or we slept too long.")
             except StateError as error:
                 # A damaged record must not stop the judges, and no restart would heal it.
-                logger.critical("The audit is refused, and nothing follows from alerts: %s.", error)
+                logger.critical(
+                    "The audit is refused, and nothing follows from alerts.",
+                    extra={"detail": str(error)},
+                )
             except Exception as error:  # noqa: BLE001 - every other failure ends the process.
                 self._stop(error)
                 return

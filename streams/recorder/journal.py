@@ -80,7 +80,7 @@ class Journal:
             entry = parse_entry(raw)
         except msgspec.DecodeError:
             # Somebody else's; the chain goes on beside it, and `audit verify` tells of it.
-            logger.error("A record before line %d of the audit is not ours.", self.sequence)  # noqa: TRY400
+            logger.error("A record of the audit is not ours.", extra={"line": self.sequence})  # noqa: TRY400
             return ()
         if (entry.sequence, entry.previous) != (self.sequence, self.head):
             message = (

@@ -130,7 +130,7 @@ class Recorder:
         self._look(())
         if self._journal.configured != dependencies.configured:
             await self._record([(None, dependencies.configured)])
-        logger.info("The recorder stands at line %d of the audit.", self._journal.sequence)
+        logger.info("The recorder has read the audit.", extra={"line": self._journal.sequence})
 
     async def _go_on(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -190,8 +190,10 @@ class Recorder:
         self._look(written.actions)
         for one in written.actions:
             if isinstance(one.action, ConfigRefused):
-                sentence = "The configuration pushed in line %d of the audit is refused: %s."
-                logger.error(sentence, one.sequence, one.action.problem)
+                logger.error(
+                    "A pushed configuration is refused.",
+                    extra={"line": one.sequence, "detail": one.action.problem},
+                )
 
     def _look(self, followed: Sequence[Followed]) -> None:
         journal = self._journal

@@ -208,7 +208,9 @@ class CollusionAgent:
             self._remembered_count += 1
             # Told before, and in the dead letters if the core failed on it.
             _judged(judge, holdings)
-        logger.info("The judge of all holdings remembers %d records.", len(remembered))
+        logger.info(
+            "The judge of all holdings remembers.", extra={"records_count": len(remembered)}
+        )
         return judge
 
     def _take(self, judge: CollusionJudge, record: Record, partition: int) -> list[Durable]:
@@ -234,7 +236,10 @@ class CollusionAgent:
         return told
 
     def _reject(self, reject: Rejected, record: Record, position: RecordPosition) -> Durable:
-        logger.warning("Record %d of the holdings: %s.", record.offset, reject.detail)
+        logger.warning(
+            "A record of the holdings is refused.",
+            extra={"offset": record.offset, "reason": reject.reason.value, "detail": reject.detail},
+        )
         durable = self._outbox.post(self._sinks.dead_letter(reject, record, position))
         self._watcher.rejected(reject, durable)
         return durable
@@ -265,5 +270,8 @@ def _judged(judge: CollusionJudge, holdings: NewHoldings) -> Sequence[RaiseAlert
         return judge.add(holdings)
     except Exception as error:
         # A bug of the core: it fails in the same way at every repeat, and the record is kept.
-        logger.exception("The core failed on holdings of day %d.", holdings.day)
+        logger.exception(
+            "The core failed on holdings.",
+            extra={"institution": holdings.institution, "day": holdings.day},
+        )
         return rejected(RejectReason.CORE_FAILED, repr(error))

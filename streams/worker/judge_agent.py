@@ -155,7 +155,11 @@ class JudgeAgent:
         It fails in the same way at every replay, so the state that it leaves is as well defined as
         any; the event is kept, and too many end the worker.
         """
-        logger.error("The core failed on event %s.", event.id, exc_info=error)
+        logger.error(
+            "The core failed on an event.",
+            exc_info=error,
+            extra={"institution": event.institution, "event_id": event.id},
+        )
         self._failed_count += 1
         return rejected(RejectReason.CORE_FAILED, repr(error))
 
@@ -179,7 +183,15 @@ class JudgeAgent:
             record, topic=self._topic, partition=partition, keys=self._keys, base=self._base
         )
         if isinstance(told, Rejected):
-            logger.error("Record %d of partition %d: %s.", record.offset, partition, told.detail)
+            logger.error(
+                "A control record is refused.",
+                extra={
+                    "partition": partition,
+                    "offset": record.offset,
+                    "reason": told.reason.value,
+                    "detail": told.detail,
+                },
+            )
             self._reject(told, record, partition)
             counts.configs_refused += is_config
             return
@@ -211,7 +223,9 @@ class JudgeAgent:
         if profile.state.config_sequence > self._config_sequence:
             self._config_sequence = profile.state.config_sequence
             batch_run.counts.config = profile.config
-            logger.info("Configuration %s holds from here on.", profile.config_hash)
+            logger.info(
+                "A configuration holds from here on.", extra={"config_hash": profile.config_hash}
+            )
 
     def _position(self, partition: int, record: Record) -> RecordPosition:
         return RecordPosition(

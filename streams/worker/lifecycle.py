@@ -213,14 +213,17 @@ class WorkerLifecycle(Generic[ProfileT]):
             raise StateError(message)
 
     def _lose(self, partition: int, expected: int, begin: int) -> None:
-        message = (
-            f"records {expected} to {begin - 1} of partition {partition} were removed from the "
-            "topic by its retention before they were judged"
-        )
         if not self._accept_lost_records:
-            message += "; --accept-lost-records goes on without them"
+            message = (
+                f"records {expected} to {begin - 1} of partition {partition} were removed from the "
+                "topic by its retention before they were judged; --accept-lost-records goes on "
+                "without them"
+            )
             raise OffsetGapError(message)
-        logger.error("%s. Going on without them, as told.", message.capitalize())
+        logger.error(
+            "Retention removed records before they were judged; going on without them, as told.",
+            extra={"partition": partition, "offset": expected, "offset_last": begin - 1},
+        )
 
     async def _write_partition_records(self, partition_records: Mapping[int, Saved]) -> None:
         if not partition_records:
@@ -232,4 +235,4 @@ class WorkerLifecycle(Generic[ProfileT]):
         await self._outbox.durable([self._outbox.post(self._state.record(w)) for w in writes])
         self._state_store.saved(writes)
         await self._group.commit({p: saved.offset for p, saved in partition_records.items()})
-        logger.info("Judging begins on partitions %s.", sorted(partition_records))
+        logger.info("Judging begins.", extra={"partitions": sorted(partition_records)})

@@ -156,7 +156,9 @@ class ReferenceAgent:
             record = self._control(raw, topic=self._reference_topic, partition=0)
             await self._outbox.durable([self._outbox.post(record)])
             await self._outbox.durable([self._outbox.post(r) for r in self._controls(raw)])
-            logger.info("Published the peer reference %s.", reference.version)
+            logger.info(
+                "Published the peer reference.", extra={"reference_version": reference.version}
+            )
         chain.advance(batch.span.end)
 
     def _built(self, records: Iterable[Record]) -> list[Reference]:
@@ -201,7 +203,7 @@ class ReferenceAgent:
         found = control if isinstance(control, Rejected) else decode_reference(control.value)
         if isinstance(found, Rejected):
             # Never said again: our signature would make it true. It is built anew.
-            logger.error("The last reference on record is refused: %s.", found.detail)
+            logger.error("The last reference on record is refused.", extra={"detail": found.detail})
             return None
         return found
 
@@ -210,5 +212,8 @@ def _summary(record: Record) -> DailySummary | None:
     try:
         return _decoder.decode(record.value or b"")
     except msgspec.DecodeError as error:
-        logger.warning("Record %d of the summaries is not ours: %s.", record.offset, error)
+        logger.warning(
+            "A record of the summaries is not ours.",
+            extra={"offset": record.offset, "detail": str(error)},
+        )
         return None

@@ -63,8 +63,10 @@ async def _stop(worker: Worker) -> None:
         async with asyncio.timeout(STOP_SECONDS_MAX):
             await worker.app.stop()
     except TimeoutError:
-        sentence = "Faust did not stop in %g s; what was not saved will be judged again."
-        logger.warning(sentence, STOP_SECONDS_MAX)
+        logger.warning(
+            "Faust did not stop in time; what was not saved will be judged again.",
+            extra={"waited_seconds": STOP_SECONDS_MAX},
+        )
 
 
 def _reason(starting: asyncio.Task[None], crash: BaseException | None) -> str:

@@ -226,4 +226,4 @@ def test_a_receiver_that_was_away_gets_everything_once_it_is_back(
     letter = msgspec.json.decode(platform.applied["s0.1"])["data"]["letter"]
     assert letter["title"] == "Access to the data is paused for your account"
     assert SECRET not in log.read_text()
-    assert "was not acknowledged: unreachable." in log.read_text()
+    assert "outcome=unreachable" in log.read_text()

@@ -94,8 +94,9 @@ def test_a_pushed_configuration_that_this_version_cannot_read_is_left_out_aloud(
     raw = contexts.with_config(contexts.read(b""), PUSHED).raw
     found = PartitionContexts(FILE).read(raw.replace(b'"budget"', b'"bugdet"'))
     assert found.schedule.pushed == ()
-    (told,) = [one.message for one in caplog.records if one.levelno == logging.ERROR]
-    assert told.startswith("A pushed configuration does not hold any more: configuration: Object ")
+    (line,) = [vars(line) for line in caplog.records if line.levelno == logging.ERROR]
+    assert line["message"] == "A pushed configuration does not hold any more."
+    assert line["detail"].startswith("configuration: Object ")
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -221,9 +221,10 @@ def test_what_was_pushed_holds_after_a_restart_and_the_file_that_differs_is_told
         for end in (2, 3, 4):
             desk.resume(records[:end])
             desk.save()
-        warned = [line.message for line in caplog.records if line.levelno == logging.WARNING]
-        assert len(warned) == warnings_count
-        assert all(config_hash(FILE) in line and config_hash(CONFIGS[0]) in line for line in warned)
+        warned = [vars(line) for line in caplog.records if line.levelno == logging.WARNING]
+        assert [(line["config_hash"], line["file_config_hash"]) for line in warned] == [
+            (config_hash(CONFIGS[0]), config_hash(FILE))
+        ] * warnings_count
     assert set(hashes(desk)) == {config_hash(CONFIGS[0])}
 
 
@@ -299,8 +300,13 @@ def test_one_that_cannot_hold_is_refused_and_the_old_one_stays(
     assert desk.values("t.dead-letters") == [refused.value]
     assert desk.profile("north").config == CONFIGS[0]
     assert (desk.watcher.counts.configs_accepted, desk.watcher.counts.configs_refused) == (1, 1)
-    (message,) = [line.message for line in caplog.records if line.levelno == logging.ERROR]
-    assert message == f"Record 1 of partition 0: {reason.partition(': ')[2]}."
+    (line,) = [vars(line) for line in caplog.records if line.levelno == logging.ERROR]
+    assert (line["message"], line["partition"], line["offset"]) == (
+        "A control record is refused.",
+        0,
+        1,
+    )
+    assert f"{line['reason']}: {line['detail']}" == reason
 
 
 def test_a_file_of_another_cohort_holds_until_something_is_pushed_to_it(

@@ -1,6 +1,7 @@
 """The worker as people run it, on a real Kafka: raw rows in, alerts out, a clean end."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
@@ -125,6 +126,37 @@ def test_rows_through_kafka_alert_as_the_same_file_does(
     assert (len(found), set(found)) == (len(expected), expected)
 
 
+@pytest.mark.kafka
+def test_every_line_of_a_worker_can_be_read_by_a_machine(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """From its start to its end, and also what Faust and the Kafka client say."""
+    config, log = tmp_path / "headgate.toml", tmp_path / "worker.log"
+    config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix))
+    arguments = ["--config", str(config), "--log-format", "json", "--verbose"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", MAIN, "worker", *arguments], stderr=output
+        )
+    try:
+        wait_until(lambda: '"event": "Ready."' in log.read_text())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert all(
+        line.keys() >= {"time", "level", "logger", "pid", "event"} and line["pid"] == process.pid
+        for line in lines
+    )
+    speakers = {line["logger"].partition(".")[0] for line in lines}
+    assert speakers >= {"headgate", "aiokafka"}
+    judging = next(line for line in lines if line["event"] == "Judging begins.")
+    assert judging["partitions"] == sorted(judging["partitions"]) != []
+    assert lines[-1]["event"] == "Ended; everything judged is saved."
+
+
 def test_a_worker_without_a_broker_ends_and_says_so(tmp_path: Path) -> None:
     """No hanging, no traceback: it fails before anything is judged, with one sentence."""
     config = tmp_path / "headgate.toml"
@@ -133,4 +165,4 @@ def test_a_worker_without_a_broker_ends_and_says_so(tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert ended.returncode == 1
     said = ended.stderr.decode().splitlines()[-1]
-    assert said.startswith("headgate: can't look at the topics on 127.0.0.1:9: ")
+    assert "detail=\"can't look at the topics on 127.0.0.1:9: " in said
