@@ -26,9 +26,11 @@ from streams.state.protocol import StateStore
 from streams.state.store import Saved
 from streams.worker.batch_run import Counts
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
-from streams.worker.judge_agent import JudgeAgent
+from streams.worker.committed_reader import CommittedReader
+from streams.worker.effect_sender import EffectSender
+from streams.worker.judge_agent import JudgeAgent, JudgeDependencies
 from streams.worker.kafka_sinks import KafkaSinks
-from streams.worker.reference_agent import ReferenceAgent
+from streams.worker.reference_agent import ReferenceAgent, ReferenceDependencies
 from streams.worker.rekey_agent import RekeyAgent
 from streams.worker.wiring import RebalanceListener
 from tests.builders import KafkaRecord
@@ -159,6 +161,7 @@ class AgentDesk:
         self.group = group
         self.outbox = OpenOutbox()
         self.watcher = OpenWatcher()
+        self.effects = EffectSender(KafkaSinks("t"), sender=self.outbox, watcher=self.watcher)
 
     async def give(self, *values: bytes | None, first: int = 0, key: bytes = b"key") -> None:
         """Hand over the values of consecutive records as one batch."""
@@ -173,13 +176,11 @@ class RekeyDesk(AgentDesk):
         """Make the agent."""
         super().__init__(group)
         self.agent = RekeyAgent(
-            "t.raw.log",
+            CommittedReader(group, topic="t.raw.log", start_at="committed"),
             events_topic="t.access-events",
-            read=ROW_MAPPING.row,
-            group=group,
+            read_row=ROW_MAPPING.row,
             outbox=self.outbox,
-            sinks=KafkaSinks("t"),
-            watcher=self.watcher,
+            effects=self.effects,
         )
 
 
@@ -193,15 +194,16 @@ class ReferenceDesk(AgentDesk):
         super().__init__(group)
         self._last = recorded
         self.agent = ReferenceAgent(
-            ReferenceConfig(lag_days=1),
-            topic="t.summaries",
-            events_topic="t.access-events",
-            partitions=self.partitions,
-            reference_topic="t.reference",
-            keys=KEYS,
-            group=group,
-            outbox=self.outbox,
-            recorded=self._recorded,
+            CommittedReader(group, topic="t.summaries", start_at="beginning"),
+            ReferenceDependencies(
+                config=ReferenceConfig(lag_days=1),
+                reference_topic="t.reference",
+                events_topic="t.access-events",
+                partitions=self.partitions,
+                keys=KEYS,
+                outbox=self.outbox,
+                recorded=self._recorded,
+            ),
         )
 
     async def _recorded(self) -> Record | None:
@@ -216,15 +218,13 @@ class CollusionDesk(AgentDesk):
         super().__init__(group)
         self.past = [KafkaRecord(offset, value) for offset, value in enumerate(past)]
         self.agent = CollusionAgent(
-            "t.holdings",
+            CommittedReader(group, topic="t.holdings", start_at="committed"),
             open_judge=judge_opener(
                 CollusionConfig(), cohort_size=CoreConfig().cohort.size, config_hash="c"
             ),
             past=self.before,
-            group=group,
             outbox=self.outbox,
-            sinks=KafkaSinks("t"),
-            watcher=self.watcher,
+            effects=self.effects,
         )
 
     async def before(self, end: int) -> AsyncIterator[Record]:
@@ -259,17 +259,16 @@ class JudgeDesk:
             ProfileCore(self.file, register=Register())
         )
         self.state_store.saved(self._saved)
-        self.agent = JudgeAgent(
-            self.state_store,
+        dependencies = JudgeDependencies(
             topic="events",
             limits=decode_limits(DecodeConfig(), self.file.cohort),
             keys=self.keys,
             base=self.file,
-            sinks=KafkaSinks("t"),
-            poster=self,
+            effects=EffectSender(KafkaSinks("t"), sender=self, watcher=self.watcher),
             watcher=self.watcher,
             dead_letter_ratio_max=0.01,
         )
+        self.agent = JudgeAgent(self.state_store, dependencies)
 
     def save(self) -> None:
         """Carry out a checkpoint."""

@@ -53,6 +53,7 @@ WAY: Final[Mapping[str, tuple[int, int]]] = {
     "detectors/incident.py": (6, 6),
     "detectors/verdict.py": (6, 6),
     "detectors/response/": (7, 7),
+    "streams/worker/effect_sender.py": (7, 7),
     "streams/worker/kafka_sinks.py": (7, 7),
     "streams/worker/metrics_watcher.py": (7, 7),
     "streams/sinks/": (7, 7),

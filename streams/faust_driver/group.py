@@ -30,19 +30,6 @@ class Group(Protocol):
         """Deliver nothing until Faust has sought to the committed offsets."""
 
 
-async def commit_starts(
-    group: Group, starts: Mapping[int, int], *, committed: Mapping[int, int | None]
-) -> None:
-    """Commit where reading begins, where the group does not say so yet.
-
-    Faust seeks to what is committed, and where nothing is, it stays behind what it has fetched
-    and dropped during the rebalance: those records would be passed over.
-    """
-    missing = {p: start for p, start in starts.items() if committed.get(p) != start}
-    if missing:
-        await group.commit(missing)
-
-
 class FaustGroup:
     """The group through Faust's consumer and its recovery, of which some inner names are used.
 

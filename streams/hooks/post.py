@@ -13,7 +13,7 @@ from streams.hooks.signature import Signer
 _CONTENT_TYPE: Final = "application/cloudevents+json; charset=UTF-8"
 
 
-class Poster:
+class WebhookPoster:
     """Posts to one receiver; connections are kept. An asynchronous context manager."""
 
     __slots__ = ("_now_ms", "_session", "_signer", "_url")

@@ -12,7 +12,7 @@ from msgspec import Struct
 from detectors.errors import SinkError
 from streams.hooks.config import HookConfig
 from streams.hooks.follow import SuspensionConsumer
-from streams.hooks.post import Poster
+from streams.hooks.post import WebhookPoster
 from streams.hooks.signature import Signer
 from streams.hooks.watch import HookWatch
 from streams.kafka import bootstrap_patch
@@ -63,7 +63,7 @@ async def run(hook: Hook, *, kafka: KafkaConfig, cluster: Cluster, watch: HookWa
     topic = SUSPENSIONS.full_name(kafka.topic_prefix)
     try:
         await _start(consumer, topic, cluster=cluster)
-        async with Poster(hook.url, config=hook.config, signer=hook.signer) as poster:
+        async with WebhookPoster(hook.url, config=hook.config, signer=hook.signer) as poster:
             suspension_consumer = SuspensionConsumer(
                 consumer, poster.post, letters=hook.letters, config=hook.config, watch=watch
             )

@@ -11,7 +11,6 @@ from detectors.pipeline import Profile
 from detectors.register import Register
 from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
-from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import last_record, records_before
 from streams.kafka.producer import Outbox
 from streams.kafka.records import Positions
@@ -35,12 +34,13 @@ from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
 from streams.worker.dependencies import Dependencies, group_name
-from streams.worker.judge_agent import JudgeAgent
-from streams.worker.lifecycle import WorkerLifecycle, stop_for
+from streams.worker.effect_sender import EffectSender
+from streams.worker.judge_agent import JudgeAgent, JudgeDependencies
+from streams.worker.lifecycle import LifecycleDependencies, WorkerLifecycle, stop_for
 from streams.worker.ports import Sinks, WorkerWatcher
-from streams.worker.reference_agent import ReferenceAgent
+from streams.worker.reference_agent import ReferenceAgent, ReferenceDependencies
 from streams.worker.rekey_agent import RekeyAgent
-from streams.worker.watchdog import Reading, Watchdog, judged_positions, topic_ends
+from streams.worker.watchdog import RecoveryProgress, Watchdog, Watched, judge_positions, topic_ends
 from streams.worker.wiring import (
     RebalanceListener,
     add_agent,
@@ -82,7 +82,11 @@ def build_worker(
         cluster=settings.cluster, timeout_seconds=settings.file.checkpoint.timeout_seconds
     )
     dependencies = Dependencies(
-        settings=settings, sinks=sinks, watcher=watcher, app=app, outbox=outbox
+        settings=settings,
+        app=app,
+        outbox=outbox,
+        effects=EffectSender(sinks, sender=outbox, watcher=watcher),
+        watcher=watcher,
     )
     state_store: StateStore[Profile] = StateStore(ProfileCore(settings.core, register=register))
     lifecycle = _add_judges(dependencies, state_store, accept_lost_records=accept_lost_records)
@@ -91,24 +95,18 @@ def build_worker(
         _add_reference(dependencies),
         _add_recorder(dependencies, response_watcher),
     ]
-    reading = [lifecycle.reading]
+    recoveries = [lifecycle.recovery_progress]
     if settings.core.detectors.collusion.mode == "on":
         collusion = _add_collusion(dependencies)
         listeners.append(collusion)
-        reading.append(collusion.reading)
+        recoveries.append(collusion.recovery_progress)
     add_signals(app, lifecycle, listeners)
     positions: list[Positions] = [
-        partial(judged_positions, state_store, topic=dependencies.events_topic)
+        partial(judge_positions, state_store, topic=dependencies.events_topic)
     ]
     positions += [listener.positions for listener in listeners]
-    watchdog = _watchdog(
-        settings.cluster,
-        lifecycle,
-        session_seconds=settings.file.kafka.session_timeout_seconds,
-        positions=positions,
-        reading=reading,
-    )
-    app.task(watchdog.keep)
+    watched = _watched(settings, lifecycle, positions=positions, recoveries=recoveries)
+    app.task(Watchdog(watched).keep)
     return Worker(app=app, state_store=state_store, outbox=outbox)
 
 
@@ -131,27 +129,26 @@ def _add_judges(
         commit=group.commit,
         config=settings.file.checkpoint,
     )
-    lifecycle = WorkerLifecycle(
-        state_store,
+    lifecycle_dependencies = LifecycleDependencies(
         group=group,
         checkpointer=checkpointer,
         lease=lease,
         outbox=dependencies.outbox,
         state=state,
-        on_done=_looking(dependencies.watcher, state_store, group),
+        on_done=_on_done(dependencies.watcher, state_store, group),
         accept_lost_records=accept_lost_records,
     )
-    agent = JudgeAgent(
-        state_store,
+    lifecycle = WorkerLifecycle(state_store, lifecycle_dependencies)
+    judge_dependencies = JudgeDependencies(
         topic=dependencies.events_topic,
         limits=settings.limits,
         keys=dependencies.keys,
         base=settings.core,
-        sinks=dependencies.sinks,
-        poster=dependencies.outbox,
+        effects=dependencies.effects,
         watcher=dependencies.watcher,
         dead_letter_ratio_max=settings.file.worker.dead_letter_ratio_max,
     )
+    agent = JudgeAgent(state_store, judge_dependencies)
     add_state_table(
         dependencies.app, state.topic, lifecycle, partitions=settings.file.kafka.partitions
     )
@@ -160,20 +157,19 @@ def _add_judges(
     return lifecycle
 
 
-def _watchdog(
-    cluster: Cluster,
+def _watched(
+    settings: Settings,
     lifecycle: WorkerLifecycle[Profile],
     *,
-    session_seconds: float,
     positions: Sequence[Positions],
-    reading: Sequence[Reading],
-) -> Watchdog:
-    ends = partial(topic_ends, cluster=cluster, timeout_seconds=session_seconds)
-    return Watchdog(
+    recoveries: Sequence[RecoveryProgress],
+) -> Watched:
+    session_seconds = settings.file.kafka.session_timeout_seconds
+    return Watched(
         positions=positions,
-        reading=reading,
+        recoveries=recoveries,
         epoch=lambda: lifecycle.epoch,
-        ends=ends,
+        ends=partial(topic_ends, cluster=settings.cluster, timeout_seconds=session_seconds),
         # Others would long have taken over by then, if this worker had said nothing at all.
         stall_seconds=2 * session_seconds,
         stop=stop_for,
@@ -184,13 +180,11 @@ def _add_rekeying(dependencies: Dependencies, topic: str) -> RekeyAgent:
     mapping = dependencies.settings.row_mapping()
     assert mapping is not None  # noqa: S101 - a mapping is what gives a raw topic its name
     agent = RekeyAgent(
-        topic,
+        dependencies.reader(topic, start_at="committed"),
         events_topic=dependencies.events_topic,
-        read=mapping.row,
-        group=FaustGroup(dependencies.app, topic),
+        read_row=mapping.row,
         outbox=dependencies.outbox,
-        sinks=dependencies.sinks,
-        watcher=dependencies.watcher,
+        effects=dependencies.effects,
     )
     add_agent(dependencies.app, topic, name=f"rekey {topic}", handle=agent.handle)
     return agent
@@ -200,17 +194,17 @@ def _add_reference(dependencies: Dependencies) -> ReferenceAgent:
     settings = dependencies.settings
     summaries = SUMMARIES.full_name(dependencies.prefix)
     reference_topic = REFERENCE.full_name(dependencies.prefix)
-    agent = ReferenceAgent(
-        settings.core.reference,
-        topic=summaries,
+    reference_dependencies = ReferenceDependencies(
+        config=settings.core.reference,
+        reference_topic=reference_topic,
         events_topic=dependencies.events_topic,
         partitions=settings.file.kafka.partitions,
-        reference_topic=reference_topic,
         keys=dependencies.keys,
-        group=FaustGroup(dependencies.app, summaries),
         outbox=dependencies.outbox,
         recorded=partial(last_record, reference_topic, cluster=settings.cluster),
     )
+    reader = dependencies.reader(summaries, start_at="beginning")
+    agent = ReferenceAgent(reader, reference_dependencies)
     add_agent(dependencies.app, summaries, name="reference", handle=agent.handle)
     return agent
 
@@ -241,27 +235,25 @@ def _add_collusion(dependencies: Dependencies) -> CollusionAgent:
     core = dependencies.settings.core
     topic = HOLDINGS.full_name(dependencies.prefix)
     agent = CollusionAgent(
-        topic,
+        dependencies.reader(topic, start_at="committed"),
         open_judge=judge_opener(
             core.detectors.collusion,
             cohort_size=core.cohort.size,
             config_hash=config_hash(core),
         ),
         past=partial(records_before, topic=topic, cluster=dependencies.settings.cluster),
-        group=FaustGroup(dependencies.app, topic),
         outbox=dependencies.outbox,
-        sinks=dependencies.sinks,
-        watcher=dependencies.watcher,
+        effects=dependencies.effects,
     )
     add_agent(dependencies.app, topic, name="collusion", handle=agent.handle)
     return agent
 
 
-def _looking(
+def _on_done(
     watcher: WorkerWatcher, state_store: StateStore[Profile], group: FaustGroup
 ) -> Callable[[Done | None], None]:
-    def look(done: Done | None) -> None:
+    def on_done(done: Done | None) -> None:
         watcher.saved(done)
         watcher.looked(group.ends(), state_store)
 
-    return look
+    return on_done

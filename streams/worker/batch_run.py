@@ -88,6 +88,11 @@ class BatchRun:
         self.institution_runs.append(institution_run)
         return institution_run
 
+    def switch_context(self, context: PartitionContext) -> None:
+        """Let another context hold from here on, and be saved with the partition."""
+        self.context = context
+        self.partition_state.context = context.raw
+
     def finish(self) -> None:
         """Note up to where each judge has come, and count what they made of the events."""
         counts = self.counts

@@ -2,7 +2,7 @@
 
 Whoever holds the holdings' one partition judges all of them, in the order of the topic. It begins
 by remembering: what is committed goes through the judge again in silence. What comes after is
-told, and committed once the alerts are durable. A repeat after a crash carries the same ids.
+sent, and committed once the alerts are durable. A repeat after a crash carries the same ids.
 """
 
 import asyncio
@@ -17,12 +17,11 @@ from pyroaring import BitMap64
 
 from detectors.collusion import CollusionConfig, CollusionJudge
 from detectors.verdict import NewHoldings, RaiseAlert
-from streams.faust_driver.group import Group, commit_starts
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable, Outbox
 from streams.kafka.records import Batch, Offsets, Record, RecordPosition
-from streams.state.positions import PositionTracker
-from streams.worker.ports import Sinks, Watcher
+from streams.worker.committed_reader import CommittedReader, PartitionReading
+from streams.worker.effect_sender import EffectSender
 
 logger = logging.getLogger("headgate.collusion")
 
@@ -73,12 +72,10 @@ class Memory:
 
 
 class _Assignment(Struct, frozen=True, kw_only=True):
-    """Where one assignment stands; the judge is there once the past has been read."""
+    """The partition while it is ours, and its judge, who is there once the past has been read."""
 
-    chain: PositionTracker
+    reading: PartitionReading
     judge: "asyncio.Task[CollusionJudge]"
-    # What is committed, or the last record of the batch at hand.
-    dealt: dict[int, int]
 
 
 class CollusionAgent:
@@ -86,52 +83,45 @@ class CollusionAgent:
 
     __slots__ = (
         "_assignment",
-        "_group",
+        "_effects",
         "_open_judge",
         "_outbox",
         "_past",
+        "_reader",
         "_remembered_count",
-        "_sinks",
-        "_watcher",
-        "topic",
     )
 
-    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
+    def __init__(
         self,
-        topic: str,
+        reader: CommittedReader,
         *,
         open_judge: OpenJudge,
         past: Past,
-        group: Group,
         outbox: Outbox,
-        sinks: Sinks,
-        watcher: Watcher,
+        effects: EffectSender,
     ) -> None:
         """Keep what judging needs; `open_judge` makes a judge that knows nobody."""
-        self.topic = topic
+        self._reader = reader
         self._open_judge = open_judge
         self._past = past
-        self._group = group
         self._outbox = outbox
-        self._sinks = sinks
-        self._watcher = watcher
+        self._effects = effects
         self._assignment: _Assignment | None = None
         self._remembered_count = 0
 
     def positions(self) -> Offsets:
         """Return what is committed, or the last record of the batch at hand."""
-        if self._assignment is None:
-            return {}
-        return {(self.topic, number): at for number, at in self._assignment.dealt.items()}
+        return self._reader.positions()
 
-    def reading(self) -> int | None:
-        """Return how much has been remembered so far; None once it is all."""
+    def recovery_progress(self) -> int | None:
+        """Return how many records have been remembered so far; None once all are."""
         if self._assignment is None or self._assignment.judge.done():
             return None
         return self._remembered_count
 
     def revoked(self) -> None:
         """Forget everything: another remembers it from the topic."""
+        self._reader.revoked()
         if self._assignment is not None:
             self._assignment.judge.cancel()
         self._assignment = None
@@ -142,21 +132,11 @@ class CollusionAgent:
         Remembering goes on beside the judges of single institutions, who need not wait for it.
         """
         self.revoked()
-        assigned = self._group.assigned()
-        if not assigned:
-            return
-        committed = await self._group.committed()
-        beginnings = await self._group.beginnings(assigned)
-        (partition,) = assigned
-        begin = beginnings.get(partition, 0)
-        start = max(begin, committed.get(partition) or 0)
-        await commit_starts(self._group, {partition: start}, committed=committed)
-        remembering = self._remembered(start) if start > begin else self._nothing()
-        self._assignment = _Assignment(
-            chain=PositionTracker("the holdings", start),
-            judge=asyncio.create_task(remembering),
-            dealt={partition: start},
-        )
+        for reading in await self._reader.begin():
+            has_past = reading.start > reading.beginning
+            remembering = self._remembered(reading.start) if has_past else self._nothing()
+            judge = asyncio.create_task(remembering)
+            self._assignment = _Assignment(reading=reading, judge=judge)
 
     async def handle(self, partition: int, batch: Batch) -> None:
         """Judge a batch of holdings, and commit it once its alerts are durable.
@@ -172,8 +152,8 @@ class CollusionAgent:
         await asyncio.wait({assignment.judge})
         if self._assignment is not assignment:
             return
-        judge = assignment.judge.result()
-        new_from = assignment.chain.new_from(batch.span)
+        reading, judge = assignment.reading, assignment.judge.result()
+        new_from = reading.new_from(batch.span)
         sent: list[Durable] = []
         for record in batch.records:
             # A ring is looked for in milliseconds, and others must get on in between.
@@ -183,13 +163,10 @@ class CollusionAgent:
             if record.offset >= new_from:
                 sent += self._take(judge, record, partition)
                 # A large batch takes its time, and whoever watches must see that it moves.
-                assignment.dealt[partition] = record.offset
-        assignment.chain.advance(batch.span.end)
+                reading.dealt_offset = record.offset
+        reading.advance(batch.span.end)
         await self._outbox.durable(sent)
-        # After a rebalance another stands there: what we told will be told again, as it was.
-        position = assignment.chain.position
-        if self._assignment is assignment and await self._group.commit({partition: position}):
-            assignment.dealt[partition] = position
+        await self._reader.finish(reading)
 
     async def _nothing(self) -> CollusionJudge:
         return self._open_judge()
@@ -206,7 +183,7 @@ class CollusionAgent:
         for holdings in remembered:
             await asyncio.sleep(0)
             self._remembered_count += 1
-            # Told before, and in the dead letters if the core failed on it.
+            # Sent before, and in the dead letters if the core failed on it.
             _judged(judge, holdings)
         logger.info(
             "The judge of all holdings remembers.", extra={"records_count": len(remembered)}
@@ -215,34 +192,29 @@ class CollusionAgent:
 
     def _take(self, judge: CollusionJudge, record: Record, partition: int) -> list[Durable]:
         position = RecordPosition(
-            topic=self.topic,
+            topic=self._reader.topic,
             partition=partition,
             offset=record.offset,
             kafka_time_ms=record.timestamp,
         )
         holdings = _holdings(record)
-        found = _judged(judge, holdings) if isinstance(holdings, NewHoldings) else holdings
-        if isinstance(found, Rejected):
-            return [self._reject(found, record, position)]
-        return [durable for effect in found for durable in self._tell(effect, position)]
-
-    def _tell(self, effect: RaiseAlert, position: RecordPosition) -> list[Durable]:
-        told = []
-        for outgoing in self._sinks.effect(effect, position):
-            # By its key, to where the institution's other alerts are: it has no event of its own.
-            durable = self._outbox.post(msgspec.structs.replace(outgoing, partition=None))
-            self._watcher.happened(effect, position, durable)
-            told.append(durable)
-        return told
-
-    def _reject(self, reject: Rejected, record: Record, position: RecordPosition) -> Durable:
-        logger.warning(
-            "A record of the holdings is refused.",
-            extra={"offset": record.offset, "reason": reject.reason.value, "detail": reject.detail},
-        )
-        durable = self._outbox.post(self._sinks.dead_letter(reject, record, position))
-        self._watcher.rejected(reject, durable)
-        return durable
+        outcome = _judged(judge, holdings) if isinstance(holdings, NewHoldings) else holdings
+        if isinstance(outcome, Rejected):
+            logger.warning(
+                "A record of the holdings is rejected.",
+                extra={
+                    "offset": record.offset,
+                    "reason": outcome.reason.value,
+                    "detail": outcome.detail,
+                },
+            )
+            return [self._effects.reject(outcome, record, position)]
+        # By its key, to where the institution's other alerts are: it has no event of its own.
+        return [
+            durable
+            for effect in outcome
+            for durable in self._effects.send(effect, position, by_key=True)
+        ]
 
 
 def judge_opener(config: CollusionConfig, *, cohort_size: int, config_hash: str) -> OpenJudge:

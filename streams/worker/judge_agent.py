@@ -10,12 +10,15 @@ import logging
 from bisect import bisect_left
 from typing import Final
 
+from msgspec import Struct
+
 from detectors.adoption import apply_instruction, switch_config
 from detectors.config import CoreConfig
 from detectors.config_schedule import FILE_SEQUENCE, Scheduled
 from detectors.errors import CoreError
 from detectors.event import AccessEvent, time_ms
 from detectors.pipeline import Profile, judge
+from detectors.reference import Reference
 from detectors.verdict import Effect
 from streams.control.config_record import CONFIG
 from streams.control.partition_context import PartitionContexts
@@ -26,7 +29,8 @@ from streams.kafka.records import Batch, Record, RecordPosition
 from streams.state.envelope import StateKeys
 from streams.state.protocol import PartitionState, StateStore
 from streams.worker.batch_run import BatchRun, Counts, offset_of
-from streams.worker.ports import Poster, Sinks, Watcher
+from streams.worker.effect_sender import EffectSender
+from streams.worker.ports import EventWatcher
 
 logger = logging.getLogger("headgate.judge")
 
@@ -34,49 +38,35 @@ logger = logging.getLogger("headgate.judge")
 _JUDGED_COUNT_MIN: Final = 200
 
 
+class JudgeDependencies(Struct, frozen=True, kw_only=True):
+    """What judging is connected to; `base` is the configuration of the worker's own file."""
+
+    topic: str
+    limits: DecodeLimits
+    keys: StateKeys
+    base: CoreConfig
+    effects: EffectSender
+    watcher: EventWatcher
+    dead_letter_ratio_max: float
+
+
 class JudgeAgent:
     """The judges of this worker's partitions."""
 
     __slots__ = (
-        "_base",
         "_config_sequence",
         "_contexts",
-        "_dead_letter_ratio_max",
+        "_dependencies",
         "_failed_count",
         "_judged_count",
-        "_keys",
-        "_limits",
-        "_poster",
-        "_sinks",
         "_state_store",
-        "_topic",
-        "_watcher",
     )
 
-    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
-        self,
-        state_store: StateStore[Profile],
-        *,
-        topic: str,
-        limits: DecodeLimits,
-        keys: StateKeys,
-        base: CoreConfig,
-        sinks: Sinks,
-        poster: Poster,
-        watcher: Watcher,
-        dead_letter_ratio_max: float,
-    ) -> None:
-        """Keep what judging needs; `base` is the configuration of the worker's own file."""
+    def __init__(self, state_store: StateStore[Profile], dependencies: JudgeDependencies) -> None:
+        """Keep what judging needs."""
         self._state_store = state_store
-        self._topic = topic
-        self._limits = limits
-        self._keys = keys
-        self._base = base
-        self._sinks = sinks
-        self._poster = poster
-        self._watcher = watcher
-        self._dead_letter_ratio_max = dead_letter_ratio_max
-        self._contexts = PartitionContexts(base)
+        self._dependencies = dependencies
+        self._contexts = PartitionContexts(dependencies.base)
         self._config_sequence = FILE_SEQUENCE
         self._judged_count = 0
         self._failed_count = 0
@@ -125,7 +115,7 @@ class JudgeAgent:
 
     def _judge_all(self, batch_run: BatchRun, key: bytes | None, records: list[Record]) -> None:
         """Judge the records of one key, which is an institution's unless all are rejected."""
-        limits, outcomes, institution_run = self._limits, batch_run.outcomes, None
+        limits, outcomes, institution_run = self._dependencies.limits, batch_run.outcomes, None
         for record in records:
             event = decode(record.value, limits, key, record.headers, record.timestamp)
             if not isinstance(event, AccessEvent):
@@ -150,7 +140,7 @@ class JudgeAgent:
                 outcomes.append((record, effects))
 
     def _failed(self, event: AccessEvent, error: Exception) -> Rejected:
-        """Refuse an event because of a bug of the core.
+        """Reject an event because of a bug of the core.
 
         It fails in the same way at every replay, so the state that it leaves is as well defined as
         any; the event is kept, and too many end the worker.
@@ -165,55 +155,48 @@ class JudgeAgent:
 
     def _send(self, effects: tuple[Effect, ...], position: RecordPosition) -> None:
         for effect in effects:
-            for outgoing in self._sinks.effect(effect, position):
-                durable = self._poster.post(outgoing)
+            for durable in self._dependencies.effects.send(effect, position):
                 self._state_store.sent(durable)
-                self._watcher.happened(effect, position, durable)
 
     def _reject(self, reject: Rejected, record: Record, partition: int) -> None:
-        letter = self._sinks.dead_letter(reject, record, self._position(partition, record))
-        durable = self._poster.post(letter)
-        self._state_store.sent(durable)
-        self._watcher.rejected(reject, durable)
+        position = self._position(partition, record)
+        self._state_store.sent(self._dependencies.effects.reject(reject, record, position))
 
     def _apply_control(self, batch_run: BatchRun, record: Record) -> None:
-        partition_state, counts = batch_run.partition_state, batch_run.counts
-        partition, is_config = partition_state.partition, control_kind(record.headers) == CONFIG
-        told = decode_control(
-            record, topic=self._topic, partition=partition, keys=self._keys, base=self._base
+        dependencies, counts = self._dependencies, batch_run.counts
+        partition_state = batch_run.partition_state
+        partition = partition_state.partition
+        control = decode_control(
+            record,
+            topic=dependencies.topic,
+            partition=partition,
+            keys=dependencies.keys,
+            base=dependencies.base,
         )
-        if isinstance(told, Rejected):
-            logger.error(
-                "A control record is refused.",
-                extra={
-                    "partition": partition,
-                    "offset": record.offset,
-                    "reason": told.reason.value,
-                    "detail": told.detail,
-                },
-            )
-            self._reject(told, record, partition)
-            counts.configs_refused += is_config
-            return
-        if isinstance(told, Instruction):
-            self._instruct(partition_state, told, record)
-            return
-        if isinstance(told, Scheduled):
-            found = self._contexts.with_config(batch_run.context, told)
-            counts.configs_accepted += found is not batch_run.context
-        else:
-            found = self._contexts.with_reference(batch_run.context, told)
-        batch_run.context = found
-        partition_state.context = found.raw
+        match control:
+            case Rejected():
+                self._reject_control(control, record, partition)
+                counts.configs_refused += control_kind(record.headers) == CONFIG
+            case Instruction():
+                _instruct(partition_state, control, record)
+            case Scheduled():
+                context = self._contexts.with_config(batch_run.context, control)
+                counts.configs_accepted += context is not batch_run.context
+                batch_run.switch_context(context)
+            case Reference():
+                batch_run.switch_context(self._contexts.with_reference(batch_run.context, control))
 
-    def _instruct(
-        self, partition_state: PartitionState[Profile], told: Instruction, record: Record
-    ) -> None:
-        institution = told.body.institution
-        profile = partition_state.profile(institution, record.offset)
-        if profile is not None:
-            apply_instruction(profile, told.body, sequence=told.sequence)
-            partition_state.applied(institution, record.offset)
+    def _reject_control(self, reject: Rejected, record: Record, partition: int) -> None:
+        logger.error(
+            "A control record is rejected.",
+            extra={
+                "partition": partition,
+                "offset": record.offset,
+                "reason": reject.reason.value,
+                "detail": reject.detail,
+            },
+        )
+        self._reject(reject, record, partition)
 
     def _switch_config(self, profile: Profile, event: AccessEvent, batch_run: BatchRun) -> None:
         schedule, at_ms = batch_run.context.schedule, time_ms(event)
@@ -229,7 +212,7 @@ class JudgeAgent:
 
     def _position(self, partition: int, record: Record) -> RecordPosition:
         return RecordPosition(
-            topic=self._topic,
+            topic=self._dependencies.topic,
             partition=partition,
             offset=record.offset,
             kafka_time_ms=record.timestamp,
@@ -238,8 +221,19 @@ class JudgeAgent:
     def _count(self, partition: int, batch: Batch, counts: Counts) -> None:
         self._judged_count += counts.judged
         if batch.records:
-            self._watcher.judged(self._position(partition, batch.records[-1]), counts)
+            self._dependencies.watcher.judged(self._position(partition, batch.records[-1]), counts)
         failed = self._failed_count
-        if failed > self._dead_letter_ratio_max * max(self._judged_count, _JUDGED_COUNT_MIN):
+        ratio_max = self._dependencies.dead_letter_ratio_max
+        if failed > ratio_max * max(self._judged_count, _JUDGED_COUNT_MIN):
             message = f"the core failed on {failed} of {self._judged_count} events"
             raise CoreError(message)
+
+
+def _instruct(
+    partition_state: PartitionState[Profile], instruction: Instruction, record: Record
+) -> None:
+    institution = instruction.body.institution
+    profile = partition_state.profile(institution, record.offset)
+    if profile is not None:
+        apply_instruction(profile, instruction.body, sequence=instruction.sequence)
+        partition_state.applied(institution, record.offset)

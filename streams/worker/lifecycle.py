@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Generic
 
 from aiokafka.errors import IllegalStateError, KafkaError
+from msgspec import Struct
 
 from detectors.errors import CoreError, HeadgateError, StateError
 from streams.exits import ExitCode, fail_stop
@@ -47,47 +48,30 @@ def stop_for(error: Exception) -> None:
     fail_stop(ExitCode.BUG, repr(error))
 
 
+class LifecycleDependencies(Struct, Generic[ProfileT], frozen=True, kw_only=True):
+    """What the life of a worker is connected to; `on_done` is told of each checkpoint."""
+
+    group: Group
+    checkpointer: Checkpointer[ProfileT]
+    lease: Lease
+    outbox: Outbox
+    state: StateTopic
+    on_done: Callable[[Done | None], None]
+    accept_lost_records: bool
+    stop: Callable[[Exception], None] = stop_for
+
+
 class WorkerLifecycle(Generic[ProfileT]):
     """Looks after one state_store: what Faust's signals mean to it, and when it is saved."""
 
-    __slots__ = (
-        "_accept_lost_records",
-        "_checkpointer",
-        "_group",
-        "_lease",
-        "_on_done",
-        "_outbox",
-        "_ready_epoch",
-        "_recovered_count",
-        "_stamping",
-        "_state",
-        "_state_store",
-        "_stop",
-    )
+    __slots__ = ("_dependencies", "_ready_epoch", "_recovered_count", "_stamping", "_state_store")
 
-    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
-        self,
-        state_store: StateStore[ProfileT],
-        *,
-        group: Group,
-        checkpointer: Checkpointer[ProfileT],
-        lease: Lease,
-        outbox: Outbox,
-        state: StateTopic,
-        on_done: Callable[[Done | None], None],
-        accept_lost_records: bool = False,
-        stop: Callable[[Exception], None] = stop_for,
+    def __init__(
+        self, state_store: StateStore[ProfileT], dependencies: LifecycleDependencies[ProfileT]
     ) -> None:
         """Keep what is looked after."""
         self._state_store = state_store
-        self._group = group
-        self._checkpointer = checkpointer
-        self._lease = lease
-        self._outbox = outbox
-        self._state = state
-        self._on_done = on_done
-        self._accept_lost_records = accept_lost_records
-        self._stop = stop
+        self._dependencies = dependencies
         self._stamping: asyncio.Task[None] | None = None
         self._recovered_count = 0
         self._ready_epoch = -1
@@ -97,30 +81,30 @@ class WorkerLifecycle(Generic[ProfileT]):
         """How many rebalances there were."""
         return self._state_store.epoch
 
-    def reading(self) -> int | None:
-        """Return how many records were read back so far; None once everybody stands."""
-        stands = self._state_store.settled and self._ready_epoch == self.epoch
-        return None if stands else self._recovered_count
+    def recovery_progress(self) -> int | None:
+        """Return how many records were read back so far; None once everybody may go on."""
+        is_ready = self._state_store.settled and self._ready_epoch == self.epoch
+        return None if is_ready else self._recovered_count
 
     async def opened(self) -> None:
         """Connect, and begin to stamp the lease, before any partition is ours."""
-        await self._outbox.start()
+        await self._dependencies.outbox.start()
         self._stamping = asyncio.create_task(self._keep_lease(), name="lease")
 
     async def closed(self) -> None:
         """Disconnect, after the last checkpoint."""
         if self._stamping is not None:
             self._stamping.cancel()
-        await self._outbox.stop()
+        await self._dependencies.outbox.stop()
 
     def recovered(self, partition: int, key: bytes, value: bytes | None) -> None:
         """Take in one record of the state topic; Faust would swallow an error of ours here."""
         self._recovered_count += 1
         try:
-            saved = self._state.saved(partition, key, value)
+            saved = self._dependencies.state.saved(partition, key, value)
             self._state_store.partition(partition).store.apply(key, saved)
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
-            self._stop(error)
+            self._dependencies.stop(error)
 
     def revoked(self) -> None:
         """Drop what is not saved, and write nothing: another may own it already."""
@@ -128,11 +112,11 @@ class WorkerLifecycle(Generic[ProfileT]):
 
     async def recovery_complete(self) -> None:
         """Prepare the partitions that are ours now, before the first batch of any arrives."""
-        self._group.hold()
+        self._dependencies.group.hold()
         try:
             self._state_store.drop()
             epoch = self._state_store.epoch
-            recovered = self._group.recovered()
+            recovered = self._dependencies.group.recovered()
             # None: the group has moved on, and we are told again. What is kept meanwhile must be
             # what Faust believes to have read: it goes on from there, not from the beginning.
             if recovered is not None:
@@ -143,40 +127,40 @@ class WorkerLifecycle(Generic[ProfileT]):
             # The assignment is the next one already: Faust begins anew on it, and tells us again.
             raise
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
-            self._stop(error)
+            self._dependencies.stop(error)
 
     def listeners_ready(self, epoch: int) -> None:
-        """Note that all listeners stand after this rebalance, unless there was one more since."""
+        """Note that after the rebalance of that number all listeners may go on."""
         self._ready_epoch = epoch
 
     async def keep_saving(self) -> None:
         """Carry out checkpoints for as long as the worker lives."""
         while True:
-            await self._checkpointer.wait_until_due()
+            await self._dependencies.checkpointer.wait_until_due()
             await self.save()
 
     async def save(self) -> None:
         """Carry out one checkpoint."""
         try:
-            self._on_done(await self._checkpointer.carry_out())
+            self._dependencies.on_done(await self._dependencies.checkpointer.carry_out())
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
-            self._stop(error)
+            self._dependencies.stop(error)
 
     async def _keep_lease(self) -> None:
         try:
-            await self._lease.keep()
+            await self._dependencies.lease.keep()
         except LeaseLostError as error:
-            self._stop(error)
+            self._dependencies.stop(error)
 
     async def _begin(self, recovered: set[int]) -> None:
         """Make sure that each of our partitions has its record, and the events that follow it."""
         if not recovered:
             return
         epoch = self._state_store.epoch
-        beginnings = await self._group.beginnings(recovered)
+        beginnings = await self._dependencies.group.beginnings(recovered)
         stores = {p: self._state_store.partition(p).store for p in recovered}
         new = [p for p, store in stores.items() if store.partition_record is None]
-        committed = await self._group.committed() if new else {}
+        committed = await self._dependencies.group.committed() if new else {}
         if self._state_store.epoch != epoch:
             # Revoked meanwhile: another may have begun, and what it committed is no loss of ours.
             return
@@ -205,15 +189,16 @@ class WorkerLifecycle(Generic[ProfileT]):
         """
         lost = [p for p in without_partition_record if committed.get(p) is not None]
         if lost:
+            topic = self._dependencies.state.topic
             message = (
-                f"partitions {lost} have committed offsets, but the state topic "
-                f"{self._state.topic} holds nothing of them: it was deleted or is another one. "
-                "Restore it, or reset the group's offsets to judge everything anew"
+                f"partitions {lost} have committed offsets, but the state topic {topic} holds "
+                "nothing of them: it was deleted or is another one. Restore it, or reset the "
+                "group's offsets to judge everything anew"
             )
             raise StateError(message)
 
     def _lose(self, partition: int, expected: int, begin: int) -> None:
-        if not self._accept_lost_records:
+        if not self._dependencies.accept_lost_records:
             message = (
                 f"records {expected} to {begin - 1} of partition {partition} were removed from the "
                 "topic by its retention before they were judged; --accept-lost-records goes on "
@@ -231,8 +216,10 @@ class WorkerLifecycle(Generic[ProfileT]):
         writes = [
             Write(p, PARTITION_RECORD_KEY, saved) for p, saved in sorted(partition_records.items())
         ]
-        self._lease.check()
-        await self._outbox.durable([self._outbox.post(self._state.record(w)) for w in writes])
+        outbox, state = self._dependencies.outbox, self._dependencies.state
+        self._dependencies.lease.check()
+        await outbox.durable([outbox.post(state.record(write)) for write in writes])
         self._state_store.saved(writes)
-        await self._group.commit({p: saved.offset for p, saved in partition_records.items()})
+        commits = {p: saved.offset for p, saved in partition_records.items()}
+        await self._dependencies.group.commit(commits)
         logger.info("Judging begins.", extra={"partitions": sorted(partition_records)})

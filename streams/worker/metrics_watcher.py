@@ -63,7 +63,7 @@ class MetricsWatcher:
         self._received_seconds[position.partition] = position.kafka_time_ms / _MS
 
     def rejected(self, reject: Rejected, durable: Durable) -> None:
-        """Count a dead_letter, and its dead letter once the broker has it."""
+        """Count a rejected record, and its dead letter once the broker has it."""
         rejects, letters = self._refused[reject.reason]
         rejects.inc()
         durable.add_done_callback(lambda _: letters.inc())
@@ -84,7 +84,7 @@ class MetricsWatcher:
             self._metrics.checkpoint_states.inc(done.states_count)
 
     def looked(self, ends: Mapping[int, int], state_store: StateStore[Profile]) -> None:
-        """Show lag, standing and how many are judged, as they are; as they were, if rebalancing."""
+        """Show lag, institutions and detectors as they are; in a rebalance, as they were."""
         if not state_store.settled:
             return
         for partition in state_store.partitions.values():

@@ -14,7 +14,7 @@ from streams.worker.batch_run import Counts
 
 
 class Sinks(Protocol):
-    """What effects and refusals become on Kafka."""
+    """What effects and rejected records become on Kafka."""
 
     def effect(self, effect: Effect, position: RecordPosition) -> Sequence[OutgoingRecord]:
         """Return the records that carry out an effect."""
@@ -25,31 +25,31 @@ class Sinks(Protocol):
         """Return the dead letter of a record."""
 
 
-class Watcher(Protocol):
+class EventWatcher(Protocol):
     """Who counts what the judges do."""
 
     def judged(self, position: RecordPosition, counts: Counts) -> None:
         """Count the events of a batch that ends at `position`."""
 
     def rejected(self, reject: Rejected, durable: Durable) -> None:
-        """Count a dead_letter; `durable` is done once the broker has its dead letter."""
+        """Count a rejected record; `durable` is done once the broker has its dead letter."""
 
     def happened(self, effect: Effect, position: RecordPosition, durable: Durable) -> None:
         """Count an effect; `durable` is done once the broker has it."""
 
 
-class Poster(Protocol):
-    """Where outgoing records are posted."""
+class RecordSender(Protocol):
+    """What sends records: the outbox."""
 
     def post(self, record: OutgoingRecord) -> Durable:
         """Send in order; the future is done once the record is durable."""
 
 
-class WorkerWatcher(Watcher, Protocol):
+class WorkerWatcher(EventWatcher, Protocol):
     """Who counts what the judges do, and looks at the whole after each checkpoint."""
 
     def saved(self, done: Done | None) -> None:
         """Count a checkpoint; None where all that was judged is saved already."""
 
     def looked(self, ends: Mapping[int, int], state_store: StateStore[Profile]) -> None:
-        """Note how all stands; `ends` are the input's ends by partition, as last seen."""
+        """Show what is judged; `ends` are the input's ends by partition, as last seen."""

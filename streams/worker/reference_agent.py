@@ -7,10 +7,11 @@ nothing where it was.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from detectors.reference import Reference, ReferenceBuilder, ReferenceConfig
 from detectors.verdict import DailySummary
@@ -21,12 +22,11 @@ from streams.control.records import (
     encode_reference,
     read_control,
 )
-from streams.faust_driver.group import Group, commit_starts
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Outbox
 from streams.kafka.records import Batch, Offsets, OutgoingRecord, Record
 from streams.state.envelope import StateKeys
-from streams.state.positions import PositionTracker
+from streams.worker.committed_reader import CommittedReader
 
 logger = logging.getLogger("headgate.reference")
 
@@ -61,84 +61,56 @@ class DayCount:
             return
         frontier = sorted(self._reached.values())[-_INSTITUTIONS_MIN]
         first = min(self._reached.values()) if self._last_closed is None else self._last_closed + 1
-        for found in range(first, frontier + 1):
-            self._last_closed = found
-            yield found
+        for closed_day in range(first, frontier + 1):
+            self._last_closed = closed_day
+            yield closed_day
+
+
+class ReferenceDependencies(Struct, frozen=True, kw_only=True):
+    """What the reference agent is connected to; `recorded` reads the last one on record."""
+
+    config: ReferenceConfig
+    reference_topic: str
+    events_topic: str
+    partitions: int
+    keys: StateKeys
+    outbox: Outbox
+    recorded: Recorded
 
 
 class ReferenceAgent:
-    """Builds and publishes the peer reference."""
+    """Builds and publishes the peer reference; its reader begins anew at each assignment."""
 
-    __slots__ = (
-        "_builder",
-        "_config",
-        "_days",
-        "_events_topic",
-        "_group",
-        "_keys",
-        "_outbox",
-        "_partitions",
-        "_positions",
-        "_published_day",
-        "_recorded",
-        "_reference_topic",
-        "topic",
-    )
+    __slots__ = ("_builder", "_days", "_dependencies", "_published_day", "_reader")
 
-    def __init__(  # noqa: PLR0913 - the ends of the dependencies, each by name.
-        self,
-        config: ReferenceConfig,
-        *,
-        topic: str,
-        events_topic: str,
-        partitions: int,
-        reference_topic: str,
-        keys: StateKeys,
-        group: Group,
-        outbox: Outbox,
-        recorded: Recorded,
-    ) -> None:
-        """Keep what aggregating needs; `recorded` reads the last reference that was recorded."""
-        self.topic = topic
-        self._config = config
-        self._events_topic = events_topic
-        self._partitions = partitions
-        self._reference_topic = reference_topic
-        self._keys = keys
-        self._group = group
-        self._outbox = outbox
-        self._recorded = recorded
+    def __init__(self, reader: CommittedReader, dependencies: ReferenceDependencies) -> None:
+        """Keep what aggregating needs."""
+        self._reader = reader
+        self._dependencies = dependencies
         self.revoked()
 
     def revoked(self) -> None:
         """Forget everything: another reads the topic from its beginning."""
-        self._builder = ReferenceBuilder(self._config)
+        self._reader.revoked()
+        self._builder = ReferenceBuilder(self._dependencies.config)
         self._days = DayCount()
-        self._positions: PositionTracker | None = None
         self._published_day = -1
 
     def positions(self) -> Offsets:
         """Return what is folded, and its references published."""
-        return {} if self._positions is None else {(self.topic, 0): self._positions.position}
+        return self._reader.positions()
 
     async def recovery_complete(self) -> None:
-        """Begin at the topic's beginning, and say the last reference again."""
+        """Publish the last reference again, and begin at the topic's beginning."""
         self.revoked()
-        assigned = self._group.assigned()
-        if not assigned:
+        if not self._reader.is_assigned:
             return
-        beginnings = await self._group.beginnings(assigned)
-        last = await self._recorded()
+        last = await self._dependencies.recorded()
         reference = None if last is None else self._read(last)
         if reference is not None:
             self._published_day = reference.day
-            raw = encode_reference(reference)
-            await self._outbox.durable([self._outbox.post(r) for r in self._controls(raw)])
-        (partition,) = assigned
-        start = beginnings.get(partition, 0)
-        committed = await self._group.committed()
-        await commit_starts(self._group, {partition: start}, committed=committed)
-        self._positions = PositionTracker("the summaries", start)
+            await self._send(self._controls(encode_reference(reference)))
+        await self._reader.begin()
 
     async def handle(self, partition: int, batch: Batch) -> None:
         """Fold a batch of summaries, and publish the references that it completes.
@@ -146,20 +118,20 @@ class ReferenceAgent:
         Raises:
             OffsetGapError: records were passed over.
         """
-        del partition
-        chain = self._positions
-        if chain is None:
+        reading = self._reader.reading(partition)
+        if reading is None:
             return
-        new_from = chain.new_from(batch.span)
+        new_from = reading.new_from(batch.span)
         for reference in self._built(r for r in batch.records if r.offset >= new_from):
             raw = encode_reference(reference)
-            record = self._control(raw, topic=self._reference_topic, partition=0)
-            await self._outbox.durable([self._outbox.post(record)])
-            await self._outbox.durable([self._outbox.post(r) for r in self._controls(raw)])
+            topic = self._dependencies.reference_topic
+            await self._send([self._control(raw, topic=topic, partition=0)])
+            await self._send(self._controls(raw))
             logger.info(
                 "Published the peer reference.", extra={"reference_version": reference.version}
             )
-        chain.advance(batch.span.end)
+        reading.advance(batch.span.end)
+        await self._reader.finish(reading)
 
     def _built(self, records: Iterable[Record]) -> list[Reference]:
         built = []
@@ -183,10 +155,15 @@ class ReferenceAgent:
         return reference if reference.day == day else None
 
     def _controls(self, raw: bytes) -> list[OutgoingRecord]:
+        topic = self._dependencies.events_topic
         return [
-            self._control(raw, topic=self._events_topic, partition=partition)
-            for partition in range(self._partitions)
+            self._control(raw, topic=topic, partition=partition)
+            for partition in range(self._dependencies.partitions)
         ]
+
+    async def _send(self, records: Sequence[OutgoingRecord]) -> None:
+        outbox = self._dependencies.outbox
+        await outbox.durable([outbox.post(record) for record in records])
 
     def _control(self, raw: bytes, *, topic: str, partition: int) -> OutgoingRecord:
         return control_record(
@@ -195,17 +172,20 @@ class ReferenceAgent:
             topic=topic,
             partition=partition,
             key=REFERENCE_KEY,
-            keys=self._keys,
+            keys=self._dependencies.keys,
         )
 
     def _read(self, record: Record) -> Reference | None:
-        control = read_control(record, topic=self._reference_topic, partition=0, keys=self._keys)
-        found = control if isinstance(control, Rejected) else decode_reference(control.value)
-        if isinstance(found, Rejected):
-            # Never said again: our signature would make it true. It is built anew.
-            logger.error("The last reference on record is refused.", extra={"detail": found.detail})
+        keys, topic = self._dependencies.keys, self._dependencies.reference_topic
+        control = read_control(record, topic=topic, partition=0, keys=keys)
+        reference = control if isinstance(control, Rejected) else decode_reference(control.value)
+        if isinstance(reference, Rejected):
+            # Never sent again: our signature would make it true. It is built anew.
+            logger.error(
+                "The last reference on record is rejected.", extra={"detail": reference.detail}
+            )
             return None
-        return found
+        return reference
 
 
 def _summary(record: Record) -> DailySummary | None:

@@ -23,16 +23,16 @@ Handle = Callable[[int, Batch], Awaitable[None]]
 
 
 class RebalanceListener(Protocol):
-    """What else must know of rebalances."""
+    """An agent besides the judges: told of each rebalance, and watched by its positions."""
 
     def revoked(self) -> None:
-        """Forget where it stood."""
+        """Forget its partitions: the group may be giving them to another."""
 
     async def recovery_complete(self) -> None:
-        """Stand where it may go on."""
+        """Find out which partitions are its own now, and from which offset on."""
 
     def positions(self) -> Offsets:
-        """Return where it stands: all before that has been dealt with, for good."""
+        """Return before which offset of each partition all has been dealt with for good."""
 
 
 def add_agent(app: HeadgateApp, topic: str, *, name: str, handle: Handle) -> None:
@@ -53,7 +53,7 @@ def add_agent(app: HeadgateApp, topic: str, *, name: str, handle: Handle) -> Non
 
 
 def judging(agent: JudgeAgent, *, checkpointer: Checkpointer[Profile], outbox: Outbox) -> Handle:
-    """Return the judge as a handler: synchronous, and only then patient."""
+    """Return the judge as a handler: it judges a batch in one go, and waits only afterwards."""
 
     async def judge(partition: int, batch: Batch) -> None:
         checkpointer.note(agent.handle(partition, batch))
@@ -87,18 +87,18 @@ def add_signals(
     app: HeadgateApp, lifecycle: WorkerLifecycle[Profile], listeners: Iterable[RebalanceListener]
 ) -> None:
     """Have the lifecycle, and then the listeners, told of rebalances and of the end."""
-    told = tuple(listeners)
+    all_listeners = tuple(listeners)
 
     async def on_revoked(*_: object, **__: object) -> None:
         lifecycle.revoked()
-        for listener in told:
+        for listener in all_listeners:
             listener.revoked()
 
     async def on_recovered(*_: object, **__: object) -> None:
         await lifecycle.recovery_complete()
         epoch = lifecycle.epoch
         try:
-            for listener in told:
+            for listener in all_listeners:
                 await listener.recovery_complete()
             lifecycle.listeners_ready(epoch)
         except IllegalStateError:

@@ -18,7 +18,7 @@ from detectors.errors import ConfigError
 from streams.clock import wall_ms
 from streams.hooks.config import HookConfig
 from streams.hooks.delivery import Delivery, Outcome
-from streams.hooks.post import Poster
+from streams.hooks.post import WebhookPoster
 from streams.hooks.signature import Signer
 
 OLD, NEW, OTHER = (
@@ -39,7 +39,7 @@ async def attempt(
 ) -> Outcome:
     """Make one attempt."""
     config = HookConfig(**settings)
-    async with Poster(url, config=config, signer=Signer(secrets), now_ms=now_ms) as poster:
+    async with WebhookPoster(url, config=config, signer=Signer(secrets), now_ms=now_ms) as poster:
         return await poster.post(delivery)
 
 

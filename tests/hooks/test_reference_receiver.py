@@ -19,7 +19,7 @@ from detectors.response.suspension import Suspension
 from streams.clock import wall_ms
 from streams.hooks.config import HookConfig
 from streams.hooks.delivery import Delivery, Outcome, delivery_of
-from streams.hooks.post import Poster
+from streams.hooks.post import WebhookPoster
 from streams.hooks.signature import Signer
 from streams.texts.letter import Letters
 from streams.texts.template import TextsConfig
@@ -100,7 +100,7 @@ def post(
 
     async def all_posted() -> list[Outcome]:
         signer = Signer(secret)
-        async with Poster(
+        async with WebhookPoster(
             url, config=HookConfig(), signer=signer, now_ms=lambda: wall_ms() + skew_ms
         ) as poster:
             return [await poster.post(delivery) for delivery in deliveries]

@@ -302,7 +302,7 @@ def test_one_that_cannot_hold_is_refused_and_the_old_one_stays(
     assert (desk.watcher.counts.configs_accepted, desk.watcher.counts.configs_refused) == (1, 1)
     (line,) = [vars(line) for line in caplog.records if line.levelno == logging.ERROR]
     assert (line["message"], line["partition"], line["offset"]) == (
-        "A control record is refused.",
+        "A control record is rejected.",
         0,
         1,
     )

@@ -20,7 +20,7 @@ from streams.state.phases import Write
 from streams.state.protocol import Dump, StateStore
 from streams.state.records import StateTopic
 from streams.state.store import Saved
-from streams.worker.lifecycle import WorkerLifecycle, stop_for
+from streams.worker.lifecycle import LifecycleDependencies, WorkerLifecycle, stop_for
 from tests.waiting import others_run
 
 TOPIC = "t.state"
@@ -137,8 +137,7 @@ class World:
             commit=self.group.commit,
             config=CheckpointConfig(events_max=3, interval_seconds=60.0),
         )
-        self.lifecycle = WorkerLifecycle(
-            self.state_store,
+        dependencies = LifecycleDependencies(
             group=self.group,
             checkpointer=self.checkpointer,
             lease=lease,
@@ -148,6 +147,7 @@ class World:
             accept_lost_records=accept_lost_records,
             stop=self.stopped.append,
         )
+        self.lifecycle = WorkerLifecycle(self.state_store, dependencies)
 
     async def begin(self) -> None:
         """Recover an empty state topic."""

@@ -9,7 +9,7 @@ from streams.kafka.cluster import unprotected
 from streams.kafka.records import Offsets, Partition, Span
 from streams.state.protocol import Dump, StateStore
 from streams.state.store import Saved
-from streams.worker.watchdog import StalledError, Watchdog, judged_positions, topic_ends
+from streams.worker.watchdog import StalledError, Watchdog, Watched, judge_positions, topic_ends
 
 EVENTS, HOLDINGS = "t.access-events", "t.holdings"
 
@@ -32,7 +32,7 @@ class Nothing:
         return institution
 
 
-class Watched:
+class World:
     """Judges that stand at offset 10 of partition 0, a follower at 5, and a watch over both."""
 
     def __init__(self) -> None:
@@ -45,18 +45,19 @@ class Watched:
         self.stopped: list[Exception] = []
         self.state_store: StateStore[str] = StateStore(Nothing())
         self.state_store.partition(0).store.partition_record = Saved(10, b"")
-        self.watchdog = Watchdog(
+        watched = Watched(
             positions=[
-                lambda: judged_positions(self.state_store, topic=EVENTS),
+                lambda: judge_positions(self.state_store, topic=EVENTS),
                 lambda: self.followed,
             ],
-            reading=[lambda: None, lambda: self.read_count],
+            recoveries=[lambda: None, lambda: self.read_count],
             epoch=lambda: self.state_store.epoch,
             ends=self._ends,
             stall_seconds=60.0,
             stop=self.stopped.append,
             now=lambda: self.now,
         )
+        self.watchdog = Watchdog(watched)
 
     async def _ends(self, positions: Collection[Partition]) -> Offsets:
         if self.broken:
@@ -73,80 +74,80 @@ class Watched:
 
 def test_who_is_behind_and_stands_still_ends() -> None:
     """After the whole of its time, and with a sentence that says where."""
-    watched = Watched()
-    watched.ends[EVENTS, 0] = 12
-    assert watched.look(10.0, 40.0, 70.0) == []
-    (error,) = watched.look(71.0)
+    world = World()
+    world.ends[EVENTS, 0] = 12
+    assert world.look(10.0, 40.0, 70.0) == []
+    (error,) = world.look(71.0)
     assert isinstance(error, StalledError)
     assert str(error) == "t.access-events[0] stands for 61 s, and records are waiting"
 
 
 def test_who_has_nothing_to_judge_may_stand_for_ever() -> None:
     """Partitions of others are others' business."""
-    assert Watched().look(10.0, 10_000.0, 20_000.0) == []
+    assert World().look(10.0, 10_000.0, 20_000.0) == []
 
 
 def test_who_moves_however_slowly_goes_on() -> None:
     """A single record is progress."""
-    watched = Watched()
-    watched.ends[EVENTS, 0] = 12
-    watched.look(10.0, 60.0)
-    partition = watched.state_store.partition(0)
+    world = World()
+    world.ends[EVENTS, 0] = 12
+    world.look(10.0, 60.0)
+    partition = world.state_store.partition(0)
     partition.new_from(Span(10, 11))
     partition.advance(11)
-    assert watched.look(75.0, 130.0) == []
-    assert len(watched.look(136.0)) == 1
+    assert world.look(75.0, 130.0) == []
+    assert len(world.look(136.0)) == 1
 
 
 def test_a_follower_that_stands_alone_ends_the_worker() -> None:
     """The judges are done; what they do is no excuse."""
-    watched = Watched()
-    watched.ends[HOLDINGS, 0] = 6
-    assert watched.look(10.0, 70.0) == []
-    (error,) = watched.look(71.0)
+    world = World()
+    world.ends[HOLDINGS, 0] = 6
+    assert world.look(10.0, 70.0) == []
+    (error,) = world.look(71.0)
     assert str(error) == "t.holdings[0] stands for 61 s, and records are waiting"
 
 
 def test_who_waits_in_a_backlog_has_a_turn_for_each_that_is_behind() -> None:
     """The judges move, and the follower may wait for its turn, but not for ever."""
-    watched = Watched()
-    watched.ends |= {(EVENTS, 0): 1_000, (HOLDINGS, 0): 6}
-    partition = watched.state_store.partition(0)
+    world = World()
+    world.ends |= {(EVENTS, 0): 1_000, (HOLDINGS, 0): 6}
+    partition = world.state_store.partition(0)
     for number in range(1, 14):
         partition.new_from(Span(9 + number, 10 + number))
         partition.advance(10 + number)
-        assert watched.look(10.0 * number) == []
-    (error,) = watched.look(131.0)
+        assert world.look(10.0 * number) == []
+    (error,) = world.look(131.0)
     assert str(error) == "t.holdings[0] stands for 121 s, and records are waiting"
 
 
 def test_who_has_just_read_back_has_its_whole_time() -> None:
     """A rebalance is a move, whatever stood still before it, and though nobody saw it happen."""
-    watched = Watched()
-    watched.ends[EVENTS, 0] = 12
-    watched.look(10.0, 69.0)
-    watched.state_store.drop()
-    assert watched.look(75.0, 130.0) == []
-    assert len(watched.look(136.0)) == 1
+    world = World()
+    world.ends[EVENTS, 0] = 12
+    world.look(10.0, 69.0)
+    world.state_store.drop()
+    assert world.look(75.0, 130.0) == []
+    assert len(world.look(136.0)) == 1
 
 
 def test_a_rebalance_that_comes_to_no_end_ends_the_worker() -> None:
     """However often it begins anew, and though nothing may be known of any partition."""
-    watched = Watched()
-    watched.followed, watched.read_count = {}, 7
+    world = World()
+    world.followed, world.read_count = {}, 7
     for seconds in (10.0, 60.0, 120.0, 130.0):
-        watched.state_store.drop()
-        assert watched.look(seconds) == []
-    (error,) = watched.look(131.0)
+        world.state_store.drop()
+        assert world.look(seconds) == []
+    (error,) = world.look(131.0)
     assert str(error) == "a rebalance came to no end, and nothing was read back for 121 s"
 
 
 def test_a_long_recovery_that_reads_on_is_no_standstill() -> None:
     """It may take as long as it takes to read."""
-    watched = Watched()
+    world = World()
     for number in range(10):
-        watched.read_count = number
-        assert watched.look(100.0 * number) == []
+        world.read_count = number
+        assert world.look(100.0 * number) == []
 
 
 @pytest.mark.parametrize("broken", [True, False])
@@ -156,13 +157,13 @@ def test_a_broker_that_does_not_answer_accuses_nobody(
     read_count: int | None,
 ) -> None:
     """A restart would not bring it back; the time counts from when it does answer."""
-    watched = Watched()
-    watched.ends[EVENTS, 0], watched.read_count = 12, read_count
-    watched.look(10.0)
-    watched.broken = broken
-    watched.look(60.0)
-    watched.broken = False
-    assert bool(watched.look(170.0)) is not broken
+    world = World()
+    world.ends[EVENTS, 0], world.read_count = 12, read_count
+    world.look(10.0)
+    world.broken = broken
+    world.look(60.0)
+    world.broken = False
+    assert bool(world.look(170.0)) is not broken
 
 
 @pytest.mark.kafka
