@@ -19,7 +19,7 @@ class ExitCode(IntEnum):
 
     CHECKPOINT_FAILED = 70
     LEASE_LOST = 71
-    HOLE = 72
+    OFFSET_GAP = 72
     STATE_REFUSED = 73
     TOO_MANY_DEAD_LETTERS = 74
     RECOVERY_STUCK = 75

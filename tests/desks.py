@@ -17,13 +17,13 @@ from streams.ingest.codec import DecodeConfig, decode_limits
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Durable, Outbox
-from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition, Span
+from streams.kafka.records import Batch, FetchSpan, OutgoingRecord, Record, RecordPosition
 from streams.state.envelope import StateKeys
 from streams.state.keys import PARTITION_RECORD_KEY
 from streams.state.phases import Phase, Write
-from streams.state.profiles import ProfileCore
+from streams.state.profile_core import ProfileCore
 from streams.state.protocol import StateStore
-from streams.state.store import Saved
+from streams.state.store import SavedRecord
 from streams.worker.batch_run import Counts
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
 from streams.worker.committed_reader import CommittedReader
@@ -58,7 +58,7 @@ class TopicAgent(RebalanceListener, Protocol):
 
 def batch_of(records: Sequence[Record]) -> Batch:
     """Return consecutive records as one batch."""
-    return Batch(records, Span(records[0].offset, records[-1].offset + 1))
+    return Batch(records, FetchSpan(records[0].offset, records[-1].offset + 1))
 
 
 class OnePartitionGroup:
@@ -250,12 +250,12 @@ class JudgeDesk:
         self.keys = keys
         self.watcher = OpenWatcher()
         self.posted: list[OutgoingRecord] = []
-        self._saved = [Write(0, PARTITION_RECORD_KEY, Saved(0, b""))]
+        self._saved = [Write(0, PARTITION_RECORD_KEY, SavedRecord(0, b""))]
         self.start()
 
     def start(self) -> None:
         """Begin anew from what is saved."""
-        self.state_store: StateStore[Profile] = StateStore(
+        self.state_store: StateStore[Profile, Durable] = StateStore(
             ProfileCore(self.file, register=Register())
         )
         self.state_store.saved(self._saved)

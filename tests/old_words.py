@@ -22,7 +22,7 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "Wires": "Dependencies",
     "wires": "dependencies",
     "Follower": "RebalanceListener, SuspensionConsumer",
-    # Saved state
+    # SavedRecord state
     "Keeper": "StateStore",
     "keeper": "state_store",
     "PartitionKeeper": "PartitionState",

@@ -21,7 +21,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
-from streams.kafka.records import Batch, Record, Span
+from streams.kafka.records import Batch, FetchSpan, Record
 
 # The broker answers a connection's requests one after the other. With Faust's 1.5 s every question
 # of a rebalance (where does a partition begin, where does it end) waited for an idle fetch to end.
@@ -75,7 +75,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             # Reassigned while draining: these records will be fetched again, by whoever owns them.
             return {}
         return {
-            tp: Batch(records.get(tp, ()), Span(start, end))
+            tp: Batch(records.get(tp, ()), FetchSpan(start, end))
             for tp, end in _positions(assignment).items()
             if (start := before.get(tp)) is not None and end > start
         }

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from detectors.response.suspension import Suspension
 from streams.kafka.records import Record
+from streams.sinks.cloudevent import read_cloudevent
 from streams.texts.letter import Letters
 
 
@@ -33,14 +34,6 @@ class Delivery(Struct, frozen=True, kw_only=True):
     offset: int
 
 
-class _Envelope(Struct, frozen=True, kw_only=True):
-    """What the deliverer reads of the CloudEvent."""
-
-    id: str
-    data: Suspension
-
-
-_read_envelope: Final = msgspec.json.Decoder(_Envelope).decode
 _read_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
@@ -51,16 +44,17 @@ def delivery_of(record: Record, *, partition: int, letters: Letters) -> Delivery
     """
     raw = record.value or b""
     try:
-        envelope = _read_envelope(raw)
+        event = read_cloudevent(raw)
+        suspension = msgspec.json.decode(event.data, type=Suspension)
     except msgspec.DecodeError:
         return None
     members = _read_members(raw)
     data = _read_members(members["data"])
-    data["letter"] = msgspec.Raw(msgspec.json.encode(letters.letter(envelope.data)))
+    data["letter"] = msgspec.Raw(msgspec.json.encode(letters.letter(suspension)))
     members["data"] = msgspec.Raw(msgspec.json.encode(data))
     return Delivery(
-        id=envelope.id,
-        institution=envelope.data.institution,
+        id=event.id,
+        institution=suspension.institution,
         body=msgspec.json.encode(members).decode(),
         partition=partition,
         offset=record.offset,

@@ -59,7 +59,7 @@ class OutgoingRecord(Struct, frozen=True, kw_only=True, gc=False):
     headers: Headers = ()
 
 
-class Span(NamedTuple):
+class FetchSpan(NamedTuple):
     """The fetch positions before and after a batch."""
 
     start: int
@@ -76,7 +76,7 @@ class Batch:
 
     __slots__ = ("__weakref__", "_records", "span")
 
-    def __init__(self, records: Iterable[Record], span: Span) -> None:
+    def __init__(self, records: Iterable[Record], span: FetchSpan) -> None:
         """Keep positions, and records or what they come from."""
         self._records = records
         self.span = span

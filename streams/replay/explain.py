@@ -20,7 +20,7 @@ from streams.kafka.log_reader import TopicReader
 from streams.replay.replay_run import ReplayRun
 from streams.sinks.alert_reader import read_finding
 from streams.sinks.alerts import finding, statement_id
-from streams.sinks.cloudevent import data_of
+from streams.sinks.cloudevent import read_cloudevent
 
 # By their ids, as `headgate.alerts` and `replay --alerts` hold them: the finding, byte for byte.
 Recorded = dict[str, bytes]
@@ -93,7 +93,7 @@ def recorded_in_topic(topic: str, *, cluster: Cluster, alert_id: str) -> Recorde
     with TopicReader(topic, cluster=cluster) as reader:
         records = (r for p in reader.partitions for batch in reader.records(p) for r in batch)
         values = (record.value for record in records if record.value)
-        return _recorded((bytes(data_of(value)) for value in values), alert_id)
+        return _recorded((bytes(read_cloudevent(value).data) for value in values), alert_id)
 
 
 def _recorded(lines: Iterable[bytes], alert_id: str) -> Recorded:

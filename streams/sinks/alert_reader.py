@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 from detectors.instants import Moment
 from detectors.verdict import Alert, AlertChange, Coverage, Ratio, ReasonDetail, Severity
 from streams.sinks.alerts import OCSF_ACTIVITIES, OCSF_SEVERITIES
-from streams.sinks.cloudevent import data_of
+from streams.sinks.cloudevent import read_cloudevent
 
 
 def read_alert(raw: bytes) -> Alert:
@@ -20,7 +20,7 @@ def read_alert(raw: bytes) -> Alert:
     Raises:
         msgspec.DecodeError: it holds no finding of ours.
     """
-    return read_finding(data_of(raw))
+    return read_finding(read_cloudevent(raw).data)
 
 
 def read_finding(raw: bytes | msgspec.Raw) -> Alert:

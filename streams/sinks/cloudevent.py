@@ -28,17 +28,20 @@ def cloudevent(*, event_id: str, kind: str, subject: str, at_ms: int, data: byte
     )
 
 
-def data_of(raw: bytes) -> msgspec.Raw:
-    """Return the data in an envelope of ours, byte for byte.
+class CloudEvent(msgspec.Struct, frozen=True):
+    """What is read back of one of ours; the data byte for byte."""
 
-    Raises:
-        msgspec.DecodeError: it is no envelope.
-    """
-    return _decode(raw).data
-
-
-class _Envelope(msgspec.Struct, frozen=True):
+    id: str
     data: msgspec.Raw
 
 
-_decode: Final = msgspec.json.Decoder(_Envelope).decode
+_decode: Final = msgspec.json.Decoder(CloudEvent).decode
+
+
+def read_cloudevent(raw: bytes) -> CloudEvent:
+    """Return the event that `cloudevent` made.
+
+    Raises:
+        msgspec.DecodeError: it is none.
+    """
+    return _decode(raw)

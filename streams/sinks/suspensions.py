@@ -9,7 +9,7 @@ import msgspec
 from detectors.response.suspension import Suspension
 from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import SUSPENSIONS
-from streams.sinks.cloudevent import CLOUDEVENT_HEADERS, cloudevent, data_of
+from streams.sinks.cloudevent import CLOUDEVENT_HEADERS, cloudevent, read_cloudevent
 
 
 def record(suspension: Suspension, *, topic_prefix: str) -> OutgoingRecord:
@@ -38,4 +38,4 @@ def suspension_of(raw: bytes) -> Suspension:
     Raises:
         msgspec.DecodeError: it holds none.
     """
-    return msgspec.json.decode(data_of(raw), type=Suspension)
+    return msgspec.json.decode(read_cloudevent(raw).data, type=Suspension)

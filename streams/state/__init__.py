@@ -1,1 +1,1 @@
-"""Saved state: the checkpoint protocol, sealed records, and what recovery reads back."""
+"""SavedRecord state: the checkpoint protocol, sealed records, and what recovery reads back."""

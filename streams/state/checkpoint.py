@@ -17,8 +17,9 @@ from streams.clock import monotonic_seconds
 from streams.kafka.producer import Durable, Outbox
 from streams.state.config import CheckpointConfig
 from streams.state.lease import Lease
+from streams.state.partition_state import ProfileT
 from streams.state.phases import Checkpoint, Phase
-from streams.state.protocol import ProfileT, StateStore
+from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
 
 _HOUR_SECONDS: Final = 3_600
@@ -60,7 +61,7 @@ class Checkpointer(Generic[ProfileT]):
 
     def __init__(
         self,
-        state_store: StateStore[ProfileT],
+        state_store: StateStore[ProfileT, Durable],
         *,
         state: StateTopic,
         outbox: Outbox,
@@ -123,7 +124,7 @@ class Checkpointer(Generic[ProfileT]):
                 await self._carry_out(phase, checkpoint)
             return _done(checkpoint, monotonic_seconds() - started_seconds, committed=committed)
 
-    async def _carry_out(self, phase: Phase, checkpoint: Checkpoint) -> None:
+    async def _carry_out(self, phase: Phase, checkpoint: Checkpoint[Durable]) -> None:
         try:
             if phase is Phase.COMMIT:
                 await self._commit_offsets(checkpoint)
@@ -135,9 +136,9 @@ class Checkpointer(Generic[ProfileT]):
         if self._state_store.holds(checkpoint):
             self._state_store.saved(checkpoint.writes[phase])
 
-    async def _sent(self, phase: Phase, checkpoint: Checkpoint) -> list[Durable]:
+    async def _sent(self, phase: Phase, checkpoint: Checkpoint[Durable]) -> list[Durable]:
         if phase is Phase.OUTPUTS:
-            return [output for output in checkpoint.outputs if isinstance(output, asyncio.Future)]
+            return checkpoint.outputs
         sent = []
         for number, write in enumerate(checkpoint.writes[phase]):
             if number % _SEALED_IN_ONE_GO == 0:
@@ -146,7 +147,7 @@ class Checkpointer(Generic[ProfileT]):
             sent.append(self._outbox.post(self._state.record(write)))
         return sent
 
-    async def _commit_offsets(self, checkpoint: Checkpoint) -> None:
+    async def _commit_offsets(self, checkpoint: Checkpoint[Durable]) -> None:
         if not checkpoint.commits:
             return
         async with asyncio.timeout(self._config.timeout_seconds):
@@ -169,7 +170,7 @@ class Checkpointer(Generic[ProfileT]):
         return whole
 
 
-def _done(checkpoint: Checkpoint, seconds: float, *, committed: bool) -> Done:
+def _done(checkpoint: Checkpoint[Durable], seconds: float, *, committed: bool) -> Done:
     writes = [write for phase in Phase for write in checkpoint.writes[phase]]
     return Done(
         seconds=seconds,

@@ -1,9 +1,12 @@
 """A checkpoint, phase by phase: what must become durable, in which order."""
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from streams.state.store import Saved
+from streams.state.store import SavedRecord
+
+# What an alert or a dead letter on its way is to whoever carries out the checkpoint.
+OutputT = TypeVar("OutputT")
 
 
 class Phase(StrEnum):
@@ -22,10 +25,10 @@ class Write(NamedTuple):
 
     partition: int
     key: bytes
-    saved: Saved | None
+    saved: SavedRecord | None
 
 
-class Checkpoint:
+class Checkpoint(Generic[OutputT]):
     """What must become durable, phase by phase, to make everything so far count."""
 
     __slots__ = ("commits", "epoch", "outputs", "writes")
@@ -33,7 +36,7 @@ class Checkpoint:
     def __init__(self, epoch: int) -> None:
         """Start empty."""
         self.epoch = epoch
-        self.outputs: list[object] = []
+        self.outputs: list[OutputT] = []
         self.writes: dict[Phase, list[Write]] = {phase: [] for phase in Phase}
         self.commits: dict[int, int] = {}
 

@@ -1,11 +1,11 @@
-"""The chain of fetch positions: each batch of a partition begins where the one before ended.
+"""How far a partition has been read: each batch of a partition begins where the one before ended.
 
 Faust drops records that were fetched around a rebalance, and its commit then passes over them.
 Positions tell; offsets would not, since compaction and transaction markers make honest gaps.
 """
 
 from detectors.errors import HeadgateError
-from streams.kafka.records import Span
+from streams.kafka.records import FetchSpan
 
 
 class OffsetGapError(HeadgateError):
@@ -15,11 +15,11 @@ class OffsetGapError(HeadgateError):
 class PositionTracker:
     """How far one partition has been dealt with, without a gap.
 
-    >>> chain = PositionTracker("raw[0]", 40)
-    >>> chain.new_from(Span(start=38, end=45))
+    >>> positions = PositionTracker("raw[0]", 40)
+    >>> positions.new_from(FetchSpan(start=38, end=45))
     40
-    >>> chain.advance(45)
-    >>> chain.position
+    >>> positions.advance(45)
+    >>> positions.position
     45
     """
 
@@ -31,7 +31,7 @@ class PositionTracker:
         self.position = position
         self.moved = False
 
-    def new_from(self, span: Span) -> int:
+    def new_from(self, span: FetchSpan) -> int:
         """Return the offset from which the batch's records are new, or raise `OffsetGapError`."""
         if span.start > self.position:
             message = (

@@ -3,7 +3,7 @@
 from streams.kafka.records import OutgoingRecord
 from streams.state.envelope import Address, StateKeys, open_sealed, seal
 from streams.state.phases import Write
-from streams.state.store import Saved
+from streams.state.store import SavedRecord
 
 
 class StateTopic:
@@ -30,12 +30,12 @@ class StateTopic:
             topic=self.topic, key=write.key, value=value, partition=write.partition
         )
 
-    def saved(self, partition: int, key: bytes, value: bytes | None) -> Saved | None:
+    def saved(self, partition: int, key: bytes, value: bytes | None) -> SavedRecord | None:
         """Return what a record holds, None for a tombstone; `StateError` if it is not ours."""
         if value is None:
             return None
         opened = open_sealed(value, address=self._address(partition, key), keys=self._keys)
-        return Saved(opened.applied_offset, opened.payload)
+        return SavedRecord(opened.applied_offset, opened.payload)
 
     def _address(self, partition: int, key: bytes) -> Address:
         return Address(app=self._app, topic=self.topic, partition=partition, key=key)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from streams.state.keys import parse_key
 
 
-class Saved(NamedTuple):
+class SavedRecord(NamedTuple):
     """A record of the state topic: what it contains everything up to, and its bytes.
 
     For a state the offset is that of its last event; for a partition record, that of the next one.
@@ -26,14 +26,14 @@ class RecoveredPartition:
 
     def __init__(self) -> None:
         """Start as an empty topic."""
-        self.partition_record: Saved | None = None
+        self.partition_record: SavedRecord | None = None
         self.partition_record_shadowed = False
-        self.mains: dict[str, Saved] = {}
-        self.parts: dict[str, dict[str, Saved]] = {}
+        self.mains: dict[str, SavedRecord] = {}
+        self.parts: dict[str, dict[str, SavedRecord]] = {}
         # Institutions whose best record is not the last one written: compaction would drop it.
         self.shadowed: set[str] = set()
 
-    def apply(self, key: bytes, saved: Saved | None) -> None:
+    def apply(self, key: bytes, saved: SavedRecord | None) -> None:
         """Take in one record, in the order of the topic."""
         owner = parse_key(key)
         if owner.institution is None:
@@ -43,26 +43,26 @@ class RecoveredPartition:
         elif saved is not None:
             self._apply_main(owner.institution, saved)
 
-    def _apply_partition_record(self, saved: Saved | None) -> None:
+    def _apply_partition_record(self, saved: SavedRecord | None) -> None:
         if saved is None:
             return
         self.partition_record_shadowed = not self._supersedes(saved, self.partition_record)
         if not self.partition_record_shadowed:
             self.partition_record = saved
 
-    def _apply_main(self, institution: str, saved: Saved) -> None:
+    def _apply_main(self, institution: str, saved: SavedRecord) -> None:
         if self._supersedes(saved, self.mains.get(institution)):
             self.mains[institution] = saved
             self.shadowed.discard(institution)
         else:
             self.shadowed.add(institution)
 
-    def _apply_part(self, institution: str, part: str, saved: Saved | None) -> None:
+    def _apply_part(self, institution: str, part: str, saved: SavedRecord | None) -> None:
         parts = self.parts.setdefault(institution, {})
         if saved is None:
             parts.pop(part, None)
         else:
             parts[part] = saved
 
-    def _supersedes(self, new: Saved, old: Saved | None) -> bool:
+    def _supersedes(self, new: SavedRecord, old: SavedRecord | None) -> bool:
         return old is None or new.offset >= old.offset

@@ -12,7 +12,7 @@ from detectors.register import Register
 from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
 from streams.kafka.log_reader import last_record, records_before
-from streams.kafka.producer import Outbox
+from streams.kafka.producer import Durable, Outbox
 from streams.kafka.records import Positions
 from streams.kafka.topics import (
     DECISIONS,
@@ -29,7 +29,7 @@ from streams.recorder.recorder import Recorder, RecorderWatcher
 from streams.settings.settings import Settings
 from streams.state.checkpoint import Checkpointer, Done
 from streams.state.lease import Lease
-from streams.state.profiles import ProfileCore
+from streams.state.profile_core import ProfileCore
 from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
@@ -56,7 +56,7 @@ class Worker(Struct, frozen=True, kw_only=True):
     """A Faust app with what it judges, ready to run."""
 
     app: HeadgateApp
-    state_store: StateStore[Profile]
+    state_store: StateStore[Profile, Durable]
     outbox: Outbox
 
 
@@ -88,7 +88,9 @@ def build_worker(
         effects=EffectSender(sinks, sender=outbox, watcher=watcher),
         watcher=watcher,
     )
-    state_store: StateStore[Profile] = StateStore(ProfileCore(settings.core, register=register))
+    state_store: StateStore[Profile, Durable] = StateStore(
+        ProfileCore(settings.core, register=register)
+    )
     lifecycle = _add_judges(dependencies, state_store, accept_lost_records=accept_lost_records)
     listeners: list[RebalanceListener] = [
         *(_add_rekeying(dependencies, topic) for topic in raw_topics),
@@ -111,7 +113,10 @@ def build_worker(
 
 
 def _add_judges(
-    dependencies: Dependencies, state_store: StateStore[Profile], *, accept_lost_records: bool
+    dependencies: Dependencies,
+    state_store: StateStore[Profile, Durable],
+    *,
+    accept_lost_records: bool,
 ) -> WorkerLifecycle[Profile]:
     settings = dependencies.settings
     lease = Lease(session_seconds=settings.file.kafka.session_timeout_seconds)
@@ -250,7 +255,7 @@ def _add_collusion(dependencies: Dependencies) -> CollusionAgent:
 
 
 def _on_done(
-    watcher: WorkerWatcher, state_store: StateStore[Profile], group: FaustGroup
+    watcher: WorkerWatcher, state_store: StateStore[Profile, Durable], group: FaustGroup
 ) -> Callable[[Done | None], None]:
     def on_done(done: Done | None) -> None:
         watcher.saved(done)

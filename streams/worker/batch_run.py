@@ -12,7 +12,7 @@ from streams.control.partition_context import PartitionContext
 from streams.ingest.adapters.mapping import UNRESOLVED
 from streams.ingest.rejects import Rejected
 from streams.kafka.records import Record
-from streams.state.protocol import PartitionState
+from streams.state.partition_state import PartitionState
 
 Outcome = tuple[Record, Rejected | tuple[Effect, ...]]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from streams.faust_driver.group import Group
-from streams.kafka.records import Offsets, Span
+from streams.kafka.records import FetchSpan, Offsets
 from streams.state.positions import PositionTracker
 
 # "committed" goes on where the group has committed; "beginning" reads all at each assignment.
@@ -37,7 +37,7 @@ class PartitionReading:
         """Return the next offset to be dealt with."""
         return self._tracker.position
 
-    def new_from(self, span: Span) -> int:
+    def new_from(self, span: FetchSpan) -> int:
         """Return the offset from which the batch's records are new.
 
         Raises:

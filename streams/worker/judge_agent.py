@@ -25,9 +25,11 @@ from streams.control.partition_context import PartitionContexts
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.kafka.producer import Durable
 from streams.kafka.records import Batch, Record, RecordPosition
 from streams.state.envelope import StateKeys
-from streams.state.protocol import PartitionState, StateStore
+from streams.state.partition_state import PartitionState
+from streams.state.protocol import StateStore
 from streams.worker.batch_run import BatchRun, Counts, offset_of
 from streams.worker.effect_sender import EffectSender
 from streams.worker.ports import EventWatcher
@@ -62,7 +64,9 @@ class JudgeAgent:
         "_state_store",
     )
 
-    def __init__(self, state_store: StateStore[Profile], dependencies: JudgeDependencies) -> None:
+    def __init__(
+        self, state_store: StateStore[Profile, Durable], dependencies: JudgeDependencies
+    ) -> None:
         """Keep what judging needs."""
         self._state_store = state_store
         self._dependencies = dependencies

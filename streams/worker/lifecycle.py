@@ -15,21 +15,22 @@ from msgspec import Struct
 from detectors.errors import CoreError, HeadgateError, StateError
 from streams.exits import ExitCode, fail_stop
 from streams.faust_driver.group import Group
-from streams.kafka.producer import Outbox
+from streams.kafka.producer import Durable, Outbox
 from streams.state.checkpoint import Checkpointer, CheckpointError, Done
 from streams.state.keys import PARTITION_RECORD_KEY
 from streams.state.lease import Lease, LeaseLostError
+from streams.state.partition_state import ProfileT
 from streams.state.phases import Write
 from streams.state.positions import OffsetGapError
-from streams.state.protocol import ProfileT, StateStore
+from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
-from streams.state.store import Saved
+from streams.state.store import SavedRecord
 from streams.worker.watchdog import StalledError
 
 logger = logging.getLogger("headgate.worker")
 
 _CODES: Final[Mapping[type[HeadgateError], ExitCode]] = {
-    OffsetGapError: ExitCode.HOLE,
+    OffsetGapError: ExitCode.OFFSET_GAP,
     StateError: ExitCode.STATE_REFUSED,
     LeaseLostError: ExitCode.LEASE_LOST,
     CheckpointError: ExitCode.CHECKPOINT_FAILED,
@@ -67,7 +68,9 @@ class WorkerLifecycle(Generic[ProfileT]):
     __slots__ = ("_dependencies", "_ready_epoch", "_recovered_count", "_stamping", "_state_store")
 
     def __init__(
-        self, state_store: StateStore[ProfileT], dependencies: LifecycleDependencies[ProfileT]
+        self,
+        state_store: StateStore[ProfileT, Durable],
+        dependencies: LifecycleDependencies[ProfileT],
     ) -> None:
         """Keep what is looked after."""
         self._state_store = state_store
@@ -173,9 +176,9 @@ class WorkerLifecycle(Generic[ProfileT]):
         }
         for partition, (partition_record, begin) in gone.items():
             self._lose(partition, partition_record.offset, begin)
-        partition_records = {p: Saved(beginnings[p], b"") for p in new}
+        partition_records = {p: SavedRecord(beginnings[p], b"") for p in new}
         partition_records |= {
-            p: Saved(begin, partition_record.payload)
+            p: SavedRecord(begin, partition_record.payload)
             for p, (partition_record, begin) in gone.items()
         }
         await self._write_partition_records(partition_records)
@@ -210,7 +213,7 @@ class WorkerLifecycle(Generic[ProfileT]):
             extra={"partition": partition, "offset": expected, "offset_last": begin - 1},
         )
 
-    async def _write_partition_records(self, partition_records: Mapping[int, Saved]) -> None:
+    async def _write_partition_records(self, partition_records: Mapping[int, SavedRecord]) -> None:
         if not partition_records:
             return
         writes = [

@@ -83,7 +83,7 @@ class MetricsWatcher:
             self._metrics.checkpoint_bytes.inc(done.state_bytes)
             self._metrics.checkpoint_states.inc(done.states_count)
 
-    def looked(self, ends: Mapping[int, int], state_store: StateStore[Profile]) -> None:
+    def looked(self, ends: Mapping[int, int], state_store: StateStore[Profile, Durable]) -> None:
         """Show lag, institutions and detectors as they are; in a rebalance, as they were."""
         if not state_store.settled:
             return
@@ -102,7 +102,7 @@ class MetricsWatcher:
         institutions_count = sum(one.institutions_count for one in state_store.partitions.values())
         self._metrics.set_totals(institutions_count=institutions_count, at_ms=now_ms)
 
-    def _follow(self, ends: Mapping[int, int], state_store: StateStore[Profile]) -> None:
+    def _follow(self, ends: Mapping[int, int], state_store: StateStore[Profile, Durable]) -> None:
         lags = {
             number: max(0, ends[number] - partition.position)
             for number, partition in state_store.partitions.items()

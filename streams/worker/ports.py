@@ -51,5 +51,5 @@ class WorkerWatcher(EventWatcher, Protocol):
     def saved(self, done: Done | None) -> None:
         """Count a checkpoint; None where all that was judged is saved already."""
 
-    def looked(self, ends: Mapping[int, int], state_store: StateStore[Profile]) -> None:
+    def looked(self, ends: Mapping[int, int], state_store: StateStore[Profile, Durable]) -> None:
         """Show what is judged; `ends` are the input's ends by partition, as last seen."""

@@ -52,7 +52,7 @@ async def _start(worker: Worker) -> None:
     started = asyncio.create_task(worker.app.start())
     done, _ = await asyncio.wait({started}, timeout=RECOVERY_SECONDS_MAX)
     if not done:
-        sentence = f"Saved states were not read back within {RECOVERY_SECONDS_MAX:g} s."
+        sentence = f"SavedRecord states were not read back within {RECOVERY_SECONDS_MAX:g} s."
         fail_stop(ExitCode.RECOVERY_STUCK, sentence)
     await started
     logger.info("Ready.")

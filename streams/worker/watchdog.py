@@ -16,8 +16,10 @@ from msgspec import Struct
 from detectors.errors import HeadgateError
 from streams.clock import monotonic_seconds
 from streams.kafka.cluster import Cluster
+from streams.kafka.producer import Durable
 from streams.kafka.records import Offsets, Partition, Positions
-from streams.state.protocol import ProfileT, StateStore
+from streams.state.partition_state import ProfileT
+from streams.state.protocol import StateStore
 
 _LOOKS_PER_STALL: Final = 6
 # A group waits that long for members that say nothing before it rebalances without them.
@@ -142,7 +144,7 @@ def _stalled(seconds: Mapping[Partition, float], *, stall_seconds: float) -> lis
     return sorted(p for p, standing in seconds.items() if standing > turns_count * stall_seconds)
 
 
-def judge_positions(state_store: StateStore[ProfileT], *, topic: str) -> Offsets:
+def judge_positions(state_store: StateStore[ProfileT, Durable], *, topic: str) -> Offsets:
     """Return where the judges of each partition stand; before their first batch, what is saved."""
     positions = {}
     for number, partition in state_store.partitions.items():

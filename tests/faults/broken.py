@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from streams.state.partition_state import LoadedProfile, PartitionState
 from streams.state.phases import Phase
-from streams.state.protocol import LoadedProfile, PartitionState, StateStore
-from streams.state.store import RecoveredPartition, Saved
+from streams.state.protocol import StateStore
+from streams.state.store import RecoveredPartition, SavedRecord
 
 WHOLE = "none"
 
@@ -19,7 +20,7 @@ def _judge_again() -> None:
 
 
 def _take_the_last() -> None:
-    def last(self: RecoveredPartition, new: Saved, old: Saved | None) -> bool:
+    def last(self: RecoveredPartition, new: SavedRecord, old: SavedRecord | None) -> bool:
         del self, new, old
         return True
 

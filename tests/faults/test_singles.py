@@ -72,7 +72,7 @@ def test_expired_records_end_the_worker_until_their_loss_is_accepted(
             admin.delete_records(ends)
         worker = harness.workers[0]
         worker.start()
-        assert worker.ends_by_itself() == ExitCode.HOLE
+        assert worker.ends_by_itself() == ExitCode.OFFSET_GAP
         assert "removed from the topic by its retention before they were judged" in worker.said()
         worker.start("--accept-lost-records")
         harness.wait_until(worker.is_ready)

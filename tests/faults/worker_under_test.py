@@ -23,6 +23,7 @@ from faust.types import TP
 
 import streams.cli.worker
 from streams.faust_driver.transport import ConsumerThread
+from streams.kafka.producer import Durable
 from streams.settings.settings import Settings, load_settings
 from streams.state.checkpoint import Checkpointer
 from streams.state.phases import Checkpoint, Phase
@@ -56,7 +57,9 @@ def die_before(phase: str, death: Death) -> None:
     """Die before a phase of a checkpoint that commits something."""
     carry_out = Checkpointer._carry_out
 
-    async def dying(self: Checkpointer[object], now: Phase, checkpoint: Checkpoint) -> None:
+    async def dying(
+        self: Checkpointer[object], now: Phase, checkpoint: Checkpoint[Durable]
+    ) -> None:
         if now == phase and checkpoint.commits:
             death.visit()
         await carry_out(self, now, checkpoint)

@@ -136,7 +136,7 @@ def test_a_supervisor_is_told_what_a_restart_does_not_heal() -> None:
     """A worker whose state or configuration is refused would be started for ever."""
     text = (ROOT / "docs" / "operations.md").read_text()
     (codes,) = re.findall(r"RestartPreventExitStatus=(.*)", text)
-    hopeless = {2, ExitCode.HOLE, ExitCode.STATE_REFUSED, ExitCode.TOO_MANY_DEAD_LETTERS}
+    hopeless = {2, ExitCode.OFFSET_GAP, ExitCode.STATE_REFUSED, ExitCode.TOO_MANY_DEAD_LETTERS}
     assert {int(code) for code in codes.split()} == hopeless
 
 

@@ -4,22 +4,22 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 
 from detectors.errors import ConfigError
-from streams.ingest.adapters.config import Source
+from streams.ingest.adapters.config import CellSource
 
 Row = Sequence[str] | dict[str, object]
 Cell = str | int | list[str]
 Getter = Callable[[Row], Cell]
 
 
-def source_of(choice: str | Source) -> Source:
+def source_of(choice: str | CellSource) -> CellSource:
     """Return the long form of a choice: a bare name is a column."""
-    return Source(column=choice) if isinstance(choice, str) else choice
+    return CellSource(column=choice) if isinstance(choice, str) else choice
 
 
-def getter(choice: str | Source, *, key: str, columns: Sequence[str] | None) -> Getter:
+def getter(choice: str | CellSource, *, key: str, columns: Sequence[str] | None) -> Getter:
     """Return what reads one key's value; `columns` is None for JSON, where a column is a path.
 
-    >>> status = Source(column="status", values={"2*": "success"}, otherwise="error")
+    >>> status = CellSource(column="status", values={"2*": "success"}, otherwise="error")
     >>> read = getter(status, key="outcome", columns=["time", "status"])
     >>> read(["noon", "206"]), read(["noon", "500"])
     ('success', 'error')
@@ -69,7 +69,7 @@ def _text(value: object) -> str:
     return str(value) if isinstance(value, str | int | float) else ""
 
 
-def _translated(read: Getter, source: Source) -> Getter:
+def _translated(read: Getter, source: CellSource) -> Getter:
     exact = {name: value for name, value in source.values.items() if not name.endswith("*")}
     starts = [(name[:-1], value) for name, value in source.values.items() if name.endswith("*")]
 

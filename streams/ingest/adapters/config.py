@@ -9,7 +9,7 @@ COLUMN_NAME_MAX: Final = 256
 Separator = Annotated[str, Meta(min_length=1)]
 
 
-class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CellSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where one key's value comes from, and how it is translated."""
 
     column: Annotated[
@@ -25,7 +25,7 @@ class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
 
 
-Choice = Annotated[str | Source, Meta(description="a column's name, or a table")]
+Choice = Annotated[str | CellSource, Meta(description="a column's name, or a table")]
 
 
 class EventMapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

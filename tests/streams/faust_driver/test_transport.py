@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.faust_driver.transport import Consumer, ConsumerThread
-from streams.kafka.records import Batch, Record, Span
+from streams.kafka.records import Batch, FetchSpan, Record
 
 EVENTS = TP("events", 0)
 CONTROL = 1 << 5
@@ -77,13 +77,13 @@ def drained(fetched: Fetched, *, timeout: float = 0.0, records_max: int = 100) -
 def test_a_poll_of_our_topic_is_one_batch_with_its_positions() -> None:
     """The batch spans from the position before the poll to the one after."""
     batch = drained(Fetched(records={EVENTS: ["a", "b"]}, positions={EVENTS: (5, 9)}))[EVENTS]
-    assert (list(batch.records), batch.span) == (["a", "b"], Span(5, 9))
+    assert (list(batch.records), batch.span) == (["a", "b"], FetchSpan(5, 9))
 
 
 def test_a_move_without_records_is_a_batch_too() -> None:
     """Transaction markers and compacted records move the position; the chain must know."""
     batch = drained(Fetched(records={}, positions={EVENTS: (5, 7)}))[EVENTS]
-    assert (list(batch.records), batch.span) == ([], Span(5, 7))
+    assert (list(batch.records), batch.span) == ([], FetchSpan(5, 7))
 
 
 def test_what_was_drained_while_the_group_moved_on_is_left() -> None:
@@ -106,7 +106,7 @@ def test_a_batch_message_never_claims_more_than_was_read() -> None:
     """Faust keeps the message's offset as what was read: the last position less one."""
     consumer = object.__new__(Consumer)
     consumer.app = cast("Any", SimpleNamespace(consumer_generation_id=3))
-    batch = Batch((), Span(5, 9))
+    batch = Batch((), FetchSpan(5, 9))
     message = consumer._to_batch_message(EVENTS, batch)
     expected = (8, 3, batch)
     assert expected == (message.offset, message.generation_id, cast("object", message.value))
@@ -185,7 +185,7 @@ def test_every_compression_that_a_producer_may_choose_is_read(codec: int) -> Non
 
 def test_records_are_unpacked_once() -> None:
     """Whoever asks again sees the same."""
-    batch = Batch(iter(taken(fetch_result(record_batch(0, 2)))), Span(0, 2))
+    batch = Batch(iter(taken(fetch_result(record_batch(0, 2)))), FetchSpan(0, 2))
     assert len(batch.records) == 2
     assert batch.records is batch.records
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from detectors.config import CohortConfig
 from detectors.errors import ConfigError
 from detectors.event import AccessEvent, Participants, time_ms
-from streams.ingest.adapters.config import EventMapping, MappingConfig, Source
+from streams.ingest.adapters.config import EventMapping, MappingConfig, CellSource
 from streams.ingest.adapters.mapping import UNRESOLVED, RowMapping
 from streams.ingest.adapters.values import participant_hash
 from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
@@ -36,7 +36,7 @@ CONFIG = MappingConfig(
         dataset="what",
         participants="whom",
         bytes="bytes",
-        outcome=Source(
+        outcome=CellSource(
             column="status", values={"2*": "success", "403": "denied"}, otherwise="error"
         ),
     ),
@@ -231,8 +231,8 @@ def test_json_is_read_by_paths() -> None:
             bytes="extra.bytes",
             participants="who",
             fields="columns",
-            outcome=Source(column="error", values={"Denied*": "denied"}, otherwise="success"),
-            action=Source(constant="export"),
+            outcome=CellSource(column="error", values={"Denied*": "denied"}, otherwise="success"),
+            action=CellSource(constant="export"),
         ),
     )
     trail = RowMapping(config, limits=POSITIONS)
@@ -275,7 +275,7 @@ def test_json_is_read_by_paths() -> None:
         ({"format": "json"}, "mapping.columns"),
         ({"event": EventMapping(time="then", institution="who", dataset="what")},
          "mapping.event.time"),
-        ({"event": EventMapping(time="at", institution=Source(), dataset="what")},
+        ({"event": EventMapping(time="at", institution=CellSource(), dataset="what")},
          "mapping.event.institution"),
         ({"event": EventMapping(time="at", institution="who", dataset="what",
                                 participants="whom", participants_count="bytes")},

@@ -7,7 +7,7 @@ import pytest
 from aiokafka.errors import ProducerFenced
 
 from detectors.errors import StateError
-from streams.kafka.records import Batch, Span
+from streams.kafka.records import Batch, FetchSpan
 from streams.recorder.agent import RecorderAgent
 from tests.desks import OnePartitionGroup
 from tests.waiting import others_run
@@ -152,7 +152,7 @@ def test_what_the_group_delivers_is_only_committed() -> None:
 
     async def scenario() -> None:
         desk = RecorderDesk()
-        await desk.agent.handle(0, Batch((), Span(3, 7)))
+        await desk.agent.handle(0, Batch((), FetchSpan(3, 7)))
         assert desk.group.commits == [{0: 7}]
 
     run(scenario)

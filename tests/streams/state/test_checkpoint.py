@@ -10,16 +10,17 @@ from detectors.errors import StateError
 from streams.exits import ExitCode
 from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Durable, Outbox
-from streams.kafka.records import OutgoingRecord, Span
+from streams.kafka.records import FetchSpan, OutgoingRecord
 from streams.state.checkpoint import Checkpointer, CheckpointError, Done
 from streams.state.config import CheckpointConfig
 from streams.state.envelope import StateKeys
 from streams.state.keys import PARTITION_RECORD_KEY, main_key, part_key
 from streams.state.lease import Lease, LeaseLostError
+from streams.state.partition_state import Dump
 from streams.state.phases import Write
-from streams.state.protocol import Dump, StateStore
+from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
-from streams.state.store import Saved
+from streams.state.store import SavedRecord
 from streams.worker.lifecycle import LifecycleDependencies, WorkerLifecycle, stop_for
 from tests.waiting import others_run
 
@@ -125,7 +126,7 @@ class World:
         self.now = [0.0]
         self.stopped: list[Exception] = []
         self.done: list[Done | None] = []
-        self.state_store: StateStore[list[int]] = StateStore(Counting())
+        self.state_store: StateStore[list[int], Durable] = StateStore(Counting())
         self.kafka = Kafka(self.written)
         self.group = Group(self.written, offsets=offsets or {0: None})
         lease = Lease(session_seconds=10.0, now=lambda: self.now[0])
@@ -157,7 +158,7 @@ class World:
     def judge(self, offset: int, *, institution: str = "north") -> None:
         """Judge one event, whose alert is on its way."""
         state_store = self.state_store.partition(0)
-        state_store.new_from(Span(offset, offset + 1))
+        state_store.new_from(FetchSpan(offset, offset + 1))
         profile = state_store.profile(institution, offset)
         assert profile is not None
         profile[0] += 1
@@ -289,7 +290,7 @@ def test_a_commit_that_was_lost_after_its_barrier_is_made_up_for() -> None:
         with_barrier(world, 12)
         await world.begin()
         state_store = world.state_store.partition(0)
-        assert state_store.new_from(Span(10, 12)) == 12
+        assert state_store.new_from(FetchSpan(10, 12)) == 12
         state_store.advance(12)
         await world.checkpointer.carry_out()
         return world.written
@@ -381,7 +382,7 @@ def test_a_recovery_that_is_out_of_date_begins_and_forgets_nothing() -> None:
 
     world = asyncio.run(scenario())
     assert (world.stopped, world.written) == ([], ["hold"])
-    assert world.state_store.partition(0).store.partition_record == Saved(500, b"context")
+    assert world.state_store.partition(0).store.partition_record == SavedRecord(500, b"context")
 
 
 def test_a_commit_of_another_meanwhile_is_no_loss() -> None:
@@ -399,7 +400,7 @@ def test_a_commit_of_another_meanwhile_is_no_loss() -> None:
 
 def with_barrier(world: World, offset: int) -> None:
     """Have the state topic say where partition 0 stands; the input begins at 10."""
-    record = STATE.record(Write(0, PARTITION_RECORD_KEY, Saved(offset, b"context")))
+    record = STATE.record(Write(0, PARTITION_RECORD_KEY, SavedRecord(offset, b"context")))
     world.lifecycle.recovered(0, record.key or b"", record.value)
 
 
@@ -430,7 +431,7 @@ def test_an_accepted_loss_moves_the_barrier_and_keeps_the_rest() -> None:
 
     world = asyncio.run(scenario())
     state_store = world.state_store.partition(0)
-    assert (state_store.new_from(Span(10, 11)), state_store.context) == (10, b"context")
+    assert (state_store.new_from(FetchSpan(10, 11)), state_store.context) == (10, b"context")
     assert world.written == ["hold", BARRIER, {0: 10}]
 
 
@@ -445,13 +446,13 @@ def test_what_was_saved_is_recovered_and_skipped() -> None:
     """A fresh worker knows the last event that each state contains."""
     world = World()
     for write in (
-        Write(0, main_key("north"), Saved(41, b"7")),
-        Write(0, PARTITION_RECORD_KEY, Saved(40, b"")),
+        Write(0, main_key("north"), SavedRecord(41, b"7")),
+        Write(0, PARTITION_RECORD_KEY, SavedRecord(40, b"")),
     ):
         record = STATE.record(write)
         world.lifecycle.recovered(0, record.key or b"", record.value)
     state_store = world.state_store.partition(0)
-    assert state_store.new_from(Span(40, 43)) == 40
+    assert state_store.new_from(FetchSpan(40, 43)) == 40
     assert state_store.profile("north", 41) is None
     assert state_store.profile("north", 42) == [7]
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.errors import StateError
-from streams.kafka.records import Span
+from streams.kafka.records import FetchSpan
 from streams.state.keys import PARTITION_RECORD_KEY, StateKey, main_key, parse_key, part_key
 from streams.state.positions import OffsetGapError, PositionTracker
 
@@ -33,12 +33,12 @@ def test_a_batch_that_begins_too_late_is_a_hole() -> None:
     """The message names the records that were passed over."""
     chain = PositionTracker("access[0]", 10)
     with pytest.raises(OffsetGapError, match=r"records 10 to 11 of access\[0\] were passed over"):
-        chain.new_from(Span(start=12, end=15))
+        chain.new_from(FetchSpan(start=12, end=15))
 
 
 def test_an_overlapping_batch_is_admitted_and_moves_nothing_back() -> None:
     """A replayed batch is new only from where the chain stands."""
     chain = PositionTracker("access[0]", 10)
-    assert chain.new_from(Span(start=5, end=8)) == 10
+    assert chain.new_from(FetchSpan(start=5, end=8)) == 10
     chain.advance(8)
     assert (chain.position, chain.moved) == (10, False)

@@ -17,11 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.errors import StateError
-from streams.kafka.records import Span
-from streams.state.phases import Checkpoint, Phase, Write
+from streams.kafka.records import FetchSpan
+from streams.state.partition_state import Dump, PartitionState
+from streams.state.phases import Checkpoint, OutputT, Phase, Write
 from streams.state.positions import OffsetGapError
-from streams.state.protocol import Dump, PartitionState, StateStore
-from streams.state.store import RecoveredPartition, Saved
+from streams.state.protocol import StateStore
+from streams.state.store import RecoveredPartition, SavedRecord
 
 PARTITIONS = 2
 INSTITUTIONS = "abc"
@@ -90,7 +91,7 @@ class Broker:
     def __init__(self) -> None:
         """Start with a partition record and a commit for each partition, as a first start does."""
         self.log: list[list[Record]] = [[] for _ in range(PARTITIONS)]
-        self.state = [[Write(p, b"\x00\x03", Saved(0, b""))] for p in range(PARTITIONS)]
+        self.state = [[Write(p, b"\x00\x03", SavedRecord(0, b""))] for p in range(PARTITIONS)]
         self.committed = [0] * PARTITIONS
         self.alerts: set[Alert] = set()
         self.generation = 0
@@ -105,14 +106,14 @@ class Broker:
 class Worker:
     """One incarnation: what it judged, and the checkpoint that it is carrying out."""
 
-    def __init__(self, broker: Broker, state_store: StateStore[Toy]) -> None:
+    def __init__(self, broker: Broker, state_store: StateStore[Toy, Alert]) -> None:
         """Recover from the state topic."""
         self.broker, self.state_store = broker, state_store
         broker.generation += 1
         self.generation = broker.generation
         self.at = list(broker.committed)
         self.steps: list[tuple[Phase, object]] = []
-        self.checkpoint: Checkpoint | None = None
+        self.checkpoint: Checkpoint[Alert] | None = None
         for write in (write for writes in broker.state for write in writes):
             state_store.saved([write])
 
@@ -124,7 +125,7 @@ class Worker:
         if not batch:
             return
         state_store = self.state_store.partition(partition)
-        new_from = state_store.new_from(Span(start, start + len(batch)))
+        new_from = state_store.new_from(FetchSpan(start, start + len(batch)))
         for offset, record in enumerate(batch, start):
             if offset < new_from:
                 continue
@@ -177,7 +178,7 @@ class Worker:
 class World:
     """The broker, the live worker, and those that should be dead but are not."""
 
-    def __init__(self, draw: Draw, keeper_type: type[StateStore[Toy]]) -> None:
+    def __init__(self, draw: Draw, keeper_type: type[StateStore[Toy, Alert]]) -> None:
         """Start one worker."""
         self.draw, self.keeper_type = draw, keeper_type
         self.broker = Broker()
@@ -210,7 +211,7 @@ class World:
             self.broker.log[self.draw(PARTITIONS)].append(Record(name, f"e{self.events}"))
 
     def deliver(self) -> None:
-        """Judge a batch; a hole ends the worker."""
+        """Judge a batch; a gap ends the worker."""
         try:
             self.worker.deliver(self.draw(PARTITIONS), 1 + self.draw(5))
         except OffsetGapError:
@@ -294,7 +295,7 @@ def check(world: World) -> None:
     assert alerts == world.broker.alerts
 
 
-def play(draw: Draw, keeper_type: type[StateStore[Toy]], steps: int) -> None:
+def play(draw: Draw, keeper_type: type[StateStore[Toy, Alert]], steps: int) -> None:
     """Play one history and check its end."""
     world = World(draw, keeper_type)
     for _ in range(steps):
@@ -303,7 +304,7 @@ def play(draw: Draw, keeper_type: type[StateStore[Toy]], steps: int) -> None:
     check(world)
 
 
-def seeds_that_fail(keeper_type: type[StateStore[Toy]], seeds: int) -> int:
+def seeds_that_fail(keeper_type: type[StateStore[Toy, Alert]], seeds: int) -> int:
     """Return the first seed whose history the protocol does not survive, or -1."""
     for seed in range(seeds):
         try:
@@ -316,7 +317,7 @@ def seeds_that_fail(keeper_type: type[StateStore[Toy]], seeds: int) -> int:
 class LastWriteWins(RecoveredPartition):
     """Broken: a zombie's late write wins."""
 
-    def _supersedes(self, new: Saved, old: Saved | None) -> bool:
+    def _supersedes(self, new: SavedRecord, old: SavedRecord | None) -> bool:
         del new, old
         return True
 
@@ -324,9 +325,9 @@ class LastWriteWins(RecoveredPartition):
 class NoGuard(PartitionState[Toy]):
     """Broken: dropped deliveries pass unnoticed."""
 
-    def new_from(self, span: Span) -> int:
+    def new_from(self, span: FetchSpan) -> int:
         """Admit whatever comes, as if nothing were missing."""
-        expected = super().new_from(Span(0, 0))
+        expected = super().new_from(FetchSpan(0, 0))
         if span.start > expected:
             self.advance(span.start)
         return expected
@@ -344,7 +345,7 @@ class NoSkip(PartitionState[Toy]):
 class NoHealing(PartitionState[Toy]):
     """Broken: shadowed states are left to compaction."""
 
-    def add_to(self, checkpoint: Checkpoint, *, rewrite_count: int) -> None:
+    def add_to(self, checkpoint: Checkpoint[OutputT], *, rewrite_count: int) -> None:
         """Rewrite nothing."""
         del rewrite_count
         self.store.partition_record_shadowed = False
@@ -356,10 +357,10 @@ def keeper_with(
     *,
     partition: type[PartitionState[Toy]] = PartitionState,
     store: type[RecoveredPartition] = RecoveredPartition,
-) -> type[StateStore[Toy]]:
+) -> type[StateStore[Toy, Alert]]:
     """Return a state_store built from other pieces."""
 
-    class Built(StateStore[Toy]):
+    class Built(StateStore[Toy, Alert]):
         def _new_partition(self, number: int) -> PartitionState[Toy]:
             state_store = partition(number, self._core)
             state_store.store = store()
@@ -368,17 +369,17 @@ def keeper_with(
     return Built
 
 
-def in_order(*phases: Phase) -> type[StateStore[Toy]]:
+def in_order(*phases: Phase) -> type[StateStore[Toy, Alert]]:
     """Return a state_store whose checkpoints begin with `phases`."""
 
-    class Reordered(StateStore[Toy]):
+    class Reordered(StateStore[Toy, Alert]):
         order: ClassVar[tuple[Phase, ...]] = phases + tuple(p for p in Phase if p not in phases)
 
     return Reordered
 
 
 P = Phase
-MUTANTS: dict[str, type[StateStore[Toy]]] = {
+MUTANTS: dict[str, type[StateStore[Toy, Alert]]] = {
     "the last write wins": keeper_with(store=LastWriteWins),
     "no guard of the chain": keeper_with(partition=NoGuard),
     "no skip of applied offsets": keeper_with(partition=NoSkip),

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streams.kafka.records import Span
+from streams.kafka.records import FetchSpan
 from streams.state.positions import OffsetGapError
 from streams.worker.committed_reader import CommittedReader, PartitionReading, StartAt
 from tests.desks import OnePartitionGroup
@@ -50,7 +50,7 @@ def test_what_is_finished_is_committed_and_shown() -> None:
     group = OnePartitionGroup(committed=5)
     reader = begun(group)
     reading = only(reader)
-    assert reading.new_from(Span(4, 9)) == 5
+    assert reading.new_from(FetchSpan(4, 9)) == 5
     reading.advance(9)
     assert (reader.positions(), group.commits) == ({("t.raw", 0): 5}, [])
     asyncio.run(reader.finish(reading))
@@ -84,7 +84,7 @@ def test_a_batch_behind_a_gap_is_refused() -> None:
     """Records that were passed over come again only after a restart."""
     reading = only(begun(OnePartitionGroup(committed=5)))
     with pytest.raises(OffsetGapError, match=r"records 5 to 5 of t\.raw\[0\] were passed over"):
-        reading.new_from(Span(6, 7))
+        reading.new_from(FetchSpan(6, 7))
 
 
 def test_nothing_is_begun_without_a_partition() -> None:

@@ -17,7 +17,7 @@ from streams.kafka.records import OutgoingRecord
 from streams.state.envelope import StateKeys, keys_from_text
 from streams.state.phases import Phase
 from streams.state.positions import OffsetGapError
-from streams.state.store import Saved
+from streams.state.store import SavedRecord
 from tests.builders import HOUR_MS, KafkaRecord, taking
 from tests.desks import KEYS, JudgeDesk
 
@@ -113,7 +113,7 @@ def test_what_a_saved_state_contains_is_skipped_within_a_batch() -> None:
 
 
 def test_a_batch_that_begins_too_late_raises() -> None:
-    """A hole is never passed over."""
+    """Records passed over end the worker."""
     with pytest.raises(OffsetGapError, match="records 0 to 4 of partition 0 were passed over"):
         JudgeDesk().take([event(5)])
 
@@ -164,7 +164,7 @@ def test_a_restart_goes_on_under_the_reference_of_its_barrier() -> None:
     """What the log said before the partition record is not read again, but still holds."""
     desk = JudgeDesk()
     record = reference(0, "day-7")
-    desk.state_store.partition(0).store.partition_record = Saved(5, record.value or b"")
+    desk.state_store.partition(0).store.partition_record = SavedRecord(5, record.value or b"")
     desk.take([event(5)])
     assert desk.profile().reference.version == "day-7"
 

@@ -37,7 +37,7 @@ def test_records_fetched_during_the_first_rebalance_come_again(
         desk = make(group)
         await desk.agent.recovery_complete()
         group.seek()
-        # A hole would be raised here, and end the worker.
+        # A gap would be raised here, and end the worker.
         await desk.give(*[b"{"] * FETCHED_COUNT, first=group.position)
         return group.position
 

@@ -11,13 +11,14 @@ from detectors.pipeline import Profile, judge
 from detectors.register import Institution, Register
 from detectors.verdict import RaiseAlert
 from streams.ingest.rejects import RejectReason, rejected
-from streams.kafka.records import RecordPosition, Span
+from streams.kafka.producer import Durable
+from streams.kafka.records import FetchSpan, RecordPosition
 from streams.metrics.registry import Metrics, detector_modes
 from streams.state.checkpoint import Done
 from streams.state.keys import main_key, part_key
-from streams.state.profiles import ProfileCore
+from streams.state.profile_core import ProfileCore
 from streams.state.protocol import StateStore
-from streams.state.store import Saved
+from streams.state.store import SavedRecord
 from streams.worker.batch_run import Counts
 from streams.worker.metrics_watcher import MetricsWatcher, show_config
 from tests.waiting import others_run
@@ -88,11 +89,13 @@ def test_the_whole_is_looked_at_after_a_checkpoint() -> None:
     metrics = Metrics(registry, institutions_labelled_max=5)
     metrics.configured(config_hash="c", budget=5.0, modes=detector_modes(CoreConfig()))
     watcher = MetricsWatcher(metrics)
-    state_store: StateStore[Profile] = StateStore(ProfileCore(CoreConfig(), register=REGISTER))
+    state_store: StateStore[Profile, Durable] = StateStore(
+        ProfileCore(CoreConfig(), register=REGISTER)
+    )
     state_store.settled = True
     partition = state_store.partition(0)
-    partition.store.partition_record = Saved(0, b"")
-    partition.new_from(Span(0, 1))
+    partition.store.partition_record = SavedRecord(0, b"")
+    partition.new_from(FetchSpan(0, 1))
     profile = partition.profile("thief", 0)
     assert profile is not None
     judge(profile, _grab())
@@ -119,11 +122,11 @@ def test_a_saved_institution_is_shown_before_its_next_event() -> None:
     profile = core.open("thief")
     judge(profile, _grab())
     dumped = core.dump(profile, known=frozenset())
-    state_store: StateStore[Profile] = StateStore(core)
+    state_store: StateStore[Profile, Durable] = StateStore(core)
     store = state_store.partition(0).store
-    store.apply(main_key("thief"), Saved(3, dumped.main))
+    store.apply(main_key("thief"), SavedRecord(3, dumped.main))
     for name, payload in dumped.new_parts.items():
-        store.apply(part_key("thief", name), Saved(3, payload))
+        store.apply(part_key("thief", name), SavedRecord(3, payload))
     who = {"institution": "thief", "jurisdiction": "gb", "dataset": "imaging"}
     watcher.looked({}, state_store)
     assert sampled("coverage_ratio", registry, **who) is None

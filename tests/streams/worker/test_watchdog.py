@@ -6,9 +6,11 @@ from kafka import KafkaProducer
 
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
-from streams.kafka.records import Offsets, Partition, Span
-from streams.state.protocol import Dump, StateStore
-from streams.state.store import Saved
+from streams.kafka.producer import Durable
+from streams.kafka.records import FetchSpan, Offsets, Partition
+from streams.state.partition_state import Dump
+from streams.state.protocol import StateStore
+from streams.state.store import SavedRecord
 from streams.worker.watchdog import StalledError, Watchdog, Watched, judge_positions, topic_ends
 
 EVENTS, HOLDINGS = "t.access-events", "t.holdings"
@@ -43,8 +45,8 @@ class World:
         self.read_count: int | None = None
         self.broken = False
         self.stopped: list[Exception] = []
-        self.state_store: StateStore[str] = StateStore(Nothing())
-        self.state_store.partition(0).store.partition_record = Saved(10, b"")
+        self.state_store: StateStore[str, Durable] = StateStore(Nothing())
+        self.state_store.partition(0).store.partition_record = SavedRecord(10, b"")
         watched = Watched(
             positions=[
                 lambda: judge_positions(self.state_store, topic=EVENTS),
@@ -93,7 +95,7 @@ def test_who_moves_however_slowly_goes_on() -> None:
     world.ends[EVENTS, 0] = 12
     world.look(10.0, 60.0)
     partition = world.state_store.partition(0)
-    partition.new_from(Span(10, 11))
+    partition.new_from(FetchSpan(10, 11))
     partition.advance(11)
     assert world.look(75.0, 130.0) == []
     assert len(world.look(136.0)) == 1
@@ -114,7 +116,7 @@ def test_who_waits_in_a_backlog_has_a_turn_for_each_that_is_behind() -> None:
     world.ends |= {(EVENTS, 0): 1_000, (HOLDINGS, 0): 6}
     partition = world.state_store.partition(0)
     for number in range(1, 14):
-        partition.new_from(Span(9 + number, 10 + number))
+        partition.new_from(FetchSpan(9 + number, 10 + number))
         partition.advance(10 + number)
         assert world.look(10.0 * number) == []
     (error,) = world.look(131.0)

@@ -3,7 +3,7 @@ from typing import cast
 
 from detectors.pipeline import Profile
 from streams.kafka.producer import Outbox
-from streams.kafka.records import Batch, Span
+from streams.kafka.records import Batch, FetchSpan
 from streams.state.checkpoint import Checkpointer
 from streams.worker.judge_agent import JudgeAgent
 from streams.worker.wiring import judging
@@ -42,7 +42,7 @@ def test_a_backlog_leaves_the_loop_to_others_after_each_batch() -> None:
 
     async def backlog() -> None:
         for _ in range(5):
-            await judge(0, Batch((), Span(0, 1)))
+            await judge(0, Batch((), FetchSpan(0, 1)))
 
     async def others() -> None:
         while busy.judged_count < 5:

@@ -6,7 +6,7 @@ from detectors.config import CoreConfig
 from detectors.pipeline import Profile, open_profile
 from detectors.register import Register
 from detectors.snapshot import dump, load, part_names
-from streams.state.protocol import Dump
+from streams.state.partition_state import Dump
 
 
 class ProfileCore:
