@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from detectors.config import CohortConfig
 from detectors.errors import ConfigError
 from detectors.event import AccessEvent, Participants, time_ms
-from streams.ingest.adapters.config import EventMapping, MappingConfig, CellSource
+from streams.ingest.adapters.config import CellSource, EventMapping, MappingConfig
 from streams.ingest.adapters.mapping import UNRESOLVED, RowMapping
 from streams.ingest.adapters.values import participant_hash
 from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode

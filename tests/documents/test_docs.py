@@ -18,7 +18,7 @@ from streams.cli import headgate
 from streams.exits import ExitCode
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 OURS = ("benchmarks", "detectors", "docker", "docs", "grafana", "streams", "tests")
 # Kafka's own tools, a container engine and what every Unix has; their use is shown elsewhere.
@@ -32,7 +32,8 @@ def shell_lines(page: Path) -> list[str]:
     """Return the commands of a page's shell blocks, without comments and variables before them."""
     blocks = re.findall(r"```sh\n(.*?)```", page.read_text(), flags=re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
-    plain = (re.sub(r"^(?:[A-Z_]+=(?:\"[^\"]*\"|\S+)\s+)+", "", line.strip()) for line in lines)
+    bare = (re.sub(r"^(?:[A-Z_]+=(?:\"[^\"]*\"|\S+)\s+)+", "", line.strip()) for line in lines)
+    plain = [line.removeprefix(".venv/bin/") for line in bare]
     return [line for line in plain if line and not line.startswith("#")]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-DECISIONS = Path(__file__).parents[1] / "docs" / "decisions"
+DECISIONS = Path(__file__).parents[2] / "docs" / "decisions"
 PAGES = sorted(path for path in DECISIONS.glob("*.md") if path.name != "index.md")
 STATUSES = {"accepted", "superseded"}
 
