@@ -6,6 +6,7 @@ worker that cannot be sure of itself ends, with an exit code and a sentence that
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from typing import Final, Generic
 
@@ -13,6 +14,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from msgspec import Struct
 
 from detectors.errors import CoreError, HeadgateError, StateError
+from streams.console.stacks import dump_stacks
 from streams.exits import ExitCode, fail_stop
 from streams.faust_driver.group import Group
 from streams.kafka.producer import Durable, Outbox
@@ -41,6 +43,9 @@ _CODES: Final[Mapping[type[HeadgateError], ExitCode]] = {
 
 def stop_for(error: Exception) -> None:
     """End the process for a failure after which nobody may go on."""
+    if isinstance(error, StalledError):
+        # What it stands on is known to nobody once the process is gone.
+        dump_stacks(sys.stderr)
     if isinstance(error, HeadgateError):
         fail_stop(_CODES.get(type(error), ExitCode.BUG), f"{error}.")
     if isinstance(error, TimeoutError) or (isinstance(error, KafkaError) and error.retriable):

@@ -176,6 +176,7 @@ def test_a_worker_that_went_deaf_is_ended_by_its_own_watch(field: Ground, tmp_pa
         with harness.source:
             harness.wait_until(harness.are_ready)
             harness.wait_until(lambda: ExitCode.STALLED in harness.workers[1].ended)
+        assert "(most recent call last):" in harness.workers[1].said()
         assert harness.compared().differences == []
 
 
