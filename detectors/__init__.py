@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from detectors.reference import Reference, ReferenceBuilder
     from detectors.register import Exemption, Institution, Project, Register
     from detectors.snapshot import Snapshot, dump, load
-    from detectors.verdict import Alert, DailySummary, NewHoldings, RaiseAlert, Reason, ReasonDetail
+    from detectors.verdict import Alert, DailySummary, NewHoldings, RaiseAlert, ReasonDetail
 
 __all__ = [
     "AccessEvent",
@@ -39,7 +39,6 @@ __all__ = [
     "Profile",
     "Project",
     "RaiseAlert",
-    "Reason",
     "ReasonDetail",
     "Reference",
     "ReferenceBuilder",
@@ -62,7 +61,7 @@ _HOMES: Final = {
     "reference": ("Reference", "ReferenceBuilder"),
     "register": ("Exemption", "Institution", "Project", "Register"),
     "snapshot": ("Snapshot", "dump", "load"),
-    "verdict": ("Alert", "DailySummary", "NewHoldings", "RaiseAlert", "Reason", "ReasonDetail"),
+    "verdict": ("Alert", "DailySummary", "NewHoldings", "RaiseAlert", "ReasonDetail"),
 }
 
 if not TYPE_CHECKING:

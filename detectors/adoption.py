@@ -11,7 +11,8 @@ from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.ledger import Taken
 from detectors.features.windows import Quantity
 from detectors.feedback import Feedback, Label
-from detectors.profile import Profile, PValuePenalty
+from detectors.profile import Profile
+from detectors.profile_state import PValuePenalty
 from detectors.register import Institution, Registered, bound_ms
 
 # Beyond so many open ones, the oldest word of people on one institution is forgotten.
@@ -32,12 +33,10 @@ def apply_instruction(profile: Profile, told: Registered | Feedback, *, sequence
 def switch_config(profile: Profile, schedule: Schedule, *, at_ms: int) -> None:
     """Judge an event of `at_ms` under what holds by then; the state remembers which that is.
 
-    To be called where `profile.schedule` is another one, or `profile.config_due_ms` has come.
+    To be called where the profile's cursor is on another schedule, or its `due_ms` has come.
     """
-    place = schedule.place(at_ms, sequence=profile.state.config_sequence)
-    held = schedule.entries[place]
-    profile.schedule = schedule
-    profile.config_due_ms = schedule.due_ms(place)
+    cursor = profile.config_cursor
+    held = cursor.move(schedule, at_ms=at_ms, sequence=profile.state.config_sequence)
     profile.state.config_sequence = held.sequence
     if profile.config != held.config:
         profile.apply_config(held.config, profile.ledger.state)

@@ -1,26 +1,20 @@
 """Every knob of the core: unit, range, meaning. What an operator may tune, and nothing else."""
 
 from hashlib import blake2b
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Struct, defstruct, field
 
 from detectors.calibration.budget import BudgetConfig
-from detectors.collusion import CollusionConfig
 from detectors.features.baseline import BaselineConfig
 from detectors.features.dedupe import DedupeConfig
 from detectors.incident import PolicyConfig
 from detectors.models.canary import CanaryConfig
-from detectors.models.coverage import CoverageConfig
-from detectors.models.drip import DripConfig
+from detectors.models.collusion import CollusionConfig
 from detectors.models.excess import ExcessConfig
-from detectors.models.multivariate import MultivariateConfig
-from detectors.models.quota import QuotaConfig
-from detectors.models.scope import ScopeConfig
-from detectors.models.sweep import SweepConfig
-from detectors.models.volume import VolumeConfig
 from detectors.reference import ReferenceConfig
+from detectors.registry import DETECTORS
 
 
 class CohortConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,19 +30,36 @@ class CohortConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 64
 
 
-class DetectorsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All detectors."""
+class NamedDetectors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Those detectors that other parts of the system ask for by name."""
 
     excess: ExcessConfig = field(default_factory=ExcessConfig)
-    sweep: SweepConfig = field(default_factory=SweepConfig)
-    drip: DripConfig = field(default_factory=DripConfig)
-    multivariate: MultivariateConfig = field(default_factory=MultivariateConfig)
-    volume: VolumeConfig = field(default_factory=VolumeConfig)
-    quota: QuotaConfig = field(default_factory=QuotaConfig)
-    coverage: CoverageConfig = field(default_factory=CoverageConfig)
-    scope: ScopeConfig = field(default_factory=ScopeConfig)
     canary: CanaryConfig = field(default_factory=CanaryConfig)
     collusion: CollusionConfig = field(default_factory=CollusionConfig)
+
+
+if TYPE_CHECKING:
+
+    class DetectorsConfig(NamedDetectors, frozen=True):
+        """What a type checker can know of the fields that come from the registry."""
+
+        def __init__(self, **detectors: Struct) -> None:
+            """Take any of the registry's names."""
+
+        def __getattr__(self, name: str) -> Any: ...  # noqa: ANN401
+
+else:
+    # One field for each row of the registry.
+    DetectorsConfig = defstruct(
+        "DetectorsConfig",
+        [(name, row.config, field(default_factory=row.config)) for name, row in DETECTORS.items()],
+        bases=(NamedDetectors,),
+        namespace={"__doc__": "All detectors."},
+        module=__name__,
+        frozen=True,
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
 
 
 class CoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -193,3 +193,25 @@ class Schedule:
         """Return the event time at which the entry after `place` holds."""
         after = place + 1
         return self._times_ms[after] if after < len(self.entries) else NEVER_MS
+
+
+class ConfigCursor:
+    """Where in its schedule one judge is.
+
+    Invariant: while `schedule` is the one in force, `due_ms` is the event time at which the entry
+    after the judge's own holds; an event before it need not be looked up.
+    """
+
+    __slots__ = ("due_ms", "schedule")
+
+    def __init__(self) -> None:
+        """Begin under no schedule; what was pushed holds once the judge has been shown it."""
+        self.schedule: Schedule | None = None
+        self.due_ms = NEVER_MS
+
+    def move(self, schedule: Schedule, *, at_ms: int, sequence: int) -> Scheduled:
+        """Return what holds at `at_ms` for a judge that comes from the entry of `sequence`."""
+        place = schedule.place(at_ms, sequence=sequence)
+        self.schedule = schedule
+        self.due_ms = schedule.due_ms(place)
+        return schedule.entries[place]

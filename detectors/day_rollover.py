@@ -1,14 +1,19 @@
 """Steps 3 to 6 of 7: hours and days close: baselines learn what is trusted, incidents end."""
 
+from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
+
+from detectors.detector import ClosedDay, ClosedHour
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import day_point
 from detectors.features.windows import Quantity, Window
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.policy.decide import close
 from detectors.policy.evaluate import group_of, usual_now
-from detectors.profile import DayState, Profile
+from detectors.profile import Profile
+from detectors.profile_state import DayState
 from detectors.verdict import DailySummary, Effect, NewHoldings
 
 # After this much silence nothing of the old windows is left; older gaps are not walked day by day.
@@ -29,7 +34,7 @@ def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     hour_ended = at_ms // HOUR_MS > profile.state.today.hour
     effects = _close_hour(profile, at_ms) if hour_ended else ()
     profile.windows.advance(at_ms)
-    profile.next_evaluation_participants = None
+    profile.gate.forget_new()
     return effects
 
 
@@ -43,65 +48,174 @@ def note_maxima(profile: Profile) -> None:
         maxima[place] = max(maxima[place], closed + now)
 
 
+class EndedDay(Struct, frozen=True, kw_only=True):
+    """The day that ends, and when the next event came. Days are since the epoch, UTC."""
+
+    day: int
+    next_day: int
+    next_ms: int
+    trusted: bool
+    settled_day: int
+
+
 def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     state = profile.state
     today = state.today
-    if today.hour_bytes and not _suspicious(profile, today.day):
-        profile.volume.learn(today.hour * HOUR_MS, today.hour_bytes)
+    if today.hour_bytes:
+        closed_hour = ClosedHour(
+            at_ms=today.hour * HOUR_MS,
+            taken_bytes=today.hour_bytes,
+            trusted=not _suspicious(profile, today.day),
+        )
+        for detector in profile.hourly:
+            detector.learn_hour(closed_hour)
     today.hour, today.hour_bytes, today.judged_bytes = at_ms // HOUR_MS, 0, 0
-    profile.update_usual_bytes()
     day = at_ms // DAY_MS
     effects: tuple[Effect, ...] = ()
-    if day > today.day:
-        if today.day < 0:
-            state.first_day = day
-            state.baseline.first_day = day
-            _open_day(profile, day)
-        else:
-            effects = _close_days(profile, day, at_ms=at_ms)
+    if today.day < 0:
+        state.first_day = day
+        state.baseline.first_day = day
+        _open_day(profile, day)
+    elif day > today.day:
+        effects = _close_day(profile, day, at_ms=at_ms)
     state.frontier_ms = max(state.frontier_ms, at_ms)
-    profile.update_thresholds()
+    profile.begin_hour()
     return effects
 
 
-def _close_days(profile: Profile, day: int, *, at_ms: int) -> tuple[Effect, ...]:
+def _close_day(profile: Profile, next_day: int, *, at_ms: int) -> tuple[Effect, ...]:
     state = profile.state
-    closed = state.today.day
-    trusted = not (_suspicious(profile, closed) or state.today.unlearnt)
-    _learn(profile, day, trusted=trusted)
-    summary = _summary(profile, day=day - 1, days_count=day - closed, trusted=trusted)
-    quiet_before = day - profile.config.policy.quiet_days
-    for channel in [name for name, run in state.open_runs.items() if run.last_day < quiet_before]:
-        del state.open_runs[channel]
-    effects: tuple[Effect, ...] = (summary,)
+    ended = EndedDay(
+        day=state.today.day,
+        next_day=next_day,
+        next_ms=at_ms,
+        trusted=not (_suspicious(profile, state.today.day) or state.today.unlearnt),
+        settled_day=state.first_day + profile.config.baseline.settling_days,
+    )
+    return tuple(effect for step in ROLLOVER for effect in step(profile, ended))
+
+
+def learn_baseline(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """Let the baseline learn the day. First: detectors are told what is usual."""
+    if ended.trusted:
+        profile.baseline.learn(ended.day, _day_maxima(profile))
+    return ()
+
+
+def teach_detectors(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """Let detectors learn the day. Before `settle`, which takes the day out of the windows."""
+    closed_day = ClosedDay(
+        day=ended.day,
+        silent_days=min(_GAP_DAYS_MAX, ended.next_day - ended.day - 1),
+        trusted=ended.trusted,
+        settled=ended.day >= ended.settled_day,
+        new=profile.state.today.new,
+        month_usual=usual_now(profile, ended.day)[-1],
+        point=day_point(profile.windows),
+    )
+    for detector in profile.learners:
+        detector.learn(closed_day)
+    return ()
+
+
+def settle(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """End the first days: what was loaded then is held, but is no evidence any more.
+
+    Otherwise it would fill the windows for another month, and what is new would not stand out.
+    Caps go on counting it. Before `learn_silence`, which is of the days that follow.
+    """
+    if ended.day < ended.settled_day <= ended.next_day:
+        profile.windows.forget(_EVIDENCE)
+        profile.state.open_runs.clear()
+        if profile.state.incident is not None and not profile.state.incident.raised:
+            profile.state.incident = None
+    return ()
+
+
+def learn_silence(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """Let the baseline learn the silent days: nothing was taken, but sums reach back.
+
+    After all that looks at the windows as the day left them: this moves them on.
+    """
+    if ended.trusted:
+        for silent in range(
+            max(ended.day + 1, ended.next_day - _GAP_DAYS_MAX),
+            ended.next_day,
+        ):
+            profile.windows.advance(silent * DAY_MS)
+            reaching = [profile.windows.total(window, Quantity.NEW) for window in _REACHING_BACK]
+            profile.baseline.learn(silent, [0, 0, *reaching])
+    return ()
+
+
+def summarise(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """Tell the peers of the closed days. After all learning: they get the newest usual."""
+    state = profile.state
+    scale = COMMON_COHORT / profile.config.cohort.size
+    last_day = ended.next_day - 1
+    summary = DailySummary(
+        institution=state.institution,
+        group=group_of(profile),
+        day=last_day,
+        days_count=ended.next_day - ended.day,
+        age_days=last_day - state.first_day,
+        usual=tuple(amount * scale for amount in profile.baseline.known(last_day)),
+        runs=state.today.runs,
+        held_participants=profile.ledger.state.held_participants,
+        trusted=ended.trusted,
+        alerted=state.today.alerted,
+    )
+    return (summary,)
+
+
+def end_runs(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """Forget the runs that have not grown for long; a new one would count anew."""
+    runs, quiet_before = profile.state.open_runs, _quiet_before(profile, ended)
+    for channel in [name for name, run in runs.items() if run.last_day < quiet_before]:
+        del runs[channel]
+    return ()
+
+
+def publish_holdings(profile: Profile, _: EndedDay) -> tuple[Effect, ...]:
+    """Tell the judge of several institutions of the whole day, and begin the ledger's next."""
     ledger = profile.ledger.state
+    effects: tuple[Effect, ...] = ()
     if ledger.today_count >= PUBLISHED_COHORT_RATIO * profile.config.cohort.size:
-        effects += (new_holdings(profile, at_ms=state.frontier_ms),)
+        effects = (new_holdings(profile, at_ms=profile.state.frontier_ms),)
     ledger.today.clear()
     ledger.today_count = 0
-    if state.incident is not None and state.incident.last_day < quiet_before:
-        effects += close(profile, at_ms=at_ms)
-    _open_day(profile, day)
     return effects
 
 
-def _learn(profile: Profile, day: int, *, trusted: bool) -> None:
-    """Learn the day that closes and the silent ones after it, up to `day`."""
-    state = profile.state
-    closed = state.today.day
-    if trusted:
-        profile.baseline.learn(closed, _day_maxima(profile))
-        profile.multivariate.learn(day_point(profile.windows))
-    settled_day = state.first_day + profile.config.baseline.settling_days
-    if closed < settled_day <= day:
-        _settle(profile)
-    if closed >= settled_day:
-        month_usual = usual_now(profile, closed)[-1]
-        profile.drip.learn(state.today.new, month_usual=month_usual)
-        for _ in range(min(_GAP_DAYS_MAX, day - closed - 1)):
-            profile.drip.learn(0, month_usual=month_usual)
-    if trusted:
-        _learn_silence(profile, first=max(closed + 1, day - _GAP_DAYS_MAX), last=day - 1)
+def close_incident(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """End an incident after quiet. After all learning: until here the day was under suspicion."""
+    incident = profile.state.incident
+    if incident is None or incident.last_day >= _quiet_before(profile, ended):
+        return ()
+    return close(profile, at_ms=ended.next_ms)
+
+
+def open_day(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """Begin the next day. Last: every step before it reads the day that ends."""
+    _open_day(profile, ended.next_day)
+    return ()
+
+
+ROLLOVER: Final[tuple[Callable[[Profile, EndedDay], tuple[Effect, ...]], ...]] = (
+    learn_baseline,
+    teach_detectors,
+    settle,
+    learn_silence,
+    summarise,
+    end_runs,
+    publish_holdings,
+    close_incident,
+    open_day,
+)
+
+
+def _quiet_before(profile: Profile, ended: EndedDay) -> int:
+    return ended.next_day - profile.config.policy.quiet_days
 
 
 def new_holdings(profile: Profile, *, at_ms: int) -> NewHoldings:
@@ -112,18 +226,6 @@ def new_holdings(profile: Profile, *, at_ms: int) -> NewHoldings:
         at_ms=at_ms,
         participants=profile.ledger.state.today.serialize(),
     )
-
-
-def _settle(profile: Profile) -> None:
-    """End the first days: what was loaded then is held, but is no evidence any more.
-
-    Else it would fill the windows for another month, and what is new would not stand out. Caps
-    go on counting it.
-    """
-    profile.windows.forget(_EVIDENCE)
-    profile.state.open_runs.clear()
-    if profile.state.incident is not None and not profile.state.incident.raised:
-        profile.state.incident = None
 
 
 def _suspicious(profile: Profile, day: int) -> bool:
@@ -138,31 +240,6 @@ def _day_maxima(profile: Profile) -> list[int]:
         if window in _REACHING_BACK:
             maxima[place] = max(maxima[place], profile.windows.total(window, Quantity.NEW))
     return maxima
-
-
-def _learn_silence(profile: Profile, *, first: int, last: int) -> None:
-    """Learn the silent days between two events: nothing was taken, but sums reach back."""
-    for silent in range(first, last + 1):
-        profile.windows.advance(silent * DAY_MS)
-        reaching = [profile.windows.total(window, Quantity.NEW) for window in _REACHING_BACK]
-        profile.baseline.learn(silent, [0, 0, *reaching])
-
-
-def _summary(profile: Profile, *, day: int, days_count: int, trusted: bool) -> DailySummary:
-    state = profile.state
-    scale = COMMON_COHORT / profile.config.cohort.size
-    return DailySummary(
-        institution=state.institution,
-        group=group_of(profile),
-        day=day,
-        days_count=days_count,
-        age_days=day - state.first_day,
-        usual=tuple(amount * scale for amount in profile.baseline.known(day)),
-        runs=state.today.runs,
-        held_participants=profile.ledger.state.held_participants,
-        trusted=trusted,
-        alerted=state.today.alerted,
-    )
 
 
 def _open_day(profile: Profile, day: int) -> None:

@@ -1,19 +1,63 @@
-"""Step 4 of 7: what every detector obeys, and what it says.
+"""Step 4 of 7: what every detector and every rule obeys, and what each says.
 
 A detector scores and never changes state while scoring; learning comes after, and only from
 what is trusted. Higher is stranger, always. Scores stay on their channel; only p-values cross.
+A rule knows neither odds nor habits: something breaks it, or nothing does.
 """
 
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol, runtime_checkable
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from detectors.event import AccessEvent
 from detectors.features.participant_sets import ParticipantSet
 from detectors.features.vector import Features
-from detectors.verdict import Reason
+from detectors.features.windows import Windows
 
 DetectorMode = Literal["off", "shadow", "on"]
+ParticipantCount = Annotated[int, Meta(ge=0, description="participants")]
+
+
+class Score(Struct, frozen=True, kw_only=True):
+    """What a detector says on one channel: how strange, and in which numbers."""
+
+    channel: Annotated[str, Meta(description="what is calibrated by itself: `detector[/part]`")]
+    detector: str
+    feature: Annotated[str, Meta(description="one of the features in the detector's row")]
+    window_seconds: int
+    value: Annotated[float, Meta(ge=0, description="in the detector's own unit; more is stranger")]
+    observed: float
+    expected: float
+
+
+class Breach(Struct, frozen=True, kw_only=True):
+    """What a rule says: which line was crossed, and by how much."""
+
+    detector: str
+    feature: Annotated[str, Meta(description="one of the features in the rule's row")]
+    window_seconds: int
+    observed: float
+    expected: Annotated[float, Meta(description="what was allowed")]
+
+
+class ClosedHour(Struct, frozen=True, kw_only=True):
+    """An hour in which an institution took something, and that is over."""
+
+    at_ms: Annotated[int, Meta(description="when it began")]
+    taken_bytes: int
+    trusted: Annotated[bool, Meta(description="not under suspicion")]
+
+
+class ClosedDay(Struct, frozen=True, kw_only=True):
+    """A day of one institution that is over, and the silent ones after it."""
+
+    day: Annotated[int, Meta(description="since the epoch, UTC")]
+    silent_days: Annotated[int, Meta(ge=0, description="days after it without an event")]
+    trusted: Annotated[bool, Meta(description="neither under suspicion nor exempted from learning")]
+    settled: Annotated[bool, Meta(description="not one of the institution's first days")]
+    new: Annotated[ParticipantCount, Meta(description="taken that day and never held before")]
+    month_usual: Annotated[float, Meta(description="new participants that 30 days usually have")]
+    point: Annotated[tuple[float, ...], Meta(description="the day, in the order of DAY_FEATURES")]
 
 
 class RuleInput(Struct, frozen=True, kw_only=True):
@@ -21,9 +65,9 @@ class RuleInput(Struct, frozen=True, kw_only=True):
 
     event: AccessEvent
     at_ms: int
-    people: ParticipantSet | None
-    new: int
-    exempted: int
+    participants: ParticipantSet | None
+    new: ParticipantCount
+    exempted: ParticipantCount
     held_participants: int
     project_participants: int
     project_grew: bool
@@ -32,31 +76,46 @@ class RuleInput(Struct, frozen=True, kw_only=True):
     project_bytes: int = 0
 
 
-class Score(Struct, frozen=True, kw_only=True):
-    """What a detector says on one channel: how strange, and in which numbers."""
+class Detector(Protocol):
+    """One way to see extraction, of one institution."""
 
-    channel: str
-    detector: str
-    reason: Reason
-    feature: str
-    window_seconds: int
-    value: float
-    observed: float
-    expected: float
-    rule: bool = False
+    def score(self, features: Features) -> tuple[Score, ...]:
+        """Return what is strange now; nothing where nothing is. Change no state."""
+        ...
+
+    def learn(self, closed_day: ClosedDay) -> None:
+        """Fold a day that is over; whether it may be learnt from is for the detector to ask."""
+        ...
+
+
+@runtime_checkable
+class HourlyDetector(Protocol):
+    """A detector that also knows what is usual in an hour."""
+
+    def learn_hour(self, closed_hour: ClosedHour) -> None:
+        """Fold an hour that is over."""
+        ...
+
+    def expected_bytes(self, at_ms: int) -> float:
+        """Return the bytes that the hour of `at_ms` usually has; 0 before anything is learnt."""
+        ...
 
 
 class EventRule(Protocol):
     """A rule that looks at one event against the register; it needs no history and no odds."""
 
-    def evaluate(self, rule_input: RuleInput) -> Score | None:
+    def evaluate(self, rule_input: RuleInput) -> Breach | None:
         """Return what the event breaks, or nothing. Change no state."""
         ...
 
 
-class Detector(Protocol):
-    """One way to see extraction."""
+class WindowRule(Protocol):
+    """A rule on what has been taken within a window."""
 
-    def score(self, features: Features) -> tuple[Score, ...]:
-        """Return what is strange now; nothing where nothing is. Change no state."""
+    def crossed(self, windows: Windows, amounts: list[int]) -> bool:
+        """Tell whether `amounts`, just added to `windows`, carried a limit over."""
+        ...
+
+    def evaluate(self, features: Features) -> tuple[Breach, ...]:
+        """Return one breach for each limit that is passed. Change no state."""
         ...

@@ -13,7 +13,7 @@ import msgspec
 
 from detectors.adoption import note_exempted
 from detectors.day_rollover import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
-from detectors.detector import RuleInput, Score
+from detectors.detector import Breach, RuleInput
 from detectors.event import AccessEvent, time_ms
 from detectors.features.ledger import NOBODY, Taken
 from detectors.features.participant_sets import ends_of
@@ -22,7 +22,8 @@ from detectors.instants import HOUR_MS
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate
-from detectors.profile import DayState, Profile, open_profile
+from detectors.profile import Profile, open_profile
+from detectors.profile_state import DayState
 from detectors.reference import Reference
 from detectors.verdict import Effect, Verdict
 
@@ -74,11 +75,12 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     if taken.gained:
         _note_gained(profile, event, taken, at_ms)
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules else ()
+    gate, windows = profile.gate, profile.windows
     if (
         breaches
-        or state.today.hour_bytes > profile.next_evaluation_bytes
-        or (taken.new and state.windows.open[_NEW] >= profile.next_evaluation_new())
-        or (profile.quota.limited and profile.quota.crossed(profile.windows, amounts))
+        or state.today.hour_bytes > gate.due_bytes
+        or (taken.new and windows.state.open[_NEW] >= gate.due_new(windows, state.today.judged))
+        or (profile.window_rules and _crossed(profile, amounts))
     ):
         effects += _judged(profile, event, breaches, at_ms=at_ms)
     return effects + _published(profile, at_ms) if taken.new else effects
@@ -90,7 +92,7 @@ def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list
     late = at_ms < windows.begins_ms
     # What a limit asks is what this event alone has added; mostly nobody asks, and it is added up
     # where it lies.
-    apart = late or profile.quota.limited
+    apart = late or profile.window_rules
     amounts = zeros() if apart else windows.state.open
     amounts[_REQUESTS] += 1
     if event.outcome == "success":
@@ -124,18 +126,18 @@ def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int)
     if at_ms < profile.windows.begins_ms:
         # What came late was added to closed sums.
         note_maxima(profile)
-        profile.next_evaluation_participants = None
+        profile.gate.forget_new()
 
 
 def _judged(
-    profile: Profile, event: AccessEvent, breaches: tuple[Score, ...], *, at_ms: int
+    profile: Profile, event: AccessEvent, breaches: tuple[Breach, ...], *, at_ms: int
 ) -> tuple[Effect, ...]:
     """Evaluate all that stands now, and decide on it."""
     # Late events are judged at the institution's own time, which never turns back.
     now_ms = max(profile.state.frontier_ms, at_ms)
     profile.state.frontier_ms = now_ms
     verdict = evaluate(profile, now_ms, breaches=breaches)
-    profile.update_thresholds()
+    profile.gate.reset(judged_bytes=profile.state.today.judged_bytes)
     _chain(profile, verdict)
     return decide(profile, verdict, at_ms=now_ms, event_id=event.id)
 
@@ -187,14 +189,14 @@ def _fields_mark(event: AccessEvent) -> int:
 
 def _breaches(
     profile: Profile, event: AccessEvent, taken: Taken, *, at_ms: int
-) -> tuple[Score, ...]:
+) -> tuple[Breach, ...]:
     """Return what the event breaks in the register."""
     if event.outcome != "success":
         return ()
     rule_input = RuleInput(
         event=event,
         at_ms=at_ms,
-        people=taken.people,
+        participants=taken.people,
         new=taken.new,
         exempted=taken.exempted,
         held_participants=profile.ledger.state.held_participants,
@@ -203,8 +205,13 @@ def _breaches(
         institution_bytes=profile.ledger.capped_bytes(None),
         project_bytes=profile.ledger.capped_bytes(event.project),
     )
-    found = (rule.evaluate(rule_input) for rule in profile.rules)
-    return tuple(score for score in found if score is not None)
+    breaches = (rule.evaluate(rule_input) for rule in profile.rules)
+    return tuple(breach for breach in breaches if breach is not None)
+
+
+def _crossed(profile: Profile, amounts: list[int]) -> bool:
+    """Tell whether what the event added carried a limit over."""
+    return any(rule.crossed(profile.windows, amounts) for rule in profile.window_rules)
 
 
 def _published(profile: Profile, at_ms: int) -> tuple[Effect, ...]:

@@ -9,7 +9,9 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 
 from detectors.calibration.tail import Tail, fit
+from detectors.errors import CoreError
 from detectors.features.baseline import LEARNT_WINDOWS, upper_quantile
+from detectors.registry import DETECTORS, prior_tail
 from detectors.verdict import DailySummary, Run
 
 # The budget is in days, and an incident that grows speaks on more than one.
@@ -23,6 +25,8 @@ _SETTLED_DAYS_MIN: Final = 7
 
 # The pseudo-channel of whole incidents: it is what the budget is kept on.
 INCIDENT_CHANNEL: Final = "incident"
+# The pseudo-group of all institutions together.
+EVERYBODY: Final = ""
 
 
 class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,33 +62,42 @@ class Reference(Struct, frozen=True, kw_only=True):
     alert_days: Annotated[int, Meta(ge=0, description="of these, days with an alert")] = 0
 
 
-# Before any peer is known. Fitted on calibration worlds; see docs/quality.md.
+_INCIDENT_TAIL: Final = Tail(knots=((0.0, 0.0),), slope=1.0)
+# Before any peer is known: of each channel that is always there.
 PRIOR_TAILS: Final[dict[str, Tail]] = {
-    "excess": Tail(knots=((3.0, -1.0), (4.0, -1.9), (4.4, -2.5)), slope=2.3),
-    "sweep/sweep": Tail(knots=((3.0, -2.3),), slope=0.85),
-    "sweep/slicing": Tail(knots=((3.0, -2.3),), slope=0.85),
-    "drip/90d": Tail(knots=((3.7, -2.0),), slope=0.85),
-    "volume/1h": Tail(knots=((3.0, -2.0),), slope=0.4),
-    INCIDENT_CHANNEL: Tail(knots=((0.0, 0.0),), slope=1.0),
-}
-DEFAULT_TAIL: Final = Tail(knots=((0.0, 0.0),), slope=1.0)
+    channel: tail for row in DETECTORS.values() for channel, tail in row.tails.items()
+} | {INCIDENT_CHANNEL: _INCIDENT_TAIL}
 
 
 def prior_reference(config: ReferenceConfig) -> Reference:
     """Return the reference that holds before any day has been summarised."""
     return Reference(
-        version="prior", day=0, usual={"": config.usual_prior}, tails={"": dict(PRIOR_TAILS)}
+        version="prior",
+        day=0,
+        usual={EVERYBODY: config.usual_prior},
+        tails={EVERYBODY: dict(PRIOR_TAILS)},
     )
 
 
 def usual_of(reference: Reference, group: str) -> tuple[float, ...]:
     """Return the peers' usual of `group`, or of everybody for an unknown group."""
-    return reference.usual.get(group) or reference.usual[""]
+    return reference.usual.get(group) or reference.usual[EVERYBODY]
 
 
-def tails_of(reference: Reference, group: str) -> dict[str, Tail]:
-    """Return the tails of `group`, or of everybody for an unknown group."""
-    return reference.tails.get(group) or reference.tails[""]
+def tail_of(reference: Reference, group: str, channel: str) -> Tail:
+    """Return a channel's tail in `group`, or among everybody for an unknown group.
+
+    A channel that nobody has spoken on has its prior tail.
+
+    Raises:
+        CoreError: no detector has the channel.
+    """
+    tails = reference.tails.get(group) or reference.tails[EVERYBODY]
+    tail = tails.get(channel) or _prior_tail(channel)
+    if tail is None:
+        msg = f"reference: no detector has the channel {channel!r}"
+        raise CoreError(msg)
+    return tail
 
 
 def incident_rate(reference: Reference, *, budget_rate: float) -> float:
@@ -102,6 +115,26 @@ def incident_rate(reference: Reference, *, budget_rate: float) -> float:
     return budget_rate / _ALERT_DAYS_PER_INCIDENT * bounded
 
 
+class _Peak(Struct, frozen=True, kw_only=True):
+    """The highest score of one run, and the day on which it was reached: there the run counts."""
+
+    day: int
+    score: float
+    group: str
+
+
+class _Latest(Struct, frozen=True, kw_only=True):
+    """What an institution said of itself last."""
+
+    day: int
+    group: str
+    usual: tuple[float, ...]
+
+
+# Peaks by channel.
+Exceedances = dict[str, list[float]]
+
+
 class ReferenceBuilder:
     """Collects summaries and builds the reference of a day.
 
@@ -110,92 +143,71 @@ class ReferenceBuilder:
     'prior'
     """
 
-    __slots__ = ("_alert_days", "_days", "_first_day", "_runs", "_usual", "config")
+    __slots__ = ("_alert_days", "_days", "_first_day", "_latest", "_peaks", "config")
 
     def __init__(self, config: ReferenceConfig) -> None:
         """Start with nobody."""
         self.config = config
         self._first_day: int | None = None
+        # Institution-days by group and day, days with an alert by day.
         self._days: dict[tuple[str, int], int] = {}
         self._alert_days: dict[int, int] = {}
-        self._runs: dict[tuple[str, str, int], tuple[int, float, str]] = {}
-        self._usual: dict[str, tuple[int, str, tuple[float, ...]]] = {}
+        # By institution, channel and the first day of the run.
+        self._peaks: dict[tuple[str, str, int], _Peak] = {}
+        self._latest: dict[str, _Latest] = {}
 
     def add(self, summary: DailySummary) -> None:
         """Fold one institution's closed days; a repeat, as after a crash, changes nothing."""
         born = summary.day - summary.age_days
         self._first_day = born if self._first_day is None else min(self._first_day, born)
         before = summary.day - summary.days_count
-        counted, _, _ = self._usual.get(summary.institution, (before, "", ()))
+        latest = self._latest.get(summary.institution)
+        counted = before if latest is None else latest.day
         for day in range(max(before, counted) + 1, summary.day + 1):
             key = (summary.group, day)
             self._days[key] = self._days.get(key, 0) + 1
-        if summary.day > counted:
-            _count(self._alert_days, before + 1, amount=summary.alerted)
+        if summary.day > counted and summary.alerted:
+            alerted = before + 1
+            self._alert_days[alerted] = self._alert_days.get(alerted, 0) + 1
         if summary.day >= counted:
-            self._usual[summary.institution] = (summary.day, summary.group, summary.usual)
+            self._latest[summary.institution] = _Latest(
+                day=summary.day, group=summary.group, usual=summary.usual
+            )
         for channel, run in summary.runs.items():
             self._fold(summary, channel, run)
 
     def _fold(self, summary: DailySummary, channel: str, run: Run) -> None:
-        """Keep a run's peak with the day on which it was reached: there the run counts, once."""
+        """Keep a run's peak, once, with the day on which it was reached."""
+        if _prior_tail(channel) is None:
+            return  # Of a detector that this version does not have: nothing asks for its tail.
         key = (summary.institution, channel, run.first_day)
-        known = self._runs.get(key)
-        if known is None or run.peak > known[1]:
-            self._runs[key] = (run.peak_day, run.peak, summary.group)
+        known = self._peaks.get(key)
+        if known is None or run.peak > known.score:
+            self._peaks[key] = _Peak(day=run.peak_day, score=run.peak, group=summary.group)
 
     def build(self, day: int) -> Reference:
         """Return the reference that holds from `day` on, and forget what is too old for it."""
         last = day - self.config.lag_days
-        first = last - self.config.history_days + 1
-        self._days = {key: count for key, count in self._days.items() if key[1] >= first}
-        self._alert_days = _since(first, self._alert_days)
-        self._runs = {key: run for key, run in self._runs.items() if run[0] >= first}
-        settled = self._settled(last)
-        days: dict[str, int] = {}
-        for (group, counted), count in self._days.items():
-            if settled <= counted <= last:
-                days[group] = days.get(group, 0) + count
+        self._forget(last - self.config.history_days + 1)
+        counted = range(self._settled(last), last + 1)
+        days = self._institution_days(counted)
         institution_days = sum(days.values())
         if not institution_days:
             return prior_reference(self.config)
-        exceedances: dict[tuple[str, str], list[float]] = {}
-        for (_, channel, first_day), (peak_day, peak, group) in self._runs.items():
-            if settled <= first_day and peak_day <= last:
-                exceedances.setdefault(("", channel), []).append(peak)
-                exceedances.setdefault((group, channel), []).append(peak)
-        everybody = self._tails("", exceedances, days=institution_days, priors=PRIOR_TAILS)
-        tails = {"": everybody}
-        for group, count in sorted(days.items()):
-            tails[group] = self._tails(group, exceedances, days=count, priors=everybody)
         return Reference(
             version=f"day-{day}",
             day=day,
             usual=self._pooled(institution_days),
-            tails=tails,
+            tails=self._tails_by_group(counted, days),
             institution_days=institution_days,
-            alert_days=sum(n for key, n in self._alert_days.items() if settled <= key <= last),
+            alert_days=sum(count for day, count in self._alert_days.items() if day in counted),
         )
 
-    def _tails(
-        self,
-        group: str,
-        exceedances: dict[tuple[str, str], list[float]],
-        *,
-        days: int,
-        priors: dict[str, Tail],
-    ) -> dict[str, Tail]:
-        """Return a group's tails, each shrunk to its prior."""
-        channels = set(priors) | {channel for name, channel in exceedances if name == group}
-        return {
-            channel: fit(
-                exceedances.get((group, channel), []),
-                institution_days=days,
-                prior=priors.get(channel, DEFAULT_TAIL),
-                prior_days=self.config.prior_institution_days,
-            )
-            for channel in sorted(channels)
-        }
+    def _forget(self, first: int) -> None:
+        """Forget what was before the day `first`."""
+        self._days = {key: count for key, count in self._days.items() if key[1] >= first}
+        self._alert_days = {day: count for day, count in self._alert_days.items() if day >= first}
+        self._peaks = {key: peak for key, peak in self._peaks.items() if peak.day >= first}
 
     def _settled(self, last: int) -> int:
         """Return the first day that counts.
@@ -207,33 +219,71 @@ class ReferenceBuilder:
         settled = born + self.config.settling_days
         return settled if last >= settled + _SETTLED_DAYS_MIN else born
 
+    def _institution_days(self, counted: range) -> dict[str, int]:
+        """Return the days that count, by group."""
+        days: dict[str, int] = {}
+        for (group, day), count in self._days.items():
+            if day in counted:
+                days[group] = days.get(group, 0) + count
+        return days
+
+    def _exceedances(self, counted: range) -> dict[str, Exceedances]:
+        """Return the peaks of the runs that count, by group; `EVERYBODY` has those of all."""
+        by_group: dict[str, Exceedances] = {}
+        for (_, channel, first_day), peak in self._peaks.items():
+            if counted.start <= first_day and peak.day < counted.stop:
+                for group in (EVERYBODY, peak.group):
+                    by_group.setdefault(group, {}).setdefault(channel, []).append(peak.score)
+        return by_group
+
+    def _tails_by_group(self, counted: range, days: dict[str, int]) -> dict[str, dict[str, Tail]]:
+        """Return the tails of everybody, shrunk to the built-in ones, and each group's to these."""
+        exceedances = self._exceedances(counted)
+        channels = PRIOR_TAILS.keys() | exceedances.get(EVERYBODY, {}).keys()
+        priors = {channel: tail for channel in channels if (tail := _prior_tail(channel))}
+        everybody = self._fitted(
+            exceedances.get(EVERYBODY, {}), days=sum(days.values()), priors=priors
+        )
+        return {EVERYBODY: everybody} | {
+            group: self._fitted(exceedances.get(group, {}), days=count, priors=everybody)
+            for group, count in sorted(days.items())
+        }
+
+    def _fitted(
+        self, exceedances: Exceedances, *, days: int, priors: dict[str, Tail]
+    ) -> dict[str, Tail]:
+        """Return each channel's tail, shrunk to its prior."""
+        return {
+            channel: fit(
+                exceedances.get(channel, []),
+                institution_days=days,
+                prior=prior,
+                prior_days=self.config.prior_institution_days,
+            )
+            for channel, prior in sorted(priors.items())
+        }
+
     def _pooled(self, institution_days: int) -> dict[str, tuple[float, ...]]:
+        """Return the usual by group, shrunk to the built-in one."""
         groups: dict[str, list[tuple[float, ...]]] = {}
-        for _, group, usual in self._usual.values():
+        for latest in self._latest.values():
             # Who has not settled yet has no usual of its own.
-            if not usual:
-                continue
-            groups.setdefault(group, []).append(usual)
-            groups.setdefault("", []).append(usual)
+            if latest.usual:
+                groups.setdefault(latest.group, []).append(latest.usual)
+                groups.setdefault(EVERYBODY, []).append(latest.usual)
         weight = institution_days / (institution_days + self.config.prior_institution_days)
         return {
             group: tuple(
                 weight
                 * upper_quantile(
-                    sorted(int(usual[place]) for usual in members),
-                    quantile=self.config.peer_quantile,
+                    [int(usual[place]) for usual in members], quantile=self.config.peer_quantile
                 )
                 + (1.0 - weight) * self.config.usual_prior[place]
                 for place in range(len(LEARNT_WINDOWS))
             )
             for group, members in sorted(groups.items())
-        } or {"": self.config.usual_prior}
+        } or {EVERYBODY: self.config.usual_prior}
 
 
-def _count(by_day: dict[int, int], day: int, *, amount: int) -> None:
-    if amount:
-        by_day[day] = by_day.get(day, 0) + amount
-
-
-def _since(first: int, by_day: dict[int, int]) -> dict[int, int]:
-    return {day: count for day, count in by_day.items() if day >= first}
+def _prior_tail(channel: str) -> Tail | None:
+    return PRIOR_TAILS.get(channel) or prior_tail(channel)

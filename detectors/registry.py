@@ -1,48 +1,298 @@
-"""Step 4 of 7: the table of detectors: name, settings, weight of its channels, card."""
+"""Step 4 of 7: the table of detectors and rules. A new one is a module, a row here and a card.
 
-from typing import Final
+Everything else iterates over the rows: the configuration, the profile and its saved state, the
+roll-over of the day, calibration, the explanation, sinks, the report and the pages of the site.
+"""
 
-from msgspec import Struct
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final
 
-from detectors.collusion import CollusionConfig
-from detectors.models.canary import CanaryConfig
-from detectors.models.coverage import CoverageConfig
-from detectors.models.drip import DripConfig
-from detectors.models.excess import ExcessConfig
-from detectors.models.multivariate import MultivariateConfig
-from detectors.models.quota import QuotaConfig
-from detectors.models.scope import ScopeConfig
-from detectors.models.sweep import SweepConfig
-from detectors.models.volume import VolumeConfig
+from msgspec import Meta, Struct
+
+from detectors.calibration.tail import Tail
+from detectors.detector import Detector, EventRule, WindowRule
+from detectors.errors import CoreError
+from detectors.models.canary import CanaryConfig, canary_of
+from detectors.models.collusion import CollusionConfig
+from detectors.models.coverage import CoverageConfig, coverage_of
+from detectors.models.drip import Drip, DripConfig, DripState
+from detectors.models.excess import Excess, ExcessConfig
+from detectors.models.multivariate import (
+    Multivariate,
+    MultivariateConfig,
+    MultivariateState,
+    channels_of,
+)
+from detectors.models.quota import QuotaConfig, quota_of
+from detectors.models.scope import ScopeConfig, scope_of
+from detectors.models.sweep import Sweep, SweepConfig
+from detectors.models.volume import Volume, VolumeConfig, VolumeState
+
+# What stands for every feature that a row does not name: those that the settings name.
+ANY_FEATURE: Final = ""
 
 
-class Entry(Struct, frozen=True, kw_only=True):
-    """One detector as the system knows it."""
+class Feature(Struct, frozen=True, kw_only=True):
+    """A number that a detector gives as its reason, and how a person reads it."""
+
+    clause: Annotated[
+        str,
+        Meta(description="after the institution's name; may hold observed, expected, window, name"),
+    ]
+    reason: Annotated[str, Meta(description="in alerts; the detector's own name if empty")] = ""
+    counts_new_participants: Annotated[
+        bool, Meta(description="what was observed are participants taken in the window")
+    ] = False
+
+
+class DetectorRow(Struct, frozen=True, kw_only=True):
+    """One detector or rule as the system knows it: one of the three factories, or none.
+
+    The second stage, which judges all institutions at once, is built elsewhere.
+    """
 
     config: type[Struct]
-    channels: tuple[str, ...]
-    card: str
+    card: Annotated[str, Meta(description="its page, from the root of the repository")]
+    features: Mapping[str, Feature] = {}
+    detector: Annotated[
+        Callable[..., Detector] | None,
+        Meta(description="called with the config, and the state if it has one"),
+    ] = None
+    state: Annotated[type[Struct] | None, Meta(description="what a detector remembers")] = None
+    event_rule: Annotated[
+        Callable[..., EventRule | None] | None,
+        Meta(description="called with the config and the register's entry; None: nothing to ask"),
+    ] = None
+    window_rule: Annotated[
+        Callable[..., WindowRule | None] | None,
+        Meta(description="called with the config; None: nothing to ask"),
+    ] = None
+    tails: Annotated[
+        Mapping[str, Tail], Meta(description="by channel, before anything is known of the peers")
+    ] = {}
+    channels: Annotated[
+        Callable[..., tuple[str, ...]] | None,
+        Meta(description="called with the config, where the settings name the channels"),
+    ] = None
+    any_channel_tail: Annotated[
+        Tail | None, Meta(description="of each channel that the settings name")
+    ] = None
+
+    @property
+    def is_rule(self) -> bool:
+        """Tell whether it is about lines that are crossed or not: then no p-value means a thing."""
+        return self.event_rule is not None or self.window_rule is not None
 
 
-DETECTORS: Final[dict[str, Entry]] = {
-    "excess": Entry(
+def _took(what: str, *, against: str = "expected") -> str:
+    return f"took {{observed:,.0f}} {what} in {{window}} ({against} {{expected:,.0f}})"
+
+
+# Knots and slopes were fitted on calibration worlds; see docs/quality.md.
+_ROWS: Final[dict[str, DetectorRow]] = {
+    "excess": DetectorRow(
         config=ExcessConfig,
-        channels=("excess",),
         card="docs/detectors/excess.md",
+        detector=Excess,
+        features={
+            "new_participants": Feature(
+                clause=_took("new participants"), counts_new_participants=True
+            )
+        },
+        tails={"excess": Tail(knots=((3.0, -1.0), (4.0, -1.9), (4.4, -2.5)), slope=2.3)},
     ),
-    "sweep": Entry(
+    "sweep": DetectorRow(
         config=SweepConfig,
-        channels=("sweep/sweep", "sweep/slicing"),
         card="docs/detectors/sweep.md",
+        detector=Sweep,
+        features={
+            "walked_participants": Feature(
+                clause=_took("participants in ascending order"), counts_new_participants=True
+            ),
+            "sliced_participants": Feature(
+                clause=_took("new participants a few fields at a time"),
+                reason="slicing",
+                counts_new_participants=True,
+            ),
+        },
+        tails={
+            "sweep/sweep": Tail(knots=((3.0, -2.3),), slope=0.85),
+            "sweep/slicing": Tail(knots=((3.0, -2.3),), slope=0.85),
+        },
     ),
-    "drip": Entry(config=DripConfig, channels=("drip/90d",), card="docs/detectors/drip.md"),
-    "multivariate": Entry(
-        config=MultivariateConfig, channels=(), card="docs/detectors/multivariate.md"
+    "drip": DetectorRow(
+        config=DripConfig,
+        card="docs/detectors/drip.md",
+        detector=Drip,
+        state=DripState,
+        features={
+            "surplus_participants": Feature(
+                clause=_took("new participants beyond its usual pace"),
+                counts_new_participants=True,
+            )
+        },
+        tails={"drip/90d": Tail(knots=((3.7, -2.0),), slope=0.85)},
     ),
-    "volume": Entry(config=VolumeConfig, channels=("volume/1h",), card="docs/detectors/volume.md"),
-    "quota": Entry(config=QuotaConfig, channels=(), card="docs/detectors/quota.md"),
-    "coverage": Entry(config=CoverageConfig, channels=(), card="docs/detectors/coverage.md"),
-    "scope": Entry(config=ScopeConfig, channels=(), card="docs/detectors/scope.md"),
-    "canary": Entry(config=CanaryConfig, channels=(), card="docs/detectors/canary.md"),
-    "collusion": Entry(config=CollusionConfig, channels=(), card="docs/detectors/collusion.md"),
+    "multivariate": DetectorRow(
+        config=MultivariateConfig,
+        card="docs/detectors/multivariate.md",
+        detector=Multivariate,
+        state=MultivariateState,
+        features={ANY_FEATURE: Feature(clause="had a day that {name} scores {observed:.3g}")},
+        channels=channels_of,
+        any_channel_tail=Tail(knots=((0.0, 0.0),), slope=1.0),
+    ),
+    "volume": DetectorRow(
+        config=VolumeConfig,
+        card="docs/detectors/volume.md",
+        detector=Volume,
+        state=VolumeState,
+        features={"bytes": Feature(clause=_took("bytes"))},
+        tails={"volume/1h": Tail(knots=((3.0, -2.0),), slope=0.4)},
+    ),
+    "quota": DetectorRow(
+        config=QuotaConfig,
+        card="docs/detectors/quota.md",
+        window_rule=quota_of,
+        features={
+            "new_participants": Feature(
+                clause=_took("new participants", against="limit"), counts_new_participants=True
+            ),
+            "bytes": Feature(clause=_took("bytes", against="limit")),
+            "rows": Feature(clause=_took("rows", against="limit")),
+        },
+    ),
+    "coverage": DetectorRow(
+        config=CoverageConfig,
+        card="docs/detectors/coverage.md",
+        event_rule=coverage_of,
+        features={
+            "project_participants": Feature(
+                clause="holds {observed:,.0f} participants for one project "
+                "(approved {expected:,.0f})"
+            ),
+            "institution_participants": Feature(
+                clause="holds {observed:,.0f} participants (approved {expected:,.0f})"
+            ),
+            "project_bytes": Feature(
+                clause="received {observed:,.0f} bytes for one project (approved {expected:,.0f})"
+            ),
+            "institution_bytes": Feature(
+                clause="received {observed:,.0f} bytes (approved {expected:,.0f})"
+            ),
+        },
+    ),
+    "scope": DetectorRow(
+        config=ScopeConfig,
+        card="docs/detectors/scope.md",
+        event_rule=scope_of,
+        features={
+            "dataset_not_approved": Feature(clause="read a dataset outside its project's approval"),
+            "field_not_approved": Feature(clause="read fields outside its project's approval"),
+            "before_approval": Feature(clause="read before its project's approval began"),
+            "after_approval": Feature(clause="read after its project's approval ended"),
+        },
+    ),
+    "canary": DetectorRow(
+        config=CanaryConfig,
+        card="docs/detectors/canary.md",
+        event_rule=canary_of,
+        features={
+            "canaries": Feature(
+                clause="read {observed:,.0f} canary records that nobody has reason to read"
+            )
+        },
+    ),
+    "collusion": DetectorRow(
+        config=CollusionConfig,
+        card="docs/detectors/collusion.md",
+        features={
+            "shared_participants": Feature(
+                clause="shares {observed:,.0f} participants with others (expected {expected:,.0f})"
+            )
+        },
+    ),
 }
+
+
+def checked(rows: dict[str, DetectorRow]) -> dict[str, DetectorRow]:
+    """Return the rows, if each is whole.
+
+    >>> checked({"odd": DetectorRow(config=ExcessConfig, card="odd.md", detector=Excess)})
+    Traceback (most recent call last):
+        ...
+    detectors.errors.CoreError: registry: odd has no prior tail, so nothing would calibrate it
+
+    Raises:
+        CoreError: a row has two factories, or a detector has no prior tail.
+    """
+    for name, row in rows.items():
+        problem = _problem(row)
+        if problem is not None:
+            msg = f"registry: {name} {problem}"
+            raise CoreError(msg)
+    return rows
+
+
+def _problem(row: DetectorRow) -> str | None:
+    factories = (row.detector, row.event_rule, row.window_rule)
+    if sum(factory is not None for factory in factories) > 1:
+        return "has two factories"
+    if row.detector is None:
+        return None
+    if row.any_channel_tail is None and (row.channels is not None or not row.tails):
+        return "has no prior tail, so nothing would calibrate it"
+    if not row.features:
+        return "has no feature, so nothing would explain it"
+    return None
+
+
+DETECTORS: Final[dict[str, DetectorRow]] = checked(_ROWS)
+
+
+def is_rule(detector: str) -> bool:
+    """Tell whether what `detector` finds is certain: a line was crossed, whatever is usual.
+
+    >>> is_rule("coverage"), is_rule("excess")
+    (True, False)
+    """
+    row = DETECTORS.get(detector)
+    return row is not None and row.is_rule
+
+
+def feature_of(detector: str, feature: str) -> Feature:
+    """Return how a detector's feature is read.
+
+    Raises:
+        CoreError: the detector's row has no such feature.
+    """
+    features = DETECTORS[detector].features
+    known = features.get(feature) or features.get(ANY_FEATURE)
+    if known is None:
+        msg = f"registry: {detector} has no feature {feature!r}"
+        raise CoreError(msg)
+    return known
+
+
+def reason_of(detector: str, feature: str) -> str:
+    """Return the reason that alerts give for a feature.
+
+    >>> reason_of("sweep", "sliced_participants"), reason_of("drip", "surplus_participants")
+    ('slicing', 'drip')
+    """
+    return feature_of(detector, feature).reason or detector
+
+
+def prior_tail(channel: str) -> Tail | None:
+    """Return the tail that a channel has before peers are known; None if no detector has it.
+
+    >>> prior_tail("multivariate/half_space_trees").slope, prior_tail("none/such")
+    (1.0, None)
+    """
+    row = DETECTORS.get(channel.partition("/")[0])
+    return None if row is None else row.tails.get(channel, row.any_channel_tail)
+
+
+def channels_in(row: DetectorRow, config: Struct) -> tuple[str, ...]:
+    """Return the channels on which a detector speaks under `config`."""
+    return tuple(row.tails) if row.channels is None else row.channels(config)

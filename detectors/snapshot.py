@@ -16,9 +16,11 @@ from detectors.errors import StateError
 from detectors.features.dedupe import DedupeState
 from detectors.features.ledger import LedgerState
 from detectors.features.participant_sets import Holding
-from detectors.profile import Profile, ProfileState
+from detectors.profile import Profile
+from detectors.profile_state import ProfileMemory, ProfileState
 from detectors.reference import Reference, prior_reference
 from detectors.register import Institution
+from detectors.registry import DETECTORS
 
 SCHEMA: Final = 3
 _DATASET: Final = "dataset"
@@ -41,6 +43,8 @@ class _SavedHolding(Struct, frozen=True, kw_only=True, array_like=True):
 class _Saved(Struct, frozen=True, kw_only=True):
     schema: int
     profile: ProfileState
+    # What each detector remembers, under its name, as it gives it.
+    detectors: dict[str, msgspec.Raw]
     dedupe: DedupeState
     holdings: dict[str, _SavedHolding]
     projects: dict[str, _SavedHolding]
@@ -71,6 +75,10 @@ def dump(profile: Profile, *, known: frozenset[str] = frozenset()) -> Snapshot:
     saved = _Saved(
         schema=SCHEMA,
         profile=profile.state,
+        detectors={
+            name: msgspec.Raw(_ENCODER.encode(state))
+            for name, state in profile.detector_states.items()
+        },
         dedupe=profile.dedupe.state,
         holdings=_saved(ledger.holdings),
         projects=_saved(ledger.projects),
@@ -133,10 +141,14 @@ def load(
         exempted=saved.exempted,
         capped_bytes=saved.capped_bytes,
     )
-    return Profile(
+    memory = ProfileMemory(
         state=saved.profile,
+        detectors=_detector_states(saved.detectors),
         dedupe=saved.dedupe,
         ledger=ledger,
+    )
+    return Profile(
+        memory,
         config=config,
         entry=entry or Institution(id=saved.profile.institution),
         reference=reference or prior_reference(config.reference),
@@ -152,6 +164,24 @@ def _decoded(main: bytes) -> _Saved:
         return _DECODER.decode(main)
     except msgspec.MsgspecError as error:
         msg = f"the state is damaged: {error}"
+        raise StateError(msg) from error
+
+
+def _detector_states(saved: Mapping[str, msgspec.Raw]) -> dict[str, Struct]:
+    """Return what detectors remember; of one that is gone nothing is kept."""
+    states: dict[str, Struct] = {}
+    for name, raw in saved.items():
+        row = DETECTORS.get(name)
+        if row is not None and row.state is not None:
+            states[name] = _detector_state(name, raw, row.state)
+    return states
+
+
+def _detector_state(name: str, raw: msgspec.Raw, kind: type[Struct]) -> Struct:
+    try:
+        return msgspec.msgpack.decode(raw, type=kind)
+    except msgspec.MsgspecError as error:
+        msg = f"the state of detector {name!r} is damaged: {error}"
         raise StateError(msg) from error
 
 

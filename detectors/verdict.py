@@ -3,28 +3,9 @@
 The core only *says* these things; the shell's sinks carry them out.
 """
 
-from enum import StrEnum
 from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct
-
-
-class Reason(StrEnum):
-    """Why a verdict is what it is. `NOTHING` is a reason too: silence is a decision."""
-
-    NOTHING = "nothing"
-    EXCESS = "excess"
-    VOLUME = "volume"
-    DRIP = "drip"
-    COVERAGE = "coverage"
-    SWEEP = "sweep"
-    SLICING = "slicing"
-    COLLUSION = "collusion"
-    SCOPE = "scope"
-    QUOTA = "quota"
-    CANARY = "canary"
-    MULTIVARIATE = "multivariate"
-
 
 Severity = Literal["low", "medium", "high", "critical"]
 # The order of harm, mildest first: whoever compares or numbers severities does it by this.
@@ -37,23 +18,27 @@ Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 class ReasonDetail(Struct, frozen=True, kw_only=True):
     """One reason in numbers: what was seen, what was expected, and how improbable that is."""
 
-    detector: str
-    reason: Reason
+    detector: Annotated[str, Meta(description="one of the registry's names")]
+    reason: Annotated[
+        str, Meta(description="the detector's name, but where it sees several patterns theirs")
+    ]
     feature: Annotated[str, Meta(description="glossary name, such as new_participants")]
-    window_seconds: int
-    observed: float
-    expected: float
-    p_value: Annotated[float, Meta(gt=0.0, le=1.0)]
+    window_seconds: Annotated[int, Meta(description="how far back the numbers reach")]
+    observed: Annotated[float, Meta(description="in the feature's unit")]
+    expected: Annotated[float, Meta(description="usual, or allowed by a rule; the same unit")]
+    p_value: Annotated[
+        float, Meta(gt=0.0, le=1.0, description="chance that an honest day has this much")
+    ]
     share: Annotated[Ratio, Meta(description="of the whole evidence; all shares sum to 1")]
 
 
-class Coverage(Struct, frozen=True, kw_only=True):
+class DatasetCoverage(Struct, frozen=True, kw_only=True):
     """The share of the cohort an institution holds of one dataset, before and after."""
 
     dataset: str
-    before_ratio: float
-    after_ratio: float
-    held_participants: int
+    before_ratio: Annotated[float, Meta(description="of the cohort, when the incident began")]
+    after_ratio: Annotated[float, Meta(description="of the cohort, now")]
+    held_participants: Annotated[int, Meta(description="distinct ones, now")]
     kind: Annotated[
         Literal["exact", "upper_bound"],
         Meta(description="upper_bound where events named counts, not participants"),
@@ -63,29 +48,42 @@ class Coverage(Struct, frozen=True, kw_only=True):
 class Alert(Struct, frozen=True, kw_only=True):
     """One incident of one institution, as it stands now. The same incident keeps its id."""
 
-    alert_id: str
+    alert_id: Annotated[str, Meta(description="the same from creation to close, and in a replay")]
     change: AlertChange
     revision: Annotated[int, Meta(ge=1, description="1 at creation, one more at each update")]
     institution: str
     at_ms: Annotated[int, Meta(description="event time of this statement")]
     started_ms: Annotated[int, Meta(description="event time at which the window began")]
+    # Harm: by the share of the cohort taken.
     severity: Severity
-    confidence: Ratio
-    p_value: float
-    sentence: str
-    reasons: tuple[ReasonDetail, ...]
-    coverage: tuple[Coverage, ...]
+    confidence: Annotated[Ratio, Meta(description="0.5 at the alert budget, 1 far below it")]
+    p_value: Annotated[float, Meta(description="of all reasons together")]
+    sentence: Annotated[str, Meta(description="the explanation, for people")]
+    reasons: Annotated[
+        tuple[ReasonDetail, ...], Meta(description="the weightiest first; none at a close")
+    ]
+    coverage: Annotated[
+        tuple[DatasetCoverage, ...], Meta(description="by dataset; none from the second stage")
+    ] = ()
     taken_participants: Annotated[int, Meta(description="new participants in this incident")]
     full_cohort_days: Annotated[
         float | None, Meta(description="until the whole cohort is held at the last day's pace")
     ] = None
-    top_user: str | None
-    top_user_share: float
-    top_project: str | None
-    sample_event_ids: tuple[str, ...]
-    trigger_event_id: str
-    config_hash: str
-    reference_version: str
+    top_user: Annotated[str | None, Meta(description="who took most of the new ones")] = None
+    top_user_share: Annotated[
+        float, Meta(description="of the new participants, 0 to 1; 0 where no user is named")
+    ] = 0.0
+    top_project: Annotated[str | None, Meta(description="for which most was taken")] = None
+    sample_event_ids: Annotated[
+        tuple[str, ...], Meta(description="of the largest requests, the largest first")
+    ] = ()
+    trigger_event_id: Annotated[
+        str, Meta(description="of the event that led to it; empty where time alone did")
+    ] = ""
+    config_hash: Annotated[str, Meta(description="names the configuration it was judged under")]
+    reference_version: Annotated[
+        str, Meta(description="names the knowledge of the peers it was judged by, if any")
+    ] = ""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -105,9 +103,9 @@ class RaiseAlert(Struct, frozen=True, kw_only=True, tag=True):
 class Run(Struct, frozen=True, kw_only=True):
     """Consecutive days on which one channel was strange: one exceedance, however long it lasts."""
 
-    first_day: int
+    first_day: Annotated[int, Meta(description="days since the epoch, UTC")]
     peak_day: Annotated[int, Meta(description="when the peak was reached: there the run counts")]
-    peak: float
+    peak: Annotated[float, Meta(description="the highest score, in the channel's unit")]
 
 
 class DailySummary(Struct, frozen=True, kw_only=True, tag=True):

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from detectors.event import AccessEvent, Participants
 from detectors.pipeline import Profile, judge
 from detectors.response.suspension import Suspension
-from detectors.verdict import Alert, Coverage, Effect, RaiseAlert, Reason, ReasonDetail
+from detectors.verdict import Alert, DatasetCoverage, Effect, RaiseAlert, ReasonDetail
 from streams.ingest.headers import Headers
 
 HOUR_MS = 3_600_000
@@ -51,7 +51,7 @@ def reason_detail(**changes: object) -> ReasonDetail:
     """Return the reason of a grab in the night in numbers, with changes."""
     detail = ReasonDetail(
         detector="excess",
-        reason=Reason.EXCESS,
+        reason="excess",
         feature="new_participants",
         window_seconds=3_600,
         observed=41_200.0,
@@ -62,9 +62,9 @@ def reason_detail(**changes: object) -> ReasonDetail:
     return replace(detail, **changes)
 
 
-def coverage(**changes: object) -> Coverage:
+def coverage(**changes: object) -> DatasetCoverage:
     """Return what is held of a dataset after a grab in the night, with changes."""
-    grown = Coverage(
+    grown = DatasetCoverage(
         dataset="imaging",
         before_ratio=0.02,
         after_ratio=0.1024,
@@ -89,7 +89,7 @@ def alert(**changes: object) -> Alert:
         sentence="north took 41,200 new participants in 1 h (expected 300).",
         reasons=(
             reason_detail(),
-            reason_detail(detector="quota", reason=Reason.QUOTA, feature="bytes", share=0.1),
+            reason_detail(detector="quota", reason="quota", feature="bytes", share=0.1),
         ),
         coverage=(coverage(),),
         taken_participants=41_200,

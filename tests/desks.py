@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from collections.abc import Mapping as Offsets
 from typing import Protocol
 
-from detectors.collusion import CollusionConfig
 from detectors.config import CoreConfig
+from detectors.models.collusion import CollusionConfig
 from detectors.pipeline import Profile
 from detectors.reference import ReferenceConfig
 from detectors.register import Register

@@ -11,10 +11,10 @@ import numpy as np
 from msgspec import Struct, structs
 
 from benchmarks.quality.alarms import Alarms
-from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import DAY_MS
+from detectors.models.collusion import CollusionJudge
 from detectors.pipeline import adopt_reference, judge, open_profile
 from detectors.profile import Profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference

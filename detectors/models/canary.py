@@ -4,7 +4,7 @@ Catches any reading that does not know which participants are real, from its fir
 Misses a thief who knows the canaries, or who takes only people found through the catalogue.
 
 Source: honeytokens, as in L. Spitzner (2003), "Honeytokens: The Other Honeypot".
-A rule: its score is the number of canaries touched, and it bypasses calibration.
+A rule: it bypasses calibration.
 """
 
 from typing import Annotated
@@ -12,11 +12,11 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
-from detectors.detector import DetectorMode, RuleInput, Score
+from detectors.detector import Breach, DetectorMode, RuleInput
 from detectors.event import ParticipantId
 from detectors.features.participant_sets import as_bitmap
 from detectors.features.windows import WINDOW_SECONDS, Window
-from detectors.verdict import Reason
+from detectors.register import Institution
 
 
 class CanaryConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,14 +36,14 @@ class Canary:
     >>> rule_input = RuleInput(
     ...     event=event,
     ...     at_ms=0,
-    ...     people=range(6, 9),
+    ...     participants=range(6, 9),
     ...     new=3,
     ...     exempted=0,
     ...     held_participants=3,
     ...     project_participants=0,
     ...     project_grew=False,
     ... )
-    >>> Canary(CanaryConfig(participants=(7,))).evaluate(rule_input).value
+    >>> Canary(CanaryConfig(participants=(7,))).evaluate(rule_input).observed
     1.0
     """
 
@@ -53,21 +53,22 @@ class Canary:
         """Turn the ids into a set."""
         self._canaries = BitMap64(config.participants)
 
-    def evaluate(self, rule_input: RuleInput) -> Score | None:
-        """Return a score where a canary was read outside any exemption."""
-        if rule_input.people is None or rule_input.exempted:
+    def evaluate(self, rule_input: RuleInput) -> Breach | None:
+        """Return a breach where a canary was read outside any exemption."""
+        if rule_input.participants is None or rule_input.exempted:
             return None
-        touched = as_bitmap(rule_input.people).intersection_cardinality(self._canaries)
+        touched = as_bitmap(rule_input.participants).intersection_cardinality(self._canaries)
         if not touched:
             return None
-        return Score(
-            channel="canary",
+        return Breach(
             detector="canary",
-            reason=Reason.CANARY,
             feature="canaries",
             window_seconds=WINDOW_SECONDS[Window.MINUTES_5],
-            value=float(touched),
             observed=float(touched),
             expected=0.0,
-            rule=True,
         )
+
+
+def canary_of(config: CanaryConfig, _: Institution) -> Canary | None:
+    """Return the rule, where there are canaries."""
+    return Canary(config) if config.participants else None

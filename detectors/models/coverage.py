@@ -6,17 +6,16 @@ patience cannot beat.
 Misses whatever has no declared budget, and producers that say how many but not who.
 
 Source: data-access agreements grant a project its participants; see docs/detectors/coverage.md.
-A rule: its score is the ratio of what is held to what was granted; calibration is bypassed.
+A rule: it bypasses calibration.
 """
 
 from typing import Final
 
 from msgspec import Struct
 
-from detectors.detector import DetectorMode, RuleInput, Score
+from detectors.detector import Breach, DetectorMode, RuleInput
 from detectors.features.windows import WINDOW_SECONDS, Window
 from detectors.register import Institution
-from detectors.verdict import Reason
 
 # Beyond a cap on bytes every event breaks it; it is worth saying at each tenth of the cap.
 _BYTES_STEPS: Final = 10
@@ -29,7 +28,7 @@ class CoverageConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Coverage:
-    """ParticipantSet held against people granted.
+    """Participants held against participants granted.
 
     >>> from detectors.event import AccessEvent
     >>> from detectors.register import Project
@@ -38,15 +37,16 @@ class Coverage:
     >>> rule_input = RuleInput(
     ...     event=event,
     ...     at_ms=0,
-    ...     people=None,
+    ...     participants=None,
     ...     new=9,
     ...     exempted=0,
     ...     held_participants=150,
     ...     project_participants=150,
     ...     project_grew=True,
     ... )
-    >>> Coverage(entry).evaluate(rule_input).value
-    1.5
+    >>> breach = Coverage(entry).evaluate(rule_input)
+    >>> breach.observed, breach.expected
+    (150.0, 100.0)
     """
 
     __slots__ = ("_bytes_max", "_institution_max", "_projects_bytes_max", "_projects_max")
@@ -66,26 +66,26 @@ class Coverage:
             if project.bytes_max is not None
         }
 
-    def evaluate(self, rule_input: RuleInput) -> Score | None:
-        """Return a score where somebody new was taken beyond a budget."""
+    def evaluate(self, rule_input: RuleInput) -> Breach | None:
+        """Return a breach where somebody new was taken beyond a budget."""
         limit = self._projects_max.get(rule_input.event.project or "")
         held = rule_input.project_participants
         if limit is not None and rule_input.project_grew and held > limit:
-            return _score("project_participants", held, limit)
+            return _breach("project_participants", held, limit)
         limit = self._institution_max
         held = rule_input.held_participants
         if limit is not None and rule_input.new and held > limit:
-            return _score("institution_participants", held, limit)
+            return _breach("institution_participants", held, limit)
         return self._check_bytes(rule_input)
 
-    def _check_bytes(self, rule_input: RuleInput) -> Score | None:
+    def _check_bytes(self, rule_input: RuleInput) -> Breach | None:
         size = rule_input.event.bytes
         limit = self._projects_bytes_max.get(rule_input.event.project or "")
         if limit is not None and _steps_on(rule_input.project_bytes, size, limit):
-            return _score("project_bytes", rule_input.project_bytes, limit)
+            return _breach("project_bytes", rule_input.project_bytes, limit)
         limit = self._bytes_max
         if limit is not None and _steps_on(rule_input.institution_bytes, size, limit):
-            return _score("institution_bytes", rule_input.institution_bytes, limit)
+            return _breach("institution_bytes", rule_input.institution_bytes, limit)
         return None
 
 
@@ -101,15 +101,20 @@ def _steps_on(total: int, size: int, limit: int) -> bool:
     return before <= limit or _BYTES_STEPS * before // step < _BYTES_STEPS * total // step
 
 
-def _score(feature: str, held: int, limit: int) -> Score:
-    return Score(
-        channel=f"coverage/{feature}",
+def _breach(feature: str, held: int, limit: int) -> Breach:
+    return Breach(
         detector="coverage",
-        reason=Reason.COVERAGE,
         feature=feature,
         window_seconds=WINDOW_SECONDS[Window.MONTH],
-        value=held / max(1, limit),
         observed=float(held),
         expected=float(limit),
-        rule=True,
     )
+
+
+def coverage_of(_: CoverageConfig, entry: Institution) -> Coverage | None:
+    """Return the rule, where the register grants a limited amount."""
+    caps = [entry.participants_max, entry.bytes_max]
+    caps += [
+        cap for project in entry.projects for cap in (project.participants_max, project.bytes_max)
+    ]
+    return Coverage(entry) if any(cap is not None for cap in caps) else None

@@ -10,16 +10,16 @@ fades is ours: one project of last year must not stand for ever against an insti
 The score is log10 of the participants beyond a month's usual, of a cohort of half a million.
 """
 
+from itertools import repeat
 from math import log10
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from detectors.detector import DetectorMode, Score
+from detectors.detector import ClosedDay, DetectorMode, Score
 from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
 from detectors.features.windows import MONTH_DAYS
-from detectors.verdict import Reason
 
 _FADING_DAYS: Final = 90
 _FADING_SECONDS: Final = 7_776_000
@@ -47,8 +47,17 @@ class Drip:
     """The surplus that has added up.
 
     >>> drip = Drip(DripConfig(), DripState())
+    >>> day = ClosedDay(
+    ...     day=0,
+    ...     silent_days=0,
+    ...     trusted=True,
+    ...     settled=True,
+    ...     new=1_500,
+    ...     month_usual=15_000.0,
+    ...     point=(),
+    ... )
     >>> for _ in range(60):
-    ...     drip.learn(1_500, month_usual=15_000.0)
+    ...     drip.learn(day)
     >>> round(drip.state.surplus_participants)
     43965
     """
@@ -71,7 +80,6 @@ class Drip:
             Score(
                 channel="drip/90d",
                 detector="drip",
-                reason=Reason.DRIP,
                 feature="surplus_participants",
                 window_seconds=_FADING_SECONDS,
                 value=log10(beyond * COMMON_COHORT / features.cohort_size),
@@ -80,9 +88,13 @@ class Drip:
             ),
         )
 
-    def learn(self, day_new: int, *, month_usual: float) -> None:
-        """Close a day that took `day_new` new participants. The sum never stops."""
-        self.state.surplus_participants = self._surplus(day_new, month_usual=month_usual)
+    def learn(self, closed_day: ClosedDay) -> None:
+        """Add up a settled day, trusted or not: the sum never stops, it only fades."""
+        if not closed_day.settled:
+            return
+        month_usual = closed_day.month_usual
+        for day_new in (closed_day.new, *repeat(0, closed_day.silent_days)):
+            self.state.surplus_participants = self._surplus(day_new, month_usual=month_usual)
 
     def _surplus(self, day_new: int, *, month_usual: float) -> float:
         kept = (1.0 - 1.0 / _FADING_DAYS) * self.state.surplus_participants

@@ -17,11 +17,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.detector import DetectorMode, Score
+from detectors.detector import ClosedDay, DetectorMode, Score
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_SECONDS
-from detectors.verdict import Reason
 
 
 class ExcessConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,7 +68,6 @@ class Excess:
             Score(
                 channel="excess",
                 detector="excess",
-                reason=Reason.EXCESS,
                 feature="new_participants",
                 window_seconds=WINDOW_SECONDS[LEARNT_WINDOWS[place]],
                 value=log10(excess * COMMON_COHORT / features.cohort_size),
@@ -77,3 +75,6 @@ class Excess:
                 expected=features.usual[place],
             ),
         )
+
+    def learn(self, closed_day: ClosedDay) -> None:
+        """Learn nothing: what is usual is the baseline's to learn."""

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
-from detectors.detector import DetectorMode, Score
+from detectors.detector import ClosedDay, DetectorMode, Score
 from detectors.errors import ConfigError
 from detectors.features.vector import DAY_FEATURES, Features
 from detectors.features.windows import WINDOW_SECONDS, Window
-from detectors.verdict import Reason
 
 if TYPE_CHECKING:
     from river.base import AnomalyDetector, SupervisedAnomalyDetector
@@ -71,6 +70,15 @@ class MultivariateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_field
         for model in self.models:
             if model != _HALF_SPACE_TREES:
                 build(model)
+
+
+def channels_of(config: MultivariateConfig) -> tuple[str, ...]:
+    """Return the channels: one a model.
+
+    >>> channels_of(MultivariateConfig())
+    ('multivariate/half_space_trees',)
+    """
+    return tuple(f"multivariate/{model.name}" for model in config.models)
 
 
 class MultivariateState(Struct, kw_only=True):
@@ -140,7 +148,7 @@ class Multivariate:
 
     >>> detector = Multivariate(MultivariateConfig(), MultivariateState())
     >>> for _ in range(30):
-    ...     detector.learn((0.1,) * len(DAY_FEATURES))
+    ...     detector.learn_point((0.1,) * len(DAY_FEATURES))
     >>> detector.scores_of((0.1,) * 8) < detector.scores_of((0.9,) * 8)
     True
     """
@@ -162,7 +170,6 @@ class Multivariate:
             Score(
                 channel=f"multivariate/{model.name}",
                 detector="multivariate",
-                reason=Reason.MULTIVARIATE,
                 feature=model.name,
                 window_seconds=WINDOW_SECONDS[Window.DAY],
                 value=value,
@@ -183,8 +190,13 @@ class Multivariate:
             return (0.0,) * len(self.config.models)
         return tuple(learner.score(day) for learner in self._learnt())
 
-    def learn(self, day: tuple[float, ...]) -> None:
-        """Fold a closed, trusted day."""
+    def learn(self, closed_day: ClosedDay) -> None:
+        """Fold a trusted day."""
+        if closed_day.trusted:
+            self.learn_point(closed_day.point)
+
+    def learn_point(self, day: tuple[float, ...]) -> None:
+        """Fold a day as a point."""
         days = self.state.days
         if len(days) >= DAYS_MAX:
             del days[: DAYS_MAX // 2]

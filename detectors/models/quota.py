@@ -5,17 +5,16 @@ whatever was exempted: approved exports count here, for no exemption lifts a har
 Misses everything below its limits; it knows no institution's habits.
 
 Source: the export limits that operators of research platforms set by hand; see docs/detectors/.
-A rule: its score is the ratio of the amount to the limit, and it bypasses calibration.
+A rule: it bypasses calibration.
 """
 
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.detector import DetectorMode, Score
+from detectors.detector import Breach, DetectorMode
 from detectors.features.vector import Features
-from detectors.features.windows import WINDOW_NAMES, WINDOW_SECONDS, Quantity, Window, Windows
-from detectors.verdict import Reason
+from detectors.features.windows import WINDOW_SECONDS, Quantity, Window, Windows
 
 # The bound lies inside the union: msgspec refuses one on `int | None`.
 Limit = Annotated[int, Meta(ge=1)] | None
@@ -48,15 +47,15 @@ class Quota:
     ...     cohort_size=1_000,
     ...     hour_bytes=0,
     ... )
-    >>> [score.value for score in Quota(QuotaConfig(new_participants_day_max=200)).score(features)]
-    [1.5]
+    >>> quota = Quota(QuotaConfig(new_participants_day_max=200))
+    >>> [(breach.observed, breach.expected) for breach in quota.evaluate(features)]
+    [(300.0, 200.0)]
     """
 
-    __slots__ = ("_limits", "config", "limited")
+    __slots__ = ("_limits",)
 
     def __init__(self, config: QuotaConfig) -> None:
         """List the limits that are set."""
-        self.config = config
         declared: tuple[tuple[Window, Quantity, str, int | None], ...] = (
             (Window.HOUR, Quantity.GAINED, "new_participants", config.new_participants_hour_max),
             (Window.DAY, Quantity.GAINED, "new_participants", config.new_participants_day_max),
@@ -65,37 +64,42 @@ class Quota:
             (Window.DAY, Quantity.ROWS, "rows", config.rows_day_max),
         )
         self._limits = tuple(
-            (window, measure, feature, limit)
-            for window, measure, feature, limit in declared
+            (window, quantity, feature, limit)
+            for window, quantity, feature, limit in declared
             if limit is not None
         )
-        self.limited = bool(self._limits)
 
     def crossed(self, windows: Windows, amounts: list[int]) -> bool:
         """Tell whether `amounts`, just added to `windows`, carried a limit over."""
         return any(
-            total > limit >= total - amounts[measure]
-            for window, measure, _, limit in self._limits
-            if (total := windows.total(window, measure))
+            total > limit >= total - amounts[quantity]
+            for window, quantity, _, limit in self._limits
+            if (total := windows.total(window, quantity))
         )
 
-    def score(self, features: Features) -> tuple[Score, ...]:
-        """Return one score a limit that is passed."""
-        found = []
-        for window, measure, feature, limit in self._limits:
-            observed = features.windows.total(window, measure)
+    def evaluate(self, features: Features) -> tuple[Breach, ...]:
+        """Return one breach for each limit that is passed."""
+        breaches = []
+        for window, quantity, feature, limit in self._limits:
+            observed = features.windows.total(window, quantity)
             if observed > limit:
-                found.append(
-                    Score(
-                        channel=f"quota/{feature}/{WINDOW_NAMES[window]}",
+                breaches.append(
+                    Breach(
                         detector="quota",
-                        reason=Reason.QUOTA,
                         feature=feature,
                         window_seconds=WINDOW_SECONDS[window],
-                        value=observed / limit,
                         observed=float(observed),
                         expected=float(limit),
-                        rule=True,
                     )
                 )
-        return tuple(found)
+        return tuple(breaches)
+
+
+def quota_of(config: QuotaConfig) -> Quota | None:
+    """Return the rule, where a limit is set at all.
+
+    >>> quota_of(QuotaConfig()) is None
+    True
+    """
+    limits = (getattr(config, name) for name in config.__struct_fields__ if name != "mode")
+    return Quota(config) if any(limit is not None for limit in limits) else None

@@ -5,15 +5,14 @@ Misses a project the register does not know: starting unrecorded work is sloppy,
 the amounts it takes are judged like any other.
 
 Source: controlled-access grants name datasets and end dates (GA4GH Passport v1 visas).
-A rule: its score is 1, and it bypasses calibration.
+A rule: it bypasses calibration.
 """
 
 from msgspec import Struct
 
-from detectors.detector import DetectorMode, RuleInput, Score
+from detectors.detector import Breach, DetectorMode, RuleInput
 from detectors.features.windows import WINDOW_SECONDS, Window
 from detectors.register import Institution, Project, bound_ms
-from detectors.verdict import Reason
 
 
 class ScopeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,7 +30,7 @@ class Scope:
     >>> rule_input = RuleInput(
     ...     event=event,
     ...     at_ms=0,
-    ...     people=None,
+    ...     participants=None,
     ...     new=0,
     ...     exempted=0,
     ...     held_participants=0,
@@ -48,28 +47,24 @@ class Scope:
         """Look up the projects."""
         self._projects = {project.id: project for project in entry.projects}
 
-    def evaluate(self, rule_input: RuleInput) -> Score | None:
-        """Return a score where a known project left its scope outside any exemption."""
+    def evaluate(self, rule_input: RuleInput) -> Breach | None:
+        """Return a breach where a known project left its scope outside any exemption."""
         project = self._projects.get(rule_input.event.project or "")
         if project is None or rule_input.exempted:
             return None
-        feature = _breach(project, rule_input)
+        feature = _feature(project, rule_input)
         if feature is None:
             return None
-        return Score(
-            channel=f"scope/{feature}",
+        return Breach(
             detector="scope",
-            reason=Reason.SCOPE,
             feature=feature,
             window_seconds=WINDOW_SECONDS[Window.MINUTES_5],
-            value=1.0,
             observed=1.0,
             expected=0.0,
-            rule=True,
         )
 
 
-def _breach(project: Project, rule_input: RuleInput) -> str | None:
+def _feature(project: Project, rule_input: RuleInput) -> str | None:
     event = rule_input.event
     if project.datasets and event.dataset not in project.datasets:
         return "dataset_not_approved"
@@ -81,3 +76,8 @@ def _breach(project: Project, rule_input: RuleInput) -> str | None:
     if project.valid_to is not None and rule_input.at_ms >= bound_ms(project.valid_to):
         return "after_approval"
     return None
+
+
+def scope_of(_: ScopeConfig, entry: Institution) -> Scope | None:
+    """Return the rule, where projects are registered."""
+    return Scope(entry) if entry.projects else None

@@ -15,11 +15,10 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.detector import DetectorMode, Score
+from detectors.detector import ClosedDay, DetectorMode, Score
 from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_SECONDS, Quantity, Window
-from detectors.verdict import Reason
 
 
 class SweepConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,22 +74,24 @@ class Sweep:
             return ()
         walked = features.windows.total(Window.DAY, Quantity.WALKED)
         sliced = features.windows.total(Window.DAY, Quantity.SLICED)
-        found = []
+        scores = []
         if walked > floor and walked >= self.config.walked_ratio * new:
-            found.append(_score(features, Reason.SWEEP, "walked_participants", walked, floor))
+            scores.append(_score(features, "sweep", "walked_participants", walked, floor))
         if sliced >= self.config.slices_min * new:
-            found.append(_score(features, Reason.SLICING, "sliced_participants", new, floor))
-        return tuple(found)
+            scores.append(_score(features, "slicing", "sliced_participants", new, floor))
+        return tuple(scores)
+
+    def learn(self, closed_day: ClosedDay) -> None:
+        """Learn nothing: a walk is a walk, whatever is usual."""
 
 
 def _score(
-    features: Features, reason: Reason, feature: str, participants: int, floor: float
+    features: Features, pattern: str, feature: str, participants: int, floor: float
 ) -> Score:
     scale = COMMON_COHORT / features.cohort_size
     return Score(
-        channel=f"sweep/{reason}",
+        channel=f"sweep/{pattern}",
         detector="sweep",
-        reason=reason,
         feature=feature,
         window_seconds=WINDOW_SECONDS[Window.DAY],
         value=log10(max(1.0, scale * (participants - floor))),

@@ -15,10 +15,9 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
 
-from detectors.detector import DetectorMode, Score
+from detectors.detector import ClosedDay, ClosedHour, DetectorMode, Score
 from detectors.features.vector import Features
 from detectors.instants import HOUR_MS
-from detectors.verdict import Reason
 
 HOUR_SECONDS: Final = 3_600
 HOURS_PER_WEEK: Final = 168
@@ -88,7 +87,8 @@ class Volume:
 
     >>> volume = Volume(VolumeConfig(hours_min=3), VolumeState())
     >>> for hour, taken_bytes in enumerate([1_000, 1_100, 900, 1_000, 1_050]):
-    ...     volume.learn(hour * HOUR_MS, taken_bytes)
+    ...     at_ms = hour * HOUR_MS
+    ...     volume.learn_hour(ClosedHour(at_ms=at_ms, taken_bytes=taken_bytes, trusted=True))
     >>> round(volume.deviations(5 * HOUR_MS, 1_000_000)) > 50
     True
     """
@@ -116,7 +116,6 @@ class Volume:
             Score(
                 channel="volume/1h",
                 detector="volume",
-                reason=Reason.VOLUME,
                 feature="bytes",
                 window_seconds=HOUR_SECONDS,
                 value=deviations,
@@ -125,8 +124,14 @@ class Volume:
             ),
         )
 
-    def learn(self, at_ms: int, taken_bytes: int) -> None:
-        """Fold a closed hour in which something was taken."""
+    def learn(self, closed_day: ClosedDay) -> None:
+        """Learn nothing: its hours have been learnt, each as it ended."""
+
+    def learn_hour(self, closed_hour: ClosedHour) -> None:
+        """Fold a trusted hour in which something was taken."""
+        if not closed_hour.trusted:
+            return
+        at_ms, taken_bytes = closed_hour.at_ms, closed_hour.taken_bytes
         state, hour = self.state, hour_of_week(at_ms)
         if state.season:
             fold(state, self._residual(at_ms, taken_bytes))

@@ -2,7 +2,9 @@
 
 from hashlib import blake2b
 from math import log10
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
 
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.features.ledger import LedgerState
@@ -13,26 +15,29 @@ from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
 from detectors.policy.explain import sentence
 from detectors.profile import Profile
 from detectors.reference import incident_rate
+from detectors.registry import feature_of, is_rule
 from detectors.verdict import (
     Alert,
     AlertChange,
-    Coverage,
+    DatasetCoverage,
     Effect,
     RaiseAlert,
-    Reason,
     Verdict,
 )
 
 _SAMPLES_MAX: Final = 5
-_RULES: Final = (Reason.CANARY, Reason.COVERAGE, Reason.QUOTA, Reason.SCOPE)
 # Forecasts beyond a year tell nobody what to do today.
 _FORECAST_DAYS_MAX: Final = 365
-_PEOPLE: Final = (
-    "new_participants",
-    "surplus_participants",
-    "walked_participants",
-    "sliced_participants",
-)
+
+
+class Statement(Struct, frozen=True, kw_only=True):
+    """What is to be said of an incident now, and the amount that decided on it."""
+
+    change: AlertChange
+    verdict: Verdict
+    at_ms: int
+    event_id: Annotated[str, Meta(description="that led to it; empty where time alone did")]
+    taken_participants: Annotated[int, Meta(description="since the incident began")]
 
 
 def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> tuple[Effect, ...]:
@@ -54,7 +59,15 @@ def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> 
     )
     if change is None:
         return ()
-    return _spoken(profile, incident, verdict, change, at_ms=at_ms, event_id=event_id)
+    statement = Statement(
+        change=change,
+        verdict=verdict,
+        at_ms=at_ms,
+        event_id=event_id,
+        taken_participants=taken,
+    )
+    _note(profile, incident, statement)
+    return (RaiseAlert(alert=_alert(profile, incident, statement)),)
 
 
 def _facts(verdict: Verdict) -> tuple[str, ...]:
@@ -62,7 +75,7 @@ def _facts(verdict: Verdict) -> tuple[str, ...]:
     return tuple(
         f"{detail.detector}/{detail.feature}"
         for detail in verdict.reasons
-        if detail.reason in _RULES and detail.share > 0.0
+        if is_rule(detail.detector) and detail.share > 0.0
     )
 
 
@@ -73,9 +86,14 @@ def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
     if incident is None or not incident.raised:
         return ()
     incident.revision += 1
-    verdict = Verdict(watched=False, p_value=1.0, reasons=())
-    alert = _alert(profile, incident, verdict, "close", at_ms=at_ms, event_id="")
-    return (RaiseAlert(alert=alert),)
+    statement = Statement(
+        change="close",
+        verdict=Verdict(watched=False, p_value=1.0, reasons=()),
+        at_ms=at_ms,
+        event_id="",
+        taken_participants=taken_participants(profile.ledger.state, incident),
+    )
+    return (RaiseAlert(alert=_alert(profile, incident, statement)),)
 
 
 def taken_participants(ledger: LedgerState, incident: Incident) -> int:
@@ -106,29 +124,23 @@ def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
     return state.incident
 
 
-def _spoken(
-    profile: Profile,
-    incident: Incident,
-    verdict: Verdict,
-    change: AlertChange,
-    *,
-    at_ms: int,
-    event_id: str,
-) -> tuple[Effect, ...]:
-    taken = taken_participants(profile.ledger.state, incident)
-    taken_ratio = min(1.0, taken / profile.config.cohort.size)
+def _note(profile: Profile, incident: Incident, statement: Statement) -> None:
+    """Remember in the incident what is said of it now."""
     incident.revision += 1
     profile.state.today.alerted = True
+    taken, verdict = statement.taken_participants, statement.verdict
     # A window reaches back behind the incident's first day: what it shows has been said too.
-    shown = (int(detail.observed) for detail in verdict.reasons if detail.feature in _PEOPLE)
+    shown = (
+        int(detail.observed)
+        for detail in verdict.reasons
+        if feature_of(detail.detector, detail.feature).counts_new_participants
+    )
     incident.alerted_participants = max(1, taken, *shown)
     incident.taken_participants = taken
     incident.facts.extend(fact for fact in _facts(verdict) if fact not in incident.facts)
-    incident.severity = severity_of(taken_ratio)
+    incident.severity = severity_of(min(1.0, taken / profile.config.cohort.size))
     if not incident.alert_id:
         incident.alert_id = _alert_id(profile, incident)
-    alert = _alert(profile, incident, verdict, change, at_ms=at_ms, event_id=event_id)
-    return (RaiseAlert(alert=alert),)
 
 
 def _alert_id(profile: Profile, incident: Incident) -> str:
@@ -137,51 +149,44 @@ def _alert_id(profile: Profile, incident: Incident) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _alert(
-    profile: Profile,
-    incident: Incident,
-    verdict: Verdict,
-    change: AlertChange,
-    *,
-    at_ms: int,
-    event_id: str,
-) -> Alert:
-    state = profile.state
+def _alert(profile: Profile, incident: Incident, statement: Statement) -> Alert:
+    state, verdict = profile.state, statement.verdict
     coverage = _coverage(profile, incident)
+    forecast_days = full_cohort_days(profile)
     top_user, top_user_share = _top(state.today.users)
     top_project, _ = _top(state.today.projects)
-    said = (
+    text = (
         sentence(
             state.institution,
             verdict.reasons,
             coverage,
             top_user=top_user,
             top_user_share=top_user_share,
-            full_cohort_days=full_cohort_days(profile),
+            full_cohort_days=forecast_days,
         )
         if verdict.reasons
         else f"{state.institution} has been quiet since; the incident is closed."
     )
     return Alert(
         alert_id=incident.alert_id,
-        change=change,
+        change=statement.change,
         revision=incident.revision,
         institution=state.institution,
-        at_ms=at_ms,
+        at_ms=statement.at_ms,
         started_ms=incident.started_ms,
         severity=incident.severity,
         confidence=1.0 - min(1.0, verdict.p_value / profile.budget_rate) / 2.0,
         p_value=verdict.p_value,
-        sentence=said,
+        sentence=text,
         reasons=verdict.reasons,
         coverage=coverage,
-        taken_participants=taken_participants(profile.ledger.state, incident),
+        taken_participants=statement.taken_participants,
         top_user=top_user,
         top_user_share=top_user_share,
         top_project=top_project,
-        full_cohort_days=full_cohort_days(profile),
+        full_cohort_days=forecast_days,
         sample_event_ids=tuple(name for _, name in state.today.samples[:_SAMPLES_MAX]),
-        trigger_event_id=event_id,
+        trigger_event_id=statement.event_id,
         config_hash=profile.config_hash,
         reference_version=profile.reference.version,
     )
@@ -197,7 +202,7 @@ def full_cohort_days(profile: Profile) -> float | None:
     return left / pace
 
 
-def _coverage(profile: Profile, incident: Incident) -> tuple[Coverage, ...]:
+def _coverage(profile: Profile, incident: Incident) -> tuple[DatasetCoverage, ...]:
     size = profile.config.cohort.size
     found = []
     for name, holding in sorted(profile.ledger.state.holdings.items()):
@@ -205,7 +210,7 @@ def _coverage(profile: Profile, incident: Incident) -> tuple[Coverage, ...]:
         held = min(size, holding.held_participants + counted)
         before = incident.held_before.get(name, 0) + incident.counted_before.get(name, 0)
         found.append(
-            Coverage(
+            DatasetCoverage(
                 dataset=name,
                 before_ratio=min(1.0, before / size),
                 after_ratio=held / size,

@@ -1,17 +1,22 @@
 """Steps 4 to 6 of 7: one institution at one moment -> verdict. Score, calibrate, decide."""
 
+from collections.abc import Iterable
 from math import log10
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
 
 from detectors.calibration.combine import P_VALUE_MIN, combine
-from detectors.calibration.tail import Tail
-from detectors.detector import Score
+from detectors.detector import Breach, Score
 from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
 from detectors.features.windows import Quantity
 from detectors.instants import DAY_MS
-from detectors.profile import OpenRun, Profile
-from detectors.reference import DEFAULT_TAIL, INCIDENT_CHANNEL, tails_of, usual_of
+from detectors.profile import Profile
+from detectors.profile_state import OpenRun
+from detectors.reference import INCIDENT_CHANNEL, tail_of, usual_of
+from detectors.registry import reason_of
 from detectors.verdict import ReasonDetail, Run, Verdict
 
 # A rule is not a matter of probability; this value only says "certain" on the common scale.
@@ -49,72 +54,100 @@ def group_of(profile: Profile) -> str:
     return f"{profile.entry.group}/counted" if mostly_counted else profile.entry.group
 
 
-def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Score, ...] = ()) -> Verdict:
-    """Return the verdict of this moment; note what was strange in the open runs."""
+class Unusual(Struct, frozen=True, kw_only=True):
+    """What the detectors make of one moment together; nothing is decided yet."""
+
+    surprise: Annotated[float, Meta(description="-log10 of the combined p-value")]
+    reasons: tuple[ReasonDetail, ...]
+
+
+def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Breach, ...] = ()) -> Verdict:
+    """Return the verdict of this moment; note what was strange in the open runs.
+
+    `breaches` are the lines that the event at hand has crossed. A crossed line decides alone; what
+    is unusual beside it is shown, with no share in the decision.
+    """
     features = features_of(profile, at_ms)
     _mark_judged(profile, features)
     scores = [score for detector in profile.detectors for score in detector.score(features)]
-    scores += breaches
-    if not scores:
+    in_windows = (breach for rule in profile.window_rules for breach in rule.evaluate(features))
+    breaches = (*in_windows, *breaches)
+    if not scores and not breaches:
         return Verdict(watched=False, p_value=1.0, reasons=())
-    tails = tails_of(profile.reference, group_of(profile))
-    p_values = {
-        score.channel: RULE_P_VALUE
-        if score.rule
-        else _penalised(profile, score, tails.get(score.channel, DEFAULT_TAIL).p_value(score.value))
-        for score in scores
-    }
     today = at_ms // DAY_MS
     for score in scores:
-        if not score.rule:
-            note_run(profile, score.channel, score.value, today=today)
-    effective = [score for score in scores if score.detector not in profile.shadow]
-    return _verdict(profile, effective, p_values, tail=tails[INCIDENT_CHANNEL], today=today)
-
-
-def _penalised(profile: Profile, score: Score, p_value: float) -> float:
-    """Return a p-value behind the bar that a false positive has raised for its detector."""
-    bar = profile.state.penalties.get(score.detector)
-    if bar is None or profile.state.frontier_ms >= bar.until_ms:
-        return p_value
-    return min(1.0, bar.factor * p_value)
-
-
-def _verdict(
-    profile: Profile, scores: list[Score], p_values: dict[str, float], *, tail: Tail, today: int
-) -> Verdict:
-    rules = [score for score in scores if score.rule]
-    soft = {score.channel: p_values[score.channel] for score in scores if not score.rule}
-    combined, shares = combine(soft, weights=profile.weights)
-    surprise = -log10(max(combined, P_VALUE_MIN))
-    if surprise >= profile.config.policy.candidate_surprise:
-        note_run(profile, INCIDENT_CHANNEL, surprise, today=today)
-    calibrated = tail.p_value(surprise)
-    if rules:
-        shares = dict.fromkeys(shares, 0.0) | {score.channel: 1.0 / len(rules) for score in rules}
-        calibrated = RULE_P_VALUE
-    reasons = tuple(
-        sorted(
-            (
-                _detail(score, p_value=p_values[score.channel], share=shares[score.channel])
-                for score in scores
-                if score.channel in shares
-            ),
-            key=lambda detail: (-detail.share, detail.detector, detail.window_seconds),
-        )
+        note_run(profile, score.channel, score.value, today=today)
+    unusual = _unusual(profile, [score for score in scores if score.detector not in profile.shadow])
+    is_candidate = unusual.surprise >= profile.config.policy.candidate_surprise
+    if is_candidate:
+        note_run(profile, INCIDENT_CHANNEL, unusual.surprise, today=today)
+    audible = [breach for breach in breaches if breach.detector not in profile.shadow]
+    if audible:
+        return _broken(audible, unusual)
+    tail = tail_of(profile.reference, group_of(profile), INCIDENT_CHANNEL)
+    return Verdict(
+        watched=is_candidate and bool(unusual.reasons),
+        p_value=tail.p_value(unusual.surprise),
+        reasons=_in_order(unusual.reasons),
     )
-    unusual = bool(rules) or surprise >= profile.config.policy.candidate_surprise
-    return Verdict(watched=unusual and bool(reasons), p_value=calibrated, reasons=reasons)
 
 
-def _detail(score: Score, *, p_value: float, share: float) -> ReasonDetail:
+def _unusual(profile: Profile, scores: list[Score]) -> Unusual:
+    """Return the scores on one scale, each with its share of the evidence."""
+    group = group_of(profile)
+    p_values = {
+        score.channel: _penalised(
+            profile,
+            score.detector,
+            tail_of(profile.reference, group, score.channel).p_value(score.value),
+        )
+        for score in scores
+    }
+    combined, shares = combine(p_values, weights=profile.weights)
+    return Unusual(
+        surprise=-log10(max(combined, P_VALUE_MIN)),
+        reasons=tuple(
+            _detail(score, p_value=p_values[score.channel], share=shares[score.channel])
+            for score in scores
+            if score.channel in shares
+        ),
+    )
+
+
+def _penalised(profile: Profile, detector: str, p_value: float) -> float:
+    """Return a p-value, raised while a false positive of its detector counts against it."""
+    penalty = profile.state.penalties.get(detector)
+    if penalty is None or profile.state.frontier_ms >= penalty.until_ms:
+        return p_value
+    return min(1.0, penalty.factor * p_value)
+
+
+def _broken(breaches: list[Breach], unusual: Unusual) -> Verdict:
+    """Return the verdict on crossed lines: certain, whatever is unusual beside them."""
+    share = 1.0 / len(breaches)
+    reasons = [
+        *(msgspec.structs.replace(detail, share=0.0) for detail in unusual.reasons),
+        *(_detail(breach, p_value=RULE_P_VALUE, share=share) for breach in breaches),
+    ]
+    return Verdict(watched=True, p_value=RULE_P_VALUE, reasons=_in_order(reasons))
+
+
+def _in_order(reasons: Iterable[ReasonDetail]) -> tuple[ReasonDetail, ...]:
+    """Return the reasons, the weightiest first."""
+    order = sorted(
+        reasons, key=lambda detail: (-detail.share, detail.detector, detail.window_seconds)
+    )
+    return tuple(order)
+
+
+def _detail(source: Score | Breach, *, p_value: float, share: float) -> ReasonDetail:
     return ReasonDetail(
-        detector=score.detector,
-        reason=score.reason,
-        feature=score.feature,
-        window_seconds=score.window_seconds,
-        observed=score.observed,
-        expected=score.expected,
+        detector=source.detector,
+        reason=reason_of(source.detector, source.feature),
+        feature=source.feature,
+        window_seconds=source.window_seconds,
+        observed=source.observed,
+        expected=source.expected,
         p_value=max(p_value, P_VALUE_MIN),
         share=share,
     )

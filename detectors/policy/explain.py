@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from detectors.verdict import Coverage, Reason, ReasonDetail
+from detectors.registry import feature_of
+from detectors.verdict import DatasetCoverage, ReasonDetail
 
 # From here on one user's taking is the story: the alert names the user, a suspension stops them.
 MAJORITY_RATIO: Final = 0.5
@@ -10,15 +11,6 @@ MAJORITY_RATIO: Final = 0.5
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
 _DAY: Final = 86_400
-
-_NAMES: Final[dict[str, str]] = {
-    "new_participants": "new participants",
-    "surplus_participants": "new participants beyond its usual pace",
-    "walked_participants": "participants in ascending order",
-    "sliced_participants": "new participants a few fields at a time",
-    "bytes": "bytes",
-    "rows": "rows",
-}
 
 
 def duration(seconds: int) -> str:
@@ -49,43 +41,44 @@ def percent(ratio: float) -> str:
     return f"{value:.2g} %"
 
 
-_BREACHES: Final[dict[str, str]] = {
-    "dataset_not_approved": "read a dataset outside its project's approval",
-    "field_not_approved": "read fields outside its project's approval",
-    "before_approval": "read before its project's approval began",
-    "after_approval": "read after its project's approval ended",
-}
-_HELD: Final[dict[str, str]] = {
-    "project_participants": "holds {:,.0f} participants for one project (approved {:,.0f})",
-    "institution_participants": "holds {:,.0f} participants (approved {:,.0f})",
-    "project_bytes": "received {:,.0f} bytes for one project (approved {:,.0f})",
-    "institution_bytes": "received {:,.0f} bytes (approved {:,.0f})",
-    "canaries": "read {:,.0f} canary records that nobody has reason to read",
-}
+def clause(detail: ReasonDetail) -> str:
+    """Return one reason as a person reads it, to follow the institution's name.
 
+    >>> detail = ReasonDetail(
+    ...     detector="quota",
+    ...     reason="quota",
+    ...     feature="rows",
+    ...     window_seconds=86_400,
+    ...     observed=9_000.0,
+    ...     expected=5_000.0,
+    ...     p_value=1e-9,
+    ...     share=1.0,
+    ... )
+    >>> clause(detail)
+    'took 9,000 rows in 1 day (limit 5,000)'
 
-def _clause(detail: ReasonDetail) -> str:
-    if detail.feature in _BREACHES:
-        return _BREACHES[detail.feature]
-    if detail.feature in _HELD:
-        return _HELD[detail.feature].format(detail.observed, detail.expected)
-    what = _NAMES.get(detail.feature, detail.feature.replace("_", " "))
-    span = duration(detail.window_seconds)
-    word = "limit" if detail.reason is Reason.QUOTA else "expected"
-    return f"took {detail.observed:,.0f} {what} in {span} ({word} {detail.expected:,.0f})"
+    Raises:
+        CoreError: the detector's row has no such feature.
+    """
+    return feature_of(detail.detector, detail.feature).clause.format(
+        observed=detail.observed,
+        expected=detail.expected,
+        window=duration(detail.window_seconds),
+        name=detail.feature.replace("_", " "),
+    )
 
 
 def sentence(
     institution: str,
     reasons: tuple[ReasonDetail, ...],
-    coverage: tuple[Coverage, ...],
+    coverage: tuple[DatasetCoverage, ...],
     *,
     top_user: str | None,
     top_user_share: float,
     full_cohort_days: float | None = None,
 ) -> str:
     """Return the explanation: who did what, against what was expected, and what it now holds."""
-    parts = [f"{institution} {_clause(reasons[0])}"]
+    parts = [f"{institution} {clause(reasons[0])}"]
     if top_user is not None and top_user_share >= MAJORITY_RATIO:
         parts.append(f"{percent(top_user_share)} of it by user {top_user}")
     said = ", ".join(parts)

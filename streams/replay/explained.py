@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from detectors.policy.explain import duration, percent
-from detectors.verdict import Coverage, ReasonDetail
+from detectors.verdict import DatasetCoverage, ReasonDetail
 from streams.console.wording import moment, number, probability
 from streams.replay.explain import Explanation, Part, Statement
 
@@ -52,7 +52,7 @@ def _reason(detail: ReasonDetail) -> str:
     )
 
 
-def _coverage(coverage: Coverage) -> str:
+def _coverage(coverage: DatasetCoverage) -> str:
     bound = ", at most" if coverage.kind == "upper_bound" else ""
     held = f"{number(coverage.held_participants)} people{bound}"
     return (

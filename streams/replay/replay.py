@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
 from detectors.adoption import apply_instruction, switch_config
-from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import DAY_MS
+from detectors.models.collusion import CollusionJudge
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
@@ -113,7 +113,8 @@ class Replay:
             if at_ms >= next_ms:
                 next_ms = self._attend(institution, at_ms=at_ms)
             profile = profiles.get(institution) or self._open(institution, at_ms=at_ms)
-            if profile.schedule is not self.schedule or at_ms >= profile.config_due_ms:
+            cursor = profile.config_cursor
+            if cursor.schedule is not self.schedule or at_ms >= cursor.due_ms:
                 switch_config(profile, self.schedule, at_ms=at_ms)
             happened = judge(profile, event)
             self.events_count += 1

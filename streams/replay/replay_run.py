@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent
+from detectors.models.collusion import CollusionJudge
 from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.response.config import ResponseConfig

@@ -9,7 +9,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from detectors.policy.explain import percent
-from detectors.verdict import Reason
+from detectors.registry import is_rule
 from streams.console.wording import minute, moment, number, plural, probability, span
 from streams.report.chart import PAPER
 from streams.report.flagged import section_of
@@ -17,8 +17,6 @@ from streams.report.record import Quiet, Report
 
 _QUIET_SHOWN_MAX: Final = 20
 _ALERTS_SHOWN_MAX: Final = 12
-# A line was crossed, whatever is usual: then no probability means anything.
-_RULES: Final = frozenset({Reason.QUOTA, Reason.SCOPE, Reason.CANARY, Reason.COVERAGE})
 
 
 def render(report: Report) -> str:
@@ -56,7 +54,7 @@ def _templates() -> Environment:
         "px": lambda pixels: f"{pixels:.1f}",
         "span": span,
     }
-    templates.globals |= {"alerts_shown_max": _ALERTS_SHOWN_MAX, "paper": PAPER, "rules": _RULES}
+    templates.globals |= {"alerts_shown_max": _ALERTS_SHOWN_MAX, "paper": PAPER, "is_rule": is_rule}
     return templates
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from detectors.instants import Moment
-from detectors.verdict import Alert, AlertChange, Coverage, Ratio, ReasonDetail, Severity
+from detectors.verdict import Alert, AlertChange, DatasetCoverage, Ratio, ReasonDetail, Severity
 from streams.sinks.alerts import OCSF_ACTIVITIES, OCSF_SEVERITIES
 from streams.sinks.cloudevent import read_cloudevent
 
@@ -82,7 +82,7 @@ class _Unmapped(Struct, frozen=True):
     p_value: float
     taken_participants: int
     full_cohort_days: float | None
-    coverage: tuple[Coverage, ...]
+    coverage: tuple[DatasetCoverage, ...]
     reasons: tuple[ReasonDetail, ...]
     config_hash: str
     reference_version: str

@@ -13,12 +13,12 @@ from typing import Final
 
 import msgspec
 
+from detectors.registry import is_rule
 from detectors.verdict import (
     SEVERITIES,
     Alert,
     AlertChange,
     RaiseAlert,
-    Reason,
     ReasonDetail,
     Severity,
 )
@@ -47,7 +47,6 @@ _HARM: Final[dict[Severity, float]] = {
 _CONFIDENCES: Final = ((0.8, 3, "High"), (0.5, 2, "Medium"), (0.0, 1, "Low"))
 _RULE: Final = (1, "Rule")
 _STATISTICAL: Final = (3, "Statistical")
-_RULES: Final = frozenset({Reason.QUOTA, Reason.SCOPE, Reason.CANARY})
 _AFFECTED: Final = (3, "Affected")
 _SECONDS: Final = 2
 _ATTACK: Final = {
@@ -158,7 +157,7 @@ def _finding_info(alert: Alert) -> Document:
 
 
 def _analytic(detail: ReasonDetail) -> Document:
-    type_id, kind = _RULE if detail.reason in _RULES else _STATISTICAL
+    type_id, kind = _RULE if is_rule(detail.detector) else _STATISTICAL
     return {"uid": detail.detector, "name": detail.detector, "type_id": type_id, "type": kind}
 
 

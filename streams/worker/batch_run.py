@@ -51,7 +51,8 @@ class InstitutionRun:
         self.institution = institution
         self.profile = profile
         # Mostly nothing was pushed, and no event need be asked whether its time has come.
-        self.awaits_config = profile.schedule is not schedule or profile.config_due_ms != NEVER_MS
+        cursor = profile.config_cursor
+        self.awaits_config = cursor.schedule is not schedule or cursor.due_ms != NEVER_MS
         # The last record that is in the profile; whatever lies at or before it is not judged again.
         self.applied_offset = applied_offset
         self.judged_count = 0

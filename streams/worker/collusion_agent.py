@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
 
-from detectors.collusion import CollusionConfig, CollusionJudge
+from detectors.models.collusion import CollusionConfig, CollusionJudge
 from detectors.verdict import NewHoldings, RaiseAlert
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable, Outbox

@@ -204,7 +204,8 @@ class JudgeAgent:
 
     def _switch_config(self, profile: Profile, event: AccessEvent, batch_run: BatchRun) -> None:
         schedule, at_ms = batch_run.context.schedule, time_ms(event)
-        if profile.schedule is schedule and at_ms < profile.config_due_ms:
+        cursor = profile.config_cursor
+        if cursor.schedule is schedule and at_ms < cursor.due_ms:
             return
         switch_config(profile, schedule, at_ms=at_ms)
         if profile.state.config_sequence > self._config_sequence:

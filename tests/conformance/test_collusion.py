@@ -5,7 +5,7 @@ from random import Random
 import pytest
 from pyroaring import BitMap64
 
-from detectors.collusion import CollusionConfig, CollusionJudge
+from detectors.models.collusion import CollusionConfig, CollusionJudge
 from detectors.verdict import NewHoldings, RaiseAlert
 
 COHORT_SIZE = 500_000

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from detectors.registry import DETECTORS, Entry
+from detectors.registry import DETECTORS, DetectorRow
 
 ROOT: Final = Path(__file__).parents[2]
 CARD_SECTIONS: Final = (
@@ -19,23 +19,25 @@ CARD_SECTIONS: Final = (
     "What to do",
 )
 
-every_entry = pytest.mark.parametrize(
-    "entry", [pytest.param(entry, id=name) for name, entry in sorted(DETECTORS.items())]
+every_row = pytest.mark.parametrize(
+    "row", [pytest.param(row, id=name) for name, row in sorted(DETECTORS.items())]
 )
 
 
-@every_entry
-def test_a_detector_says_what_it_catches_what_it_misses_and_where_it_is_from(entry: Entry) -> None:
+@every_row
+def test_a_detector_says_what_it_catches_what_it_misses_and_where_it_is_from(
+    row: DetectorRow,
+) -> None:
     """The module's docstring opens with its step, and names catches, misses and source."""
-    doc = importlib.import_module(entry.config.__module__).__doc__ or ""
+    doc = importlib.import_module(row.config.__module__).__doc__ or ""
     assert doc.startswith(("Step 4 of 7: ", "Second stage: "))
     assert [word for word in ("Catches", "Misses", "Source") if word not in doc] == []
 
 
-@every_entry
-def test_no_number_of_a_detector_is_without_a_bound(entry: Entry) -> None:
+@every_row
+def test_no_number_of_a_detector_is_without_a_bound(row: DetectorRow) -> None:
     """A knob without a range is a trap for whoever tunes it."""
-    schema = msgspec.json.schema(entry.config)["$defs"][entry.config.__name__]
+    schema = msgspec.json.schema(row.config)["$defs"][row.config.__name__]
     bounds = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
     bare = [
         name
@@ -46,10 +48,10 @@ def test_no_number_of_a_detector_is_without_a_bound(entry: Entry) -> None:
     assert bare == []
 
 
-@every_entry
-def test_a_detector_has_a_card_with_every_section(entry: Entry) -> None:
+@every_row
+def test_a_detector_has_a_card_with_every_section(row: DetectorRow) -> None:
     """One card per detector: without it nobody can trust an alert of it."""
-    card = ROOT / entry.card
+    card = ROOT / row.card
     assert card.is_file()
     found = re.findall(r"^## (.+)$", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
     assert tuple(found) == CARD_SECTIONS
@@ -58,4 +60,4 @@ def test_a_detector_has_a_card_with_every_section(entry: Entry) -> None:
 def test_no_card_is_left_of_a_detector_that_is_gone() -> None:
     """The cards are those of the registry, and no others."""
     cards = {f"docs/detectors/{path.name}" for path in (ROOT / "docs/detectors").glob("*.md")}
-    assert cards == {entry.card for entry in DETECTORS.values()}
+    assert cards == {row.card for row in DETECTORS.values()}

@@ -1,19 +1,31 @@
 import math
-from typing import Final
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import msgspec
 import pytest
 
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig
-from detectors.detector import Detector, EventRule, RuleInput, Score
+from detectors.detector import (
+    Breach,
+    ClosedDay,
+    Detector,
+    EventRule,
+    RuleInput,
+    Score,
+    WindowRule,
+)
 from detectors.event import COUNT_MAX, AccessEvent, FieldCount, Participants
 from detectors.features.vector import Features
+from detectors.features.windows import Windows
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.register import Institution, Project
-from detectors.registry import DETECTORS
+from detectors.registry import DETECTORS, is_rule, prior_tail, reason_of
 from detectors.snapshot import dump, load
 from detectors.verdict import Effect, RaiseAlert
+
+AnswerT = TypeVar("AnswerT")
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -23,9 +35,7 @@ START_MS: Final = 1_767_225_600_000
 
 # Detectors of one institution. Who judges several at once has a suite of its own beside this one.
 FIRST_STAGE: Final = sorted(
-    name
-    for name, entry in DETECTORS.items()
-    if entry.config.__module__.startswith("detectors.models.")
+    name for name, row in DETECTORS.items() if row.detector is not None or row.is_rule
 )
 SECOND_STAGE: Final = ["collusion"]
 
@@ -141,67 +151,111 @@ def test_no_detector_is_configured_without_being_registered_and_tested() -> None
     assert {*FIRST_STAGE, *SECOND_STAGE} == set(DETECTORS)
 
 
-class WatchedDetector:
-    """Stands before a detector while it is used, asks everything twice and keeps the answers."""
+class Watched:
+    """Stands before what is asked, asks everything twice, and keeps the answers."""
 
-    def __init__(self, profile: Profile, detector: Detector) -> None:
-        """Watch one detector of one judge."""
+    def __init__(self, profile: Profile) -> None:
+        """Watch one judge."""
         self.profile = profile
-        self.detector = detector
         self.scores: list[Score] = []
+        self.breaches: list[Breach] = []
+
+    def ask(self, question: Callable[[], AnswerT]) -> AnswerT:
+        """Return the answer, once it has shown that asking changes nothing."""
+        before = dump(self.profile)
+        answer = question()
+        assert question() == answer
+        assert dump(self.profile) == before
+        return answer
+
+
+class WatchedDetector:
+    """A detector that is watched while it is used."""
+
+    def __init__(self, watched: Watched, detector: Detector) -> None:
+        """Stand before a detector."""
+        self.watched = watched
+        self.detector = detector
 
     def score(self, features: Features) -> tuple[Score, ...]:
-        """Return the detector's scores, once it has shown that asking changes nothing."""
-        before = dump(self.profile)
-        found = self.detector.score(features)
-        assert self.detector.score(features) == found
-        assert dump(self.profile) == before
-        self.scores += found
-        return found
+        """Return the detector's scores."""
+        scores = self.watched.ask(lambda: self.detector.score(features))
+        self.watched.scores += scores
+        return scores
+
+    def learn(self, closed_day: ClosedDay) -> None:
+        """Let the detector learn."""
+        self.detector.learn(closed_day)
 
 
-class WatchedRule:
+class WatchedEventRule:
     """The same before a rule that looks at single events."""
 
-    def __init__(self, profile: Profile, rule: EventRule) -> None:
-        """Watch one rule of one judge."""
-        self.profile = profile
+    def __init__(self, watched: Watched, rule: EventRule) -> None:
+        """Stand before a rule."""
+        self.watched = watched
         self.rule = rule
-        self.scores: list[Score] = []
 
-    def evaluate(self, rule_input: RuleInput) -> Score | None:
-        """Return the rule's answer, once it has shown that asking changes nothing."""
-        before = dump(self.profile)
-        found = self.rule.evaluate(rule_input)
-        assert self.rule.evaluate(rule_input) == found
-        assert dump(self.profile) == before
-        self.scores += (found,) if found is not None else ()
-        return found
+    def evaluate(self, rule_input: RuleInput) -> Breach | None:
+        """Return the rule's answer."""
+        breach = self.watched.ask(lambda: self.rule.evaluate(rule_input))
+        self.watched.breaches += [] if breach is None else [breach]
+        return breach
 
 
-def watched_scores(name: str) -> list[Score]:
-    """Return every score that a detector gave in the stream."""
+class WatchedWindowRule:
+    """The same before a rule that looks at windows."""
+
+    def __init__(self, watched: Watched, rule: WindowRule) -> None:
+        """Stand before a rule."""
+        self.watched = watched
+        self.rule = rule
+
+    def crossed(self, windows: Windows, amounts: list[int]) -> bool:
+        """Return what the rule says."""
+        return self.rule.crossed(windows, amounts)
+
+    def evaluate(self, features: Features) -> tuple[Breach, ...]:
+        """Return the rule's breaches."""
+        breaches = self.watched.ask(lambda: self.rule.evaluate(features))
+        self.watched.breaches += breaches
+        return breaches
+
+
+def watched(name: str) -> Watched:
+    """Return all that a detector or rule said of the stream."""
     profile = profile_of(name)
-    detectors = tuple(WatchedDetector(profile, detector) for detector in profile.detectors)
-    rules = tuple(WatchedRule(profile, rule) for rule in profile.rules)
-    profile.detectors, profile.rules = detectors, rules
+    seen = Watched(profile)
+    profile.detectors = tuple(WatchedDetector(seen, one) for one in profile.detectors)
+    profile.rules = tuple(WatchedEventRule(seen, one) for one in profile.rules)
+    profile.window_rules = tuple(WatchedWindowRule(seen, one) for one in profile.window_rules)
     judged(profile, stream())
-    by_windows = [score for one in detectors for score in one.scores]
-    return by_windows + [score for one in rules for score in one.scores]
+    return seen
 
 
 @every_detector
-def test_a_score_is_pure_finite_and_on_a_channel_with_a_weight(name: str) -> None:
-    """Asking changes no state; no nan, no infinity, nothing below zero; rules need no weight."""
-    scores = watched_scores(name)
+def test_what_is_said_is_pure_and_finite_and_in_the_row(name: str) -> None:
+    """Asking changes no state; no nan, no infinity; and the row can explain every feature."""
+    seen = watched(name)
+    assert seen.scores or seen.breaches
+    assert bool(seen.breaches) == is_rule(name)
+    statements: list[Score | Breach] = [*seen.scores, *seen.breaches]
+    for statement in statements:
+        assert statement.detector == name
+        assert all(map(math.isfinite, (statement.observed, statement.expected)))
+        assert statement.observed > statement.expected
+        assert reason_of(name, statement.feature)
+
+
+@every_detector
+def test_a_score_is_on_a_channel_with_a_weight_and_a_prior_tail(name: str) -> None:
+    """A channel without a weight would never count, one without a tail mean nothing."""
     weights = profile_of(name).weights
-    assert scores
-    for score in scores:
-        assert score.detector == name
-        assert all(map(math.isfinite, (score.value, score.observed, score.expected)))
+    for score in watched(name).scores:
+        assert math.isfinite(score.value)
         assert score.value >= 0.0
-        assert score.observed > score.expected
-        assert score.rule or score.channel in weights
+        assert score.channel in weights
+        assert prior_tail(score.channel) is not None
 
 
 @every_detector

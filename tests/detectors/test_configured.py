@@ -5,7 +5,6 @@ from msgspec.structs import replace
 
 from detectors.adoption import switch_config
 from detectors.calibration.budget import BudgetConfig
-from detectors.collusion import CollusionConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
 from detectors.config_schedule import (
     FILE_SEQUENCE,
@@ -19,6 +18,7 @@ from detectors.config_schedule import (
 )
 from detectors.event import AccessEvent, Participants
 from detectors.models.canary import CanaryConfig
+from detectors.models.collusion import CollusionConfig
 from detectors.models.quota import QuotaConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.reference import ReferenceConfig
@@ -49,7 +49,7 @@ def judged(profile: Profile, schedule: Schedule, *, day: int) -> str:
         dataset="imaging",
         participants=Participants(ranges=[(day, day)]),
     )
-    if profile.schedule is not schedule or at_ms >= profile.config_due_ms:
+    if profile.config_cursor.schedule is not schedule or at_ms >= profile.config_cursor.due_ms:
         switch_config(profile, schedule, at_ms=at_ms)
     judge(profile, event)
     return profile.config_hash

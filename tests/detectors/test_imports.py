@@ -5,7 +5,7 @@ import sys
 
 PROGRAM = """
 import sys
-import detectors.collusion, detectors.config, detectors.pipeline, detectors.snapshot
+import detectors.models.collusion, detectors.config, detectors.pipeline, detectors.snapshot
 from detectors.config import CoreConfig
 CoreConfig()
 print(sorted({"river", "numpy", "scipy", "pandas"} & sys.modules.keys()))

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from detectors.collusion import CollusionConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
 from detectors.config_schedule import CONFIG_BYTES_MAX, SCHEDULED_MAX, Scheduled
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
+from detectors.models.collusion import CollusionConfig
 from detectors.models.quota import QuotaConfig
 from detectors.reference import ReferenceConfig
 from detectors.response.config import ResponseConfig

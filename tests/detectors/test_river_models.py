@@ -39,7 +39,7 @@ def learnt(count: int) -> Multivariate:
     """Return a detector that has learnt `count` days."""
     detector = Multivariate(CONFIG, MultivariateState())
     for day in days(count):
-        detector.learn(day)
+        detector.learn_point(day)
     return detector
 
 
@@ -66,8 +66,8 @@ def test_models_learnt_again_from_their_days_are_the_same(count: int) -> None:
     restarted = Multivariate(CONFIG, msgspec.msgpack.decode(raw, type=MultivariateState))
     for day in days(10):
         assert restarted.scores_of(asked) == lasting.scores_of(asked)
-        lasting.learn(day)
-        restarted.learn(day)
+        lasting.learn_point(day)
+        restarted.learn_point(day)
     assert restarted.state == lasting.state
     assert len(lasting.state.days) <= DAYS_MAX
 

@@ -70,7 +70,7 @@ def rule_input(event: AccessEvent, *, at_ms: int = MIDDAY_MS, exempted: int = 0)
     return RuleInput(
         event=event,
         at_ms=at_ms,
-        people=None,
+        participants=None,
         new=1,
         exempted=exempted,
         held_participants=1,

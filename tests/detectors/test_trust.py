@@ -58,12 +58,12 @@ def test_a_thief_teaches_the_baseline_nothing() -> None:
     profile = calm_profile()
     effects = judged(profile, theft(1))
     assert any(isinstance(effect, RaiseAlert) for effect in effects)
-    volume = msgspec.msgpack.encode(profile.volume.state)
+    volume = msgspec.msgpack.encode(profile.detector_states["volume"])
     judged(profile, theft(12)[1:])
     learnt = profile.baseline.state.maxima
     assert max(learnt) == FIRST_DAY + CALM_DAYS - 1
     assert max(max(maxima) for maxima in learnt.values()) <= 20 * CALM_DAYS
-    assert msgspec.msgpack.encode(profile.volume.state) == volume
+    assert msgspec.msgpack.encode(profile.detector_states["volume"]) == volume
 
 
 def test_silence_after_a_theft_is_not_learnt_either() -> None:

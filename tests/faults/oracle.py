@@ -6,10 +6,10 @@ from itertools import chain
 import msgspec
 
 from detectors.adoption import apply_instruction, switch_config
-from detectors.collusion import CollusionJudge
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import time_ms
+from detectors.models.collusion import CollusionJudge
 from detectors.pipeline import Profile, adopt_reference, judge, open_profile
 from detectors.reference import prior_reference
 from detectors.snapshot import dump, load

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
-from detectors.collusion import clump_size
+from detectors.models.collusion import clump_size
 
 BLOCKS = 4_096
 ids = st.one_of(st.integers(0, 499_999), st.integers(0, 2**64 - 1))

@@ -14,7 +14,7 @@ from detectors.incident import PolicyConfig
 from detectors.models.drip import DripConfig
 from detectors.models.excess import ExcessConfig
 from detectors.models.multivariate import MultivariateConfig, RiverModel
-from detectors.models.quota import QuotaConfig
+from detectors.models.quota import Quota, QuotaConfig
 from detectors.models.sweep import SweepConfig
 from detectors.models.volume import VolumeConfig
 from detectors.pipeline import Profile, judge, open_profile
@@ -43,21 +43,24 @@ OTHER = CoreConfig(
 )
 
 
-MACHINES = ("baseline", "volume", "drip", "multivariate", "quota")
-KNOBS = ("budget_rate", "config", "config_hash", "floor_participants", "shadow", "weights")
+KNOBS = ("budget_rate", "config", "config_hash", "shadow", "weights")
 
 
 def knobs(profile: Profile) -> list[object]:
     """Return all by which a profile judges, its state apart."""
-    machines = [getattr(profile, name) for name in MACHINES]
+    rules = (*profile.rules, *profile.window_rules)
     # Those that detect are the same objects as those that learn.
-    used = [machine in profile.detectors for machine in machines]
-    kinds = [type(one) for one in (*profile.detectors, *profile.rules)]
+    used = [machine in profile.detectors for machine in profile.learners]
+    limits = [rule._limits for rule in profile.window_rules if isinstance(rule, Quota)]
     return [
-        *(machine.config for machine in machines),
+        profile.baseline.config,
+        *(machine.config for machine in profile.learners if hasattr(machine, "config")),
         *(getattr(profile, name) for name in KNOBS),
         used,
-        kinds,
+        limits,
+        [type(machine) for machine in (*profile.detectors, *rules)],
+        profile.gate.due_bytes,
+        profile.gate.due_new(profile.windows, profile.state.today.judged),
     ]
 
 

@@ -1,14 +1,16 @@
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.errors import CoreError
 from detectors.reference import (
     INCIDENT_CHANNEL,
     ReferenceBuilder,
     ReferenceConfig,
     incident_rate,
     prior_reference,
-    tails_of,
+    tail_of,
     usual_of,
 )
 from detectors.verdict import DailySummary, Run
@@ -17,7 +19,9 @@ CONFIG = ReferenceConfig(settling_days=0, prior_institution_days=10.0)
 FIRST_DAY = 20_000
 # A power of two, so that products with it are exact.
 RATE = 2.0**-7
-CHANNELS = st.sampled_from(["excess", "drip/90d", "volume/1h", "unheard/1d", INCIDENT_CHANNEL])
+CHANNELS = st.sampled_from(
+    ["excess", "drip/90d", "volume/1h", "multivariate/trees", INCIDENT_CHANNEL]
+)
 
 
 @st.composite
@@ -131,9 +135,8 @@ def test_every_reference_answers_every_question(summaries: list[DailySummary], a
     for group in ("default", "large", "unheard of", ""):
         assert len(usual_of(reference, group)) == 4
         assert min(usual_of(reference, group)) >= 0.0
-        tails = tails_of(reference, group)
-        assert INCIDENT_CHANNEL in tails
-        assert all(0.0 < tail.p_value(3.0) <= 1.0 for tail in tails.values())
+        for channel in (INCIDENT_CHANNEL, "excess", "multivariate/any_model"):
+            assert 0.0 < tail_of(reference, group, channel).p_value(3.0) <= 1.0
     assert 0 <= reference.alert_days <= reference.institution_days
 
 
@@ -206,4 +209,22 @@ def test_what_is_too_old_is_forgotten(count: int) -> None:
     for day in range(FIRST_DAY, FIRST_DAY + count):
         builder.add(one_day(day, peak=1.0))
     builder.build(FIRST_DAY + count + CONFIG.history_days + CONFIG.lag_days)
-    assert (builder._days, builder._runs) == ({}, {})
+    assert (builder._days, builder._peaks) == ({}, {})
+
+
+@given(peak=st.floats(0.0, 20.0))
+def test_a_channel_that_no_detector_has_is_left_out(peak: float) -> None:
+    """The summary of a newer version may speak of a detector that this one does not know."""
+    known, both = ReferenceBuilder(CONFIG), ReferenceBuilder(CONFIG)
+    for day in range(FIRST_DAY, FIRST_DAY + 20):
+        summary = one_day(day, peak=2.0)
+        unknown = Run(first_day=day, peak_day=day, peak=peak)
+        known.add(summary)
+        both.add(msgspec.structs.replace(summary, runs=summary.runs | {"odd/such": unknown}))
+    assert both.build(FIRST_DAY + 40) == known.build(FIRST_DAY + 40)
+
+
+def test_asking_for_a_channel_that_no_detector_has_is_a_bug() -> None:
+    """No tail is made up in silence: a detector without a prior tail is an error."""
+    with pytest.raises(CoreError, match="no detector has the channel 'odd/such'"):
+        tail_of(prior_reference(CONFIG), "default", "odd/such")

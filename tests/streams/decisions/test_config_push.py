@@ -18,13 +18,13 @@ from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
 from detectors.calibration.budget import BudgetConfig
-from detectors.collusion import CollusionConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
 from detectors.config_schedule import SCHEDULED_MAX, Scheduled
 from detectors.errors import ConfigError
 from detectors.event import AccessEvent, Participants
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
+from detectors.models.collusion import CollusionConfig
 from detectors.reference import ReferenceConfig
 from streams.cli import headgate
 from streams.control.config_record import CONFIG as CONFIG_KIND

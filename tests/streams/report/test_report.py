@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import streams
-from detectors.verdict import Alert, Reason
+from detectors.verdict import Alert
 from streams.report.chart import Mark, coverage_chart, frame_of
 from streams.report.page import render
 from streams.report.record import (
@@ -49,7 +49,7 @@ def theft_alert(*, institution: str = "unit-north", at_ms: int = THEFT_MS + 10 *
         reasons=(
             reason_detail(p_value=1e-12),
             reason_detail(
-                detector="quota", reason=Reason.QUOTA, feature="bytes", expected=0.0, share=0.1
+                detector="quota", reason="quota", feature="bytes", expected=0.0, share=0.1
             ),
         ),
         top_user="u<script>17",

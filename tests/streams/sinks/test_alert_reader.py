@@ -5,7 +5,7 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from detectors.verdict import Alert, Coverage, RaiseAlert, ReasonDetail
+from detectors.verdict import Alert, DatasetCoverage, RaiseAlert, ReasonDetail
 from streams.sinks.alert_reader import read_alert, read_finding
 from streams.sinks.alerts import finding, record
 
@@ -37,7 +37,9 @@ alerts = st.builds(
         max_size=3,
     ).map(tuple),
     coverage=st.lists(
-        st.builds(Coverage, before_ratio=numbers, after_ratio=numbers, held_participants=counts),
+        st.builds(
+            DatasetCoverage, before_ratio=numbers, after_ratio=numbers, held_participants=counts
+        ),
         max_size=3,
     ).map(tuple),
 )

@@ -1,5 +1,6 @@
 """Sinks: effects become records whose bytes are a function of the effect alone."""
 
+import json
 from functools import cache
 
 import msgspec
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
 
+from detectors.registry import DETECTORS
 from detectors.verdict import Alert, RaiseAlert
 from streams.ingest.rejects import RejectReason, rejected
 from streams.sinks import alerts, dead_letters, suspensions
@@ -129,6 +131,16 @@ def test_a_closed_incident_is_resolved() -> None:
     """Activity 3, status 4."""
     document = document_of(alert(change="close"))
     assert (document["activity_id"], document["status_id"], document["type_uid"]) == (3, 4, 200_403)
+
+
+@pytest.mark.parametrize("detector", sorted(DETECTORS))
+def test_a_crossed_line_is_told_as_a_rule(detector: str) -> None:
+    """A cap of the register, a limit, a scope and a canary are rules; all else is statistics."""
+    detail = reason_detail(detector=detector, reason=detector)
+    stated = json.loads(alerts.finding(alert(reasons=(detail,))))
+    expected = "Rule" if DETECTORS[detector].is_rule else "Statistical"
+    assert stated["finding_info"]["analytic"]["type"] == expected
+    assert DETECTORS[detector].is_rule == (detector in {"canary", "coverage", "quota", "scope"})
 
 
 def test_an_alert_without_a_user_still_has_evidence() -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from pyroaring import BitMap64
 
-from detectors.collusion import CollusionConfig, CollusionJudge
+from detectors.models.collusion import CollusionConfig, CollusionJudge
 from detectors.verdict import Effect, NewHoldings, RaiseAlert
 from streams.kafka.records import Record
 from streams.sinks import alerts

@@ -10,10 +10,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pyroaring import BitMap64
 
-from detectors.collusion import CollusionJudge
 from detectors.config import config_hash
 from detectors.event import AccessEvent, Participants
-from detectors.verdict import NewHoldings, Reason
+from detectors.models.collusion import CollusionJudge
+from detectors.verdict import NewHoldings
 from streams.demo.child import Child
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
@@ -67,7 +67,7 @@ def received(bootstrap: str, topic: str) -> list[TopicRecord]:
 def is_of_a_ring(record: TopicRecord) -> bool:
     """Tell whether an alert speaks of several institutions."""
     reasons = read_alert(record.value or b"").reasons
-    return [detail.reason for detail in reasons] == [Reason.COLLUSION]
+    return [detail.reason for detail in reasons] == ["collusion"]
 
 
 def held(bootstrap: str, prefix: str) -> list[NewHoldings]:

@@ -23,7 +23,7 @@ from pyroaring import BitMap64
 from detectors.detector import DetectorMode
 from detectors.incident import severity_of
 from detectors.instants import DAY_MS
-from detectors.verdict import Alert, NewHoldings, RaiseAlert, Reason, ReasonDetail
+from detectors.verdict import Alert, NewHoldings, RaiseAlert, ReasonDetail
 
 # More terms of the Poisson sum change nothing that a threshold of 1e-6 could see.
 _MEETINGS_MAX: Final = 400
@@ -244,7 +244,7 @@ def alerts_of(
     others = ", ".join(ring.institutions)
     detail = ReasonDetail(
         detector="collusion",
-        reason=Reason.COLLUSION,
+        reason="collusion",
         feature="shared_participants",
         window_seconds=window_days * DAY_MS // 1_000,
         observed=float(ring.shared_participants),
@@ -271,15 +271,8 @@ def alerts_of(
                 p_value=ring.p_value,
                 sentence=sentence,
                 reasons=(detail,),
-                coverage=(),
                 taken_participants=taken,
-                top_user=None,
-                top_user_share=0.0,
-                top_project=None,
-                sample_event_ids=(),
-                trigger_event_id="",
                 config_hash=config_hash,
-                reference_version="",
             )
         )
         for institution, taken in zip(ring.institutions, ring.taken_participants, strict=True)

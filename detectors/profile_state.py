@@ -1,0 +1,90 @@
+"""Step 3 of 7: what is known of one institution, as plain numbers that survive a restart."""
+
+from msgspec import Struct, field
+
+from detectors.config_schedule import FILE_SEQUENCE
+from detectors.features.baseline import LEARNT_WINDOWS, BaselineState
+from detectors.features.dedupe import DedupeState
+from detectors.features.ledger import LedgerState
+from detectors.features.windows import WindowsState
+from detectors.incident import Incident
+from detectors.register import Exemption, Institution
+from detectors.verdict import Run
+
+
+class OpenRun(Struct, kw_only=True):
+    """A run that may still go on: `mark` is the score at its last growth, on `last_day`.
+
+    Days are since the epoch, UTC; `peak` and `mark` are scores of the run's channel.
+    """
+
+    first_day: int
+    last_day: int
+    peak_day: int
+    peak: float
+    mark: float
+
+
+class DayState(Struct, kw_only=True):
+    """The open day: maxima, who took how much, and what the judge last looked at."""
+
+    day: int = -1
+    maxima: list[int] = field(default_factory=lambda: [0] * len(LEARNT_WINDOWS))
+    judged: list[int] = field(default_factory=lambda: [0] * len(LEARNT_WINDOWS))
+    judged_bytes: int = 0
+    hour: int = -1
+    hour_bytes: int = 0
+    new: int = 0
+    published_participants: int = 0
+    alerted: bool = False
+    unlearnt: bool = False
+    # By user: first, last and number of the participants taken last, and for which fields.
+    pages: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    users: dict[str, int] = field(default_factory=dict)
+    projects: dict[str, int] = field(default_factory=dict)
+    samples: list[tuple[int, str]] = field(default_factory=list)
+    people_before: int = 0
+    held_before: dict[str, int] = field(default_factory=dict)
+    counted_before: dict[str, int] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+
+
+class PValuePenalty(Struct, kw_only=True):
+    """After a false positive: what a detector's p-values are raised by, and until when."""
+
+    factor: float
+    until_ms: int
+
+
+class ProfileState(Struct, kw_only=True):
+    """What survives a restart, the holdings and what detectors remember apart."""
+
+    institution: str
+    frontier_ms: int = 0
+    first_day: int = -1
+    events_count: int = 0
+    repeats_count: int = 0
+    late_count: int = 0
+    counted_events: int = 0
+    incidents_count: int = 0
+    chain: bytes = b""
+    windows: WindowsState = field(default_factory=WindowsState)
+    baseline: BaselineState = field(default_factory=BaselineState)
+    today: DayState = field(default_factory=DayState)
+    open_runs: dict[str, OpenRun] = field(default_factory=dict)
+    incident: Incident | None = None
+    instruction_sequence: int = -1
+    config_sequence: int = FILE_SEQUENCE
+    entry: Institution | None = None
+    exemptions: list[Exemption] = field(default_factory=list)
+    penalties: dict[str, PValuePenalty] = field(default_factory=dict)
+
+
+class ProfileMemory(Struct, kw_only=True):
+    """All that survives a restart of one institution's judge."""
+
+    state: ProfileState
+    # What each detector remembers, under the detector's name; one that is absent begins anew.
+    detectors: dict[str, Struct] = field(default_factory=dict)
+    dedupe: DedupeState = field(default_factory=DedupeState)
+    ledger: LedgerState = field(default_factory=LedgerState)
