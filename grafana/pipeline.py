@@ -79,7 +79,7 @@ def _answers() -> tuple[stat.Panel, ...]:
             thresholds=steps(BLUE, (30, YELLOW), (120, VERMILLION)),
         ),
         number(
-            "Refused in 1 h",
+            "Rejected in 1 h",
             query("sum(increase(headgate_events_rejected_total[1h]))"),
             unit="short",
             says="Each is in dead letters, with the reason.",
@@ -118,7 +118,7 @@ def _judging() -> tuple[timeseries.Panel, ...]:
             named={"half of them": BLUE, "19 in 20": ORANGE},
         ),
         curves(
-            "Refused, by reason",
+            "Rejected, by reason",
             query("sum by (reason) (rate(headgate_events_rejected_total[5m])) > 0", "{{reason}}"),
             unit="eps",
             says="The reasons are in the metrics' page.",
@@ -127,7 +127,7 @@ def _judging() -> tuple[timeseries.Panel, ...]:
             "Dead letters on the broker, by reason",
             query("sum by (reason) (rate(headgate_dead_letters_total[5m])) > 0", "{{reason}}"),
             unit="eps",
-            says="Follows what is refused; if it stays behind, the broker does not acknowledge.",
+            says="Follows what is rejected; if it stays behind, the broker does not acknowledge.",
         ),
         curves(
             "Odd, but judged or without effect",

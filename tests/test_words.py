@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.old_words import OLD_WORDS
-from tests.source_trees import identifiers, sources
+from tests.source_trees import ROOT, identifiers, sources
 
 EVERYWHERE = ("detectors", "streams", "tests", "benchmarks", "grafana")
 
@@ -33,3 +33,9 @@ def test_an_old_word_is_seen(tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text('# Steward\nname = "Steward"\nSteward = name\n')
     assert old_names(path) == [f"{path}:3: Steward, now WorkerLifecycle"]
+
+
+def test_events_are_rejected_and_never_refused() -> None:
+    """What can be read and does not take effect is refused: that is another thing, and later."""
+    rooms = [*sources("streams/ingest"), ROOT / "streams" / "sinks" / "dead_letters.py"]
+    assert [str(path) for path in rooms if "refus" in path.read_text().lower()] == []

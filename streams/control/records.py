@@ -4,7 +4,7 @@ They lie among the access events, one in each partition, so that a judge's state
 of its partition's log: the worker and a replay of the topic obey them at the same event.
 
 Many may write events, and none of them may move a threshold. So each control record is signed, by
-the key that signs states, for its kind and its place; what is not signed is refused as any event.
+the key that signs states, for its kind and its place; what is not signed is rejected as any event.
 """
 
 from typing import Annotated, Final, Protocol

@@ -10,7 +10,7 @@ from detectors.instants import SECOND_MS, Instant, instant_ms
 
 
 class DecodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an event may be at most; what is more is refused, not cut."""
+    """What an event may be at most; what is more is rejected, not cut."""
 
     event_bytes_max: Annotated[int, Meta(ge=1_024, le=64 * 2**20, description="of one message")] = (
         1_048_576

@@ -1,4 +1,4 @@
-"""Step 1 of 7: whose data left -> sound, within the cohort and cheap to build, or refused."""
+"""Step 1 of 7: whose data left -> sound, within the cohort and cheap to build, or rejected."""
 
 from typing import Final
 
@@ -77,7 +77,7 @@ def _no_position() -> Rejected:
 
 
 def too_many(what: str, count: int, limit: int) -> Rejected:
-    """Return the refusal of a list that is too long."""
+    """Return the reject of a list that is too long."""
     return rejected(RejectReason.TOO_LARGE, f"{count} {what}, more than {limit}")
 
 

@@ -1,4 +1,4 @@
-"""Step 1 of 7: bytes -> AccessEvent | Rejected. Why an event was refused, as a value.
+"""Step 1 of 7: bytes -> AccessEvent | Rejected. Why an event was rejected, as a value.
 
 Every reason is counted, and the original bytes go to dead letters: nothing is lost in silence.
 """
@@ -62,14 +62,14 @@ MEANINGS: Final[dict[RejectReason, str]] = {
 
 
 class Rejected(Struct, frozen=True, kw_only=True):
-    """A refused event: the reason to count by, and the detail that helps its producer."""
+    """A rejected event: the reason to count by, and the detail that helps its producer."""
 
     reason: RejectReason
     detail: Annotated[str, Meta(max_length=DETAIL_LENGTH_MAX)]
 
 
 def rejected(reason: RejectReason, detail: str) -> Rejected:
-    """Return the refusal, its detail cut to its limit.
+    """Return the reject, its detail cut to its limit.
 
     >>> rejected(RejectReason.NOT_JSON, "x" * 1_000).detail[-3:]
     'xx…'

@@ -68,7 +68,7 @@ ACCESS_EVENTS = Topic(
     per_institution=True,
     cleanup="delete",
     retention_days=30,
-    record_bytes_max=24 * MIB,  # 20 MB records must arrive, to be refused by name and counted
+    record_bytes_max=24 * MIB,  # 20 MB records must arrive, to be rejected by name and counted
     more=_ARRIVAL_STAMPED,
 )
 ALERTS = Topic(
@@ -145,11 +145,11 @@ PEOPLE = Topic(
 DEAD_LETTERS = Topic(
     name="dead-letters",
     key="the original key",
-    content="refused records: their bytes untouched, the reason in the headers",
+    content="rejected records: their bytes untouched, the reason in the headers",
     per_institution=True,
     cleanup="delete",
     retention_days=30,
-    record_bytes_max=25 * MIB,  # the largest input and the headers that say why it was refused
+    record_bytes_max=25 * MIB,  # the largest input and the headers that say why it was rejected
 )
 STATE = Topic(
     name="state",

@@ -6,7 +6,7 @@ from streams.local_broker.ports import ADDRESS
 
 # After a crash the node waits so long for its former self: 9 s by default.
 SESSION_MS = 3_000
-# Above the 20 MB that a hostile producer may send, so that it is refused by us, and counted.
+# Above the 20 MB that a hostile producer may send, so that it is rejected by us, and counted.
 RECORD_BYTES_MAX = 32 * 1024 * 1024
 
 PROPERTIES = """\

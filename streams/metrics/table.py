@@ -29,13 +29,13 @@ EVENTS: Final = Spec(
 REJECTS: Final = Spec(
     name="headgate_events_rejected_total",
     kind="counter",
-    meaning="Events refused, by reason; each is in dead letters.",
+    meaning="Events rejected, by reason; each is in dead letters.",
     labels=("reason",),
 )
 DEAD_LETTERS: Final = Spec(
     name="headgate_dead_letters_total",
     kind="counter",
-    meaning="Refused records that the broker has acknowledged as dead letters, by reason.",
+    meaning="Rejected records that the broker has acknowledged as dead letters, by reason.",
     labels=("reason",),
 )
 LATE: Final = Spec(

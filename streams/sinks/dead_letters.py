@@ -1,4 +1,4 @@
-"""Step 7 of 7: a refused record -> a dead letter. Its bytes untouched; why and whence in headers.
+"""Step 7 of 7: a rejected record -> a dead letter. Its bytes untouched; why and whence in headers.
 
 So it can be sent again as it was once its producer, or our mapping, has been mended.
 """
@@ -33,16 +33,16 @@ class Origin(Struct, frozen=True, kw_only=True):
     headers: Headers = ()
 
 
-def record(refused: Rejected, origin: Origin, *, topic_prefix: str) -> OutgoingRecord:
+def record(rejected: Rejected, origin: Origin, *, topic_prefix: str) -> OutgoingRecord:
     """Return the dead letter of `origin`, for the partition of the same number."""
     ours: Headers = (
-        (REASON_HEADER, refused.reason.value.encode()),
-        (DETAIL_HEADER, refused.detail.encode("utf-8", "replace")),
+        (REASON_HEADER, rejected.reason.value.encode()),
+        (DETAIL_HEADER, rejected.detail.encode("utf-8", "replace")),
         (TOPIC_HEADER, origin.topic.encode()),
         (PARTITION_HEADER, b"%d" % origin.partition),
         (OFFSET_HEADER, b"%d" % origin.offset),
     )
-    # A dead letter that was sent again and refused again says the latest reason only.
+    # A dead letter that was sent again and rejected again says the latest reason only.
     theirs = tuple((name, value) for name, value in origin.headers if name not in OURS)
     return OutgoingRecord(
         topic=DEAD_LETTERS.full_name(topic_prefix),

@@ -26,7 +26,7 @@ _WOKEN_COUNT: Final = 50
 class MetricsWatcher:
     """Counts into the metrics of this worker."""
 
-    __slots__ = ("_metrics", "_now_ms", "_received_seconds", "_refused")
+    __slots__ = ("_metrics", "_now_ms", "_received_seconds", "_rejected")
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class MetricsWatcher:
         self._now_ms = now_ms
         self._received_seconds: dict[int, float] = {}
         # Looked up once: a producer of rubbish slows nobody down by it.
-        self._refused = {
+        self._rejected = {
             reason: (
                 metrics.rejects.labels(reason=reason.value),
                 metrics.dead_letters.labels(reason=reason.value),
@@ -64,7 +64,7 @@ class MetricsWatcher:
 
     def rejected(self, reject: Rejected, durable: Durable) -> None:
         """Count a rejected record, and its dead letter once the broker has it."""
-        rejects, letters = self._refused[reject.reason]
+        rejects, letters = self._rejected[reject.reason]
         rejects.inc()
         durable.add_done_callback(lambda _: letters.inc())
 

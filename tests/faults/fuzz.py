@@ -120,7 +120,7 @@ def _account(harness: FaultHarness, *, messages: int, told: list[str]) -> Accoun
     letters = _letters(harness)
     profiles = saved_profiles(bootstrap, prefix, partitions=PARTITIONS).values()
     judged = sum(one.state.events_count + one.state.repeats_count for one in profiles)
-    wanted = oracle_over(bootstrap, prefix).refused
+    wanted = oracle_over(bootstrap, prefix).rejected
     events_count = sum(
         control_kind(record.headers) is None
         for record in received(bootstrap, f"{prefix}.access-events")

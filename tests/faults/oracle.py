@@ -45,7 +45,7 @@ class Oracle:
         self.sent: set[Sent] = set()
         self.profiles: dict[tuple[int, str], Profile] = {}
         # By partition and offset: whatever is no event and no control record of ours.
-        self.refused: dict[tuple[int, int], str] = {}
+        self.rejected: dict[tuple[int, int], str] = {}
 
     def partition(self, records: Iterable[Sequence[TopicRecord]]) -> None:
         """Oracle one partition."""
@@ -78,7 +78,7 @@ class Oracle:
         )
         if isinstance(event, Rejected):
             self._note([self._sinks.dead_letter(event, record, position)])
-            self.refused[record.partition, record.offset] = event.reason.value
+            self.rejected[record.partition, record.offset] = event.reason.value
             return
         profile = self._profile(record.partition, event.institution)
         adopt_reference(profile, self._reference)

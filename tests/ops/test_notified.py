@@ -32,11 +32,11 @@ VARIABLES = {
     "$dataset": ".*",
     "$__interval": "1h",
 }
-# What did not happen here: nothing was refused, nobody runs the hook, everything was said at once.
+# What did not happen here: nothing was rejected, nobody runs the hook, everything was said at once.
 MAY_BE_SILENT = {
     "headgate-detectors": {"Share of alerts that people confirmed"},
     "headgate-pipeline": {
-        "Refused, by reason",
+        "Rejected, by reason",
         "Dead letters on the broker, by reason",
         "Suspensions to the platform",
     },

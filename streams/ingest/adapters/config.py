@@ -77,8 +77,8 @@ class MappingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         str, Meta(min_length=1, description="iso, seconds, milliseconds, or as in strptime")
     ] = "iso"
     time_without_offset: Annotated[
-        Literal["refuse", "utc"], Meta(description="what a time without an offset means")
-    ] = "refuse"
+        Literal["reject", "utc"], Meta(description="what a time without an offset means")
+    ] = "reject"
     participant_separator: Annotated[
         Separator | None, Meta(description="where a column holds several")
     ] = None

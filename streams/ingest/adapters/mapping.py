@@ -17,7 +17,7 @@ from streams.ingest.adapters.cells import Cell, Getter, Row, getter
 from streams.ingest.adapters.config import EventMapping, MappingConfig
 from streams.ingest.adapters.values import (
     Convert,
-    RefusedError,
+    RejectedError,
     count,
     names_reader,
     participants_reader,
@@ -139,7 +139,7 @@ class RowMapping:
                     found[key] = value
             found["id"] = _digest(identity) if self._id is None else text(self._id(row))
             event = msgspec.convert(found, AccessEvent)
-        except RefusedError as error:
+        except RejectedError as error:
             return error.rejected
         except msgspec.ValidationError as error:
             return rejected(reason_of(str(error)), str(error))

@@ -1,6 +1,6 @@
 """Step 1 of 7: the text of a cell -> a time, a count, participants.
 
-Refusals are raised here, and become values one level up, in the mapping.
+Rejects are raised here, and become values one level up, in the mapping.
 """
 
 from collections.abc import Callable
@@ -18,15 +18,15 @@ Convert = Callable[[Cell], object]
 _HASH_BYTES: Final = 8
 # No written time is longer; a limit, because strptime is not linear. What is cut is no time.
 _TIME_LENGTH_MAX: Final = 64
-# 2**64 has twenty digits; a longer number is refused before it is parsed.
+# 2**64 has twenty digits; a longer number is rejected before it is parsed.
 _DIGITS_MAX: Final = 20
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """Ends the reading of one row; never leaves the adapters."""
 
     def __init__(self, reason: RejectReason, detail: str) -> None:
-        """Keep the refusal."""
+        """Keep the reject."""
         super().__init__(detail)
         self.rejected: Rejected = rejected(reason, detail)
 
@@ -47,7 +47,7 @@ def participant_hash(name: str) -> int:
 def text(cell: Cell) -> object:
     """Return one text; None for an empty cell."""
     if isinstance(cell, list):
-        raise RefusedError(RejectReason.WRONG_TYPE, "expected one text, got a list")
+        raise RejectedError(RejectReason.WRONG_TYPE, "expected one text, got a list")
     return str(cell) or None
 
 
@@ -62,18 +62,18 @@ def count(cell: Cell) -> int | None:
     if cell == "":
         return None
     if isinstance(cell, list) or not (cell.isascii() and cell.isdigit()):
-        raise RefusedError(RejectReason.WRONG_TYPE, f"expected a count, got {cell!r}")
+        raise RejectedError(RejectReason.WRONG_TYPE, f"expected a count, got {cell!r}")
     if len(cell) > _DIGITS_MAX:
-        raise RefusedError(RejectReason.OUT_OF_RANGE, f"a count of {len(cell)} digits")
+        raise RejectedError(RejectReason.OUT_OF_RANGE, f"a count of {len(cell)} digits")
     return int(cell)
 
 
-def time_reader(time_format: str, *, without_offset: Literal["refuse", "utc"]) -> Convert:
+def time_reader(time_format: str, *, without_offset: Literal["reject", "utc"]) -> Convert:
     """Return what reads a time as ms since the epoch.
 
-    >>> time_reader("iso", without_offset="refuse")("2017-01-01 00:00:00.250+01:00")
+    >>> time_reader("iso", without_offset="reject")("2017-01-01 00:00:00.250+01:00")
     1483225200250
-    >>> time_reader("seconds", without_offset="refuse")("1483225200.25")
+    >>> time_reader("seconds", without_offset="reject")("1483225200.25")
     1483225200250
     """
     read = _instant_reader(time_format, without_offset)
@@ -84,13 +84,13 @@ def time_reader(time_format: str, *, without_offset: Literal["refuse", "utc"]) -
             return read(written)
         except (ValueError, OverflowError) as error:
             detail = f"expected {time_format}, got {written!r}"
-            raise RefusedError(RejectReason.TIME_UNPARSABLE, detail) from error
+            raise RejectedError(RejectReason.TIME_UNPARSABLE, detail) from error
 
     return read_time
 
 
 def _instant_reader(
-    time_format: str, without_offset: Literal["refuse", "utc"]
+    time_format: str, without_offset: Literal["reject", "utc"]
 ) -> Callable[[str], int]:
     if time_format == "milliseconds":
         return int
@@ -101,7 +101,7 @@ def _instant_reader(
     def read(written: str) -> int:
         at = parse(written)
         if at.tzinfo is None:
-            if without_offset == "refuse":
+            if without_offset == "reject":
                 raise ValueError(written)
             at = at.replace(tzinfo=UTC)
         return instant_ms(at)

@@ -55,8 +55,8 @@ def accepted(found: AccessEvent | Rejected) -> AccessEvent:
     return found
 
 
-def refused(found: AccessEvent | Rejected) -> RejectReason:
-    """Return why what was expected to be refused was refused."""
+def reject_reason(found: AccessEvent | Rejected) -> RejectReason:
+    """Return why what was expected to be rejected was rejected."""
     assert isinstance(found, Rejected), found
     return found.reason
 
@@ -159,9 +159,9 @@ def test_cells_that_run_together_alike_are_still_different_rows() -> None:
         "no dataset",
     ],
 )
-def test_a_bad_row_is_refused_by_name(row: bytes | None, reason: RejectReason) -> None:
+def test_a_bad_row_is_rejected_by_name(row: bytes | None, reason: RejectReason) -> None:
     """As events are."""
-    assert refused(mapping().row(row)) == reason
+    assert reject_reason(mapping().row(row)) == reason
 
 
 @pytest.mark.parametrize(
@@ -183,10 +183,10 @@ def test_time_may_be_written_as_the_log_writes_it(time_format: str, written: str
 
 @pytest.mark.parametrize("written", ["nan", "inf", "1e999", "", "9" * 400, "0x10"])
 @pytest.mark.parametrize("time_format", ["seconds", "milliseconds", "iso", "%Y"])
-def test_a_time_that_is_none_is_refused_in_every_format(written: str, time_format: str) -> None:
+def test_a_time_that_is_none_is_rejected_in_every_format(written: str, time_format: str) -> None:
     """Never an exception."""
     row = f"{written},northgate,u1,imaging,4,120,200".encode()
-    assert refused(mapping(time_format=time_format).row(row)) in {
+    assert reject_reason(mapping(time_format=time_format).row(row)) in {
         RejectReason.TIME_UNPARSABLE,
         RejectReason.TIME_FAR_PAST,
         RejectReason.TIME_FAR_FUTURE,
@@ -260,11 +260,11 @@ def test_json_is_read_by_paths() -> None:
     assert denied.outcome == "denied"
     lost = accepted(trail.row(msgspec.json.encode(document | {"actor": None})))
     assert lost.institution == UNRESOLVED
-    assert refused(trail.row(b"[" * 900)) == RejectReason.NOT_JSON
+    assert reject_reason(trail.row(b"[" * 900)) == RejectReason.NOT_JSON
     deep = b'{"a":' + b"[" * 250 + b"]" * 250 + b"}"
-    assert refused(trail.row(deep)) == RejectReason.NESTING_TOO_DEEP
-    assert refused(trail.row(b"[]")) == RejectReason.WRONG_TYPE
-    assert refused(trail.row(b"nonsense")) == RejectReason.NOT_JSON
+    assert reject_reason(trail.row(deep)) == RejectReason.NESTING_TOO_DEEP
+    assert reject_reason(trail.row(b"[]")) == RejectReason.WRONG_TYPE
+    assert reject_reason(trail.row(b"nonsense")) == RejectReason.NOT_JSON
 
 
 @pytest.mark.parametrize(
@@ -292,7 +292,7 @@ def test_a_mapping_that_cannot_work_is_refused_before_anything_starts(
     assert caught.value.path == path
 
 
-def test_a_file_begins_with_its_header_and_any_other_is_refused() -> None:
+def test_a_file_begins_with_its_header_and_any_other_is_rejected() -> None:
     """Columns that have moved would be read as one another."""
     lines = [",".join(COLUMNS), ROW.decode(), "", ROW.decode().replace("120", "121")]
     assert [accepted(found).bytes for found in mapping().rows(lines)] == [120, 121]
@@ -323,7 +323,7 @@ def test_a_quoted_cell_may_hold_a_line_end_in_a_file_and_in_a_record() -> None:
     separator=st.sampled_from([",", ";", "\n"]),
     junk=st.binary(max_size=60),
 )
-def test_any_row_ends_as_an_event_or_a_refusal(
+def test_any_row_ends_as_an_event_or_a_reject(
     cells: list[str], separator: str, junk: bytes
 ) -> None:
     """Never an exception; and an accepted one survives the way over Kafka unchanged."""

@@ -144,10 +144,10 @@ BAD_PARTICIPANTS: list[tuple[str, object, RejectReason]] = [
 @pytest.mark.parametrize(("raw", "reason"), [row[1:] for row in BAD], ids=[row[0] for row in BAD])
 def test_every_kind_of_bad_event_has_its_name(raw: bytes | None, reason: RejectReason) -> None:
     """Named by the same reason on every machine."""
-    refused = decode(raw, limits=LIMITS)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == reason
-    assert refused.detail
+    rejected = decode(raw, limits=LIMITS)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == reason
+    assert rejected.detail
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_every_wrong_way_to_say_whose_data_left_has_its_name(
     participants: object, reason: RejectReason
 ) -> None:
     """Before anything is built from it."""
-    refused = decode(raw_event(participants=participants), limits=LIMITS)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == reason
+    rejected = decode(raw_event(participants=participants), limits=LIMITS)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == reason
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,13 @@ def test_every_wrong_way_to_say_whose_data_left_has_its_name(
     ],
     ids=["ids", "ranges", "fields"],
 )
-def test_a_list_longer_than_its_limit_is_refused_not_cut(
+def test_a_list_longer_than_its_limit_is_rejected_not_cut(
     changes: dict[str, object], reason: RejectReason
 ) -> None:
     """Half of what left would be a lie."""
-    refused = decode(raw_event(**changes), limits=SMALL)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == reason
+    rejected = decode(raw_event(**changes), limits=SMALL)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == reason
 
 
 def test_every_reason_has_a_meaning() -> None:
@@ -253,9 +253,9 @@ def test_brackets_inside_texts_are_no_nesting() -> None:
     text = '"' + "[{" * 1_000 + r"\"" + '"'
     assert isinstance(decode(with_text(f'"x":{text}'), limits=LIMITS), AccessEvent)
     hidden = with_text(f'"x":"{"]" * 300}","y":{"[" * 300}{"]" * 300}')
-    refused = decode(hidden, limits=LIMITS)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == RejectReason.NESTING_TOO_DEEP
+    rejected = decode(hidden, limits=LIMITS)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == RejectReason.NESTING_TOO_DEEP
 
 
 @pytest.mark.parametrize(("depth", "good"), [(NESTING_MAX - 1, True), (NESTING_MAX, False)])
@@ -294,7 +294,7 @@ def test_nesting_is_what_a_walk_through_the_brackets_finds(
     [(NOON_MS, True), (NOON_MS - HOUR_MS, True), (NOON_MS - HOUR_MS - 1, False), (-1, True)],
     ids=["at once", "an hour ahead", "more than an hour ahead", "Kafka has no time"],
 )
-def test_an_event_far_ahead_of_kafkas_time_is_refused(kafka_time_ms: int, *, good: bool) -> None:
+def test_an_event_far_ahead_of_kafkas_time_is_rejected(kafka_time_ms: int, *, good: bool) -> None:
     """One wrong clock would freeze a partition's time; a late event is none of that."""
     found = decode(raw_event(), limits=LIMITS, key=b"northgate", kafka_time_ms=kafka_time_ms)
     assert isinstance(found, AccessEvent) is good
@@ -316,16 +316,16 @@ def test_from_kafka_the_key_must_be_the_institution(
     key: bytes | None, reason: RejectReason
 ) -> None:
     """Otherwise the event lies before the wrong judge."""
-    refused = decode(raw_event(), limits=LIMITS, key=key, kafka_time_ms=NOON_MS)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == reason
+    rejected = decode(raw_event(), limits=LIMITS, key=key, kafka_time_ms=NOON_MS)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == reason
 
 
-def test_the_details_of_a_refusal_are_bounded() -> None:
+def test_the_details_of_a_reject_are_bounded() -> None:
     """A hostile value must not fill a header."""
-    refused = decode(raw_event(action="x" * 100_000), limits=LIMITS)
-    assert isinstance(refused, Rejected)
-    assert len(refused.detail) == 200
+    rejected = decode(raw_event(action="x" * 100_000), limits=LIMITS)
+    assert isinstance(rejected, Rejected)
+    assert len(rejected.detail) == 200
 
 
 def worst_cases(limits: DecodeLimits) -> dict[str, bytes]:

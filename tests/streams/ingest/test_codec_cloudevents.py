@@ -135,19 +135,19 @@ def test_an_event_without_id_and_time_has_those_of_its_envelope(mode: str) -> No
         "data that is not JSON",
     ],
 )
-def test_the_wrong_mode_is_refused_by_name(raw: bytes, headers: Headers) -> None:
+def test_the_wrong_mode_is_rejected_by_name(raw: bytes, headers: Headers) -> None:
     """Never guessed at."""
-    refused = decode(raw, limits=LIMITS, headers=headers)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == RejectReason.CLOUDEVENTS_INVALID
+    rejected = decode(raw, limits=LIMITS, headers=headers)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == RejectReason.CLOUDEVENTS_INVALID
 
 
 @pytest.mark.parametrize("value", [None, b""])
 def test_a_cloudevent_without_a_value_is_a_tombstone(value: bytes | None) -> None:
     """In binary mode a CloudEvent without data is just that."""
-    refused = decode(value, limits=LIMITS, headers=BINARY)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == RejectReason.EMPTY_VALUE
+    rejected = decode(value, limits=LIMITS, headers=BINARY)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == RejectReason.EMPTY_VALUE
 
 
 @pytest.mark.parametrize("mode", ["structured", "binary"])
@@ -156,18 +156,18 @@ def test_what_is_wrong_inside_is_named_as_in_a_plain_event(mode: str) -> None:
     data = DATA | {"bytes": -1}
     structured = mode == "structured"
     raw = packed(ENVELOPE | {"data": data} if structured else data)
-    refused = decode(raw, limits=LIMITS, headers=STRUCTURED if structured else BINARY)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == RejectReason.OUT_OF_RANGE
+    rejected = decode(raw, limits=LIMITS, headers=STRUCTURED if structured else BINARY)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == RejectReason.OUT_OF_RANGE
 
 
 def test_depth_is_bounded_in_the_envelope_too() -> None:
     """Also in its extensions, which nobody reads."""
     deep = packed(ENVELOPE)[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     for headers in (STRUCTURED, BINARY):
-        refused = decode(deep, limits=LIMITS, headers=headers)
-        assert isinstance(refused, Rejected)
-        assert refused.reason == RejectReason.NESTING_TOO_DEEP
+        rejected = decode(deep, limits=LIMITS, headers=headers)
+        assert isinstance(rejected, Rejected)
+        assert rejected.reason == RejectReason.NESTING_TOO_DEEP
 
 
 def test_depth_is_bounded_in_data_that_came_in_base64() -> None:
@@ -175,6 +175,6 @@ def test_depth_is_bounded_in_data_that_came_in_base64() -> None:
     deep = b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     envelope = {name: value for name, value in ENVELOPE.items() if name != "data"}
     raw = packed(envelope | {"data_base64": base64.b64encode(deep).decode()})
-    refused = decode(raw, limits=LIMITS, headers=STRUCTURED)
-    assert isinstance(refused, Rejected)
-    assert refused.reason == RejectReason.NESTING_TOO_DEEP
+    rejected = decode(raw, limits=LIMITS, headers=STRUCTURED)
+    assert isinstance(rejected, Rejected)
+    assert rejected.reason == RejectReason.NESTING_TOO_DEEP

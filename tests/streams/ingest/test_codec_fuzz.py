@@ -148,7 +148,7 @@ def test_a_good_event_with_a_few_bytes_changed(
 def test_a_bitmap_that_passes_the_check_is_safe_and_says_what_it_holds(
     base: BitMap, *, runs: bool, edits: list[tuple[int, int]], cut: int
 ) -> None:
-    """A few bytes changed near the head or anywhere: sound, or refused before it is opened."""
+    """A few bytes changed near the head or anywhere: sound, or rejected before it is opened."""
     values = base.copy()
     if runs:
         values.run_optimize()
@@ -168,7 +168,7 @@ def test_a_bitmap_that_passes_the_check_is_safe_and_says_what_it_holds(
 
 
 @given(raw=st.binary(max_size=64))
-def test_a_bitmap_of_noise_is_refused_or_sound(raw: bytes) -> None:
+def test_a_bitmap_of_noise_is_rejected_or_sound(raw: bytes) -> None:
     """With each of the two cookies before it, too."""
     for whole in (raw, b"\x3a\x30\x00\x00" + raw, b"\x3b\x30" + raw):
         if bitmap_problem(whole, end=2**32) is None:

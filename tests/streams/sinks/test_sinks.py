@@ -200,7 +200,7 @@ def test_a_suspension_says_whether_it_is_meant(*, dry_run: bool) -> None:
 
 
 @given(value=st.none() | st.binary(), key=st.none() | st.binary())
-def test_a_dead_letter_keeps_the_bytes_it_was_refused_with(
+def test_a_dead_letter_keeps_the_bytes_it_was_rejected_with(
     value: bytes | None, key: bytes | None
 ) -> None:
     """Value, key and headers; why and whence come on top."""

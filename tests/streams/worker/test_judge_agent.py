@@ -118,7 +118,7 @@ def test_a_batch_that_begins_too_late_raises() -> None:
         JudgeDesk().take([event(5)])
 
 
-def test_a_refused_record_is_returned_as_it_came() -> None:
+def test_a_rejected_record_is_returned_as_it_came() -> None:
     """The dead letter holds the original bytes and key, and says where they came from."""
     desk = JudgeDesk()
     desk.take([KafkaRecord(0, b"\xff\x00", b"key")])
@@ -170,7 +170,7 @@ def test_a_restart_goes_on_under_the_reference_of_its_barrier() -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"{}", b"x" * 2_000_000])
-def test_a_broken_control_record_is_refused(value: bytes) -> None:
+def test_a_broken_control_record_is_rejected(value: bytes) -> None:
     """It changes no reference and stops nobody."""
     desk = JudgeDesk()
     desk.take([control(0, value), event(1)])
@@ -178,7 +178,7 @@ def test_a_broken_control_record_is_refused(value: bytes) -> None:
     assert desk.profile().reference.version == "prior"
 
 
-def test_an_unknown_control_record_is_refused() -> None:
+def test_an_unknown_control_record_is_rejected() -> None:
     """A kind of a later version is kept in dead letters, not guessed."""
     desk = JudgeDesk()
     desk.take([control(0, b"{}", kind="new")])
@@ -209,7 +209,7 @@ SIGNED = control(0, FORGED)
         ),
     ],
 )
-def test_a_control_record_that_is_not_signed_for_its_place_is_refused(forged: KafkaRecord) -> None:
+def test_a_control_record_that_is_not_signed_for_its_place_is_rejected(forged: KafkaRecord) -> None:
     """Whoever may write events moves no threshold: a dead letter, counted by its reason."""
     desk = JudgeDesk()
     desk.take([forged, event(1)])
