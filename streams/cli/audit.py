@@ -1,33 +1,20 @@
 """`headgate audit`: prove the record whole, take it elsewhere, have a person forgotten."""
 
-import asyncio
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
-from msgspec import Struct
 
 from detectors.errors import HeadgateError
-from detectors.response.journal import Configured, DecisionMade, Entry, Erased, digest
-from detectors.response.verify import Problem, Verified, Verifier
-from streams.control.signature import signature_problem
-from streams.decisions.submit import KEY_VARIABLE, decide
-from streams.kafka.log_reader import committed_records, last_by_key
-from streams.kafka.topics import AUDIT, PEOPLE
-from streams.recorder.people import people_of
-from streams.settings.settings import Settings, load_settings
+from streams.cli import options
 
-_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
-_config = click.option("--config", "config_path", type=_existing, help="The configuration.")
-
-
-class _Anchor(Struct, frozen=True, kw_only=True):
-    """A line's hash that was kept elsewhere."""
-
-    line: int
-    hash: str
+if TYPE_CHECKING:
+    from streams.decisions.audit_check import Anchor
 
 
 @click.group(name="audit", epilog="Example: headgate audit verify")
@@ -36,8 +23,10 @@ def command() -> None:
 
 
 @command.command(epilog="Example: headgate audit verify --anchor 1041:9f86d081884c7d65")
-@_config
-@click.option("--file", "path", type=_existing, help="An exported audit; absent: the topic.")
+@options.config
+@click.option(
+    "--file", "path", type=options.EXISTING_FILE, help="An exported audit, not the topic."
+)
 @click.option(
     "--anchor",
     "anchors",
@@ -45,7 +34,7 @@ def command() -> None:
     metavar="LINE:HASH",
     help="As an earlier verify printed it: finds also what was rewritten or cut off as a whole.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def verify(
     *, config_path: Path | None, path: Path | None, anchors: tuple[str, ...], as_json: bool
 ) -> None:
@@ -54,36 +43,36 @@ def verify(
     Every line is held against the one before, every signature against the keys of its time, and
     every action against what the lines before it lead to.
     """
-    wanted = [_anchor(text) for text in anchors]
-    lines = _file_lines(path) if path else iter(_topic_lines(load_settings(config_path)))
-    found = _verified(lines, wanted)
+    from streams.decisions.audit_check import check_audit
+
+    anchored = [_anchor(text) for text in anchors]
+    lines = _file_lines(path) if path else _topic_lines(config_path)
+    checked = check_audit(lines, anchored)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(checked))
     else:
-        for problem in found.problems:
+        for problem in checked.problems:
             click.echo(f"line {problem.line}: {problem.problem}")
-        state = "NOT whole" if found.problems else "whole"
-        click.echo(f"{found.entries_count} lines, {state}")
-        click.echo(f"anchor: {found.entries_count - 1}:{found.head}")
-    sys.exit(1 if found.problems else 0)
+        state = "NOT whole" if checked.problems else "whole"
+        click.echo(f"{checked.entries_count} lines, {state}")
+        click.echo(f"anchor: {checked.entries_count - 1}:{checked.head}")
+    sys.exit(1 if checked.problems else 0)
 
 
 @command.command(epilog="Example: headgate audit export > audit.jsonl")
-@_config
+@options.config
 def export(*, config_path: Path | None) -> None:
     """Print the record, one line each, byte for byte as it is chained."""
-    for line in _topic_lines(load_settings(config_path)):
+    for line in _topic_lines(config_path):
         click.echo(line)
 
 
 @command.command(epilog="Example: headgate audit erase inst-007 u-17 --key ann.pem")
 @click.argument("institution")
 @click.argument("user")
-@_config
-@click.option(
-    "--key", "key_path", type=_existing, envvar=KEY_VARIABLE, help="Your private key (PEM)."
-)
-@click.option("--note", default="", help="Why, for the record.")
+@options.config
+@options.key
+@options.note
 def erase(
     *, institution: str, user: str, config_path: Path | None, key_path: Path | None, note: str
 ) -> None:
@@ -91,58 +80,37 @@ def erase(
 
     Not while the user is suspended: nobody could release them any more.
     """
+    import asyncio
+
+    from detectors.response.journal import Erased
+    from streams.decisions.submit import decide
+    from streams.kafka.log_reader import last_by_key
+    from streams.kafka.topics import PEOPLE
+    from streams.recorder.people import people_of
+    from streams.settings.settings import load_settings
+
     settings = load_settings(config_path)
     topic = PEOPLE.full_name(settings.file.kafka.topic_prefix)
     people = people_of(asyncio.run(last_by_key(topic, cluster=settings.cluster)))
-    wanted = [one for one in people if (one.institution, one.user) == (institution, user)]
-    if not wanted:
+    meant = [
+        person for person in people if (person.institution, person.user) == (institution, user)
+    ]
+    if not meant:
         message = f"the audit has no token for {user} of {institution}"
         raise HeadgateError(message)
-    for person in wanted:
+    for person in meant:
         who = decide(settings, Erased(token=person.token), key_path=key_path, note=note)
         click.echo(f"{who} erases {person.token}")
 
 
-def _verified(lines: Iterator[bytes], anchors: list[_Anchor]) -> Verified:
-    verifier = Verifier()
-    problems: list[Problem] = []
-    keys: dict[str, str] = {}
-    hashes = {anchor.line: anchor.hash for anchor in anchors}
-    for number, line in enumerate(lines):
-        found = verifier.take(line)
-        problems += found
-        wanted = hashes.pop(number, None)
-        if wanted is not None and not digest(line).startswith(wanted):
-            problems.append(Problem(line=number, problem="not the line that was anchored"))
-        if not found:
-            problems += _unsigned(number, line, keys)
-    problems += verifier.finish()
-    problems += [Problem(line=number, problem="anchored, but missing") for number in hashes]
-    return Verified(
-        entries_count=verifier.entries_count, head=verifier.head, problems=tuple(problems)
-    )
+def _anchor(text: str) -> Anchor:
+    from streams.decisions.audit_check import Anchor
 
-
-def _unsigned(number: int, line: bytes, keys: dict[str, str]) -> list[Problem]:
-    """Note the keys that hold from this line on, or return what is wrong with its signature."""
-    entry = msgspec.json.decode(line, type=Entry)
-    body = entry.body
-    if isinstance(body, Configured):
-        keys.clear()
-        keys.update(body.response.keys)
-    if not isinstance(body, DecisionMade):
-        return []
-    topic = entry.source.topic if entry.source else ""
-    problem = signature_problem(body, topic=topic, keys=keys)
-    return [] if problem is None else [Problem(line=number, problem=problem)]
-
-
-def _anchor(text: str) -> _Anchor:
-    line, _, kept = text.partition(":")
-    if not line.isdecimal() or not kept:
+    line, _, line_hash = text.partition(":")
+    if not line.isdecimal() or not line_hash:
         message = f"expected LINE:HASH, got {text!r}"
         raise click.BadParameter(message, param_hint="--anchor")
-    return _Anchor(line=int(line), hash=kept)
+    return Anchor(line=int(line), hash=line_hash)
 
 
 def _file_lines(path: Path) -> Iterator[bytes]:
@@ -151,10 +119,18 @@ def _file_lines(path: Path) -> Iterator[bytes]:
             yield line.rstrip(b"\r\n")
 
 
-def _topic_lines(settings: Settings) -> list[bytes]:
+def _topic_lines(config_path: Path | None) -> list[bytes]:
+    import asyncio
+
+    from streams.kafka.log_reader import committed_records
+    from streams.kafka.topics import AUDIT
+    from streams.settings.settings import load_settings
+
+    settings = load_settings(config_path)
+
     async def read() -> list[bytes]:
         topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
-        found = committed_records(topic, cluster=settings.cluster)
-        return [record.value or b"" async for record in found]
+        records = committed_records(topic, cluster=settings.cluster)
+        return [record.value or b"" async for record in records]
 
     return asyncio.run(read())

@@ -1,29 +1,23 @@
 """`headgate config`: check a configuration, show it, print its schema, push it to the workers."""
 
-import asyncio
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from detectors.config_schedule import Changed
 from detectors.instants import parse_rfc3339
-from streams.clock import wall_ms
+from streams.cli import options
 from streams.console.wording import moment
-from streams.decisions.config_push import Held, changes, held, is_news, read_at_a_start, to_push
-from streams.decisions.submit import KEY_VARIABLE, decide
-from streams.settings.settings import ConfigFile, load_settings, shown
+
+if TYPE_CHECKING:
+    from detectors.config_schedule import Changed
+    from streams.decisions.config_push import Held
 
 _INDENT = 2
 _SHOWN_LENGTH_MAX = 60
-
-_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
-_config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="TOML file; without it the defaults.",
-)
 
 
 @click.group(name="config", epilog="Example: headgate config check --config headgate.toml")
@@ -32,10 +26,12 @@ def command() -> None:
 
 
 @command.command(epilog="Example: headgate config check --config headgate.toml")
-@_config_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.config
+@options.as_json
 def check(*, config_path: Path | None, as_json: bool) -> None:
     """Say whether a configuration can be used; exit code 2 with the key's path if not."""
+    from streams.settings.settings import load_settings
+
     settings = load_settings(config_path)
     name = str(config_path) if config_path else "the defaults"
     if as_json:
@@ -47,34 +43,36 @@ def check(*, config_path: Path | None, as_json: bool) -> None:
 @command.command(epilog="Example: headgate config schema > headgate.schema.json")
 def schema() -> None:
     """Print the JSON Schema of the configuration file, for editors and reviews."""
+    from streams.settings.settings import ConfigFile
+
     click.echo(_pretty(msgspec.json.schema(ConfigFile)))
 
 
 @command.command(epilog="Example: headgate config show --config headgate.toml")
-@_config_option
+@options.config
 def show(*, config_path: Path | None) -> None:
     """Print all settings in effect as JSON: file, defaults, environment; secrets are masked."""
+    from streams.settings.settings import load_settings, shown
+
     click.echo(_pretty(shown(load_settings(config_path))))
 
 
 @command.command(
     epilog="Example: headgate config push headgate.toml --from 2026-03-01T00:00:00Z --key ann.pem",
 )
-@click.argument("path", metavar="FILE", type=_existing)
+@click.argument("path", metavar="FILE", type=options.EXISTING_FILE)
 @click.option(
     "--from",
     "from_text",
     metavar="TIME",
     help="Event time from which it holds: RFC 3339 with an offset; absent: now.",
 )
-@click.option(
-    "--key", "key_path", type=_existing, envvar=KEY_VARIABLE, help="Your private key (PEM)."
-)
-@click.option("--note", default="", help="Why, for the record.")
+@options.key
+@options.note
 @click.option(
     "--config",
     "config_path",
-    type=_existing,
+    type=options.EXISTING_FILE,
     help="The configuration that says where Kafka is; absent: FILE itself.",
 )
 def push(
@@ -90,6 +88,13 @@ def push(
     It is a signed decision. Each judge comes under it at its own first event of that time or
     later, and a replay of the topic at the same one. It replaces what was to hold later.
     """
+    import asyncio
+
+    from streams.clock import wall_ms
+    from streams.decisions.config_push import changes, held, is_news, read_at_a_start, to_push
+    from streams.decisions.submit import decide
+    from streams.settings.settings import load_settings
+
     now_ms = wall_ms()
     from_ms = now_ms if from_text is None else _from_ms(from_text)
     settings = load_settings(path)
@@ -110,10 +115,15 @@ def push(
 
 
 @command.command(epilog="Example: headgate config pushed --config headgate.toml")
-@click.option("--config", "config_path", type=_existing, help="The one that says where Kafka is.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@options.config
+@options.as_json
 def pushed(*, config_path: Path | None, as_json: bool) -> None:
     """List what was pushed, in the order in which it holds: from when, by whom, and why."""
+    import asyncio
+
+    from streams.decisions.config_push import held
+    from streams.settings.settings import load_settings
+
     now = asyncio.run(held(load_settings(config_path)))
     if as_json:
         for one in now.pushes:

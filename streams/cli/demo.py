@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from streams.cli import options
 from streams.demo.epilogue import replayed, tell, write_report
 from streams.demo.play import play, set_up
 from streams.demo.screen import Screen, open_screen
@@ -43,7 +44,7 @@ _DEFAULTS: Final = DemoConfig()
     "report_path",
     default=_REPORT,
     show_default=True,
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    type=options.NEW_FILE,
     help="Where the HTML report goes.",
 )
 def command(

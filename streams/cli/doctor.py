@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from streams.cli import options
 from streams.doctor.broker import Expected, broker_findings
 from streams.doctor.finding import Finding
 from streams.doctor.machine import config_finding, machine_findings
@@ -16,13 +17,8 @@ MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("FAIL", "re
 
 
 @click.command(name="doctor", epilog="Example: headgate doctor --config headgate.toml")
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Settings (TOML).",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON list instead of lines.")
+@options.config
+@options.as_json
 def command(*, config_path: Path | None, as_json: bool) -> None:
     """Check Python, packages, configuration, broker, topics, lag, clock and disk.
 

@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from detectors.config import config_hash
+from streams.cli import options
 from streams.console.progress import steps
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
 from streams.replay.explain import (
@@ -24,8 +25,6 @@ from streams.replay.replay_run import ReplayRun, reading_of
 from streams.settings.register_file import load_register
 from streams.settings.settings import Settings, load_settings
 
-_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
-
 
 @click.command(
     name="explain",
@@ -41,17 +40,17 @@ _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option(
     "--alerts",
     "alerts_path",
-    type=_existing,
+    type=options.EXISTING_FILE,
     help="What was said then (one finding a line); absent: the topic, or with --input nothing.",
 )
-@click.option("--config", "config_path", type=_existing, help="Settings as of then (TOML).")
-@click.option("--register", "register_path", type=_existing, help="What was approved then.")
+@options.config
+@options.register
 @click.option(
     "--revision",
     type=click.IntRange(min=1),
     help="Which statement to explain; absent: the last one that names reasons.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@options.as_json
 def command(  # noqa: PLR0913 - one parameter an option
     alert_id: str,
     *,

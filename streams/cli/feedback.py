@@ -1,6 +1,5 @@
 """`headgate feedback`: what an alert turned out to be."""
 
-import asyncio
 from pathlib import Path
 
 import click
@@ -9,13 +8,7 @@ import msgspec
 from detectors.errors import HeadgateError
 from detectors.feedback import Label
 from detectors.instants import parse_rfc3339
-from detectors.response.journal import Labelled
-from streams.decisions.submit import KEY_VARIABLE, decide
-from streams.kafka.topics import AUDIT
-from streams.recorder.journal import read_journal
-from streams.settings.settings import load_settings
-
-_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
+from streams.cli import options
 
 
 @click.command(
@@ -25,11 +18,9 @@ _existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("alert_id")
 @click.argument("label", type=click.Choice([label.value for label in Label]))
 @click.option("--until", metavar="DATE", help="How long it holds: a day, or a time with an offset.")
-@click.option("--note", default="", help="Why, for the record.")
-@click.option("--config", "config_path", type=_existing, help="The configuration.")
-@click.option(
-    "--key", "key_path", type=_existing, envvar=KEY_VARIABLE, help="Your private key (PEM)."
-)
+@options.note
+@options.config
+@options.key
 def command(
     alert_id: str,
     label: str,
@@ -44,6 +35,14 @@ def command(
     A false positive ends its suspensions and makes its detectors harder to convince; what was
     expected becomes an exemption; what is confirmed weighs more.
     """
+    import asyncio
+
+    from detectors.response.journal import Labelled
+    from streams.decisions.submit import decide
+    from streams.kafka.topics import AUDIT
+    from streams.recorder.journal import read_journal
+    from streams.settings.settings import load_settings
+
     until_ms = None if until is None else _until_ms(until)
     settings = load_settings(config_path)
     topic = AUDIT.full_name(settings.file.kafka.topic_prefix)

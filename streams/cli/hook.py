@@ -9,6 +9,7 @@ import click
 from prometheus_client import CollectorRegistry
 
 from detectors.errors import ConfigError
+from streams.cli import options
 from streams.console.logs import LogFormat, log_format_option, set_up_logs
 from streams.hooks.config import HOOK_SECRETS_VARIABLE
 from streams.hooks.run import Hook, run
@@ -22,16 +23,10 @@ logger = logging.getLogger("headgate.hook")
 
 
 @click.command(name="hook", epilog="Example: headgate hook --config headgate.toml")
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="The configuration, with a [hook] that has a url.",
-)
+@options.config
 @log_format_option
-@click.option("--verbose", is_flag=True, help="Log what the Kafka client does.")
-def command(*, config_path: Path, log_format: LogFormat, verbose: bool) -> None:
+@options.verbose
+def command(*, config_path: Path | None, log_format: LogFormat, verbose: bool) -> None:
     """Deliver suspensions to the platform's webhook, each until it is acknowledged.
 
     A process of its own, so that no receiver can ever delay a judge. Its secrets are in

@@ -6,6 +6,7 @@ import click
 import msgspec
 
 from detectors.errors import ConfigError
+from streams.cli import options
 from streams.console.progress import steps
 from streams.kafka.admin import ensure_topics
 from streams.kafka.topics import ACCESS_EVENTS
@@ -15,15 +16,9 @@ from streams.settings.settings import load_settings
 
 @click.command(name="migrate", epilog="Example: headgate migrate headgate --config new.toml")
 @click.argument("prefix")
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    required=True,
-    help="The new configuration: another kafka.topic_prefix, and the partitions wanted.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(*, prefix: str, config_path: Path, as_json: bool) -> None:
+@options.config
+@options.as_json
+def command(*, prefix: str, config_path: Path | None, as_json: bool) -> None:
     """Copy the access events of PREFIX to the prefix of a new configuration, by key.
 
     So the number of partitions can change: workers under the new configuration judge everything

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from detectors.verdict import Effect, RaiseAlert
+from streams.cli import options
 from streams.clock import monotonic_seconds
 from streams.console.progress import Progress, steps
 from streams.recorder.told import ExportedAudit, exported_audit
@@ -21,21 +22,18 @@ from streams.settings.register_file import load_register
 from streams.settings.settings import load_settings
 from streams.sinks.alerts import finding
 
-_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
-_new = click.Path(dir_okay=False, writable=True, path_type=Path)
-
 
 @click.command(
     name="replay",
     epilog="Example: headgate replay events.jsonl.gz --report report.html",
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
-@click.option("--config", "config_path", type=_existing, help="Settings (TOML).")
-@click.option("--register", "register_path", type=_existing, help="What is approved (TOML, JSON).")
+@options.config
+@options.register
 @click.option(
     "--audit",
     "audit_path",
-    type=_existing,
+    type=options.EXISTING_FILE,
     help="An exported audit: its register and feedback hold from when they were recorded.",
 )
 @click.option(
@@ -44,19 +42,25 @@ _new = click.Path(dir_okay=False, writable=True, path_type=Path)
     help="Judge under --config throughout, whatever was pushed: to try a change on the past.",
 )
 @click.option(
-    "--alerts", "alerts_path", type=_new, help="Write alerts here: one OCSF finding a line."
+    "--alerts",
+    "alerts_path",
+    type=options.NEW_FILE,
+    help="Write alerts here: one OCSF finding a line.",
 )
-@click.option("--report", "report_path", type=_new, help="Write an HTML report here.")
+@click.option("--report", "report_path", type=options.NEW_FILE, help="Write an HTML report here.")
 @click.option(
-    "--dead-letters", "dead_letters_path", type=_new, help="Write rejected events here (NDJSON)."
+    "--dead-letters",
+    "dead_letters_path",
+    type=options.NEW_FILE,
+    help="Write rejected events here (NDJSON).",
 )
 @click.option(
     "--labels",
     "labels_path",
-    type=_existing,
+    type=options.EXISTING_FILE,
     help="What really happened, as simulate --labels wrote it; for the report.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+@options.as_json
 def command(  # noqa: PLR0913 - one parameter an option
     inputs: tuple[str, ...],
     *,

@@ -12,6 +12,7 @@ import msgspec
 
 from detectors.event import AccessEvent
 from detectors.synthetic import SCENARIOS, World, WorldConfig, build_world
+from streams.cli import options
 from streams.console.progress import Progress, steps
 from streams.ingest.codec import encode
 from streams.kafka.event_producer import send_all
@@ -52,21 +53,16 @@ def _list_scenarios(context: click.Context, _parameter: click.Parameter, value: 
 @click.option(
     "--register",
     "register_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.NEW_FILE,
     help="Write what the access committee has on record to this file (JSON).",
 )
 @click.option(
     "--labels",
     "labels_path",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.NEW_FILE,
     help="Write what really happened to this file (JSON).",
 )
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Where Kafka is, for --to kafka.",
-)
+@options.config
 @click.option(
     "--list",
     is_flag=True,

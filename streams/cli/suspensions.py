@@ -1,30 +1,21 @@
 """`headgate suspensions`: what is in force, and the word of people on it."""
 
-import asyncio
+from __future__ import annotations
+
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from detectors.errors import HeadgateError
 from detectors.instants import rfc3339
-from detectors.response.journal import Approved, Released
-from detectors.response.suspension import Suspension
-from streams.control.keys import private_pem, public_text
-from streams.decisions.submit import KEY_VARIABLE, decide
-from streams.kafka.log_reader import last_by_key
-from streams.kafka.topics import SUSPENSIONS
-from streams.settings.settings import Settings, load_settings
-from streams.sinks.suspensions import suspension_of
+from streams.cli import options
 
-_existing = click.Path(exists=True, dir_okay=False, path_type=Path)
-_config = click.option("--config", "config_path", type=_existing, help="The configuration.")
-_key = click.option(
-    "--key", "key_path", type=_existing, envvar=KEY_VARIABLE, help="Your private key (PEM)."
-)
-_note = click.option("--note", default="", help="Why, for the record.")
+if TYPE_CHECKING:
+    from detectors.response.suspension import Suspension
+    from streams.settings.settings import Settings
 
 
 @click.group(name="suspensions", epilog="Example: headgate suspensions list")
@@ -33,55 +24,68 @@ def command() -> None:
 
 
 @command.command(name="list", epilog="Example: headgate suspensions list --config headgate.toml")
-@_config
+@options.config
 @click.option("--all", "with_released", is_flag=True, help="Also what is over.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@options.as_json
 def list_(*, config_path: Path | None, with_released: bool, as_json: bool) -> None:
     """Print what is in force, requested or held."""
-    found = _current(load_settings(config_path))
-    for one in found:
-        if one.open or with_released:
-            click.echo(msgspec.json.encode(one).decode() if as_json else _line(one))
+    from streams.settings.settings import load_settings
+
+    for suspension in _current(load_settings(config_path)):
+        if suspension.open or with_released:
+            click.echo(msgspec.json.encode(suspension) if as_json else _line(suspension))
 
 
 @command.command(epilog="Example: headgate suspensions approve 4f1c --key ann.pem --note agreed")
 @click.argument("suspension_id")
-@_config
-@_key
-@_note
+@options.config
+@options.key
+@options.note
 def approve(
     *, suspension_id: str, config_path: Path | None, key_path: Path | None, note: str
 ) -> None:
     """Agree to a requested measure. Institution-wide, two people must."""
+    from detectors.response.journal import Approved
+    from streams.decisions.submit import decide
+    from streams.settings.settings import load_settings
+
     settings = load_settings(config_path)
-    one = _open(settings, suspension_id)
-    verb = Approved(suspension_id=one.suspension_id)
+    suspension = _open(settings, suspension_id)
+    verb = Approved(suspension_id=suspension.suspension_id)
     who = decide(settings, verb, key_path=key_path, note=note)
-    given = len({*one.approvals, who})
-    click.echo(f"{who} approves: {_who(one)}; {given} of {one.approvals_needed} needed")
+    approvals = f"{len({*suspension.approvals, who})} of {suspension.approvals_needed} needed"
+    click.echo(f"{who} approves: {_who(suspension)}; {approvals}")
 
 
 @command.command(epilog="Example: headgate suspensions release 4f1c --key ann.pem --note mistake")
 @click.argument("suspension_id")
-@_config
-@_key
-@_note
+@options.config
+@options.key
+@options.note
 def release(
     *, suspension_id: str, config_path: Path | None, key_path: Path | None, note: str
 ) -> None:
     """End a measure, or refuse a requested one. One person is always enough."""
+    from detectors.response.journal import Released
+    from streams.decisions.submit import decide
+    from streams.settings.settings import load_settings
+
     settings = load_settings(config_path)
-    one = _open(settings, suspension_id)
-    verb = Released(suspension_id=one.suspension_id)
+    suspension = _open(settings, suspension_id)
+    verb = Released(suspension_id=suspension.suspension_id)
     who = decide(settings, verb, key_path=key_path, note=note)
-    click.echo(f"{who} releases: {_who(one)}")
+    click.echo(f"{who} releases: {_who(suspension)}")
 
 
 @command.command(epilog="Example: headgate suspensions keygen ann --out ann.pem")
 @click.argument("name")
-@click.option("--out", "path", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--out", "path", type=options.NEW_FILE, required=True)
 def keygen(*, name: str, path: Path) -> None:
     """Make a key, and print the line that makes it NAME's in the configuration."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    from streams.control.keys import private_pem, public_text
+
     key = Ed25519PrivateKey.generate()
     try:
         # Never over an old one, and never for other users of this machine.
@@ -95,13 +99,20 @@ def keygen(*, name: str, path: Path) -> None:
 
 
 def _current(settings: Settings) -> list[Suspension]:
+    import asyncio
+
+    from streams.kafka.log_reader import last_by_key
+    from streams.kafka.topics import SUSPENSIONS
+
     topic = SUSPENSIONS.full_name(settings.file.kafka.topic_prefix)
-    found = asyncio.run(last_by_key(topic, cluster=settings.cluster))
-    stated = [one for raw in found.values() if (one := _stated(raw)) is not None]
-    return sorted(stated, key=lambda one: one.requested_ms)
+    records = asyncio.run(last_by_key(topic, cluster=settings.cluster))
+    stated = map(_stated, records.values())
+    return sorted(filter(None, stated), key=lambda suspension: suspension.requested_ms)
 
 
 def _stated(raw: bytes) -> Suspension | None:
+    from streams.sinks.suspensions import suspension_of
+
     try:
         return suspension_of(raw)
     except msgspec.DecodeError:
@@ -111,15 +122,15 @@ def _stated(raw: bytes) -> Suspension | None:
 
 def _open(settings: Settings, suspension_id: str) -> Suspension:
     """Return the one open suspension whose id begins so."""
-    found = [
-        one
-        for one in _current(settings)
-        if one.open and one.suspension_id.startswith(suspension_id)
+    matches = [
+        suspension
+        for suspension in _current(settings)
+        if suspension.open and suspension.suspension_id.startswith(suspension_id)
     ]
-    if len(found) != 1:
-        message = f"{len(found)} open suspensions have an id that begins with {suspension_id!r}"
+    if len(matches) != 1:
+        message = f"{len(matches)} open suspensions have an id that begins with {suspension_id!r}"
         raise HeadgateError(message)
-    return found[0]
+    return matches[0]
 
 
 def _line(one: Suspension) -> str:

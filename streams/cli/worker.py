@@ -8,6 +8,7 @@ import click
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from detectors.register import Register
+from streams.cli import options
 from streams.console.logs import LogFormat, log_format_option, set_up_logs
 from streams.kafka.admin import check_topics, ensure_topics
 from streams.metrics.registry import Metrics
@@ -24,18 +25,8 @@ logger = logging.getLogger("headgate.worker")
 
 
 @click.command(name="worker", epilog="Example: headgate worker --config headgate.toml")
-@click.option(
-    "--config",
-    "config_path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The configuration; without it, its defaults.",
-)
-@click.option(
-    "--register",
-    "register_path",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The register of projects, caps and exemptions.",
-)
+@options.config
+@options.register
 @click.option("--no-create-topics", is_flag=True, help="Do not create what is missing; only check.")
 @click.option(
     "--accept-lost-records",
@@ -43,7 +34,7 @@ logger = logging.getLogger("headgate.worker")
     help="Go on where retention removed records before they were judged.",
 )
 @log_format_option
-@click.option("--verbose", is_flag=True, help="Log what Faust and the Kafka client do.")
+@options.verbose
 def command(
     *,
     config_path: Path | None,

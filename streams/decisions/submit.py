@@ -16,8 +16,8 @@ from streams.kafka.records import OutgoingRecord
 from streams.kafka.send import send
 from streams.kafka.topics import DECISIONS
 from streams.settings.settings import Settings
+from streams.settings.variables import DECISION_KEY_VARIABLE
 
-KEY_VARIABLE: Final = "HEADGATE_DECISION_KEY"
 _NO_KEY: Final = "expected the path of your private key there, or in --key"
 _KEYS_PATH: Final = "response.keys"
 
@@ -29,7 +29,7 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
         ConfigError: there is no key, or the configuration knows nobody by it.
     """
     if key_path is None:
-        raise ConfigError(KEY_VARIABLE, _NO_KEY)
+        raise ConfigError(DECISION_KEY_VARIABLE, _NO_KEY)
     key = load_private_key(key_path)
     who = signer(key, settings.file.response.keys)
     topic = DECISIONS.full_name(settings.file.kafka.topic_prefix)

@@ -28,6 +28,11 @@ from streams.kafka.security import (
     Security,
 )
 from streams.metrics.config import MetricsConfig
+from streams.settings.variables import (
+    BOOTSTRAP_VARIABLE,
+    DECISION_KEY_VARIABLE,
+    METRICS_ADDRESS_VARIABLE,
+)
 from streams.state.config import CheckpointConfig
 from streams.state.envelope import STATE_KEY_VARIABLE
 from streams.texts.template import TextsConfig
@@ -35,9 +40,6 @@ from streams.texts.template import TextsConfig
 if TYPE_CHECKING:
     from streams.ingest.adapters.mapping import RowMapping
 
-BOOTSTRAP_VARIABLE: Final = "HEADGATE_KAFKA_BOOTSTRAP"
-METRICS_ADDRESS_VARIABLE: Final = "HEADGATE_METRICS_ADDRESS"
-DECISION_KEY_VARIABLE: Final = "HEADGATE_DECISION_KEY"
 VARIABLES: Final[dict[str, str]] = {
     BOOTSTRAP_VARIABLE: "overrides `kafka.bootstrap`",
     METRICS_ADDRESS_VARIABLE: "overrides `metrics.address`",

@@ -17,7 +17,7 @@ from streams.kafka.cluster import unprotected
 from streams.kafka.config import KafkaConfig
 from streams.kafka.topics import ACCESS_EVENTS
 from streams.local_broker.runtime import BrokerError
-from streams.settings.settings import BOOTSTRAP_VARIABLE
+from streams.settings.variables import BOOTSTRAP_VARIABLE
 from streams.state.envelope import STATE_KEY_VARIABLE
 
 NOT_A_BROKER = "127.0.0.1:1"
