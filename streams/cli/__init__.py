@@ -1,6 +1,5 @@
 """The command line: one module per command, all of them in one table."""
 
-import logging
 import sys
 from importlib import import_module
 from typing import Final, NoReturn
@@ -9,8 +8,6 @@ import click
 
 from detectors.errors import ConfigError, HeadgateError
 from streams.console import LOG_HANDLER_NAME
-
-logger = logging.getLogger("headgate")
 
 # By name, with the first sentence of its help: one that is not asked for is not imported.
 COMMANDS: Final[dict[str, str]] = {
@@ -75,8 +72,12 @@ def main() -> None:
 
 def _fail(sentence: str, *, code: int) -> NoReturn:
     """Say why and end; where logs were set up, as a line of them, which a machine may read."""
+    import logging
+
     if any(handler.name == LOG_HANDLER_NAME for handler in logging.getLogger().handlers):
-        logger.critical("The command failed.", extra={"detail": sentence, "exit_code": code})
+        logging.getLogger("headgate").critical(
+            "The command failed.", extra={"detail": sentence, "exit_code": code}
+        )
     else:
         click.echo(f"headgate: {sentence}", err=True)
     sys.exit(code)

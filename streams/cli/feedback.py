@@ -38,7 +38,6 @@ def command(
     import asyncio
 
     from detectors.response.journal import Labelled
-    from streams.decisions.submit import decide
     from streams.kafka.topics import AUDIT
     from streams.recorder.journal import read_journal
     from streams.settings.settings import load_settings
@@ -50,6 +49,9 @@ def command(
     if journal.state.incident(alert_id) is None:
         message = f"the audit knows no alert {alert_id}"
         raise HeadgateError(message)
+    # Not before: what signs is loaded for nothing where there is nothing to sign.
+    from streams.decisions.submit import decide
+
     verb = Labelled(alert_id=alert_id, label=Label(label), until_ms=until_ms)
     who = decide(settings, verb, key_path=key_path, note=note)
     click.echo(f"{who} says of {alert_id}: {label}")

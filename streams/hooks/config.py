@@ -1,7 +1,5 @@
 """Step 7 of 7: where suspensions are delivered, and how patiently."""
 
-import ssl
-from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -55,17 +53,6 @@ def check_hook(config: HookConfig) -> None:
     if config.backoff_seconds_max < config.backoff_seconds_min:
         problem = f"expected at least hook.backoff_seconds_min, got {config.backoff_seconds_max:g}"
         raise ConfigError(path="hook.backoff_seconds_max", problem=problem)
-
-
-def tls_context(config: HookConfig) -> ssl.SSLContext:
-    """Return what verifies the receiver's certificate and its name."""
-    if config.ca_file is None:
-        return ssl.create_default_context()
-    try:
-        return ssl.create_default_context(cafile=str(Path(config.ca_file)))
-    except (OSError, ssl.SSLError) as error:
-        problem = f"expected certificates in PEM, but {config.ca_file}: {error}"
-        raise ConfigError(path="hook.ca_file", problem=problem) from error
 
 
 def _check_url(url: str) -> None:

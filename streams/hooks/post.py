@@ -1,12 +1,14 @@
 """Step 7 of 7: one signed POST -> an outcome. What goes wrong is a value, never an error."""
 
+import ssl
 from collections.abc import Callable
 from typing import Final, Self
 
 import aiohttp
 
+from detectors.errors import ConfigError
 from streams.clock import wall_ms
-from streams.hooks.config import HookConfig, tls_context
+from streams.hooks.config import HookConfig
 from streams.hooks.delivery import Delivery, Outcome, outcome_of
 from streams.hooks.signature import Signer
 
@@ -31,7 +33,7 @@ class WebhookPoster:
         self._signer = signer
         self._now_ms = now_ms
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=tls_context(config), limit=config.concurrency_max),
+            connector=aiohttp.TCPConnector(ssl=_tls_context(config), limit=config.concurrency_max),
             timeout=aiohttp.ClientTimeout(total=config.timeout_seconds),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"content-type": _CONTENT_TYPE, "user-agent": "headgate"},
@@ -59,3 +61,14 @@ class WebhookPoster:
             return Outcome.TIMED_OUT
         except (aiohttp.ClientError, OSError):
             return Outcome.UNREACHABLE
+
+
+def _tls_context(config: HookConfig) -> ssl.SSLContext:
+    """Return what verifies the receiver's certificate and its name."""
+    if config.ca_file is None:
+        return ssl.create_default_context()
+    try:
+        return ssl.create_default_context(cafile=config.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        problem = f"expected certificates in PEM, but {config.ca_file}: {error}"
+        raise ConfigError(path="hook.ca_file", problem=problem) from error

@@ -3,13 +3,15 @@
 User and password come from the environment only.
 """
 
-import ssl
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
 from detectors.errors import ConfigError
+
+if TYPE_CHECKING:
+    import ssl
 
 USERNAME_VARIABLE: Final = "HEADGATE_KAFKA_USERNAME"
 PASSWORD_VARIABLE: Final = "HEADGATE_KAFKA_PASSWORD"  # noqa: S105 - a name, no password
@@ -77,7 +79,7 @@ def _refusal(name: str, problem: str) -> ConfigError:
     return ConfigError(f"{_PATH}.{name}", problem)
 
 
-def _context(config: SecurityConfig) -> ssl.SSLContext | None:
+def _context(config: SecurityConfig) -> "ssl.SSLContext | None":
     files = {"ca_file", "certificate_file", "key_file"}
     given = [name for name in sorted(files) if getattr(config, name) is not None]
     if not config.tls:
@@ -87,6 +89,8 @@ def _context(config: SecurityConfig) -> ssl.SSLContext | None:
     if (config.certificate_file is None) != (config.key_file is None):
         key = "key_file"
         raise _refusal(key, "expected certificate_file and key_file together")
+    import ssl  # noqa: PLC0415 - commands that connect to nobody answer sooner without it.
+
     try:
         context = ssl.create_default_context(cafile=config.ca_file)
         if config.certificate_file is not None:

@@ -35,7 +35,7 @@ from streams.settings.variables import (
 )
 from streams.state.config import CheckpointConfig
 from streams.state.envelope import STATE_KEY_VARIABLE
-from streams.texts.template import TextsConfig
+from streams.texts.config import TextsConfig
 
 if TYPE_CHECKING:
     from streams.ingest.adapters.mapping import RowMapping

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from detectors.response.suspension import Suspension
 from streams.console.wording import minute
-from streams.texts.template import TextsConfig, Wording, read_wording, wording_hash
+from streams.texts.config import TextsConfig
+from streams.texts.template import Wording, read_wording, wording_hash
 
 
 class Letter(Struct, frozen=True, kw_only=True):

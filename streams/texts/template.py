@@ -23,17 +23,6 @@ _WORDS_MAX: Final = 2_000
 Words = Annotated[str, Meta(min_length=1, max_length=_WORDS_MAX)]
 
 
-class TextsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which words a researcher reads; without a file those of `streams/texts/english.toml`."""
-
-    default: Annotated[
-        str | None, Meta(description="file of words (TOML); absent: the English ones")
-    ] = None
-    jurisdictions: Annotated[
-        dict[str, str], Meta(description="files for institutions registered there")
-    ] = {}
-
-
 class Scopes(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom it concerns."""
 

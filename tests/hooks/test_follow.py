@@ -28,8 +28,8 @@ from streams.hooks.watch import HookWatch
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.topics import SUSPENSIONS
+from streams.texts.config import TextsConfig
 from streams.texts.letter import Letters
-from streams.texts.template import TextsConfig
 from tests.waiting import until
 
 HEADGATE = "from streams.cli import main; main()"

@@ -11,8 +11,8 @@ import pytest
 from detectors.errors import ConfigError
 from detectors.response.suspension import Suspension
 from streams.hooks.delivery import delivery_of
+from streams.texts.config import TextsConfig
 from streams.texts.letter import Letter, Letters
-from streams.texts.template import TextsConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
 Make = Callable[..., Suspension]

@@ -21,8 +21,8 @@ from streams.hooks.config import HookConfig
 from streams.hooks.delivery import Delivery, Outcome, delivery_of
 from streams.hooks.post import WebhookPoster
 from streams.hooks.signature import Signer
+from streams.texts.config import TextsConfig
 from streams.texts.letter import Letters
-from streams.texts.template import TextsConfig
 
 EXAMPLE = Path(__file__).parents[2] / "docs/examples/receiver"
 SECRET = "whsec_" + base64.b64encode(b"r" * 32).decode()
