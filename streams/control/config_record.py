@@ -18,9 +18,9 @@ _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _decode: Final = msgspec.json.Decoder(Scheduled).decode
 
 
-def encode_scheduled(one: Scheduled) -> bytes:
+def encode_scheduled(scheduled: Scheduled) -> bytes:
     """Return a pushed configuration as bytes; the same one, the same bytes."""
-    return _encode(one)
+    return _encode(scheduled)
 
 
 def decode_scheduled(raw: bytes, *, base: CoreConfig) -> Scheduled | Rejected:
@@ -28,11 +28,11 @@ def decode_scheduled(raw: bytes, *, base: CoreConfig) -> Scheduled | Rejected:
     if len(raw) > CONFIG_BYTES_MAX:
         return _refused(f"{len(raw)} bytes, more than {CONFIG_BYTES_MAX}")
     try:
-        found = _decode(raw)
+        scheduled = _decode(raw)
     except (msgspec.DecodeError, ConfigError) as error:
         return _refused(str(error))
-    problem = incompatibility(found.config, base=base)
-    return found if problem is None else _refused(problem)
+    problem = incompatibility(scheduled.config, base=base)
+    return scheduled if problem is None else _refused(problem)
 
 
 def _refused(problem: str) -> Rejected:

@@ -66,8 +66,8 @@ class PartitionContexts:
         Raises:
             StateError: it is none, or that of a later version.
         """
-        found = self._known.get(raw)
-        return self._noted(self._read(raw)) if found is None else found
+        known = self._known.get(raw)
+        return self._noted(self._read(raw)) if known is None else known
 
     def with_reference(self, context: PartitionContext, reference: Reference) -> PartitionContext:
         """Return the context under another reference; under the same one if that is older."""
@@ -84,12 +84,14 @@ class PartitionContexts:
         return self._noted(self._context(context.reference, schedule))
 
     def _context(self, reference: Reference, schedule: Schedule) -> PartitionContext:
-        said = None if reference is self._prior else reference
+        written = None if reference is self._prior else reference
         if not schedule.pushed:
-            raw = b"" if said is None else encode_reference(said)
+            raw = b"" if written is None else encode_reference(written)
         else:
-            configs = tuple(msgspec.Raw(encode_scheduled(one)) for one in schedule.pushed)
-            raw = _VERSION + _encode(_Saved(reference=said, configs=configs))
+            configs = tuple(
+                msgspec.Raw(encode_scheduled(scheduled)) for scheduled in schedule.pushed
+            )
+            raw = _VERSION + _encode(_Saved(reference=written, configs=configs))
         # Partitions share what is equal, so that a judge sees by identity whether it is news.
         return self._known.get(raw) or PartitionContext(
             raw=raw, reference=reference, schedule=schedule
@@ -117,16 +119,17 @@ class PartitionContexts:
         )
 
     def _readable(self, configs: tuple[msgspec.Raw, ...]) -> list[Scheduled]:
-        found = []
+        readable = []
         for raw in configs:
-            one = decode_scheduled(bytes(raw), base=self._base)
-            if isinstance(one, Rejected):
+            scheduled = decode_scheduled(bytes(raw), base=self._base)
+            if isinstance(scheduled, Rejected):
                 logger.error(
-                    "A pushed configuration does not hold any more.", extra={"detail": one.detail}
+                    "A pushed configuration does not hold any more.",
+                    extra={"detail": scheduled.detail},
                 )
             else:
-                found.append(one)
-        return found
+                readable.append(scheduled)
+        return readable
 
     def _noted(self, context: PartitionContext) -> PartitionContext:
         if len(self._known) >= _CONTEXTS_MAX:

@@ -129,13 +129,13 @@ def _public(key: Ed25519PublicKey) -> OKPKey:
     return OKPKey.import_key({"kty": "OKP", "crv": "Ed25519", "x": text})
 
 
-def signature_problem(made: DecisionMade, *, topic: str, keys: Mapping[str, str]) -> str | None:
+def signature_problem(decision: DecisionMade, *, topic: str, keys: Mapping[str, str]) -> str | None:
     """Return what is wrong with a recorded decision; None if the keys show that it was made so.
 
     Raises:
         ConfigError: a text of `keys` is no key.
     """
-    signed = checked(made.jws.encode(), topic=topic, keys=public_keys(keys))
+    signed = checked(decision.jws.encode(), topic=topic, keys=public_keys(keys))
     if isinstance(signed, Rejected):
         return signed.detail
-    return None if signed == made else "it says something else than what was signed"
+    return None if signed == decision else "it says something else than what was signed"

@@ -162,11 +162,11 @@ class Recorder:
             (place.topic, place.partition): await consumer.position(place)
             for place in consumer.assignment()
         }
-        found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
+        polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
         causes: list[tuple[Source | None, Body]] = [
             cause
-            for place in sorted(found, key=self._sources.order)
-            for cause in self._sources.causes(place, found[place])
+            for place in sorted(polled, key=self._sources.order)
+            for cause in self._sources.causes(place, polled[place])
         ]
         due_ms = next_due_ms(self._journal.state)
         if not causes and due_ms is not None and due_ms <= self._dependencies.now_ms():

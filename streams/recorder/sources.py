@@ -51,10 +51,10 @@ class Sources:
         if topic == self._alerts:
             seen = alert_seen(record.value, self._people)
             return _refused("alert", seen, record) if isinstance(seen, str) else seen
-        made = checked(record.value, topic=topic, keys=self._keys)
-        if isinstance(made, DecisionMade):
-            return made
-        return _refused("decision", made.detail, record)
+        decision = checked(record.value, topic=topic, keys=self._keys)
+        if isinstance(decision, DecisionMade):
+            return decision
+        return _refused("decision", decision.detail, record)
 
 
 def _refused(what: str, why: str, record: Record) -> Refused:

@@ -111,7 +111,7 @@ def totals_of(report: Report, *, elapsed_seconds: float) -> Totals:
 
 
 def _flagged_total(flagged: Flagged) -> FlaggedTotal:
-    track, kept = main_track(flagged), saved(flagged)
+    track, share_saved = main_track(flagged), saved(flagged)
     worst = worst_alert(flagged)
     return FlaggedTotal(
         institution=flagged.institution,
@@ -122,7 +122,7 @@ def _flagged_total(flagged: Flagged) -> FlaggedTotal:
         dataset=track.dataset if track else None,
         held_participants=track.held_last if track else None,
         coverage_ratio=track.ratio(track.held_last) if track else None,
-        not_yet_taken_ratio=kept.ratio if kept else None,
+        not_yet_taken_ratio=share_saved.ratio if share_saved else None,
     )
 
 

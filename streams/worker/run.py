@@ -28,19 +28,19 @@ async def run(worker: Worker) -> None:
     # as Python does by default, would cost more than it could ever free.
     gc.set_threshold(COLLECT_AFTER)
     bootstrap_patch.install()
-    told = asyncio.Event()
+    stop_asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stop_asked.set)
     app = worker.app
     app.in_worker = True
     starting = asyncio.create_task(_start(worker), name="start")
-    stopping = asyncio.create_task(told.wait(), name="told")
+    stopping = asyncio.create_task(stop_asked.wait(), name="stop asked")
     crashed = asyncio.create_task(app.wait_until_stopped(), name="crashed")
     await asyncio.wait({starting, stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
     if starting.done() and not starting.exception():
         await asyncio.wait({stopping, crashed}, return_when=asyncio.FIRST_COMPLETED)
-    if not told.is_set():
+    if not stop_asked.is_set():
         # Faust gave up a service; what is durable is consistent, and a restart heals the rest.
         fail_stop(ExitCode.CONNECTION_LOST, _reason(starting, app.crash_reason))
     logger.info("Stopping: saving, then leaving the group.")
