@@ -23,7 +23,8 @@ from detectors.pipeline import Profile, judge, open_profile
 from detectors.register import Institution, Project
 from detectors.registry import DETECTORS, is_rule, prior_tail, reason_of
 from detectors.snapshot import dump, load
-from detectors.verdict import Effect, RaiseAlert
+from detectors.verdict import RaiseAlert
+from tests.builders import effects_of
 
 AnswerT = TypeVar("AnswerT")
 
@@ -134,11 +135,6 @@ def profile_of(name: str, *, mode: str = "on") -> Profile:
     return open_profile("north", config=config_of(name, mode=mode), entry=ENTRY)
 
 
-def judged(profile: Profile, events: list[AccessEvent]) -> list[Effect]:
-    """Return every effect of `events`."""
-    return [effect for one in events for effect in judge(profile, one)]
-
-
 @every_detector
 def test_a_detector_is_configured_under_its_own_name(name: str) -> None:
     """The registry, the config and the machine agree on what there is."""
@@ -229,7 +225,7 @@ def watched(name: str) -> Watched:
     profile.detectors = tuple(WatchedDetector(seen, one) for one in profile.detectors)
     profile.rules = tuple(WatchedEventRule(seen, one) for one in profile.rules)
     profile.window_rules = tuple(WatchedWindowRule(seen, one) for one in profile.window_rules)
-    judged(profile, stream())
+    effects_of(profile, stream())
     return seen
 
 
@@ -261,7 +257,7 @@ def test_a_score_is_on_a_channel_with_a_weight_and_a_prior_tail(name: str) -> No
 @every_detector
 def test_a_detector_finds_the_theft_alone_and_says_so(name: str) -> None:
     """With everything else off, the theft in the stream is told under this detector's name."""
-    alerts = [one for one in judged(profile_of(name), stream()) if isinstance(one, RaiseAlert)]
+    alerts = [one for one in effects_of(profile_of(name), stream()) if isinstance(one, RaiseAlert)]
     reasons = {detail.detector for one in alerts for detail in one.alert.reasons}
     assert reasons == {name}
 
@@ -272,11 +268,11 @@ def test_a_snapshot_mid_stream_goes_on_identically(name: str, cut: int) -> None:
     """Whatever a detector remembers is in the snapshot: a restart changes no effect, no byte."""
     events = stream()
     lasting, restarted = profile_of(name), profile_of(name)
-    judged(lasting, events[:cut])
-    judged(restarted, events[:cut])
+    effects_of(lasting, events[:cut])
+    effects_of(restarted, events[:cut])
     saved = dump(restarted)
     restarted = load(saved.main, parts=saved.parts, config=config_of(name), entry=ENTRY)
-    assert judged(restarted, events[cut:]) == judged(lasting, events[cut:])
+    assert effects_of(restarted, events[cut:]) == effects_of(lasting, events[cut:])
     assert dump(restarted) == dump(lasting)
 
 
@@ -284,14 +280,14 @@ def test_a_snapshot_mid_stream_goes_on_identically(name: str, cut: int) -> None:
 def test_a_detector_gives_the_same_in_every_run(name: str) -> None:
     """Nothing is drawn by chance, and nothing is remembered between judges."""
     one, other = profile_of(name), profile_of(name)
-    assert judged(one, stream()) == judged(other, stream())
+    assert effects_of(one, stream()) == effects_of(other, stream())
     assert dump(one) == dump(other)
 
 
 @every_detector
 def test_a_detector_in_shadow_is_silent(name: str) -> None:
     """Shadow scores and records, and has no effect on people."""
-    effects = judged(profile_of(name, mode="shadow"), stream())
+    effects = effects_of(profile_of(name, mode="shadow"), stream())
     assert [one for one in effects if isinstance(one, RaiseAlert)] == []
 
 

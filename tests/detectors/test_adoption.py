@@ -7,36 +7,35 @@ from msgspec.structs import replace
 
 from detectors.adoption import apply_instruction
 from detectors.config import CoreConfig
-from detectors.event import AccessEvent, Participants
+from detectors.event import AccessEvent
 from detectors.feedback import Feedback, Label
 from detectors.instants import instant_of
 from detectors.models.quota import QuotaConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.register import Exemption, Institution, Project, Registered
 from detectors.snapshot import dump, load
-from detectors.verdict import Alert, RaiseAlert
+from tests.builders import DAY_MS, alerts_of, taking
 
-DAY_MS = 86_400_000
 START_MS = 20_454 * DAY_MS
 CONFIG = CoreConfig()
 DETECTORS = ("excess", "sweep", "drip", "volume", "multivariate")
 
 
-def taking(count: int, *, first: int = 0, day: int = 0, project: str | None = None) -> AccessEvent:
+def grab(count: int, *, first: int = 0, day: int = 0, project: str | None = None) -> AccessEvent:
     """Return an event that takes `count` participants from `first` on."""
-    return AccessEvent(
+    return taking(
+        count,
+        first=first,
         id=f"{first}-{count}-{day}",
         time=START_MS + day * DAY_MS,
-        institution="north",
-        dataset="imaging",
         project=project,
-        participants=Participants(ranges=[(first, first + count - 1)]),
     )
 
 
-def alerts(profile: Profile, event: AccessEvent) -> list[Alert]:
-    """Return the alerts of one event."""
-    return [one.alert for one in judge(profile, event) if isinstance(one, RaiseAlert)]
+def loading(number: int, *, size: int, project: str | None = None) -> AccessEvent:
+    """Return an event in which bytes of people who are held already leave."""
+    time = START_MS + number * 60_000
+    return taking(10, id=f"b{number}", time=time, project=project, bytes=size)
 
 
 def feedback(label: Label, **changes: object) -> Feedback:
@@ -82,9 +81,9 @@ AFTER: dict[str, Callable[[Profile], Profile]] = {
 def test_a_cap_holds_from_where_it_was_told(later: Callable[[Profile], Profile]) -> None:
     """Neither before nor only after a restart; a later entry replaces it."""
     profile = open_profile("north", config=CONFIG)
-    assert alerts(profile, taking(150)) == []
+    assert alerts_of(profile, [grab(150)]) == []
     apply_instruction(profile, registered(participants_max=200), sequence=5)
-    (alert,) = alerts(later(profile), taking(100, first=150))
+    (alert,) = alerts_of(later(profile), [grab(100, first=150)])
     assert [detail.detector for detail in alert.reasons if detail.share] == ["coverage"]
 
 
@@ -112,12 +111,12 @@ def test_a_false_positive_raises_the_bar_until_its_date(
     later: Callable[[Profile], Profile],
 ) -> None:
     """The same theft alerts before, not behind the bar, and again once the date has passed."""
-    assert alerts(open_profile("north", config=CONFIG), taking(41_200)) != []
+    assert alerts_of(open_profile("north", config=CONFIG), [grab(41_200)]) != []
     profile = open_profile("north", config=CONFIG)
     apply_instruction(profile, feedback(Label.FALSE_POSITIVE), sequence=1)
     profile = later(profile)
-    assert alerts(profile, taking(41_200)) == []
-    assert alerts(profile, taking(41_200, first=50_000, day=31)) != []
+    assert alerts_of(profile, [grab(41_200)]) == []
+    assert alerts_of(profile, [grab(41_200, first=50_000, day=31)]) != []
 
 
 def test_what_proves_right_is_listened_to_again() -> None:
@@ -135,8 +134,8 @@ def test_what_was_expected_is_exempt_to_its_cap(later: Callable[[Profile], Profi
     profile = open_profile("north", config=CONFIG, entry=Institution(id="north", group="g"))
     apply_instruction(profile, said, sequence=1)
     profile = later(profile)
-    assert alerts(profile, taking(41_200)) == []
-    assert alerts(profile, taking(60_000, first=100_000)) != []
+    assert alerts_of(profile, [grab(41_200)]) == []
+    assert alerts_of(profile, [grab(60_000, first=100_000)]) != []
     apply_instruction(profile, feedback(Label.CONFIRMED), sequence=2)
     assert profile.entry.exemptions == ()
 
@@ -149,11 +148,11 @@ def test_an_exemption_has_two_switches(*, alert: bool, learn: bool) -> None:
     profile = open_profile("north", config=CONFIG)
     apply_instruction(profile, registered(exemption(alert=alert, learn=learn)), sequence=1)
     # Enough to be usual, too little to be an incident: an incident would not be learnt anyway.
-    judge(profile, taking(400))
-    judge(profile, taking(1, day=1))
+    judge(profile, grab(400))
+    judge(profile, grab(1, day=1))
     learnt = [day for day in profile.state.baseline.maxima.values() if max(day) >= 400]
     assert (len(learnt) == 1) is learn
-    assert bool(alerts(profile, taking(41_200, first=1_000, day=2))) is alert
+    assert bool(alerts_of(profile, [grab(41_200, first=1_000, day=2)])) is alert
 
 
 @pytest.mark.parametrize("alert", [False, True])
@@ -163,21 +162,8 @@ def test_no_exemption_lifts_the_hard_cap(*, alert: bool) -> None:
     detectors = replace(CONFIG.detectors, quota=quota)
     profile = open_profile("north", config=replace(CONFIG, detectors=detectors))
     apply_instruction(profile, registered(exemption(alert=alert)), sequence=1)
-    (said,) = alerts(profile, taking(1_100))
+    (said,) = alerts_of(profile, [grab(1_100)])
     assert "quota" in {detail.detector for detail in said.reasons}
-
-
-def loading(number: int, *, size: int, project: str | None = None) -> AccessEvent:
-    """Return an event in which bytes of people who are held already leave."""
-    return AccessEvent(
-        id=f"b{number}",
-        time=START_MS + number * 60_000,
-        institution="north",
-        dataset="imaging",
-        project=project,
-        bytes=size,
-        participants=Participants(ranges=[(0, 9)]),
-    )
 
 
 @pytest.mark.parametrize("later", AFTER.values(), ids=AFTER)
@@ -188,8 +174,8 @@ def test_a_cap_on_bytes_counts_from_when_it_is_known(
     profile = open_profile("north", config=CONFIG)
     judge(profile, loading(0, size=5_000))
     apply_instruction(profile, registered(bytes_max=1_000), sequence=1)
-    assert alerts(profile, loading(1, size=600)) == []
-    (alert,) = alerts(later(profile), loading(2, size=600))
+    assert alerts_of(profile, [loading(1, size=600)]) == []
+    (alert,) = alerts_of(later(profile), [loading(2, size=600)])
     assert "received 1,200 bytes (approved 1,000)" in alert.sentence
 
 
@@ -198,8 +184,8 @@ def test_a_cap_on_bytes_may_be_a_projects_own() -> None:
     profile = open_profile("north", config=CONFIG)
     capped = Project(id="p1", bytes_max=1_000)
     apply_instruction(profile, registered(projects=(capped, Project(id="p2"))), sequence=1)
-    assert alerts(profile, loading(1, size=9_000, project="p2")) == []
-    assert alerts(profile, loading(2, size=900, project="p1")) == []
-    (alert,) = alerts(profile, loading(3, size=200, project="p1"))
+    assert alerts_of(profile, [loading(1, size=9_000, project="p2")]) == []
+    assert alerts_of(profile, [loading(2, size=900, project="p1")]) == []
+    (alert,) = alerts_of(profile, [loading(3, size=200, project="p1")])
     assert "received 1,100 bytes for one project (approved 1,000)" in alert.sentence
     assert profile.ledger.state.capped_bytes == {"p1": 1_100}

@@ -2,29 +2,29 @@ import pytest
 
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig, config_hash
-from detectors.event import AccessEvent, Participants
+from detectors.event import AccessEvent
 from detectors.incident import severity_of
+from detectors.instants import DAY_MS, HOUR_MS
 from detectors.models.canary import CanaryConfig
 from detectors.models.excess import ExcessConfig
-from detectors.pipeline import Profile, judge, open_profile
+from detectors.pipeline import Profile, open_profile
 from detectors.policy.explain import duration, percent, sentence
 from detectors.register import Institution
-from detectors.verdict import Alert, DatasetCoverage, RaiseAlert, ReasonDetail
+from detectors.verdict import DatasetCoverage, ReasonDetail
+from tests.builders import alerts_of, taking
 
-HOUR_MS = 3_600_000
 START_MS = 1_767_225_600_000
 
 
 def took(number: int, count: int, *, user: str | None = None, hours: int = 0) -> AccessEvent:
     """Return a taking of `count` people nobody has taken before."""
-    return AccessEvent(
+    return taking(
+        count,
+        first=50_000 * number,
         id=f"e-{number}",
         time=START_MS + hours * HOUR_MS + number,
-        institution="north",
         user=user,
         project=user and f"project of {user}",
-        dataset="imaging",
-        participants=Participants(ranges=[(50_000 * number, 50_000 * number + count - 1)]),
     )
 
 
@@ -32,12 +32,6 @@ def north(*, config: CoreConfig | None = None) -> Profile:
     """Return a profile nobody has seen before."""
     entry = Institution(id="north", contact="access@platform.example")
     return open_profile("north", config=config or CoreConfig(), entry=entry)
-
-
-def alerts(profile: Profile, *events: AccessEvent) -> list[Alert]:
-    """Return what people are told of `events`."""
-    effects = [effect for event in events for effect in judge(profile, event)]
-    return [effect.alert for effect in effects if isinstance(effect, RaiseAlert)]
 
 
 def detail(reason: str, feature: str, *, window_seconds: int = 86_400) -> ReasonDetail:
@@ -65,7 +59,7 @@ def test_severity_is_harm(taken_ratio: float, severity: str) -> None:
 
 def test_one_theft_is_one_alert_updated_when_it_has_doubled() -> None:
     """The same id throughout; the second taking as large as the first is told, small ones not."""
-    told = alerts(north(), took(0, 40_000), took(1, 50), took(2, 40_000), took(3, 50))
+    told = alerts_of(north(), [took(0, 40_000), took(1, 50), took(2, 40_000), took(3, 50)])
     assert [(one.change, one.revision) for one in told] == [("create", 1), ("update", 2)]
     assert len({one.alert_id for one in told}) == 1
 
@@ -74,14 +68,14 @@ def test_a_new_fact_is_told_however_little_was_taken_since() -> None:
     """A canary touched within an incident that people know of is news; the second touch is not."""
     canary = CanaryConfig(participants=(150_000, 200_000))
     profile = north(config=CoreConfig(detectors=DetectorsConfig(canary=canary)))
-    told = alerts(profile, took(0, 40_000), took(1, 50), took(3, 1), took(4, 1, hours=1))
+    told = alerts_of(profile, [took(0, 40_000), took(1, 50), took(3, 1), took(4, 1, hours=1)])
     assert [one.reasons[0].reason for one in told] == ["excess", "canary"]
 
 
 def test_a_theft_by_one_user_names_that_user() -> None:
     """Where one user took most of it, the alert says so, and for which project."""
     events = [took(0, 1_000, user="ben"), took(1, 40_000, user="ada"), took(2, 45_000, user="ada")]
-    last = alerts(north(), *events)[-1]
+    last = alerts_of(north(), events)[-1]
     assert (last.top_user, last.top_project) == ("ada", "project of ada")
     assert "by user ada" in last.sentence
 
@@ -89,7 +83,7 @@ def test_a_theft_by_one_user_names_that_user() -> None:
 def test_samples_are_the_largest_takings() -> None:
     """At most five event ids, the largest first, for whoever looks into the logs."""
     events = [took(number, 100 * (number + 1)) for number in range(8)]
-    told = alerts(north(), *events, took(8, 40_000))
+    told = alerts_of(north(), [*events, took(8, 40_000)])
     assert told[-1].sample_event_ids == ("e-8", "e-7", "e-6", "e-5", "e-4")
     assert told[-1].trigger_event_id == "e-8"
 
@@ -100,14 +94,14 @@ def test_a_smaller_budget_never_tells_more() -> None:
     counts = []
     for budget in (700.0, 20.0, 5.0, 1.0, 0.01):
         knob = BudgetConfig(false_alert_days_per_week_per_100_institutions=budget)
-        counts.append(len(alerts(north(config=CoreConfig(budget=knob)), *events)))
+        counts.append(len(alerts_of(north(config=CoreConfig(budget=knob)), events)))
     assert counts == sorted(counts, reverse=True)
 
 
 def test_every_alert_names_the_config_it_was_judged_by() -> None:
     """Another config has another name, and the alert carries it."""
     strict = CoreConfig(detectors=DetectorsConfig(excess=ExcessConfig(floor_cohort_ratio=0.002)))
-    (alert,) = alerts(north(config=strict), took(0, 40_000))
+    (alert,) = alerts_of(north(config=strict), [took(0, 40_000)])
     assert alert.config_hash == config_hash(strict)
     assert config_hash(strict) != config_hash(CoreConfig())
 
@@ -157,3 +151,20 @@ def test_durations_and_shares_are_said_as_people_say_them() -> None:
         "30 days",
     ]
     assert [percent(ratio) for ratio in (0.00001, 0.9949, 0.9999)] == ["0.001 %", "99.5 %", "100 %"]
+
+
+def test_a_limit_that_is_broken_again_keeps_its_incident_open() -> None:
+    """Each break is as improbable as the first: one incident for months, with one id."""
+    entry = Institution(id="north", participants_max=1_000)
+    profile = open_profile("north", config=CoreConfig(), entry=entry)
+    events = [
+        taking(20, first=20 * day, id=str(day), time=START_MS + day * DAY_MS) for day in range(60)
+    ]
+    events += [
+        taking(1, first=100_000 + day, id=f"again {day}", time=START_MS + (60 + day) * DAY_MS)
+        for day in range(0, 160, 10)
+    ]
+    told = alerts_of(profile, events)
+    assert told
+    assert {alert.change for alert in told} <= {"create", "update"}
+    assert len({alert.alert_id for alert in told}) == 1

@@ -8,7 +8,8 @@ import pytest
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.verdict import DailySummary, Effect, RaiseAlert
+from detectors.verdict import DailySummary, RaiseAlert
+from tests.builders import effects_of
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -41,25 +42,20 @@ def theft(days: int) -> list[AccessEvent]:
     return [took(CALM_DAYS + day, 100_000 + 20_000 * day, 20_000, hour=11) for day in range(days)]
 
 
-def judged(profile: Profile, events: list[AccessEvent]) -> list[Effect]:
-    """Return every effect of `events`."""
-    return [effect for event in events for effect in judge(profile, event)]
-
-
 def test_a_calm_institution_is_left_alone() -> None:
     """Twenty new people a day are nothing to speak of."""
     profile = open_profile("north", config=CoreConfig())
-    effects = judged(profile, [took(day, 20 * day, 20) for day in range(CALM_DAYS)])
+    effects = effects_of(profile, [took(day, 20 * day, 20) for day in range(CALM_DAYS)])
     assert {type(effect) for effect in effects} == {DailySummary}
 
 
 def test_a_thief_teaches_the_baseline_nothing() -> None:
     """From the day of the incident on, no day is learnt: not its people, not its bytes."""
     profile = calm_profile()
-    effects = judged(profile, theft(1))
+    effects = effects_of(profile, theft(1))
     assert any(isinstance(effect, RaiseAlert) for effect in effects)
     volume = msgspec.msgpack.encode(profile.detector_states["volume"])
-    judged(profile, theft(12)[1:])
+    effects_of(profile, theft(12)[1:])
     learnt = profile.baseline.state.maxima
     assert max(learnt) == FIRST_DAY + CALM_DAYS - 1
     assert max(max(maxima) for maxima in learnt.values()) <= 20 * CALM_DAYS
@@ -69,7 +65,7 @@ def test_a_thief_teaches_the_baseline_nothing() -> None:
 def test_silence_after_a_theft_is_not_learnt_either() -> None:
     """The theft still fills the long windows of the silent days: they teach nothing."""
     profile = calm_profile()
-    judged(profile, theft(1))
+    effects_of(profile, theft(1))
     judge(profile, took(CALM_DAYS + 10, 400_000, 20))
     assert max(profile.baseline.state.maxima) == FIRST_DAY + CALM_DAYS - 1
 
@@ -78,14 +74,14 @@ def test_accumulators_never_stop_under_suspicion() -> None:
     """What is held and what was taken in the windows goes on being counted."""
     profile = calm_profile()
     held = profile.ledger.state.held_participants
-    judged(profile, theft(5))
+    effects_of(profile, theft(5))
     assert profile.ledger.state.held_participants == held + 5 * 20_000
 
 
 def test_peers_are_told_which_days_were_under_suspicion() -> None:
     """A summary says whether its day can be trusted."""
     profile = calm_profile()
-    effects = judged(profile, theft(4))
+    effects = effects_of(profile, theft(4))
     trusted = [effect.trusted for effect in effects if isinstance(effect, DailySummary)]
     assert trusted == [True, False, False, False]
 
@@ -97,9 +93,9 @@ def test_what_was_refused_or_failed_is_not_held(outcome: Literal["denied", "erro
     held = profile.ledger.state.held_participants
     (event,) = theft(1)
     refused = msgspec.structs.replace(event, id="refused", outcome=outcome)
-    assert [one for one in judged(profile, [refused]) if isinstance(one, RaiseAlert)] == []
+    assert [one for one in effects_of(profile, [refused]) if isinstance(one, RaiseAlert)] == []
     assert profile.ledger.state.held_participants == held
-    assert any(isinstance(one, RaiseAlert) for one in judged(profile, [event]))
+    assert any(isinstance(one, RaiseAlert) for one in effects_of(profile, [event]))
 
 
 def test_reading_the_same_people_again_is_never_collection() -> None:
@@ -107,14 +103,14 @@ def test_reading_the_same_people_again_is_never_collection() -> None:
     profile = calm_profile()
     held = profile.ledger.state.held_participants
     again = [took(CALM_DAYS + day, 0, 20 * CALM_DAYS, hour=12) for day in range(30)]
-    assert [one for one in judged(profile, again) if isinstance(one, RaiseAlert)] == []
+    assert [one for one in effects_of(profile, again) if isinstance(one, RaiseAlert)] == []
     assert profile.ledger.state.held_participants == held
 
 
 def test_an_alert_says_what_was_held_before_and_after() -> None:
     """Coverage is counted from the day's beginning, exactly, in people."""
     profile = calm_profile()
-    (alert,) = (one.alert for one in judged(profile, theft(1)) if isinstance(one, RaiseAlert))
+    (alert,) = (one.alert for one in effects_of(profile, theft(1)) if isinstance(one, RaiseAlert))
     (coverage,) = alert.coverage
     assert coverage.before_ratio == 20 * CALM_DAYS / 500_000
     assert coverage.held_participants == 20 * CALM_DAYS + 20_000
@@ -124,8 +120,10 @@ def test_an_alert_says_what_was_held_before_and_after() -> None:
 def test_quiet_ends_an_incident_and_learning_begins_again() -> None:
     """After three quiet days and a month, the incident is closed and the days count again."""
     profile = calm_profile()
-    judged(profile, theft(1))
+    effects_of(profile, theft(1))
     later = [took(CALM_DAYS + 45 + day, 400_000 + 20 * day, 20) for day in range(4)]
-    changes = [one.alert.change for one in judged(profile, later) if isinstance(one, RaiseAlert)]
+    changes = [
+        one.alert.change for one in effects_of(profile, later) if isinstance(one, RaiseAlert)
+    ]
     assert changes == ["close"]
     assert max(profile.baseline.state.maxima) == FIRST_DAY + CALM_DAYS + 45 + 2

@@ -1,4 +1,4 @@
-from math import isclose
+from math import isclose, log10
 
 import pytest
 from hypothesis import assume, given
@@ -150,3 +150,28 @@ def test_within_what_was_seen_the_rate_is_counted() -> None:
     for reached in (6, 12, 25, 50, 100):
         score = sorted(scores, reverse=True)[reached - 1]
         assert fitted.p_value(score) == pytest.approx(reached / 10_000, rel=1e-3)
+
+
+def test_a_tail_is_counted_at_halved_ranks() -> None:
+    """Forty days that were strange: at the lowest, the half, the quarter and the eighth."""
+    exceedances = [float(score) for score in range(1, 41)]
+    prior = Tail(knots=((0.0, 0.0),), slope=1.0)
+    tail = fit(exceedances, institution_days=1_000, prior=prior, prior_days=1e-9)
+    ranks = [40, 20, 10, 5]
+    assert [score for score, _ in tail.knots] == [41.0 - rank for rank in ranks]
+    assert [rate for _, rate in tail.knots] == pytest.approx(
+        [log10(rank / 1_000) for rank in ranks], abs=1e-6
+    )
+
+
+@given(
+    count=st.integers(EXCEEDANCES_MIN, 300),
+    institution_days=st.integers(300, 10_000),
+)
+def test_a_tail_has_a_knot_for_each_halving(count: int, institution_days: int) -> None:
+    """However many days were strange, few numbers stand for them in every reference."""
+    prior = Tail(knots=((0.0, 0.0),), slope=1.0)
+    exceedances = [float(score) for score in range(count)]
+    tail = fit(exceedances, institution_days=institution_days, prior=prior, prior_days=1e-9)
+    assert len(tail.knots) <= count.bit_length()
+    assert tail.knots[0][0] == 0.0

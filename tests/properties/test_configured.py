@@ -19,7 +19,7 @@ from detectors.models.sweep import SweepConfig
 from detectors.models.volume import VolumeConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.snapshot import dump, load
-from detectors.verdict import Effect
+from tests.builders import effects_of
 from tests.properties.test_judge import CONFIG, ENTRY, START_MS, histories
 
 # Every machine has other knobs.
@@ -64,11 +64,6 @@ def knobs(profile: Profile) -> list[object]:
     ]
 
 
-def judged(profile: Profile, events: list[AccessEvent]) -> list[Effect]:
-    """Return every effect of `events`."""
-    return [effect for event in events for effect in judge(profile, event)]
-
-
 @settings(max_examples=150)
 @given(events=histories(), data=st.data())
 def test_an_adopted_configuration_judges_as_after_a_restart_under_it(
@@ -77,7 +72,7 @@ def test_an_adopted_configuration_judges_as_after_a_restart_under_it(
     """The same effects and the same state, but for the note of which one it is under."""
     place = data.draw(st.integers(0, len(events)))
     profile = open_profile("north", config=CONFIG, entry=ENTRY)
-    judged(profile, events[:place])
+    effects_of(profile, events[:place])
     saved = dump(profile)
     restarted = load(saved.main, parts=saved.parts, config=OTHER, entry=ENTRY)
     schedule = Schedule(CONFIG, (Scheduled(sequence=0, from_ms=0, config=OTHER),))
@@ -85,7 +80,7 @@ def test_an_adopted_configuration_judges_as_after_a_restart_under_it(
         profile, schedule, at_ms=time_ms(events[place]) if place < len(events) else START_MS
     )
     assert knobs(profile) == knobs(restarted)
-    assert judged(profile, events[place:]) == judged(restarted, events[place:])
+    assert effects_of(profile, events[place:]) == effects_of(restarted, events[place:])
     restarted.state.config_sequence = 0
     assert dump(profile) == dump(restarted)
 

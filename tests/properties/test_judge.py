@@ -15,6 +15,7 @@ from detectors.reference import INCIDENT_CHANNEL, Reference, prior_reference
 from detectors.register import Exemption, Institution, Project
 from detectors.snapshot import dump, load, part_names
 from detectors.verdict import DailySummary, Effect, RaiseAlert
+from tests.builders import effects_of
 
 # Every rule has something to say, so that every kind of state is in play.
 CONFIG = CoreConfig(
@@ -91,11 +92,6 @@ def histories(draw: st.DrawFn, *, institution: str = "north") -> list[AccessEven
     return events
 
 
-def judged(profile: Profile, events: list[AccessEvent]) -> list[Effect]:
-    """Return every effect of `events`."""
-    return [effect for event in events for effect in judge(profile, event)]
-
-
 def north() -> Profile:
     """Return the profile of an institution never seen before."""
     return open_profile("north", config=CONFIG, entry=ENTRY)
@@ -164,7 +160,7 @@ def test_duplicates_have_no_effect(events: list[AccessEvent], data: st.DataObjec
         repeated = events[data.draw(st.integers(0, place))]
         later_ms = time_ms(repeated) + data.draw(st.integers(0, 3 * DAY_MS))
         effects += judge(repeating, msgspec.structs.replace(repeated, time=later_ms))
-    assert effects == judged(once, events)
+    assert effects == effects_of(once, events)
     assert repeating.state.repeats_count == len(events)
     repeating.state.repeats_count = 0
     assert dump(repeating) == dump(once)
@@ -185,7 +181,7 @@ def test_what_others_do_has_no_effect(
     for name in data.draw(st.permutations(["north"] * len(events) + ["south"] * len(others))):
         happened = judge(both[name], waiting[name].pop(0))
         effects += happened if name == "north" else ()
-    assert effects == judged(alone, events)
+    assert effects == effects_of(alone, events)
     assert dump(both["north"]) == dump(alone)
 
 
@@ -197,7 +193,7 @@ def test_whom_an_institution_holds_does_not_depend_on_order(
     held = []
     for order in (events, data.draw(st.permutations(events))):
         profile = north()
-        judged(profile, order)
+        effects_of(profile, order)
         holdings = profile.ledger.state.holdings.items()
         held.append(
             {name: (one.base | one.recent, one.counted_participants) for name, one in holdings}
@@ -217,13 +213,13 @@ def test_an_adopted_reference_holds_from_there_on(
         tails={"": {INCIDENT_CHANNEL: Tail(knots=((0.0, 0.5),), slope=0.8)}},
     )
     prior, lasting, restarting = north(), north(), north()
-    assert judged(lasting, events[:place]) == judged(prior, events[:place])
-    judged(restarting, events[:place])
+    assert effects_of(lasting, events[:place]) == effects_of(prior, events[:place])
+    effects_of(restarting, events[:place])
     adopt_reference(lasting, reference)
     adopt_reference(restarting, reference)
     restarting = Shelf().restarted(restarting)
-    effects = judged(lasting, events[place:])
-    assert judged(restarting, events[place:]) == effects
+    effects = effects_of(lasting, events[place:])
+    assert effects_of(restarting, events[place:]) == effects
     versions = {
         effect.alert.reference_version for effect in effects if isinstance(effect, RaiseAlert)
     }
@@ -235,7 +231,7 @@ def test_an_adopted_reference_holds_from_there_on(
 def test_an_incident_is_told_in_order_and_explains_itself(events: list[AccessEvent]) -> None:
     """Create, updates, close under one id; shares sum to 1."""
     told: dict[str, tuple[str, int]] = {}
-    effects = judged(north(), events)
+    effects = effects_of(north(), events)
     for effect in effects:
         if not isinstance(effect, RaiseAlert):
             continue
@@ -276,7 +272,7 @@ def test_coverage_says_what_is_held_and_how_surely(events: list[AccessEvent]) ->
 def test_every_day_is_summarised_exactly_once(events: list[AccessEvent]) -> None:
     """From the first day to the last closed one, silent days included, none twice."""
     profile = north()
-    effects = judged(profile, events)
+    effects = effects_of(profile, events)
     days = [
         day
         for effect in effects
