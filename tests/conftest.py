@@ -18,6 +18,10 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# Few, and the same ones each time: thousands of mutants are each tried by them.
+settings.register_profile(
+    "mutants", max_examples=30, deadline=None, derandomize=True, database=None
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 

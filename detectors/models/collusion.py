@@ -107,6 +107,7 @@ class CollusionJudge:
         # One window for all: a day that comes late must not throw away what is known of others.
         first = self._first = max(self._first, day - self.config.window_days + 1)
         mine = self._recent(name, first=first)
+        # Who has been named would be left out below anyway: this only saves the search.
         if mine is None or self._named.get(name, first - 1) >= first:
             return ()
         ring = self._ring_of(mine, first=first, holdings=holdings)

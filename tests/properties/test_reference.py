@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from detectors.errors import CoreError
 from detectors.reference import (
     INCIDENT_CHANNEL,
+    Reference,
     ReferenceBuilder,
     ReferenceConfig,
     incident_rate,
@@ -228,3 +229,39 @@ def test_asking_for_a_channel_that_no_detector_has_is_a_bug() -> None:
     """No tail is made up in silence: a detector without a prior tail is an error."""
     with pytest.raises(CoreError, match="no detector has the channel 'odd/such'"):
         tail_of(prior_reference(CONFIG), "default", "odd/such")
+
+
+@given(
+    alert_days=st.integers(0, 10_000),
+    weeks=st.floats(0.5, 50.0),
+)
+def test_a_budget_that_is_kept_stays_where_it_is(alert_days: int, weeks: float) -> None:
+    """As many alert-days as were allowed correct nothing: 1.2 of them are one incident."""
+    budget_rate = weeks / 700.0
+    kept = Reference(
+        version="",
+        day=0,
+        usual={},
+        tails={},
+        institution_days=round(alert_days / budget_rate),
+        alert_days=alert_days,
+    )
+    rate = incident_rate(kept, budget_rate=budget_rate)
+    assert rate == pytest.approx(budget_rate / 1.2, rel=0.05)
+
+
+@given(alert_days=st.integers(0, 10**6), institution_days=st.integers(0, 10**7))
+def test_the_past_moves_the_budget_by_a_factor_of_two_at_most(
+    alert_days: int, institution_days: int
+) -> None:
+    """Who sends nothing for weeks may not open the gate, nor a bad month close it."""
+    past = Reference(
+        version="",
+        day=0,
+        usual={},
+        tails={},
+        institution_days=institution_days,
+        alert_days=alert_days,
+    )
+    assert incident_rate(past, budget_rate=RATE) * (1 + 1e-12) >= RATE / 2.4
+    assert incident_rate(past, budget_rate=RATE) <= RATE / 0.6 * (1 + 1e-12)

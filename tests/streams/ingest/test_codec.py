@@ -389,3 +389,40 @@ def test_the_documented_event_is_a_good_one_and_every_key_is_documented() -> Non
     example = page.partition("```json")[2].partition("```")[0]
     assert isinstance(decode(example.strip().encode(), limits=LIMITS), AccessEvent)
     assert [key for key in AccessEvent.__struct_fields__ if f"`{key}`" not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("time_ms_given", "reason"),
+    [
+        pytest.param(LIMITS.earliest_ms - 1, RejectReason.TIME_FAR_PAST, id="before the first"),
+        pytest.param(LIMITS.earliest_ms, None, id="the first instant"),
+        pytest.param(LIMITS.latest_ms, None, id="the last instant"),
+        pytest.param(LIMITS.latest_ms + 1, RejectReason.TIME_FAR_FUTURE, id="after the last"),
+    ],
+)
+def test_the_calendar_includes_its_first_and_last_instant(
+    time_ms_given: int, reason: RejectReason | None
+) -> None:
+    """The configured bounds are times that an event may have; one millisecond beyond is not."""
+    event = decode(raw_event(time=time_ms_given), limits=LIMITS)
+    if reason is None:
+        assert isinstance(event, AccessEvent)
+        assert time_ms(event) == time_ms_given
+    else:
+        assert isinstance(event, Rejected)
+        assert event.reason is reason
+
+
+def test_an_event_may_be_as_far_ahead_of_kafka_as_is_allowed() -> None:
+    """Clocks differ: to the millisecond what is configured, and not one more."""
+    ahead_ms = LIMITS.future_ms_max
+    key = b"northgate"
+    raw = raw_event(time=NOON_MS)
+    assert isinstance(
+        decode(raw, key=key, kafka_time_ms=NOON_MS - ahead_ms, limits=LIMITS), AccessEvent
+    )
+    reject = decode(raw, key=key, kafka_time_ms=NOON_MS - ahead_ms - 1, limits=LIMITS)
+    assert isinstance(reject, Rejected)
+    assert reject.reason is RejectReason.TIME_FAR_FUTURE
+    # Kafka says -1 where a record carries no time.
+    assert isinstance(decode(raw, key=key, kafka_time_ms=-1, limits=LIMITS), AccessEvent)

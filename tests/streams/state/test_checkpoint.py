@@ -4,6 +4,8 @@ from typing import NoReturn
 
 import pytest
 from aiokafka.errors import IllegalStateError, KafkaConnectionError, MessageSizeTooLargeError
+from hypothesis import given
+from hypothesis import strategies as st
 
 import streams.worker.lifecycle
 from detectors.errors import StateError
@@ -514,3 +516,31 @@ def test_the_exit_code_says_whose_fault_it_was(
     with pytest.raises(EndedError) as caught:
         stop_for(error)
     assert caught.value.args == (code,)
+
+
+@given(
+    states_count=st.integers(1, 40),
+    pauses_seconds=st.lists(st.floats(0.5, 900.0), min_size=1, max_size=60),
+)
+def test_states_are_rewritten_at_their_pace_however_often_one_saves(
+    states_count: int, pauses_seconds: list[float]
+) -> None:
+    """What is not yet a whole state is carried on: else many checkpoints would rewrite nothing."""
+
+    async def rewritten_count() -> int:
+        world = World()
+        await world.begin()
+        for number in range(states_count):
+            world.judge(10 + number, institution=f"i{number}")
+        await world.checkpointer.carry_out()
+        checkpointer = world.checkpointer
+        checkpointer._rewrite_due, now_seconds = 0.0, checkpointer._rewritten_seconds
+        whole = 0
+        for pause_seconds in pauses_seconds * 10:
+            now_seconds += pause_seconds
+            whole += checkpointer._rewrite_count(now_seconds)
+        return whole
+
+    hours = 10 * sum(pauses_seconds) / 3_600
+    due = states_count * hours / CheckpointConfig().rewrite_hours
+    assert asyncio.run(rewritten_count()) == pytest.approx(due, abs=1.01)
