@@ -11,9 +11,6 @@ from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, DatasetCoverage, Effect, RaiseAlert, ReasonDetail
 from streams.ingest.headers import Headers
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-
 
 class KafkaRecord(NamedTuple):
     """A record as Kafka gives it, of the institution `north` unless it says otherwise."""

@@ -9,12 +9,12 @@ from detectors.adoption import apply_instruction
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.feedback import Feedback, Label
-from detectors.instants import instant_of
+from detectors.instants import DAY_MS, instant_of
 from detectors.models.quota import QuotaConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.register import Exemption, Institution, Project, Registered
 from detectors.snapshot import dump, load
-from tests.builders import DAY_MS, alerts_of, taking
+from tests.builders import alerts_of, taking
 
 START_MS = 20_454 * DAY_MS
 CONFIG = CoreConfig()

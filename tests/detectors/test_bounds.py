@@ -6,10 +6,10 @@ import pytest
 
 from detectors.features.vector import Features
 from detectors.features.windows import Quantity, Windows, WindowsState, zeros
+from detectors.instants import DAY_MS
 from detectors.models.excess import Excess, ExcessConfig
 from detectors.models.sweep import Sweep, SweepConfig
 from detectors.verdict import Reason
-from tests.builders import DAY_MS
 
 
 def features(

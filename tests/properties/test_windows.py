@@ -170,3 +170,33 @@ def test_the_order_of_late_events_is_irrelevant(history: list[Taking], data: st.
             windows.add(at_ms, amounts)
         totals_seen.append(totals(windows))
     assert totals_seen[1] == totals_seen[0]
+
+
+def test_each_window_forgets_a_day_when_its_time_has_come() -> None:
+    """One participant a day: a week holds the last seven, a month the last thirty, and no more."""
+    windows = Windows(WindowsState())
+    amounts = [1] * QUANTITIES_COUNT
+    for day in range(40):
+        windows.add(day * DAY_MS + 5, amounts)
+        counts = [windows.total(window, Quantity.NEW) for window in (Window.WEEK, Window.MONTH)]
+        assert counts == [min(day + 1, WEEK_DAYS), min(day + 1, MONTH_DAYS)]
+
+
+def test_a_day_forgets_an_hour_when_its_time_has_come() -> None:
+    """One participant an hour: a day holds the last 24, and an hour the last twelve buckets."""
+    windows = Windows(WindowsState())
+    amounts = [1] * QUANTITIES_COUNT
+    for bucket in range(40 * BUCKETS_PER_HOUR):
+        windows.add(bucket * BUCKET_MS, amounts)
+        hours = bucket // BUCKETS_PER_HOUR
+        whole_hours = min(hours, HOURS_PER_DAY - 1)
+        in_this_hour = bucket % BUCKETS_PER_HOUR + 1
+        expected = [
+            1,
+            min(bucket + 1, BUCKETS_PER_HOUR),
+            whole_hours * BUCKETS_PER_HOUR + in_this_hour,
+        ]
+        assert [
+            windows.total(window, Quantity.NEW)
+            for window in (Window.MINUTES_5, Window.HOUR, Window.DAY)
+        ] == expected

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.feedback import Feedback, Label
+from detectors.instants import HOUR_MS
 from detectors.register import Institution, Register, Registered
 from detectors.snapshot import dump
 from detectors.verdict import RaiseAlert
 from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.replay.replay import Replay
 from streams.sinks import alerts
-from tests.builders import HOUR_MS, KafkaRecord, taking
+from tests.builders import KafkaRecord, taking
 from tests.desks import KEYS, JudgeDesk
 
 CORE = CoreConfig()

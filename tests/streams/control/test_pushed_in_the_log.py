@@ -14,6 +14,7 @@ from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_h
 from detectors.config_schedule import Scheduled
 from detectors.event import AccessEvent
 from detectors.features.dedupe import DedupeConfig
+from detectors.instants import HOUR_MS
 from detectors.models.excess import ExcessConfig
 from detectors.models.multivariate import MultivariateConfig
 from detectors.models.quota import QuotaConfig
@@ -27,7 +28,7 @@ from streams.control.records import REFERENCE, control_record, encode_reference
 from streams.replay.replay import Replay
 from streams.sinks import alerts
 from streams.state.envelope import StateKeys
-from tests.builders import HOUR_MS, KafkaRecord, taking
+from tests.builders import KafkaRecord, taking
 from tests.desks import KEYS, JudgeDesk
 
 START_MS = 1_767_600_000_000

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 import streams.worker.judge_agent
 from detectors.config import CoreConfig
 from detectors.errors import CoreError
+from detectors.instants import HOUR_MS
 from detectors.reference import Reference, prior_reference
 from detectors.snapshot import dump
 from detectors.verdict import Effect
@@ -18,7 +19,7 @@ from streams.state.envelope import StateKeys, keys_from_text
 from streams.state.phases import Phase
 from streams.state.positions import OffsetGapError
 from streams.state.store import SavedRecord
-from tests.builders import HOUR_MS, KafkaRecord, taking
+from tests.builders import KafkaRecord, taking
 from tests.desks import KEYS, JudgeDesk
 
 PRIOR = prior_reference(CoreConfig().reference)
