@@ -9,7 +9,6 @@ from detectors.features.windows import Quantity, Windows, WindowsState, zeros
 from detectors.instants import DAY_MS
 from detectors.models.excess import Excess, ExcessConfig
 from detectors.models.sweep import Sweep, SweepConfig
-from detectors.verdict import Reason
 
 
 def features(
@@ -59,24 +58,24 @@ def test_excess_is_what_is_beyond_the_usual() -> None:
 
 
 @pytest.mark.parametrize(
-    ("new", "walked", "sliced", "reasons"),
+    ("new", "walked", "sliced", "channels"),
     [
         pytest.param(1_000, 1_000, 9_000, [], id="no more than the floor is nothing at all"),
-        pytest.param(1_001, 1_001, 0, [Reason.SWEEP], id="one more is a walk"),
+        pytest.param(1_001, 1_001, 0, ["sweep/sweep"], id="one more is a walk"),
         pytest.param(1_100, 1_000, 0, [], id="most of it was walked, but not beyond the floor"),
         pytest.param(2_000, 1_599, 0, [], id="less than four fifths was walked"),
-        pytest.param(2_000, 1_600, 0, [Reason.SWEEP], id="four fifths was walked"),
+        pytest.param(2_000, 1_600, 0, ["sweep/sweep"], id="four fifths was walked"),
         pytest.param(1_001, 0, 3_002, [], id="not quite three more reads of each"),
-        pytest.param(1_001, 0, 3_003, [Reason.SLICING], id="three more reads of each"),
-        pytest.param(2_000, 2_000, 6_000, [Reason.SWEEP, Reason.SLICING], id="both"),
+        pytest.param(1_001, 0, 3_003, ["sweep/slicing"], id="three more reads of each"),
+        pytest.param(2_000, 2_000, 6_000, ["sweep/sweep", "sweep/slicing"], id="both"),
     ],
 )
 def test_a_sweep_is_most_of_a_day_beyond_the_floor(
-    new: int, walked: int, sliced: int, reasons: list[Reason]
+    new: int, walked: int, sliced: int, channels: list[str]
 ) -> None:
     """Floor 1,000 of half a million, four fifths walked, three further reads of each."""
     scores = Sweep(SweepConfig()).score(features(new=new, walked=walked, sliced=sliced))
-    assert [score.reason for score in scores] == reasons
+    assert [score.channel for score in scores] == channels
 
 
 def test_the_score_of_a_sweep_is_what_is_beyond_the_floor() -> None:
