@@ -2,20 +2,13 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
-from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
-from kafka.admin import OffsetSpec
-from kafka.errors import (
-    CoordinatorNotAvailableError,
-    KafkaError,
-    UnknownTopicOrPartitionError,
-)
 from msgspec import Struct
 
 from streams.clock import wall_ms
 from streams.doctor.finding import Finding, fail, ok, warn
-from streams.kafka.admin import differences, found_topics, misfits, open_admin
+from streams.kafka.admin import differences, misfits, topic_states
+from streams.kafka.admin_client import AdminClient, AdminError, NewTopic, UnknownTopicError
 from streams.kafka.cluster import Cluster
 from streams.kafka.config import KafkaConfig
 from streams.kafka.topics import ACCESS_EVENTS, wanted_topics
@@ -24,7 +17,6 @@ from streams.kafka.topics import ACCESS_EVENTS, wanted_topics
 SKEW_MS_WARN = 2_000
 SKEW_MS_FAIL = 60_000
 LAG_RECORDS_WARN = 100_000
-SEND_SECONDS_MAX = 10.0
 
 
 class Expected(Struct, frozen=True, kw_only=True):
@@ -40,27 +32,27 @@ def broker_findings(expected: Expected) -> Iterator[Finding]:
     """Yield what there is to say of the broker; only that it doesn't answer, if it doesn't."""
     address = expected.cluster.bootstrap
     try:
-        admin = open_admin(expected.cluster)
-    except (KafkaError, OSError, ValueError) as error:
+        admin = AdminClient(expected.cluster)
+    except AdminError as error:
         advice = "Start it, or `headgate broker` for a local one, or correct kafka.bootstrap."
         yield fail("broker", f"{address} doesn't answer: {error}", advice=advice)
         return
-    with closing(admin):
-        yield ok("broker", f"{address} answers, a cluster of {_brokers_count(admin)}")
+    with admin:
+        yield ok("broker", f"{address} answers, a cluster of {admin.brokers_count()}")
         for name, check in CHECKS.items():
             yield _guarded(name, check, admin, expected)
 
 
-def topics_finding(admin: KafkaAdminClient, expected: Expected) -> Finding:
+def topics_finding(admin: AdminClient, expected: Expected) -> Finding:
     """Whether every topic of the table is there, and as the table says."""
     prefix, partitions = expected.kafka.topic_prefix, expected.kafka.partitions
     topics = {topic.full_name(prefix): topic for topic in wanted_topics(expected.adapters)}
-    found = found_topics(admin, topics.values(), prefix=prefix)
-    there = {name: topic for name, topic in topics.items() if found[name].partitions_count}
+    states = topic_states(admin, topics.values(), prefix=prefix)
+    there = {name: topic for name, topic in topics.items() if states[name].partitions_count}
     unusable = [
         f"{name} {said}"
         for name, topic in there.items()
-        for said in misfits(topic, found[name], partitions=partitions)
+        for said in misfits(topic, states[name], partitions=partitions)
     ]
     if unusable:
         advice = "Set kafka.partitions to what is there, or choose another kafka.topic_prefix."
@@ -69,35 +61,29 @@ def topics_finding(admin: KafkaAdminClient, expected: Expected) -> Finding:
     if missing:
         advice = "The first `headgate worker` creates them; nothing is lost."
         return warn("topics", f"missing: {', '.join(missing)}", advice=advice)
-    odd = [f"{name} {said}" for name in topics for said in differences(topics[name], found[name])]
+    odd = [f"{name} {said}" for name in topics for said in differences(topics[name], states[name])]
     if odd:
         advice = "Nothing is lost by it; kafka-configs alters a topic if it isn't meant."
         return warn("topics", "; ".join(odd), advice=advice)
     return ok("topics", f"all {len(topics)} are there, {partitions} partitions by institution")
 
 
-def lag_finding(admin: KafkaAdminClient, expected: Expected) -> Finding:
+def lag_finding(admin: AdminClient, expected: Expected) -> Finding:
     """How many records the workers have before them."""
     topic = ACCESS_EVENTS.full_name(expected.kafka.topic_prefix)
+    group = admin.group(expected.group)
+    members_count = 0 if group is None else group.members_count
+    committed = {} if group is None else group.committed
+    partitions = [(topic, number) for number in range(expected.kafka.partitions)]
     try:
-        members = admin.describe_groups([expected.group])[expected.group]["members"]
-        committed = admin.list_group_offsets([expected.group])[expected.group]
-    except CoordinatorNotAvailableError:  # A broker that no group has ever joined.
-        members, committed = [], {}
-    every = [TopicPartition(topic, number) for number in range(expected.kafka.partitions)]
-    try:
-        ends = admin.list_partition_offsets(dict.fromkeys(every, OffsetSpec.LATEST))
-    except UnknownTopicOrPartitionError:
+        starts, ends = admin.starts(partitions), admin.ends(partitions)
+    except UnknownTopicError:
         return warn("lag", f"{topic} isn't there yet", advice="See topics, above.")
-    starts = admin.list_partition_offsets(dict.fromkeys(every, OffsetSpec.EARLIEST))
-    lag_records = sum(
-        ends[tp].offset - (committed[tp].offset if tp in committed else starts[tp].offset)
-        for tp in every
-    )
+    lag_records = sum(ends[p] - committed.get(p, starts[p]) for p in partitions)
     said = (
-        f"{lag_records} records wait for group {expected.group}, which has {len(members)} workers"
+        f"{lag_records} records wait for group {expected.group}, which has {members_count} workers"
     )
-    if not members:
+    if not members_count:
         return warn("lag", said, advice="Nobody watches: start `headgate worker`.")
     if lag_records > LAG_RECORDS_WARN:
         advice = f"Start more workers, up to {expected.kafka.partitions}; or wait for a replay."
@@ -105,15 +91,15 @@ def lag_finding(admin: KafkaAdminClient, expected: Expected) -> Finding:
     return ok("lag", said)
 
 
-def clock_finding(admin: KafkaAdminClient, expected: Expected) -> Finding:
+def clock_finding(admin: AdminClient, expected: Expected) -> Finding:
     """How far this machine's clock is from the broker's, by one record in a topic of its own."""
     topic = f"{expected.kafka.topic_prefix}.doctor-{uuid.uuid4().hex[:8]}"
     stamped = {"message.timestamp.type": "LogAppendTime"}
-    admin.create_topics({topic: {"num_partitions": 1, "configs": stamped}}, wait_for_metadata=True)
+    admin.create_topics({topic: NewTopic(partitions=1, settings=stamped)})
     try:
-        skew_ms = _skew_ms(expected.cluster, topic)
+        skew_ms = _skew_ms(admin, topic)
     finally:
-        admin.delete_topics([topic])
+        admin.delete_topic(topic)
     said = f"this clock and the broker's are at most {skew_ms} ms apart"
     advice = "Let a time service keep both: events far ahead of the broker's clock are refused."
     if skew_ms > SKEW_MS_FAIL:
@@ -121,7 +107,7 @@ def clock_finding(admin: KafkaAdminClient, expected: Expected) -> Finding:
     return warn("clock", said, advice=advice) if skew_ms > SKEW_MS_WARN else ok("clock", said)
 
 
-Check = Callable[[KafkaAdminClient, Expected], Finding]
+Check = Callable[[AdminClient, Expected], Finding]
 CHECKS: dict[str, Check] = {
     "topics": topics_finding,
     "lag": lag_finding,
@@ -129,23 +115,18 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def _guarded(name: str, check: Check, admin: KafkaAdminClient, expected: Expected) -> Finding:
+def _guarded(name: str, check: Check, admin: AdminClient, expected: Expected) -> Finding:
     """Run one check; a refusal by the broker is a finding too, and the others still run."""
     try:
         return check(admin, expected)
-    except KafkaError as error:
+    except AdminError as error:
         advice = "Look whether this client may do it, and whether the topics are there."
         return warn(name, f"can't be checked: {error}", advice=advice)
 
 
-def _skew_ms(cluster: Cluster, topic: str) -> int:
+def _skew_ms(admin: AdminClient, topic: str) -> int:
     """Return the greatest difference that is possible, whichever way the record took long."""
-    with closing(KafkaProducer(**cluster.client_options(), acks="all")) as producer:
-        before_ms = wall_ms()
-        stamped_ms: int = producer.send(topic, b"doctor").get(SEND_SECONDS_MAX).timestamp
-        after_ms = wall_ms()
+    before_ms = wall_ms()
+    stamped_ms = admin.arrival_ms(topic)
+    after_ms = wall_ms()
     return max(abs(stamped_ms - before_ms), abs(after_ms - stamped_ms))
-
-
-def _brokers_count(admin: KafkaAdminClient) -> int:
-    return len(admin.describe_cluster()["brokers"])

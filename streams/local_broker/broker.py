@@ -13,14 +13,12 @@ import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
-from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kafka import KafkaAdminClient
-from kafka.errors import KafkaError
-
+from streams.kafka.admin_client import AdminClient, AdminError
+from streams.kafka.cluster import unprotected
 from streams.local_broker.ports import ADDRESS, free_ports, is_free
 from streams.local_broker.properties import server_properties
 from streams.local_broker.runtime import BrokerError, KafkaRuntime, fetch_runtime
@@ -243,10 +241,9 @@ class LocalBroker:
         """Whether the broker serves requests and groups: an open port alone is not enough."""
         try:
             socket.create_connection((ADDRESS, self.port), 1.0).close()
-            with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
-                admin.list_group_offsets(["headgate-broker"])
-                return bool(admin.describe_cluster()["brokers"])
-        except (OSError, KafkaError):
+            with AdminClient(unprotected(self.bootstrap)) as admin:
+                return admin.group("headgate-broker") is not None and admin.brokers_count() > 0
+        except (OSError, AdminError):
             return False
 
     def _last_log_lines(self, *, count: int = 5) -> str:

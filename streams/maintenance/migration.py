@@ -6,19 +6,18 @@ Per key, because the events of one institution keep their order and nothing depe
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from kafka.admin import ConfigResource, ConfigResourceType
 from msgspec import Struct
 
 from detectors.errors import SinkError
 from streams.console.progress import Progress
 from streams.control.records import control_kind
-from streams.kafka.admin import open_admin
+from streams.kafka.admin_client import AdminClient, AdminError
 from streams.kafka.blocking import BlockingClient
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import TopicReader
@@ -181,9 +180,9 @@ def _original_times(cluster: Cluster, topic: str) -> Iterator[None]:
 
 def _set_times(cluster: Cluster, topic: str, kind: str) -> None:
     try:
-        with closing(open_admin(cluster)) as admin:
-            admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {_TIMES: kind})])
-    except KafkaError as error:
+        with AdminClient(cluster) as admin:
+            admin.alter_topic(topic, {_TIMES: kind})
+    except AdminError as error:
         message = f"can't set {_TIMES}={kind} of {topic}: {error}"
         raise SinkError(message, recoverable=True) from error
 

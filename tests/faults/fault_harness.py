@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from kafka import KafkaAdminClient
 from msgspec import Struct
 
 from streams.exits import ExitCode
-from streams.kafka.admin import ensure_topics, open_admin
+from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
@@ -211,14 +212,14 @@ def topics(bootstrap: str, prefix: str) -> Iterator[None]:
     """Make topics of one's own; remove them, so that many runs do not wear the broker out."""
     ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=PARTITIONS)
     yield
-    with contextlib.closing(open_admin(unprotected(bootstrap))) as admin:
+    with contextlib.closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
         admin.delete_topics([topic.full_name(prefix) for topic in wanted_topics()])
 
 
 def lag(bootstrap: str, prefix: str, *, name: str = "access-events") -> int:
     """Return how many records of an input are not committed."""
     topic = f"{prefix}.{name}"
-    with contextlib.closing(open_admin(unprotected(bootstrap))) as admin:
+    with contextlib.closing(KafkaAdminClient(bootstrap_servers=bootstrap)) as admin:
         offsets = admin.list_group_offsets([group_name(prefix)])[group_name(prefix)]
     with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         ends = sum(reader.end(partition) for partition in reader.partitions)

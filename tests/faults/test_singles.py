@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from streams.console.progress import NullProgress
 from streams.exits import ExitCode
-from streams.kafka.admin import ensure_topics, open_admin
+from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
 from streams.state.envelope import Address, seal
@@ -68,7 +68,7 @@ def test_expired_records_end_the_worker_until_their_loss_is_accepted(
         harness.send_more(SENT_COUNT)
         with TopicReader(topic, cluster=unprotected(harness.bootstrap)) as reader:
             ends = {TopicPartition(topic, p): reader.end(p) for p in reader.partitions}
-        with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=harness.bootstrap)) as admin:
             admin.delete_records(ends)
         worker = harness.workers[0]
         worker.start()
@@ -89,7 +89,7 @@ def test_compaction_takes_nothing_that_recovery_needs(field: Ground, tmp_path: P
             "min.cleanable.dirty.ratio": "0.0",
             "segment.ms": "100",
         }
-        with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=harness.bootstrap)) as admin:
             admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, at_once)])
         with harness.source:
             harness.wait_until(harness.are_ready)
@@ -109,7 +109,7 @@ def test_compaction_takes_nothing_that_recovery_needs(field: Ground, tmp_path: P
 
 def is_forgotten(harness: FaultHarness) -> bool:
     """Delete the group; tell whether that could be done, for it must be empty."""
-    with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
+    with contextlib.closing(KafkaAdminClient(bootstrap_servers=harness.bootstrap)) as admin:
         done = dict(admin.delete_groups([group_name(harness.prefix)]))
     return done == {group_name(harness.prefix): "OK"}
 
@@ -144,7 +144,7 @@ def test_a_damaged_state_is_refused_and_can_be_rebuilt(
         assert worker.ends_by_itself() == ExitCode.STATE_REFUSED
         assert told in worker.said()
         harness.wait_until(partial(is_forgotten, harness))
-        with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=harness.bootstrap)) as admin:
             admin.delete_topics([topic])
         ensure_topics(unprotected(harness.bootstrap), prefix=harness.prefix, partitions=PARTITIONS)
         worker.start()
@@ -262,7 +262,7 @@ def test_another_number_of_partitions_is_refused(field: Ground, tmp_path: Path) 
     with battle(field, tmp_path, name="more", workers_count=1) as harness:
         judged(harness)
         states = saved_states(harness.bootstrap, harness.prefix, partitions=PARTITIONS)
-        with contextlib.closing(open_admin(unprotected(harness.bootstrap))) as admin:
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=harness.bootstrap)) as admin:
             admin.create_partitions({f"{harness.prefix}.access-events": PARTITIONS + 1})
         worker = harness.workers[0]
         worker.start()

@@ -40,7 +40,7 @@ def expected_on(bootstrap: str, prefix: str) -> Expected:
 def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     """Point the configuration at an address where nobody listens, and don't wait there."""
     monkeypatch.setenv(BOOTSTRAP_VARIABLE, NOT_A_BROKER)
-    monkeypatch.setattr("streams.kafka.admin.CONNECT_TIMEOUT_MS", 300)
+    monkeypatch.setattr("streams.kafka.admin_client.CONNECT_TIMEOUT_MS", 300)
 
 
 @pytest.mark.parametrize(

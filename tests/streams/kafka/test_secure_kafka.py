@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from kafka import KafkaAdminClient
 from kafka.admin import ScramMechanism, UserScramCredentialUpsertion
 
 from detectors.event import AccessEvent, Participants
-from streams.kafka.admin import open_admin
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.log_reader import TopicReader
@@ -108,7 +108,7 @@ def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secure]:
     ca, keystore = certificate(tmp_path_factory.mktemp("tls") / "broker")
     (port,) = free_ports(1)
     with LocalBroker(properties=PROPERTIES.format(secure=port, keystore=keystore)) as broker:
-        with contextlib.closing(open_admin(unprotected(broker.bootstrap))) as admin:
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=broker.bootstrap)) as admin:
             mechanism = ScramMechanism.SCRAM_SHA_512
             user = UserScramCredentialUpsertion("worker", mechanism, PASSWORD)
             assert admin.alter_user_scram_credentials([user]) == {"worker": None}

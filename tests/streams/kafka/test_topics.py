@@ -4,8 +4,9 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
-from streams.kafka import admin as topic_admin
-from streams.kafka.admin import TopicsError, differences, ensure_topics, found_topics, misfits
+from streams.kafka import admin_client
+from streams.kafka.admin import TopicsError, differences, ensure_topics, misfits, topic_states
+from streams.kafka.admin_client import AdminClient
 from streams.kafka.cluster import unprotected
 from streams.kafka.topics import (
     ACCESS_EVENTS,
@@ -51,7 +52,7 @@ def test_every_topic_says_what_it_carries() -> None:
 
 def test_a_broker_that_is_not_there_is_a_named_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence names the address that was tried."""
-    monkeypatch.setattr(topic_admin, "CONNECT_TIMEOUT_MS", 300)
+    monkeypatch.setattr(admin_client, "CONNECT_TIMEOUT_MS", 300)
     with pytest.raises(TopicsError, match=NOT_A_BROKER):
         ensure_topics(unprotected(NOT_A_BROKER), prefix="headgate", partitions=1)
 
@@ -64,13 +65,12 @@ def test_missing_topics_are_created_as_the_table_says(kafka: str, topic_prefix: 
     )
     topics = wanted_topics(["edgar"])
     assert created == tuple(topic.full_name(topic_prefix) for topic in topics)
-    admin = KafkaAdminClient(bootstrap_servers=kafka)
-    found = found_topics(admin, topics, prefix=topic_prefix)
-    admin.close()
+    with AdminClient(unprotected(kafka)) as admin:
+        states = topic_states(admin, topics, prefix=topic_prefix)
     said = {
         topic.name: (
-            *misfits(topic, found[topic.full_name(topic_prefix)], partitions=3),
-            *differences(topic, found[topic.full_name(topic_prefix)]),
+            *misfits(topic, states[topic.full_name(topic_prefix)], partitions=3),
+            *differences(topic, states[topic.full_name(topic_prefix)]),
         )
         for topic in topics
     }
