@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from detectors.config import CoreConfig
+from detectors.errors import ConfigError
 from detectors.instants import Moment
 
 # What was pushed before the last of these is forgotten: its events are long judged.
@@ -29,6 +30,7 @@ NEVER_MS: Final = 2**62
 _COUNTED_IN: Final = ("cohort", "dedupe")
 # The judges' own, but read by one who is not a judge; and a secret that no topic may show.
 CANARIES: Final = "detectors.canary.participants"
+READ_AT_A_START: Final = "read only at a start of the workers, never pushed"
 _AT_A_START: Final = (*_COUNTED_IN, "reference", "detectors.collusion", CANARIES)
 
 
@@ -95,6 +97,47 @@ def incompatibility(config: CoreConfig, *, base: CoreConfig) -> str | None:
     return None
 
 
+def refuse_oversize(raw: bytes | msgspec.Raw) -> None:
+    """Refuse a configuration that is too large to be kept with every partition.
+
+    Raises:
+        ConfigError: it is larger.
+    """
+    if len(raw) > CONFIG_BYTES_MAX:
+        problem = f"{len(raw)} bytes, more than {CONFIG_BYTES_MAX}"
+        raise ConfigError(path="", problem=problem)
+
+
+def refuse_restart_only(config: CoreConfig, *, base: CoreConfig) -> None:
+    """Refuse to push a configuration that differs where a start of the workers decides.
+
+    Raises:
+        ConfigError: it does; the error names the first such key.
+    """
+    for change in changed_keys(base, config):
+        if is_restart_only(change.path):
+            problem = f"{READ_AT_A_START}; {change.before} holds, got {change.after}"
+            raise ConfigError(change.path, problem)
+
+
+def refuse_crowd(pushed: tuple[Scheduled, ...], *, from_ms: int, now_ms: int) -> None:
+    """Refuse to let too many configurations wait for their time.
+
+    Otherwise one that holds now would have to be forgotten for one that does not.
+
+    Raises:
+        ConfigError: with one more that holds `from_ms`, they are too many.
+    """
+    before_count = sum(now_ms < one.from_ms < from_ms for one in pushed)
+    waiting_count = before_count + (from_ms > now_ms)
+    if waiting_count >= SCHEDULED_MAX:
+        problem = (
+            f"{waiting_count} configurations would wait for their time; "
+            f"at most {waiting_count - 1} can"
+        )
+        raise ConfigError(path="", problem=problem)
+
+
 def without_canaries(config: CoreConfig) -> CoreConfig:
     """Return what of a configuration may be sent: who knows the canaries steps around them."""
     return with_canaries(config, of=CoreConfig())
@@ -139,15 +182,6 @@ def extended(pushed: tuple[Scheduled, ...], new: Scheduled) -> tuple[Scheduled, 
         return kept
     oldest, *rest = kept[-SCHEDULED_MAX:]
     return (replace(oldest, from_ms=0), *rest)
-
-
-def waiting_count(pushed: tuple[Scheduled, ...], *, from_ms: int, now_ms: int) -> int:
-    """Return how many would wait for their time after a push; the maximum is too many.
-
-    Else one that holds now would have to be forgotten for one that does not.
-    """
-    before = sum(now_ms < one.from_ms < from_ms for one in pushed)
-    return before + (from_ms > now_ms)
 
 
 class Schedule:

@@ -8,14 +8,12 @@ from msgspec import Struct
 from detectors.config import CoreConfig
 from detectors.config_schedule import (
     CANARIES,
-    CONFIG_BYTES_MAX,
-    SCHEDULED_MAX,
     Scheduled,
-    changed_keys,
     extended,
     incompatibility,
-    is_restart_only,
-    waiting_count,
+    refuse_crowd,
+    refuse_oversize,
+    refuse_restart_only,
     without_canaries,
 )
 from detectors.errors import ConfigError
@@ -42,43 +40,37 @@ def begin_under(state: ResponseState, configured: Configured) -> None:
 
     A file that another version wrote is not known; the judges then refuse what cannot hold.
     """
-    found = _read(configured.core)
-    state.core = core = found if isinstance(found, CoreConfig) else None
-    if core is not None:
-        state.pushed = tuple(
-            one for one in state.pushed if incompatibility(one.config, base=core) is None
-        )
+    try:
+        core = _read(configured.core)
+    except (msgspec.DecodeError, ConfigError):
+        state.core = None
+        return
+    state.core = core
+    state.pushed = tuple(
+        pushed for pushed in state.pushed if incompatibility(pushed.config, base=core) is None
+    )
 
 
 def pushed(state: ResponseState, verb: ConfigPushed, *, sequence: int) -> Scheduled | ConfigRefused:
     """Schedule a configuration; what was to hold later is replaced by it."""
-    config = _read(verb.config)
-    if isinstance(config, str):
-        return ConfigRefused(problem=config)
+    try:
+        config = _read(verb.config)
+        _refuse_canaries(config)
+        refuse_crowd(state.pushed, from_ms=verb.from_ms, now_ms=state.now_ms)
+        if state.core is not None:
+            refuse_restart_only(config, base=state.core)
+    except (msgspec.DecodeError, ConfigError) as error:
+        return ConfigRefused(problem=str(error))
     new = Scheduled(sequence=sequence, from_ms=verb.from_ms, config=config)
-    problem = _problem(state, new)
-    if problem is not None:
-        return ConfigRefused(problem=problem)
     state.pushed = extended(state.pushed, new)
     return new
 
 
-def _read(raw: msgspec.Raw) -> CoreConfig | str:
-    if len(raw) > CONFIG_BYTES_MAX:
-        return f"{len(raw)} bytes, more than {CONFIG_BYTES_MAX}"
-    try:
-        return _decode(raw)
-    except (msgspec.DecodeError, ConfigError) as error:
-        return str(error)
+def _read(raw: msgspec.Raw) -> CoreConfig:
+    refuse_oversize(raw)
+    return _decode(raw)
 
 
-def _problem(state: ResponseState, new: Scheduled) -> str | None:
-    if new.config.detectors.canary.participants:
-        return f"{CANARIES}: never sent, for the audit would show them"
-    waiting = waiting_count(state.pushed, from_ms=new.from_ms, now_ms=state.now_ms)
-    if waiting >= SCHEDULED_MAX:
-        return f"{waiting} configurations would wait for their time; at most {waiting - 1} can"
-    for change in changed_keys(state.core, new.config) if state.core is not None else ():
-        if is_restart_only(change.path):
-            return f"{change.path}: read only at a start; {change.before} holds, got {change.after}"
-    return None
+def _refuse_canaries(config: CoreConfig) -> None:
+    if config.detectors.canary.participants:
+        raise ConfigError(CANARIES, "never sent, for the audit would show them")

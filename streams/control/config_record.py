@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from detectors.config import CoreConfig
-from detectors.config_schedule import CONFIG_BYTES_MAX, Scheduled, incompatibility
+from detectors.config_schedule import Scheduled, incompatibility, refuse_oversize
 from detectors.errors import ConfigError
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 
@@ -25,9 +25,8 @@ def encode_scheduled(scheduled: Scheduled) -> bytes:
 
 def decode_scheduled(raw: bytes, *, base: CoreConfig) -> Scheduled | Rejected:
     """Return the configuration in a record; or why judges whose file says `base` refuse it."""
-    if len(raw) > CONFIG_BYTES_MAX:
-        return _refused(f"{len(raw)} bytes, more than {CONFIG_BYTES_MAX}")
     try:
+        refuse_oversize(raw)
         scheduled = _decode(raw)
     except (msgspec.DecodeError, ConfigError) as error:
         return _refused(str(error))

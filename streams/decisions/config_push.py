@@ -1,20 +1,20 @@
 """Before a configuration is pushed: what holds now, what would change, and what cannot."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import (
     CANARIES,
-    CONFIG_BYTES_MAX,
-    SCHEDULED_MAX,
+    READ_AT_A_START,
     Changed,
     Schedule,
     Scheduled,
     changed_keys,
-    is_restart_only,
-    waiting_count,
+    refuse_crowd,
+    refuse_oversize,
+    refuse_restart_only,
     with_canaries,
     without_canaries,
 )
@@ -25,8 +25,6 @@ from streams.kafka.log_reader import committed_records
 from streams.kafka.topics import AUDIT
 from streams.recorder.journal import Journal
 from streams.settings.settings import ConfigFile, Settings
-
-_READ_AT_A_START: Final = "read only at a start of the workers, never pushed"
 
 
 class Push(Struct, frozen=True, kw_only=True):
@@ -98,12 +96,9 @@ def changes(core: CoreConfig, now: Held) -> tuple[Changed, ...]:
     if now.base is None:
         # A worker of another version wrote it; the recorder refuses what cannot change.
         return changed_keys(CoreConfig(), without_canaries(core))
-    for change in changed_keys(now.base, with_canaries(core, of=now.base)):
-        if is_restart_only(change.path):
-            problem = f"{_READ_AT_A_START}; {change.before} holds, got {change.after}"
-            raise ConfigError(change.path, problem)
+    refuse_restart_only(with_canaries(core, of=now.base), base=now.base)
     if config_hash(with_canaries(now.base, of=core)) != now.base_hash:
-        raise ConfigError(CANARIES, f"{_READ_AT_A_START}; others hold")
+        raise ConfigError(CANARIES, f"{READ_AT_A_START}; others hold")
     before = now.scheduled[-1].config if now.scheduled else now.base
     return changed_keys(before, with_canaries(core, of=before))
 
@@ -126,13 +121,8 @@ def to_push(core: CoreConfig, now: Held, *, from_ms: int, now_ms: int) -> Config
         ConfigError: it is too large, or too many wait already.
     """
     config = sendable(core)
-    if len(config) > CONFIG_BYTES_MAX:
-        problem = f"{len(config)} bytes, more than {CONFIG_BYTES_MAX} cannot be pushed"
-        raise ConfigError(path="", problem=problem)
-    waiting = waiting_count(now.scheduled, from_ms=from_ms, now_ms=now_ms)
-    if waiting >= SCHEDULED_MAX:
-        problem = f"{waiting} configurations would wait for their time; at most {waiting - 1} can"
-        raise ConfigError(path="--from", problem=problem)
+    refuse_oversize(config)
+    refuse_crowd(now.scheduled, from_ms=from_ms, now_ms=now_ms)
     return ConfigPushed(from_ms=from_ms, config=config, config_hash=config_hash(core))
 
 

@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
-from detectors.config_schedule import CONFIG_BYTES_MAX, SCHEDULED_MAX, Scheduled
+from detectors.config_schedule import CONFIG_BYTES_MAX, READ_AT_A_START, SCHEDULED_MAX, Scheduled
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.collusion import CollusionConfig
@@ -79,22 +79,22 @@ def test_no_canary_is_on_record() -> None:
     [
         pytest.param(
             CoreConfig(cohort=CohortConfig(size=9)),
-            "cohort.size: read only at a start; 500000 holds, got 9",
+            f"cohort.size: {READ_AT_A_START}; 500000 holds, got 9",
             id="another cohort",
         ),
         pytest.param(
             CoreConfig(dedupe=DedupeConfig(events_max=9)),
-            "dedupe.events_max: read only at a start; 1024 holds, got 9",
+            f"dedupe.events_max: {READ_AT_A_START}; 1024 holds, got 9",
             id="another memory of ids",
         ),
         pytest.param(
             CoreConfig(reference=ReferenceConfig(lag_days=9)),
-            "reference.lag_days: read only at a start; 2 holds, got 9",
+            f"reference.lag_days: {READ_AT_A_START}; 2 holds, got 9",
             id="another reference",
         ),
         pytest.param(
             CoreConfig(detectors=DetectorsConfig(collusion=CollusionConfig(mode="off"))),
-            "detectors.collusion.mode: read only at a start; on holds, got off",
+            f"detectors.collusion.mode: {READ_AT_A_START}; on holds, got off",
             id="another second stage",
         ),
         pytest.param(
