@@ -78,8 +78,11 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     gate, windows = profile.gate, profile.windows
     if (
         breaches
-        or state.today.hour_bytes > gate.due_bytes
-        or (taken.new and windows.state.open[_NEW] >= gate.due_new(windows, state.today.judged))
+        or state.today.hour_bytes > gate.next_evaluation_bytes
+        or (
+            taken.new
+            and windows.state.open[_NEW] >= gate.next_evaluation_new(windows, state.today.judged)
+        )
         or (profile.window_rules and _crossed(profile, amounts))
     ):
         effects += _judged(profile, event, breaches, at_ms=at_ms)

@@ -21,15 +21,21 @@ class EvaluationGate:
     end of an hour, `forget_new` where closed sums have changed. An event then costs a comparison.
     """
 
-    __slots__ = ("_due_new", "_floor_participants", "_growth_ratio", "_usual_bytes", "due_bytes")
+    __slots__ = (
+        "_floor_participants",
+        "_growth_ratio",
+        "_next_evaluation_new",
+        "_usual_bytes",
+        "next_evaluation_bytes",
+    )
 
     def __init__(self, *, floor_participants: float, growth_ratio: float) -> None:
         """Begin shut for small amounts; nothing is usual yet."""
         self._floor_participants = ceil(floor_participants)
         self._growth_ratio = growth_ratio
         self._usual_bytes = 0.0
-        self._due_new: int | None = None
-        self.due_bytes: float = _BYTES_FLOOR
+        self._next_evaluation_new: int | None = None
+        self.next_evaluation_bytes: float = _BYTES_FLOOR
 
     def begin_hour(self, *, usual_bytes: float, judged_bytes: int) -> None:
         """Measure the open hour by what it usually has, as far as learnt."""
@@ -38,22 +44,24 @@ class EvaluationGate:
 
     def reset(self, *, judged_bytes: int) -> None:
         """Begin anew from `judged_bytes`, the bytes of the open hour when it was judged last."""
-        self.due_bytes = max(_BYTES_FLOOR, self._usual_bytes, _BYTES_GROWTH * judged_bytes)
-        self._due_new = None
+        self.next_evaluation_bytes = max(
+            _BYTES_FLOOR, self._usual_bytes, _BYTES_GROWTH * judged_bytes
+        )
+        self._next_evaluation_new = None
 
     def forget_new(self) -> None:
         """Look at the closed sums again before the next judgement."""
-        self._due_new = None
+        self._next_evaluation_new = None
 
-    def due_new(self, windows: Windows, judged: list[int]) -> int:
+    def next_evaluation_new(self, windows: Windows, judged: list[int]) -> int:
         """Return how many new participants in the open 5 minutes make it time to judge.
 
         `judged` are the new participants of each learnt window when it was judged last.
         """
-        due = self._due_new
+        due = self._next_evaluation_new
         if due is None:
             floor, growth = self._floor_participants, self._growth_ratio
-            due = self._due_new = min(
+            due = self._next_evaluation_new = min(
                 max(floor, int(before * growth) + 1) - closed
                 for before, closed in zip(judged, windows.closed_new(), strict=True)
             )

@@ -59,8 +59,8 @@ def knobs(profile: Profile) -> list[object]:
         used,
         limits,
         [type(machine) for machine in (*profile.detectors, *rules)],
-        profile.gate.due_bytes,
-        profile.gate.due_new(profile.windows, profile.state.today.judged),
+        profile.gate.next_evaluation_bytes,
+        profile.gate.next_evaluation_new(profile.windows, profile.state.today.judged),
     ]
 
 
