@@ -173,7 +173,16 @@ def _graphs() -> tuple[timeseries.Panel, ...]:
                 "{{state}} ({{mode}})",
             ),
             unit="none",
-            says="Requested ones wait for a person.",
+            says="Requested and held ones wait for a person.",
+        ),
+        curves(
+            "Why alerts led to no measure",
+            query(
+                "sum by (reason) (increase(headgate_measures_withheld_total[$__interval])) > 0",
+                "{{reason}}",
+            ),
+            unit="none",
+            says="Or to no stronger one; the audit has the numbers of each.",
         ),
     )
 

@@ -103,7 +103,7 @@ def _answers() -> tuple[stat.Panel, ...]:
         ),
         number(
             "Wait for a person",
-            query('sum(headgate_suspensions_held_count{mode="on"}) or vector(0)'),
+            query('sum(headgate_suspensions_open_count{state="held", mode="on"}) or vector(0)'),
             unit="none",
             says="Measures held back because they would stop too many at once.",
             thresholds=steps(BLUE, (1, VERMILLION)),

@@ -8,29 +8,29 @@ from detectors.response.state import Cooling, ResponseState
 from detectors.response.suspension import Suspension
 
 
-def put(state: ResponseState, one: Suspension) -> Suspension:
+def store(state: ResponseState, suspension: Suspension) -> Suspension:
     """Let a suspension stand as it is, and return it."""
-    state.open[one.scope_id] = one
-    return one
+    state.open[suspension.scope_id] = suspension
+    return suspension
 
 
-def change(state: ResponseState, one: Suspension, *, by: str, why: str) -> Suspension:
+def change(state: ResponseState, suspension: Suspension, *, by: str, why: str) -> Suspension:
     """Let a changed suspension stand as its next revision."""
-    return put(state, _revised(state, one, by=by, why=why))
+    return store(state, _revised(state, suspension, by=by, why=why))
 
 
-def release(state: ResponseState, one: Suspension, *, by: str, why: str) -> Suspension:
+def release(state: ResponseState, suspension: Suspension, *, by: str, why: str) -> Suspension:
     """End a suspension; from now on its scope cools down."""
-    del state.open[one.scope_id]
+    del state.open[suspension.scope_id]
     now_ms = state.now_ms
     stale = [name for name, cooling in state.cooling.items() if cooling.until_ms <= now_ms]
     for name in stale:
         del state.cooling[name]
-    state.cooling[one.scope_id] = Cooling(
+    state.cooling[suspension.scope_id] = Cooling(
         until_ms=now_ms + state.config.cool_down_seconds * SECOND_MS,
-        risk=risk_of(state, one.institution),
+        risk=risk_of(state, suspension.institution),
     )
-    ended = replace(one, state="released", asks=None, held=False)
+    ended = replace(suspension, state="released", asks=None)
     return _revised(state, ended, by=by, why=why)
 
 
@@ -44,5 +44,5 @@ def measure_ends(state: ResponseState) -> int | None:
     return None if state.config.release == "human" else request_ends(state)
 
 
-def _revised(state: ResponseState, one: Suspension, *, by: str, why: str) -> Suspension:
-    return replace(one, revision=one.revision + 1, at_ms=state.now_ms, by=by, why=why)
+def _revised(state: ResponseState, suspension: Suspension, *, by: str, why: str) -> Suspension:
+    return replace(suspension, revision=suspension.revision + 1, at_ms=state.now_ms, by=by, why=why)

@@ -18,10 +18,11 @@ from detectors.response.journal import (
     Released,
 )
 from detectors.response.push import ConfigRefused, pushed
-from detectors.response.state import Incident, ResponseState
-from detectors.response.suspension import Suspension
+from detectors.response.state import IncidentRecord, ResponseState
+from detectors.response.suspension import Suspension, SuspensionState
+from detectors.response.withheld import Withheld
 
-Decided = Suspension | Feedback | Registered | Scheduled | ConfigRefused
+Decided = Suspension | Withheld | Feedback | Registered | Scheduled | ConfigRefused
 
 # The work that was expected may go on as far again as it has come.
 _EXEMPTION_GROWTH: Final = 2
@@ -61,26 +62,33 @@ def _registered(state: ResponseState, verb: Registered) -> list[Decided]:
     return [verb]
 
 
-def _approved(state: ResponseState, one: Suspension, made: DecisionMade) -> list[Decided]:
-    waits = one.state != "active" or one.asks is not None
-    if not waits or made.who in one.approvals:
+def _approved(
+    state: ResponseState, suspension: Suspension, decision: DecisionMade
+) -> list[Decided]:
+    asked = suspension.asks
+    if suspension.state == "active" and asked is None:
         return []
-    why = made.note or "approved"
-    agreed = replace(one, approvals=(*one.approvals, made.who))
-    if len(agreed.approvals) < one.approvals_needed:
-        waiting = agreed if one.state == "active" else replace(agreed, state="approved")
-        return [change(state, waiting, by=made.who, why=why)]
-    in_force = replace(
-        agreed,
-        state="active",
-        agreed=True,
-        held=False,
-        measure=one.asks or one.measure,
-        asks=None,
-        started_ms=one.started_ms or state.now_ms,
-        expires_ms=measure_ends(state),
-    )
-    return [change(state, in_force, by=made.who, why=why)]
+    agreed = suspension.approvals if asked is None else asked.approvals
+    if decision.who in agreed:
+        return []
+    approvals = (*agreed, decision.who)
+    if len(approvals) >= suspension.approvals_needed:
+        next_revision = replace(
+            suspension,
+            state="active",
+            measure=suspension.strongest,
+            asks=None,
+            approvals=approvals,
+            started_ms=suspension.started_ms or state.now_ms,
+            expires_ms=measure_ends(state),
+        )
+    elif asked is not None:
+        next_revision = replace(suspension, asks=replace(asked, approvals=approvals))
+    else:
+        # What the guard holds stays held until enough people agree.
+        waiting: SuspensionState = "held" if suspension.state == "held" else "approved"
+        next_revision = replace(suspension, state=waiting, approvals=approvals)
+    return [change(state, next_revision, by=decision.who, why=decision.note or "approved")]
 
 
 def _labelled(state: ResponseState, made: DecisionMade, verb: Labelled) -> list[Decided]:
@@ -90,6 +98,7 @@ def _labelled(state: ResponseState, made: DecisionMade, verb: Labelled) -> list[
         return []
     _count(state, incident, verb.label)
     incident.label, incident.labelled_ms = verb.label, made.at_ms
+    incident.label_decision_id = made.decision_id
     actions: list[Decided] = [_feedback(state, incident, verb, made)]
     if verb.label is Label.CONFIRMED:
         return actions + escalate(state, incident)
@@ -98,7 +107,7 @@ def _labelled(state: ResponseState, made: DecisionMade, verb: Labelled) -> list[
     return actions + [release(state, one, by=made.who, why=why) for one in led_to]
 
 
-def _count(state: ResponseState, incident: Incident, label: Label) -> None:
+def _count(state: ResponseState, incident: IncidentRecord, label: Label) -> None:
     for detector in incident.detectors:
         outcomes = state.outcomes.setdefault(detector, dict.fromkeys(Label, 0))
         if incident.label is not None:
@@ -107,7 +116,7 @@ def _count(state: ResponseState, incident: Incident, label: Label) -> None:
 
 
 def _feedback(
-    state: ResponseState, incident: Incident, verb: Labelled, made: DecisionMade
+    state: ResponseState, incident: IncidentRecord, verb: Labelled, made: DecisionMade
 ) -> Feedback:
     """Return what the institution's judge must know; it holds by the events' time."""
     config = state.config

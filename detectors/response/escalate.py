@@ -6,26 +6,39 @@ from typing import Final
 from msgspec.structs import replace
 
 from detectors.response import guard
-from detectors.response.changes import change, measure_ends, put, release, request_ends
+from detectors.response.changes import change, measure_ends, release, request_ends, store
 from detectors.response.config import ResponseMode
 from detectors.response.journal import AlertSeen
 from detectors.response.ladder import (
     HARMLESS,
+    Rung,
     confidence_in,
     is_stronger,
     risk_of,
     rung_of,
     scope_of,
 )
-from detectors.response.state import Incident, ResponseState, remember
-from detectors.response.suspension import HEADGATE, Measure, Scope, Suspension, scope_id
+from detectors.response.state import IncidentRecord, ResponseState, remember
+from detectors.response.suspension import (
+    HEADGATE,
+    Asked,
+    Measure,
+    Scope,
+    Suspension,
+    scope_id,
+)
+from detectors.response.withheld import Threshold, Withheld, WithheldReason
+
+# What an alert leads to: each measure that changed, and why there was no stronger one.
+Outcome = Suspension | Withheld
 
 # After a release only this much more risk acts again, so that nobody flaps.
 _HYSTERESIS: Final = 2.0
-_TOO_MANY: Final = "held: too many institutions at once"
+_TOO_MANY: Final = "too many institutions at once"
+_GROWN: Final = "the incident has grown"
 
 
-def on_alert(state: ResponseState, seen: AlertSeen) -> list[Suspension]:
+def on_alert(state: ResponseState, seen: AlertSeen) -> list[Outcome]:
     """Remember the statement, and act on it unless it closes the incident."""
     known = state.incident(seen.alert_id)
     if known is not None and seen.change == "close":
@@ -39,12 +52,14 @@ def on_alert(state: ResponseState, seen: AlertSeen) -> list[Suspension]:
     else:
         incident = _incident(seen, known)
     remember(state, incident)
-    return [] if seen.change == "close" else escalate(state, incident)
+    if seen.change == "close":
+        return _noted(incident, [_withheld(state, incident, "closed")])
+    return escalate(state, incident)
 
 
-def _incident(seen: AlertSeen, known: Incident | None) -> Incident:
+def _incident(seen: AlertSeen, known: IncidentRecord | None) -> IncidentRecord:
     """Return an incident as stated now, with what people said of it before."""
-    return Incident(
+    return IncidentRecord(
         alert_id=seen.alert_id,
         institution=seen.institution,
         at_ms=seen.at_ms,
@@ -58,45 +73,88 @@ def _incident(seen: AlertSeen, known: Incident | None) -> Incident:
         sentence=seen.sentence,
         label=known.label if known else None,
         labelled_ms=known.labelled_ms if known else -1,
+        label_decision_id=known.label_decision_id if known else None,
         measures_count=known.measures_count if known else 0,
     )
 
 
-def escalate(state: ResponseState, incident: Incident) -> list[Suspension]:
-    """Take the measure that the institution's risk asks for, if it is not taken already."""
+def escalate(state: ResponseState, incident: IncidentRecord) -> list[Outcome]:
+    """Take the measure that the institution's risk asks for; say why where there is none."""
+    return _noted(incident, _outcomes(state, incident))
+
+
+def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[Outcome]:
+    if incident.label in HARMLESS:
+        labelled = _withheld(state, incident, "labelled")
+        return [replace(labelled, decision_id=incident.label_decision_id)]
     entry = state.entry(incident.institution)
     risk = risk_of(state, incident.institution)
-    modes = state.config.modes_of(entry.jurisdiction)
-    sure = confidence_in(incident)
-    rung = rung_of(risk, confidence=sure, config=state.config, modes=modes)
-    if rung is None or incident.label in HARMLESS:
-        return []
-    measure, mode = rung
+    rung = rung_of(
+        risk,
+        confidence=confidence_in(incident),
+        config=state.config,
+        modes=state.config.modes_of(entry.jurisdiction),
+    )
+    if rung.measure is None:
+        return [_below(state, incident, rung)]
     scope, subject = scope_of(incident, entry)
     name = scope_id(scope, institution=incident.institution, subject=subject)
     standing = state.open.get(name)
-    ended: list[Suspension] = []
+    if standing is not None and (not standing.dry_run or rung.mode == "dry_run"):
+        return _gone_on(state, standing, incident, rung.measure, rung)
+    ended: list[Outcome] = []
     if standing is not None:
-        if not standing.dry_run or mode == "dry_run":
-            going = replace(standing, alerted_ms=incident.at_ms)
-            return [_gone_on(state, going, measure, mode)]
         # What was only recorded must not become real unnoticed: it ends, and another begins.
         ended = [release(state, standing, by=HEADGATE, why="the dry run is over")]
-    elif _cools(state, name, risk=risk):
-        return []
-    fresh = _requested(state, incident, measure, (scope, subject))
+    else:
+        cooling = _cooling(state, incident, rung.measure, name=name, risk=risk)
+        if cooling is not None:
+            return [cooling]
+    fresh = _requested(state, incident, rung.measure, (scope, subject))
+    fresh = replace(fresh, dry_run=rung.mode == "dry_run")
     incident.measures_count += 1
-    return ended + _placed(state, replace(fresh, dry_run=mode == "dry_run"), mode)
+    return ended + _placed(state, incident, fresh, rung)
 
 
-def _cools(state: ResponseState, name: str, *, risk: float) -> bool:
+def _noted(incident: IncidentRecord, outcomes: list[Outcome]) -> list[Outcome]:
+    """Remember with the incident what it did not lead to."""
+    reasons = (outcome for outcome in outcomes if isinstance(outcome, Withheld))
+    incident.withheld = next(reasons, None)
+    return outcomes
+
+
+def _withheld(state: ResponseState, incident: IncidentRecord, reason: WithheldReason) -> Withheld:
+    return Withheld(
+        reason=reason,
+        alert_id=incident.alert_id,
+        institution=incident.institution,
+        alerted_ms=incident.at_ms,
+        at_ms=state.now_ms,
+    )
+
+
+def _below(state: ResponseState, incident: IncidentRecord, rung: Rung) -> Withheld:
+    """Return why no stronger measure was reached: a rung that is off, or numbers too small."""
+    known = _withheld(state, incident, "mode_off" if rung.off else "below_threshold")
+    return replace(known, measure=rung.off, thresholds=rung.missed)
+
+
+def _cooling(
+    state: ResponseState, incident: IncidentRecord, measure: Measure, *, name: str, risk: float
+) -> Withheld | None:
+    """Return why a scope that was released is left alone; None where it is not."""
     cooling = state.cooling.get(name)
     if cooling is None or state.now_ms >= cooling.until_ms:
-        return False
-    return risk < _HYSTERESIS * cooling.risk
+        return None
+    needed = _HYSTERESIS * cooling.risk
+    if risk >= needed:
+        return None
+    threshold = Threshold(measure=measure, quantity="risk", needed=needed, seen=risk)
+    cools = _withheld(state, incident, "cooling_down")
+    return replace(cools, measure=measure, thresholds=(threshold,), until_ms=cooling.until_ms)
 
 
-def _suspension_id(incident: Incident) -> str:
+def _suspension_id(incident: IncidentRecord) -> str:
     """Return an id that every fold of the same alerts and decisions gives again.
 
     So a replay knows a measure by the id by which people decided on it.
@@ -106,7 +164,7 @@ def _suspension_id(incident: Incident) -> str:
 
 
 def _requested(
-    state: ResponseState, incident: Incident, measure: Measure, where: tuple[Scope, str]
+    state: ResponseState, incident: IncidentRecord, measure: Measure, where: tuple[Scope, str]
 ) -> Suspension:
     entry = state.entry(incident.institution)
     scope, subject = where
@@ -117,7 +175,6 @@ def _requested(
         state="requested",
         measure=measure,
         dry_run=True,
-        held=False,
         institution=incident.institution,
         scope=scope,
         subject=subject,
@@ -131,7 +188,6 @@ def _requested(
         expires_ms=request_ends(state),
         approvals=(),
         approvals_needed=state.config.institution_approvals if institution_wide else 1,
-        agreed=False,
         by=HEADGATE,
         why="alert",
         reason=incident.sentence,
@@ -139,43 +195,82 @@ def _requested(
     )
 
 
-def _placed(state: ResponseState, fresh: Suspension, mode: ResponseMode) -> list[Suspension]:
+def _placed(
+    state: ResponseState, incident: IncidentRecord, fresh: Suspension, rung: Rung
+) -> list[Outcome]:
     """Put a new measure in force, before a person, or with all others into the guard's hands."""
-    if mode == "approve":
-        return [put(state, fresh)]
-    if not guard.too_many(state, fresh.institution, dry_run=fresh.dry_run):
+    affected = guard.affected_count(state, fresh.institution, dry_run=fresh.dry_run)
+    if rung.mode == "approve":
+        placed = store(state, fresh)
+    elif affected > guard.limit_of(state):
+        return _guarded(state, incident, fresh, affected_count=affected)
+    else:
         ends_ms = measure_ends(state)
-        begun = replace(fresh, state="active", started_ms=state.now_ms, expires_ms=ends_ms)
-        return [put(state, begun)]
+        active = replace(fresh, state="active", started_ms=state.now_ms, expires_ms=ends_ms)
+        placed = store(state, active)
+    return [placed, _below(state, incident, rung)] if rung.off or rung.missed else [placed]
+
+
+def _guarded(
+    state: ResponseState, incident: IncidentRecord, fresh: Suspension, *, affected_count: int
+) -> list[Outcome]:
+    """Hold a new measure for people, and with it all that nobody has agreed to."""
     others = guard.unagreed(state, dry_run=fresh.dry_run)
-    held = put(state, replace(fresh, held=True, why=_TOO_MANY))
-    return [held, *(_held(state, one) for one in others if one.state == "active")]
-
-
-def _held(state: ResponseState, one: Suspension) -> Suspension:
-    ends_ms = request_ends(state)
-    waiting = replace(
-        one, state="requested", asks=None, held=True, started_ms=None, expires_ms=ends_ms
+    held = [store(state, replace(fresh, state="held", why=_TOO_MANY))]
+    held += [_held(state, other) for other in others if other.state == "active"]
+    threshold = Threshold(
+        measure=fresh.measure,
+        quantity="institutions",
+        needed=guard.limit_of(state),
+        seen=affected_count,
     )
-    return change(state, waiting, by=HEADGATE, why=_TOO_MANY)
+    guarded = replace(
+        _withheld(state, incident, "guard"),
+        measure=fresh.measure,
+        thresholds=(threshold,),
+        suspension_id=fresh.suspension_id,
+    )
+    return [*held, guarded]
+
+
+def _held(state: ResponseState, active: Suspension) -> Suspension:
+    ends_ms = request_ends(state)
+    held = replace(active, state="held", asks=None, started_ms=None, expires_ms=ends_ms)
+    return change(state, held, by=HEADGATE, why=_TOO_MANY)
 
 
 def _gone_on(
-    state: ResponseState, one: Suspension, measure: Measure, mode: ResponseMode
-) -> Suspension:
+    state: ResponseState,
+    standing: Suspension,
+    incident: IncidentRecord,
+    measure: Measure,
+    rung: Rung,
+) -> list[Outcome]:
     """Let an open measure last longer, and be a stronger one where the risk asks for it."""
-    ends_ms = None if one.expires_ms is None else request_ends(state)
-    longer = replace(one, expires_ms=ends_ms)
+    ends_ms = None if standing.expires_ms is None else request_ends(state)
+    longer = replace(standing, alerted_ms=incident.at_ms, expires_ms=ends_ms)
     # Real measures are not made stronger by a mode under which nobody is to be stopped.
-    unmeant = mode == "dry_run" and not one.dry_run
-    if unmeant or not is_stronger(measure, one.asks or one.measure):
-        return change(state, longer, by=HEADGATE, why="the incident goes on")
-    unagreed = one.agreed and guard.too_many(state, one.institution, dry_run=one.dry_run)
-    if one.state == "active" and (mode == "approve" or unagreed):
-        longer = replace(longer, asks=measure, approvals=())
-        return change(state, longer, by=HEADGATE, why="the incident has grown")
+    unmeant = rung.mode == "dry_run" and not standing.dry_run
+    if unmeant or not is_stronger(measure, standing.strongest):
+        return [
+            change(state, longer, by=HEADGATE, why="the incident goes on"),
+            replace(
+                _withheld(state, incident, "already_open"),
+                measure=measure,
+                thresholds=rung.missed,
+                suspension_id=standing.suspension_id,
+            ),
+        ]
+    return [change(state, _grown(state, longer, measure, rung.mode), by=HEADGATE, why=_GROWN)]
+
+
+def _grown(
+    state: ResponseState, longer: Suspension, measure: Measure, mode: ResponseMode
+) -> Suspension:
+    """Return an open measure made stronger, or one that asks for it."""
+    outgrown = longer.agreed and guard.too_many(state, longer.institution, dry_run=longer.dry_run)
+    if longer.state == "active" and (mode == "approve" or outgrown):
+        return replace(longer, asks=Asked(measure=measure, approvals=()))
     # Who agreed to less has not agreed to this.
-    grown = replace(longer, measure=measure, approvals=(), agreed=False)
-    if one.state == "approved":
-        grown = replace(grown, state="requested")
-    return change(state, grown, by=HEADGATE, why="the incident has grown")
+    waiting = "requested" if longer.state == "approved" else longer.state
+    return replace(longer, state=waiting, measure=measure, asks=None, approvals=())

@@ -14,8 +14,9 @@ from detectors.response.journal import AlertSeen, Configured, DecisionMade, Entr
 from detectors.response.push import ConfigRefused, begin_under
 from detectors.response.state import ResponseState
 from detectors.response.suspension import HEADGATE, Suspension
+from detectors.response.withheld import Withheld
 
-Action = Suspension | Feedback | Registered | Scheduled | ConfigRefused
+Action = Suspension | Withheld | Feedback | Registered | Scheduled | ConfigRefused
 
 
 def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:

@@ -22,14 +22,18 @@ def unagreed(state: ResponseState, *, dry_run: bool) -> list[Suspension]:
     return [
         one
         for one in state.open.values()
-        if one.dry_run == dry_run and not one.agreed and (one.state == "active" or one.held)
+        if one.dry_run == dry_run and not one.agreed and one.state in {"active", "held"}
     ]
+
+
+def affected_count(state: ResponseState, institution: str, *, dry_run: bool) -> int:
+    """Return how many institutions would be affected with this one."""
+    return len(institutions_of(unagreed(state, dry_run=dry_run)) | {institution})
 
 
 def too_many(state: ResponseState, institution: str, *, dry_run: bool) -> bool:
     """Tell whether one more affected institution would be beyond the limit."""
-    affected = institutions_of(unagreed(state, dry_run=dry_run)) | {institution}
-    return len(affected) > limit_of(state)
+    return affected_count(state, institution, dry_run=dry_run) > limit_of(state)
 
 
 def institutions_of(suspensions: Iterable[Suspension]) -> set[str]:

@@ -15,6 +15,7 @@ from detectors.instants import Moment
 from detectors.register import Registered
 from detectors.response.config import ResponseConfig
 from detectors.response.suspension import Suspension
+from detectors.response.withheld import Withheld
 from detectors.verdict import AlertChange, Severity
 
 GENESIS: Final = "0" * 64
@@ -132,7 +133,13 @@ class Acted(Struct, frozen=True, kw_only=True, tag="action"):
     suspension: Suspension
 
 
-Body = AlertSeen | DecisionMade | Refused | Configured | Tick | Acted
+class Declined(Struct, frozen=True, kw_only=True, tag="withheld"):
+    """What did not follow from the entry before, and why."""
+
+    withheld: Withheld
+
+
+Body = AlertSeen | DecisionMade | Refused | Configured | Tick | Acted | Declined
 
 
 class Entry(Struct, frozen=True, kw_only=True):

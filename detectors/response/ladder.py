@@ -1,14 +1,17 @@
 """Step 7 of 7: confidence x harm -> a rung: nothing, throttle, suspend; and whose access."""
 
-from typing import Final
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
 
 from detectors.feedback import Label
 from detectors.instants import DAY_MS
 from detectors.policy.explain import MAJORITY_RATIO
 from detectors.register import Institution
 from detectors.response.config import Modes, ResponseConfig, ResponseMode
-from detectors.response.state import Incident, ResponseState
+from detectors.response.state import IncidentRecord, ResponseState
 from detectors.response.suspension import Measure, Scope
+from detectors.response.withheld import Threshold
 
 # What turned out harmless leaves the ladder.
 HARMLESS: Final = frozenset({Label.FALSE_POSITIVE, Label.EXPECTED})
@@ -27,7 +30,7 @@ def risk_of(state: ResponseState, institution: str) -> float:
     return min(1.0, sum(sorted(risks)))
 
 
-def _risk(state: ResponseState, incident: Incident, *, now_ms: int) -> float:
+def _risk(state: ResponseState, incident: IncidentRecord, *, now_ms: int) -> float:
     if incident.label in HARMLESS:
         return 0.0
     config = state.config
@@ -38,27 +41,50 @@ def _risk(state: ResponseState, incident: Incident, *, now_ms: int) -> float:
     return float(weight * kept * confidence_in(incident) * harm)
 
 
-def rung_of(
-    risk: float, *, confidence: float, config: ResponseConfig, modes: Modes
-) -> tuple[Measure, ResponseMode] | None:
+class Rung(Struct, frozen=True, kw_only=True):
+    """How high the ladder is climbed, and what stands against a higher rung."""
+
+    measure: Annotated[Measure | None, Meta(description="None: no rung that is on")]
+    mode: ResponseMode
+    off: Annotated[Measure | None, Meta(description="reached, but off: the strongest such")] = None
+    missed: Annotated[
+        tuple[Threshold, ...], Meta(description="what stronger measures ask for, and was not seen")
+    ] = ()
+
+
+def rung_of(risk: float, *, confidence: float, config: ResponseConfig, modes: Modes) -> Rung:
     """Return the strongest measure that risk and confidence ask for and the modes know.
 
     >>> config = ResponseConfig(modes=Modes(throttle="automatic", suspend="off"))
-    >>> rung_of(0.5, confidence=1.0, config=config, modes=config.modes)
-    ('throttle', 'automatic')
-    >>> rung_of(0.5, confidence=0.6, config=config, modes=config.modes) is None
-    True
+    >>> rung = rung_of(0.5, confidence=1.0, config=config, modes=config.modes)
+    >>> rung.measure, rung.mode, rung.off
+    ('throttle', 'automatic', 'suspend')
+    >>> rung = rung_of(0.5, confidence=0.6, config=config, modes=config.modes)
+    >>> rung.measure, [(each.measure, each.needed) for each in rung.missed]
+    (None, [('suspend', 0.95), ('throttle', 0.75)])
     """
-    suspends = risk >= config.suspend_risk and confidence >= config.suspend_confidence
-    if suspends and modes.suspend != "off":
-        return "suspend", modes.suspend
-    throttles = risk >= config.throttle_risk and confidence >= config.throttle_confidence
-    if throttles and modes.throttle != "off":
-        return "throttle", modes.throttle
-    return None
+    steps: tuple[tuple[Measure, ResponseMode, float, float], ...] = (
+        ("suspend", modes.suspend, config.suspend_confidence, config.suspend_risk),
+        ("throttle", modes.throttle, config.throttle_confidence, config.throttle_risk),
+    )
+    missed: list[Threshold] = []
+    off: Measure | None = None
+    for measure, mode, confidence_needed, risk_needed in steps:
+        compared = (
+            Threshold(
+                measure=measure, quantity="confidence", needed=confidence_needed, seen=confidence
+            ),
+            Threshold(measure=measure, quantity="risk", needed=risk_needed, seen=risk),
+        )
+        short = [threshold for threshold in compared if threshold.seen < threshold.needed]
+        if not short and mode != "off":
+            return Rung(measure=measure, mode=mode, off=off, missed=tuple(missed))
+        missed += short
+        off = off if short else off or measure
+    return Rung(measure=None, mode="off", off=off, missed=tuple(missed))
 
 
-def confidence_in(incident: Incident) -> float:
+def confidence_in(incident: IncidentRecord) -> float:
     """Return how sure an incident is: as sure as its alert, or as the person who confirmed it."""
     return 1.0 if incident.label is Label.CONFIRMED else incident.confidence
 
@@ -72,7 +98,7 @@ def is_stronger(measure: Measure, than: Measure | None) -> bool:
     return _STRENGTH[measure] > _STRENGTH[than]
 
 
-def scope_of(incident: Incident, entry: Institution) -> tuple[Scope, str]:
+def scope_of(incident: IncidentRecord, entry: Institution) -> tuple[Scope, str]:
     """Return the smallest scope that holds the story: one user, one of several projects, or all."""
     if incident.user is not None and incident.user_share >= MAJORITY_RATIO:
         return "user", incident.user

@@ -11,13 +11,14 @@ from detectors.feedback import Label
 from detectors.register import Institution
 from detectors.response.config import ResponseConfig
 from detectors.response.suspension import Suspension
+from detectors.response.withheld import Withheld
 from detectors.verdict import Severity
 
 # Of one institution; the oldest goes, which by then has nearly no weight.
 INCIDENTS_MAX = 64
 
 
-class Incident(Struct, kw_only=True):
+class IncidentRecord(Struct, kw_only=True):
     """One alert id as last stated, and what people said of it."""
 
     alert_id: str
@@ -33,6 +34,10 @@ class Incident(Struct, kw_only=True):
     sentence: str
     label: Label | None = None
     labelled_ms: int = -1
+    label_decision_id: str | None = None
+    withheld: Annotated[
+        Withheld | None, Meta(description="what it did not lead to when it was last stated")
+    ] = None
     measures_count: Annotated[int, Meta(description="begun since it is remembered")] = 0
 
 
@@ -53,7 +58,7 @@ class ResponseState(Struct, kw_only=True):
     now_ms: int = 0
     entries: dict[str, Institution] = field(default_factory=dict)
     on_alert: set[str] = field(default_factory=set)
-    incidents: dict[str, dict[str, Incident]] = field(default_factory=dict)
+    incidents: dict[str, dict[str, IncidentRecord]] = field(default_factory=dict)
     owners: dict[str, str] = field(default_factory=dict)
     open: dict[str, Suspension] = field(default_factory=dict)
     cooling: dict[str, Cooling] = field(default_factory=dict)
@@ -68,7 +73,7 @@ class ResponseState(Struct, kw_only=True):
         """Return the register's entry; an empty one for an unknown institution."""
         return self.entries.get(institution) or Institution(id=institution)
 
-    def incident(self, alert_id: str) -> Incident | None:
+    def incident(self, alert_id: str) -> IncidentRecord | None:
         """Return what is remembered of an alert."""
         return self.incidents.get(self.owners.get(alert_id, ""), {}).get(alert_id)
 
@@ -82,7 +87,7 @@ class ResponseState(Struct, kw_only=True):
         return (one for one in tuple(self.open.values()) if one.alert_id == alert_id)
 
 
-def remember(state: ResponseState, incident: Incident) -> None:
+def remember(state: ResponseState, incident: IncidentRecord) -> None:
     """Keep an incident, and forget the oldest of its institution where there are too many."""
     kept = state.incidents.setdefault(incident.institution, {})
     kept[incident.alert_id] = incident

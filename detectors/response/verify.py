@@ -10,9 +10,18 @@ import msgspec
 from msgspec import Struct
 
 from detectors.response.fold import apply
-from detectors.response.journal import GENESIS, Acted, Entry, Source, digest, parse_entry
+from detectors.response.journal import (
+    GENESIS,
+    Acted,
+    Declined,
+    Entry,
+    Source,
+    digest,
+    parse_entry,
+)
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
+from detectors.response.withheld import Withheld
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -48,7 +57,7 @@ class Verifier:
         self._expected = 0
         self._now_ms = 0
         self._places: dict[tuple[str, int], int] = {}
-        self._due: list[Suspension] = []
+        self._due: list[Suspension | Withheld] = []
 
     @property
     def head(self) -> str:
@@ -100,18 +109,19 @@ class Verifier:
         return source.offset > last
 
     def _acts(self, entry: Entry) -> Iterator[str]:
-        if isinstance(entry.body, Acted):
-            acted = entry.body.suspension
+        if isinstance(entry.body, Acted | Declined):
+            body = entry.body
+            outcome = body.suspension if isinstance(body, Acted) else body.withheld
             if not self._due:
-                yield f"without a cause: {_named(acted)}"
-            elif self._due.pop(0) != acted:
-                yield f"not what followed from its cause: {_named(acted)}"
+                yield f"without a cause: {_named(outcome)}"
+            elif self._due.pop(0) != outcome:
+                yield f"not what followed from its cause: {_named(outcome)}"
             apply(self._state, entry)
             return
         for missing in self._due:
             yield f"missing before it: {_named(missing)}"
         actions = apply(self._state, entry)
-        self._due = [one for one in actions if isinstance(one, Suspension)]
+        self._due = [one for one in actions if isinstance(one, Suspension | Withheld)]
 
 
 def verify(lines: Iterable[bytes]) -> Verified:
@@ -124,5 +134,8 @@ def verify(lines: Iterable[bytes]) -> Verified:
     )
 
 
-def _named(one: Suspension) -> str:
-    return f"{one.measure} {one.scope} of {one.institution}, {one.state} (revision {one.revision})"
+def _named(outcome: Suspension | Withheld) -> str:
+    if isinstance(outcome, Withheld):
+        return f"nothing for {outcome.institution}, {outcome.reason} (alert {outcome.alert_id})"
+    revision = f"(revision {outcome.revision})"
+    return f"{outcome.measure} {outcome.scope} of {outcome.institution}, {outcome.state} {revision}"

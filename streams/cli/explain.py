@@ -1,5 +1,6 @@
 """`headgate explain`: one alert again, from its events, with its reasons in numbers."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import msgspec
 from detectors.config import config_hash
 from streams.cli import options
 from streams.console.progress import steps
-from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
+from streams.kafka.topics import ACCESS_EVENTS, ALERTS, AUDIT, HOLDINGS
+from streams.recorder.alert_outcomes import AlertOutcomes, read_outcomes
 from streams.replay.explain import (
     NotExplainedError,
     Recorded,
@@ -22,6 +24,7 @@ from streams.replay.explain import (
 from streams.replay.explained import explanation_lines
 from streams.replay.inputs import TOPIC_PREFIX, Rejects
 from streams.replay.replay_run import ReplayRun, reading_of
+from streams.replay.response import Outcomes
 from streams.settings.register_file import load_register
 from streams.settings.settings import Settings, load_settings
 
@@ -91,6 +94,10 @@ def command(  # noqa: PLR0913 - one parameter an option
             progress=progress,
             revision=revision,
         )
+    if not inputs:
+        # What a worker did is on record, and rests on more than this alert.
+        outcomes = _outcomes(settings, alert_id)
+        found = msgspec.structs.replace(found, outcomes=outcomes)
     if as_json:
         click.echo(msgspec.json.encode(found))
     else:
@@ -115,6 +122,14 @@ def _recorded(
         message = f"no alert {alert_id} in {path or topic}"
         raise NotExplainedError(message)
     return recorded
+
+
+def _outcomes(settings: Settings, alert_id: str) -> Outcomes:
+    """Return what followed from an alert, as it is on the audit."""
+    topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
+    by_alert = asyncio.run(read_outcomes(topic, cluster=settings.cluster))
+    followed = by_alert.get(alert_id, AlertOutcomes())
+    return Outcomes(measures=tuple(followed.measures), withheld=tuple(followed.withheld))
 
 
 def _topic(settings: Settings, recorded: Recorded) -> str:

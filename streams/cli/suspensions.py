@@ -25,15 +25,20 @@ def command() -> None:
 
 @command.command(name="list", epilog="Example: headgate suspensions list --config headgate.toml")
 @options.config
-@click.option("--all", "with_released", is_flag=True, help="Also what is over.")
+@click.option(
+    "--all", "with_all", is_flag=True, help="Also what is over, and why alerts led to nothing."
+)
 @options.as_json
-def list_(*, config_path: Path | None, with_released: bool, as_json: bool) -> None:
+def list_(*, config_path: Path | None, with_all: bool, as_json: bool) -> None:
     """Print what is in force, requested or held."""
     from streams.settings.settings import load_settings
 
-    for suspension in _current(load_settings(config_path)):
-        if suspension.open or with_released:
+    settings = load_settings(config_path)
+    for suspension in _current(settings):
+        if suspension.open or with_all:
             click.echo(msgspec.json.encode(suspension) if as_json else _line(suspension))
+    if with_all:
+        _list_withheld(settings, as_json=as_json)
 
 
 @command.command(epilog="Example: headgate suspensions approve 4f1c --key ann.pem --note agreed")
@@ -53,7 +58,9 @@ def approve(
     suspension = _open(settings, suspension_id)
     verb = Approved(suspension_id=suspension.suspension_id)
     who = decide(settings, verb, key_path=key_path, note=note)
-    approvals = f"{len({*suspension.approvals, who})} of {suspension.approvals_needed} needed"
+    asks = suspension.asks
+    agreed = suspension.approvals if asks is None else asks.approvals
+    approvals = f"{len({*agreed, who})} of {suspension.approvals_needed} needed"
     click.echo(f"{who} approves: {_who(suspension)}; {approvals}")
 
 
@@ -110,6 +117,24 @@ def _current(settings: Settings) -> list[Suspension]:
     return sorted(filter(None, stated), key=lambda suspension: suspension.requested_ms)
 
 
+def _list_withheld(settings: Settings, *, as_json: bool) -> None:
+    """Print why the last statement of each alert led to nothing, or to nothing stronger."""
+    import asyncio
+
+    from detectors.response.journal import Declined
+    from streams.kafka.topics import AUDIT
+    from streams.recorder.alert_outcomes import read_outcomes
+    from streams.report.lines import withheld_line
+
+    topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
+    for outcomes in asyncio.run(read_outcomes(topic, cluster=settings.cluster)).values():
+        withheld = outcomes.last_withheld
+        if withheld is not None:
+            # As it stands on the audit, so that a program tells it from a measure.
+            declined = msgspec.json.encode(Declined(withheld=withheld))
+            click.echo(declined if as_json else withheld_line(withheld).text)
+
+
 def _stated(raw: bytes) -> Suspension | None:
     from streams.sinks.suspensions import suspension_of
 
@@ -134,12 +159,11 @@ def _open(settings: Settings, suspension_id: str) -> Suspension:
 
 
 def _line(one: Suspension) -> str:
-    state = "held" if one.held else one.state
     until = "until released" if one.expires_ms is None else f"until {rfc3339(one.expires_ms)}"
-    asks = f" (asks to {one.asks})" if one.asks else ""
+    asks = f" (asks to {one.asks.measure})" if one.asks else ""
     meant = "dry run " if one.dry_run else ""
     said = f"by {one.by}: {one.why}"
-    return f"{one.suspension_id[:12]}  {state:<9}  {meant}{_who(one)}{asks}, {until}, {said}"
+    return f"{one.suspension_id[:12]}  {one.state:<9}  {meant}{_who(one)}{asks}, {until}, {said}"
 
 
 def _who(one: Suspension) -> str:

@@ -88,14 +88,14 @@ SUSPENSIONS: Final = Spec(
 SUSPENSIONS_OPEN: Final = Spec(
     name="headgate_suspensions_open_count",
     kind="gauge",
-    meaning="Measures that are not over, shown by the worker that records the audit.",
+    meaning="Measures that are not over, shown by who records the audit; held: page somebody.",
     labels=("state", "mode"),
 )
-HELD: Final = Spec(
-    name="headgate_suspensions_held_count",
-    kind="gauge",
-    meaning="Measures that the blast-radius guard holds for a person: above 0, page somebody.",
-    labels=("mode",),
+WITHHELD: Final = Spec(
+    name="headgate_measures_withheld_total",
+    kind="counter",
+    meaning="Alert statements that led to no measure, or to no stronger one, by why.",
+    labels=("reason",),
 )
 DECIDED: Final = Spec(
     name="headgate_alerts_decided_count",
@@ -210,7 +210,7 @@ BUILD_INFO: Final = Spec(
 
 SPECS: Final = (
     EVENTS, LATE, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY, ALERT_P_VALUE,
-    STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, HELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
+    STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
     INCIDENT, LIMIT, INSTITUTIONS, LAG, EVENT_TIME,
     CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET, REALISED,
     CONFIG_INFO, CONFIG_CHANGES, CONFIG_REFUSED, CONFIG_PUSHES, BUILD_INFO,

@@ -11,6 +11,7 @@ from detectors.feedback import Label
 from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension, SuspensionState
+from detectors.response.withheld import WITHHELD_REASONS, Withheld
 from streams.metrics import table
 from streams.metrics.series import Series
 from streams.recorder.journal import Followed
@@ -22,12 +23,20 @@ ACCEPTED, REFUSED = OUTCOMES = ("accepted", "refused")
 class ResponseGauges:
     """Watches the recorder of this process."""
 
-    __slots__ = ("_decided", "_held", "_open", "_pushes", "_recorded", "_recorders", "_suspensions")
+    __slots__ = (
+        "_decided",
+        "_open",
+        "_pushes",
+        "_recorded",
+        "_recorders",
+        "_suspensions",
+        "_withheld",
+    )
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Register everything; what can be counted is at zero."""
         began, standing = table.SUSPENSIONS, table.SUSPENSIONS_OPEN
-        held, decided, recorded = table.HELD, table.DECIDED, table.AUDIT_ENTRIES
+        withheld, decided, recorded = table.WITHHELD, table.DECIDED, table.AUDIT_ENTRIES
         self._suspensions = Counter(began.name, began.meaning, began.labels, registry=registry)
         for mode in MODES:
             self._suspensions.labels(mode=mode)
@@ -37,7 +46,11 @@ class ResponseGauges:
             self._pushes.labels(outcome=outcome)
         self._open = Series(Gauge(standing.name, standing.meaning, standing.labels,
                                   registry=registry))  # fmt: skip
-        self._held = Series(Gauge(held.name, held.meaning, held.labels, registry=registry))
+        self._withheld = Counter(
+            withheld.name, withheld.meaning, withheld.labels, registry=registry
+        )
+        for reason in WITHHELD_REASONS:
+            self._withheld.labels(reason=reason)
         self._decided = Series(
             Gauge(decided.name, decided.meaning, decided.labels, registry=registry)
         )
@@ -48,17 +61,17 @@ class ResponseGauges:
         self, state: ResponseState, followed: Sequence[Followed], *, entries_count: int
     ) -> None:
         """Count what began, and show how all stands."""
-        for one in followed:
-            if isinstance(one.action, Suspension) and one.action.revision == 1:
-                self._suspensions.labels(mode=_mode(one.action)).inc()
-            elif isinstance(one.action, Scheduled | ConfigRefused):
-                accepted = isinstance(one.action, Scheduled)
+        for action in (each.action for each in followed):
+            if isinstance(action, Suspension) and action.revision == 1:
+                self._suspensions.labels(mode=_mode(action)).inc()
+            elif isinstance(action, Withheld):
+                self._withheld.labels(reason=action.reason).inc()
+            elif isinstance(action, Scheduled | ConfigRefused):
+                accepted = isinstance(action, Scheduled)
                 self._pushes.labels(outcome=ACCEPTED if accepted else REFUSED).inc()
         counts = Tally((one.state, _mode(one)) for one in state.open.values())
-        states: tuple[SuspensionState, ...] = ("requested", "approved", "active")
+        states: tuple[SuspensionState, ...] = ("requested", "held", "approved", "active")
         self._open.show({(name, mode): counts[name, mode] for name in states for mode in MODES})
-        held = Tally(_mode(one) for one in state.open.values() if one.held)
-        self._held.show({(mode,): held[mode] for mode in MODES})
         self._decided.show(
             {
                 (detector, label.value): outcomes[label]
@@ -72,7 +85,7 @@ class ResponseGauges:
     def ended(self) -> None:
         """Show nothing any more: another records."""
         self._recorders.set(0)
-        for series in (self._open, self._held, self._decided):
+        for series in (self._open, self._decided):
             series.show({})
 
 

@@ -16,6 +16,7 @@ from detectors.response.journal import (
     Acted,
     Body,
     Configured,
+    Declined,
     Entry,
     Source,
     digest,
@@ -25,6 +26,7 @@ from detectors.response.journal import (
 from detectors.response.push import sendable
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
+from detectors.response.withheld import Withheld
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import committed_records
 
@@ -113,9 +115,9 @@ class Journal:
         for source, body in causes:
             followed = self._appended(lines, source, body, batch=batch, at_ms=at_ms)
             for one in followed:
-                if isinstance(one.action, Suspension):
-                    acted = Acted(suspension=one.action)
-                    self._appended(lines, None, acted, batch=batch, at_ms=at_ms)
+                outcome = _outcome_of(one.action)
+                if outcome is not None:
+                    self._appended(lines, None, outcome, batch=batch, at_ms=at_ms)
             actions += followed
         return Written(lines=tuple(lines), actions=tuple(actions))
 
@@ -148,6 +150,13 @@ class Journal:
         followed = tuple(Followed(sequence=entry.sequence, action=action) for action in actions)
         self._batch_actions += followed
         return followed
+
+
+def _outcome_of(action: Action) -> Acted | Declined | None:
+    """Return the entry by which an action is on record; what judges are told has another place."""
+    if isinstance(action, Suspension):
+        return Acted(suspension=action)
+    return Declined(withheld=action) if isinstance(action, Withheld) else None
 
 
 def configured_by(core: CoreConfig, response: ResponseConfig) -> Configured:

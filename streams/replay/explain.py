@@ -18,6 +18,7 @@ from streams.console.progress import Progress
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import TopicReader
 from streams.replay.replay_run import ReplayRun
+from streams.replay.response import Outcomes
 from streams.sinks.alert_reader import read_finding
 from streams.sinks.alerts import finding, statement_id
 from streams.sinks.cloudevent import read_cloudevent
@@ -69,6 +70,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
         tuple[str, ...], Meta(description="what differs from the record, as statement/key")
     ]
     alert: Annotated[Alert, Meta(description="the statement that is explained")]
+    outcomes: Annotated[Outcomes, Meta(description="what followed, and why nothing more did")]
     finding: Annotated[msgspec.Raw, Meta(description="the same as an OCSF finding")]
     events: tuple[Part, ...]
 
@@ -132,7 +134,8 @@ def explain(
 ) -> Explanation:
     """Judge `names` until the last recorded statement of the alert has been made again.
 
-    Explained is the statement of that revision, or else the last one that names reasons.
+    Explained is the statement of that revision, or else the last one that names reasons. What
+    followed is worked out from the alerts of these inputs.
 
     Raises:
         ConfigError: it was raised under a configuration that was neither the file's nor pushed.
@@ -155,8 +158,16 @@ def explain(
         record="none" if not recorded else "different" if different else "same_bytes",
         different=different,
         alert=shown.alert,
+        outcomes=_of_alert(run.outcomes, alert_id),
         finding=msgspec.Raw(finding(shown.alert)),
         events=_parts(run.events(names), shown),
+    )
+
+
+def _of_alert(outcomes: Outcomes, alert_id: str) -> Outcomes:
+    return Outcomes(
+        measures=tuple(each for each in outcomes.measures if each.alert_id == alert_id),
+        withheld=tuple(each for each in outcomes.withheld if each.alert_id == alert_id),
     )
 
 

@@ -7,6 +7,7 @@ from detectors.policy.explain import duration, percent
 from detectors.verdict import DatasetCoverage, ReasonDetail
 from streams.console.wording import moment, number, probability
 from streams.replay.explain import Explanation, Part, Statement
+from streams.report.lines import measure_line, withheld_line
 
 _RECORD: Final = {
     "same_bytes": "rebuilt: the same bytes as on record",
@@ -30,6 +31,10 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     yield from (f"            {line}" for line in explanation.different)
     yield from _section("reasons", map(_reason, alert.reasons))
     yield from _section("coverage", map(_coverage, alert.coverage))
+    outcomes = explanation.outcomes
+    yield from _section("what followed", (measure_line(each).text for each in outcomes.measures))
+    withheld = (withheld_line(each).text for each in outcomes.withheld)
+    yield from _section("why nothing more followed", withheld)
     events = (_event(part, alert.trigger_event_id) for part in explanation.events)
     yield from _section("events with the largest part", events)
     yield from _section("all that was said", map(_statement, explanation.statements))

@@ -13,7 +13,6 @@ from detectors.models.collusion import CollusionJudge
 from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.response.config import ResponseConfig
-from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.console.progress import Progress
 from streams.control.records import OnRecord
@@ -39,7 +38,7 @@ from streams.replay.inputs import (
     read_canonical,
 )
 from streams.replay.replay import References, Replay
-from streams.replay.response import measures_of
+from streams.replay.response import Outcomes, outcomes_of
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
 from streams.settings.settings import Settings
@@ -228,9 +227,9 @@ class ReplayRun:
         return [profile for replay in self._replays for profile in replay.profiles.values()]
 
     @property
-    def measures(self) -> tuple[Suspension, ...]:
+    def outcomes(self) -> Outcomes:
         """Return what would follow from the alerts so far, up to the last event."""
-        return measures_of(
+        return outcomes_of(
             self._alerts,
             configured=configured_by(self.config, self._reading.response),
             decisions=self._reading.audit.decisions,
@@ -251,7 +250,7 @@ class ReplayRun:
         """Return the report of everything judged so far."""
         replays = [replay for replay in self._replays if replay.profiles]
         size = self.config.cohort.size
-        profiles = self.profiles
+        profiles, outcomes = self.profiles, self.outcomes
         return Report(
             title=_TITLE,
             sources=tuple(sources),
@@ -261,7 +260,8 @@ class ReplayRun:
             rejects=dict(self.rejects.counts),
             institutions_count=len(profiles),
             flagged=self.recorder.flagged(cohort_size=size, truths=truths or {}),
-            measures=self.measures,
+            measures=outcomes.measures,
+            withheld=outcomes.withheld,
             quiet=self.recorder.quiet(profiles, cohort_size=size),
             config_hash=config_hash(self.config),
             notes=notes,

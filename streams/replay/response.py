@@ -6,24 +6,35 @@ Users stand under their own names: nothing of this is written to an audit.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from detectors.response.journal import Body, Configured, Tick
 from detectors.response.state import next_due_ms
 from detectors.response.suspension import Suspension
+from detectors.response.withheld import Withheld
 from detectors.verdict import Alert
 from streams.recorder.findings import seen_of
 from streams.recorder.journal import Followed, Journal
 from streams.recorder.told import TimedDecision
 
 
-def measures_of(
+class Outcomes(Struct, frozen=True, kw_only=True):
+    """What follows from alerts, in order, and why nothing more does."""
+
+    measures: Annotated[tuple[Suspension, ...], Meta(description="every revision of every one")]
+    withheld: tuple[Withheld, ...]
+
+
+def outcomes_of(
     alerts: Iterable[Alert],
     *,
     configured: Configured,
     decisions: Sequence[TimedDecision] = (),
     until_ms: int = 0,
-) -> tuple[Suspension, ...]:
-    """Return every revision of every measure that follows by `until_ms`, event time, in order.
+) -> Outcomes:
+    """Return what follows by `until_ms`, event time.
 
     `decisions` act at the moment of their record, before an alert of the same moment.
     """
@@ -33,7 +44,11 @@ def measures_of(
         decisions=decisions,
         until_ms=until_ms,
     )
-    return tuple(one.action for one in followed if isinstance(one.action, Suspension))
+    actions = [each.action for each in followed]
+    return Outcomes(
+        measures=tuple(action for action in actions if isinstance(action, Suspension)),
+        withheld=tuple(action for action in actions if isinstance(action, Withheld)),
+    )
 
 
 def _followed(

@@ -5,6 +5,7 @@ from typing import Final
 from msgspec import Struct
 
 from detectors.response.suspension import Suspension
+from detectors.response.withheld import Withheld
 from detectors.verdict import Alert
 from streams.report.chart import Chart, Mark, coverage_chart, frame_of
 from streams.report.record import (
@@ -38,6 +39,7 @@ class Section(Struct, frozen=True, kw_only=True):
     held_before_participants: int
     charts: tuple[Chart, ...]
     measures: tuple[Suspension, ...]
+    withheld: tuple[Withheld, ...]
 
 
 def section_of(flagged: Flagged, *, report: Report) -> Section:
@@ -53,6 +55,7 @@ def section_of(flagged: Flagged, *, report: Report) -> Section:
         track=track,
         held_before_participants=track.held_at(start_ms - 1) if track else 0,
         measures=tuple(each for each in report.measures if each.institution == flagged.institution),
+        withheld=tuple(each for each in report.withheld if each.institution == flagged.institution),
         charts=_charts(flagged, main=track, whole=(report.first_ms, report.last_ms)),
     )
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from detectors.policy.explain import percent
 from detectors.response.suspension import Measure, Suspension
+from detectors.response.withheld import Threshold, Withheld, WithheldReason
 from detectors.verdict import Effect, RaiseAlert
 from streams.console.wording import moment, number, plural, span
 from streams.report.record import Flagged, Report, lead_alert, main_track, saved, worst_alert
@@ -58,11 +59,54 @@ def _act(suspension: Suspension) -> str:
     would = "would " if suspension.dry_run else ""
     if not suspension.open:
         return f"{would}release {subject}{institution}"
-    asks = f", asks to {suspension.asks}" if suspension.asks else ""
+    asks = f", asks to {suspension.asks.measure}" if suspension.asks else ""
     ends_ms = suspension.expires_ms
     until = "until released" if ends_ms is None else f"until {moment(ends_ms)}"
     act = suspension.measure if suspension.state == "active" else f"ask to {suspension.measure}"
     return f"{would}{act} {subject}{institution}{asks} {until}"
+
+
+def withheld_line(withheld: Withheld) -> Line:
+    """Return why an alert led to no measure, or to no stronger one, as a line."""
+    begins = f"{moment(withheld.at_ms)}  withheld  {withheld.institution}"
+    alert = f"alert {withheld.alert_id[:12]}"
+    return Line(text=f"{begins}: {withheld_text(withheld)} ({alert})", style="dim")
+
+
+def withheld_text(withheld: Withheld) -> str:
+    """Return the reason in words, with the numbers that decided.
+
+    >>> withheld_text(
+    ...     Withheld(
+    ...         reason="mode_off",
+    ...         alert_id="a",
+    ...         institution="north",
+    ...         alerted_ms=0,
+    ...         at_ms=0,
+    ...         measure="suspend",
+    ...     )
+    ... )
+    'the mode of suspend is off'
+    """
+    measure, suspension_id = withheld.measure, (withheld.suspension_id or "")[:12]
+    numbers = "; ".join(_threshold(each) for each in withheld.thresholds)
+    sentences: dict[WithheldReason, str] = {
+        "below_threshold": "",
+        "mode_off": f"the mode of {measure} is off",
+        "labelled": f"people said that it was harmless, decision {withheld.decision_id}",
+        "closed": "the incident is over",
+        "already_open": f"{measure} is open already, {suspension_id}",
+        "cooling_down": f"cools down after a release, until {moment(withheld.until_ms or 0)}",
+        "guard": f"{measure} is held for people, {suspension_id}",
+    }
+    return "; ".join(part for part in (sentences[withheld.reason], numbers) if part)
+
+
+def _threshold(threshold: Threshold) -> str:
+    seen, needed = f"{threshold.seen:.6g}", f"{threshold.needed:.6g}"
+    if threshold.quantity == "institutions":
+        return f"{seen} institutions at once, at most {needed} without a person"
+    return f"{threshold.measure} needs {threshold.quantity} {needed}, seen {seen}"
 
 
 class FlaggedTotal(Struct, frozen=True, kw_only=True):
@@ -87,6 +131,7 @@ class Totals(Struct, frozen=True, kw_only=True):
     institutions_count: int
     flagged: tuple[FlaggedTotal, ...]
     measures: tuple[Suspension, ...]
+    withheld: tuple[Withheld, ...]
     first_ms: int
     last_ms: int
     config_hash: str
@@ -102,6 +147,7 @@ def totals_of(report: Report, *, elapsed_seconds: float) -> Totals:
         institutions_count=report.institutions_count,
         flagged=tuple(_flagged_total(flagged) for flagged in report.flagged),
         measures=report.measures,
+        withheld=report.withheld,
         first_ms=report.first_ms,
         last_ms=report.last_ms,
         config_hash=report.config_hash,
@@ -149,8 +195,16 @@ def total_lines(totals: Totals) -> Iterator[Line]:
         yield _flagged_line(flagged)
     yield Line(text=f"measures that would follow: {_begun(totals.measures)}", style="bold")
     for suspension in totals.measures:
-        line = measure_line(suspension)
-        yield Line(text=f"  {line.text}", style=line.style)
+        yield _indented(measure_line(suspension))
+    counts = Counter(each.reason for each in totals.withheld)
+    reasons_text = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+    yield Line(text=f"no measure, or no stronger one: {reasons_text or 'none'}", style="bold")
+    for withheld in totals.withheld:
+        yield _indented(withheld_line(withheld))
+
+
+def _indented(line: Line) -> Line:
+    return Line(text=f"  {line.text}", style=line.style)
 
 
 def _begun(measures: Sequence[Suspension]) -> str:

@@ -13,6 +13,7 @@ from detectors.registry import is_rule
 from streams.console.wording import minute, moment, number, plural, probability, span
 from streams.report.chart import PAPER
 from streams.report.flagged import section_of
+from streams.report.lines import withheld_text
 from streams.report.record import Quiet, Report
 
 _QUIET_SHOWN_MAX: Final = 20
@@ -53,6 +54,7 @@ def _templates() -> Environment:
         "probability": probability,
         "px": lambda pixels: f"{pixels:.1f}",
         "span": span,
+        "why_withheld": withheld_text,
     }
     templates.globals |= {"alerts_shown_max": _ALERTS_SHOWN_MAX, "paper": PAPER, "is_rule": is_rule}
     return templates

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from detectors.response.suspension import Suspension
+from detectors.response.withheld import Withheld
 from detectors.verdict import SEVERITIES, Alert
 
 # The track of everybody held in any dataset; no real dataset is called so.
@@ -78,6 +79,7 @@ class Report(Struct, frozen=True, kw_only=True):
     institutions_count: int
     flagged: tuple[Flagged, ...]
     measures: tuple[Suspension, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
     quiet: tuple[Quiet, ...]
     config_hash: str
     notes: tuple[str, ...] = ()

@@ -20,7 +20,7 @@ from detectors.response.journal import (
     Verb,
 )
 from detectors.response.state import ResponseState, next_due_ms
-from detectors.response.suspension import Suspension
+from detectors.response.suspension import Asked, Suspension
 
 DAY_MS = 86_400_000
 COHORT = 1_000
@@ -135,7 +135,7 @@ def test_each_mode_does_what_it_says(mode: ResponseMode, state: str, *, dry_run:
     desk = Desk(mode)
     desk.alert()
     assert (desk.one.state, desk.one.dry_run) == (state, dry_run)
-    assert Desk("off").alert() == ()
+    assert standing(Desk("off").alert()) == []
 
 
 def test_a_jurisdiction_may_have_its_own_modes() -> None:
@@ -168,7 +168,7 @@ def test_the_scope_is_the_smallest_that_holds_the_story(
 def test_an_incident_that_grows_is_one_suspension() -> None:
     """The throttle becomes a suspension under the same id, and lasts longer."""
     desk = Desk()
-    (first,) = desk.alert(taken_participants=20)
+    first, _ = desk.alert(taken_participants=20)
     desk.now_ms += 10_000
     (second,) = desk.alert(taken_participants=60, change="update")
     assert isinstance(first, Suspension)
@@ -211,7 +211,7 @@ def test_nobody_flaps() -> None:
     desk = Desk()
     desk.alert()
     desk.decide(Released(suspension_id=desk.one.suspension_id))
-    assert desk.alert(change="update", taken_participants=199) == ()
+    assert standing(desk.alert(change="update", taken_participants=199)) == []
     assert standing(desk.alert(change="update", taken_participants=200)) == [("suspend", "active")]
     cooled = Desk()
     cooled.alert()
@@ -228,8 +228,7 @@ def test_a_storm_is_held_for_people() -> None:
             ("suspend", "active")
         ]
     actions = desk.alert(alert_id="a3", institution="i3")
-    assert standing(actions) == [("suspend", "requested")] * 4
-    assert [one.held for one in actions if isinstance(one, Suspension)] == [True] * 4
+    assert standing(actions) == [("suspend", "held")] * 4
     held = next(iter(desk.state.open.values()))
     assert standing(desk.decide(Approved(suspension_id=held.suspension_id))) == [
         ("suspend", "active")
@@ -244,9 +243,9 @@ def test_a_large_register_widens_the_guard() -> None:
         desk.decide(Registered(institution=name, entry=Institution(id=name)))
     for number in range(5):
         desk.alert(alert_id=f"a{number}", institution=f"i{number}")
-    assert {one.held for one in desk.state.open.values()} == {False}
+    assert {one.state for one in desk.state.open.values()} == {"active"}
     desk.alert(alert_id="a5", institution="i5")
-    assert {one.held for one in desk.state.open.values()} == {True}
+    assert {one.state for one in desk.state.open.values()} == {"held"}
 
 
 def test_two_people_agree_on_an_institution() -> None:
@@ -271,9 +270,11 @@ def test_a_stronger_measure_needs_a_new_agreement() -> None:
     desk.alert(taken_participants=20)
     desk.decide(Approved(suspension_id=desk.one.suspension_id))
     desk.alert(taken_participants=60, change="update")
-    assert (desk.one.measure, desk.one.state, desk.one.asks) == ("throttle", "active", "suspend")
+    assert (desk.one.measure, desk.one.state) == ("throttle", "active")
+    assert desk.one.asks == Asked(measure="suspend", approvals=())
     desk.decide(Approved(suspension_id=desk.one.suspension_id))
-    assert (desk.one.measure, desk.one.asks) == ("suspend", None)
+    assert desk.one.measure == "suspend"
+    assert desk.one.asks is None
 
 
 def test_the_guard_also_counts_what_has_outgrown_its_agreement() -> None:
@@ -287,7 +288,7 @@ def test_the_guard_also_counts_what_has_outgrown_its_agreement() -> None:
         desk.alert(alert_id=f"b{number}", institution=f"i{number}")
     desk.alert(taken_participants=60, change="update")
     asks = [one.asks for one in desk.state.open.values() if one.institution == "north"]
-    assert asks == ["suspend"]
+    assert asks == [Asked(measure="suspend", approvals=())]
 
 
 def test_a_dry_run_becomes_real_only_as_another_suspension() -> None:
@@ -313,7 +314,7 @@ def test_what_was_harmless_leaves_the_ladder() -> None:
     assert (told.detectors, told.factor, told.exemption) == (("excess",), 100.0, None)
     assert told.until_ms == 60 * DAY_MS + 30 * DAY_MS
     assert standing((ended,)) == [("suspend", "released")]
-    assert desk.alert(change="update", taken_participants=1_000) == ()
+    assert standing(desk.alert(change="update", taken_participants=1_000)) == []
     assert standing(desk.alert(alert_id="a2", taken_participants=44)) == [("throttle", "active")]
 
 
@@ -352,10 +353,15 @@ def test_a_closed_incident_is_no_new_evidence() -> None:
     """Its statement has no reasons; what was said before stays, and starts nothing."""
     desk = Desk("approve")
     desk.alert()
-    assert desk.alert(change="close", confidence=0.5, detectors=(), sentence="quiet") == ()
+    closing = desk.alert(
+        change="close", confidence=0.5, detectors=(), sentence="quiet", user="u2", user_share=0.1
+    )
+    assert standing(closing) == []
     incident = desk.state.incident("a1")
     assert incident is not None
     assert (incident.confidence, incident.detectors) == (1.0, ("excess",))
+    # What is told of it must be about the user whom its sentence names.
+    assert (incident.user, incident.sentence) == ("u1", "north took 100.")
 
 
 def test_memory_is_bounded() -> None:

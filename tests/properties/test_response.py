@@ -26,6 +26,7 @@ from detectors.response.journal import (
 )
 from detectors.response.state import ResponseState, next_due_ms
 from detectors.response.suspension import Suspension
+from detectors.response.withheld import Withheld
 
 COHORT = 1_000
 DAY_MS = 86_400_000
@@ -138,7 +139,27 @@ class Response(RuleBasedStateMachine):
         """State an alert, in any order of days and changes."""
         alert_id = f"{institution}-{number}"
         self.alerted.add(alert_id)
-        self.take(replace(alert, alert_id=alert_id, institution=institution))
+        actions = self.take(replace(alert, alert_id=alert_id, institution=institution))
+        self.explained(alert_id, actions)
+
+    def explained(self, alert_id: str, actions: tuple[Action, ...]) -> None:
+        """No statement is silent: a measure begins or grows, or it says why none does."""
+        because = [action for action in actions if isinstance(action, Withheld)]
+        advanced = any(
+            isinstance(action, Suspension) and action.why in {"alert", "the incident has grown"}
+            for action in actions
+        )
+        assert len(because) <= 1
+        assert advanced or because
+        incident = self.state.incident(alert_id)
+        if incident is not None:
+            assert incident.withheld == (because[0] if because else None)
+        for withheld in because:
+            assert withheld.alert_id == alert_id
+            assert all(
+                (limit.seen > limit.needed) is (limit.quantity == "institutions")
+                for limit in withheld.thresholds
+            )
 
     @rule(taken=st.integers(min_value=200, max_value=COHORT))
     def storm(self, taken: int) -> None:
@@ -223,7 +244,7 @@ class Response(RuleBasedStateMachine):
         """Nothing institution-wide is agreed to by one person alone."""
         for one in self.state.open.values():
             if one.agreed and one.scope == "institution":
-                assert len(set(one.approvals)) >= 2 or one.asks is not None
+                assert len(set(one.approvals)) >= 2
 
     def teardown(self) -> None:
         """Fold the journal anew, from its bytes: the same actions, the same state."""

@@ -24,6 +24,7 @@ from detectors.response.journal import (
     Body,
     Configured,
     DecisionMade,
+    Declined,
     Entry,
     Labelled,
     Released,
@@ -159,8 +160,12 @@ def test_a_forged_chain_is_found_by_its_acts() -> None:
     assert isinstance(body, AlertSeen)
     entries[place] = replace(entries[place], body=replace(body, taken_participants=0))
     found = verify(chained(entries)).problems[0]
-    assert (found.line, found.problem.partition(":")[0]) == (place + 1, "without a cause")
-    del entries[place + 1]
+    # By that alert nothing would have followed, and the audit would say why.
+    assert found.line == place + 1
+    assert found.problem.partition(":")[0] == "not what followed from its cause"
+    outcomes = [Acted, Declined]
+    assert [type(entry.body) for entry in entries[place + 1 : place + 3]] == outcomes
+    del entries[place + 1 : place + 3]
     entries = [replace(entry, sequence=number) for number, entry in enumerate(entries)]
     entries[place] = replace(entries[place], body=body)
     found = verify(chained(entries)).problems[0]

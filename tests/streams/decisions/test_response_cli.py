@@ -136,7 +136,10 @@ def test_people_register_approve_judge_and_are_forgotten(
         wait_until(lambda: not said("suspensions", "list", *where), what="released")
         assert "by ann: expected" in said("suspensions", "list", "--all", *where)
         assert "erases person-" in said("audit", "erase", "north", "u-17", *where, *mine)
-        wait_until(lambda: not said("suspensions", "list", "--all", *where), what="forgotten")
+        forgotten = "suspend user u-17"
+        wait_until(
+            lambda: forgotten not in said("suspensions", "list", "--all", *where), what="forgotten"
+        )
     report = said("audit", "verify", *where)
     assert "whole" in report
     exported = tmp_path / "audit.jsonl"

@@ -5,6 +5,7 @@ from prometheus_client import CollectorRegistry
 from detectors.feedback import Label
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.journal import AlertSeen, Configured, DecisionMade, Labelled
+from detectors.response.withheld import WITHHELD_REASONS
 from streams.recorder.gauges import ResponseGauges
 from streams.recorder.journal import Journal, Written
 
@@ -85,11 +86,23 @@ def test_what_the_guard_holds_is_counted_apart() -> None:
     """Three at once are one too many: somebody is woken by it."""
     shown = Shown()
     shown.take(seen(0), seen(1))
-    assert shown.value("suspensions_held_count", mode="on") == 0
+    assert shown.value("suspensions_open_count", state="held", mode="on") == 0
     shown.take(seen(2))
-    assert shown.value("suspensions_held_count", mode="on") == 3
+    assert shown.value("suspensions_open_count", state="held", mode="on") == 3
     assert shown.value("suspensions_open_count", state="active", mode="on") == 0
     assert shown.value("suspensions_total", mode="on") == 3
+
+
+def test_what_was_withheld_is_counted_by_its_reason() -> None:
+    """Every reason is there from the start, and no other label ever comes."""
+    shown = Shown()
+    counts = {
+        reason: shown.value("measures_withheld_total", reason=reason) for reason in WITHHELD_REASONS
+    }
+    assert set(counts.values()) == {0.0}
+    shown.take(seen(0), labelled(0, Label.FALSE_POSITIVE), seen(0), seen(1), seen(2), seen(3))
+    assert shown.value("measures_withheld_total", reason="labelled") == 1
+    assert shown.value("measures_withheld_total", reason="guard") == 1
 
 
 def test_effectiveness_is_shown_by_detector() -> None:
@@ -111,6 +124,6 @@ def test_whoever_no_longer_records_shows_nothing() -> None:
     shown.take(seen(0), labelled(0, Label.CONFIRMED))
     shown.gauges.ended()
     assert shown.value("suspensions_open_count", state="active", mode="on") is None
-    assert shown.value("suspensions_held_count", mode="on") is None
+    assert shown.value("suspensions_open_count", state="held", mode="on") is None
     assert shown.value("alerts_decided_count", detector="excess", label="confirmed") is None
     assert shown.value("recorders_count") == 0

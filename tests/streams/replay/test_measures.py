@@ -21,23 +21,25 @@ from detectors.response.journal import (
     Approved,
     Body,
     DecisionMade,
+    Declined,
     Labelled,
     Released,
     Tick,
     Verb,
+    parse_entry,
 )
-from detectors.response.suspension import Suspension
 from detectors.synthetic import WorldConfig, build_world
 from detectors.verdict import Alert, RaiseAlert
 from streams.cli.replay import command
 from streams.ingest.codec import encode
+from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import SUSPENSIONS
 from streams.recorder.findings import alert_seen
 from streams.recorder.journal import Journal, configured_by
 from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
 from streams.recorder.told import TimedDecision
-from streams.replay.response import measures_of
+from streams.replay.response import Outcomes, outcomes_of
 from streams.settings.settings import load_settings
 from streams.sinks import alerts as alert_sink
 from streams.sinks.alert_reader import read_finding
@@ -71,10 +73,11 @@ def recorded(
     *,
     decisions: Sequence[TimedDecision] = (),
     until_ms: int,
-) -> list[Suspension]:
-    """Let the recorder have the alerts as records of their topic, and read what it publishes.
+) -> Outcomes:
+    """Let the recorder have the alerts as records of their topic, and read what it writes.
 
-    It looks at its clock every six hours of event time, and just after each expiry.
+    Measures are read from their topic, and why there are none from the audit. It looks at its
+    clock at each record, and at each expiry.
     """
     people = People({})
     outputs = Outputs("headgate", people, partitions=1, keys=keys_from_text(None))
@@ -89,15 +92,22 @@ def recorded(
         causes.append((each.at_ms, 1, seen))
     causes.sort(key=lambda cause: cause[:2])
     journal.append([(None, configured_by(CORE, response))], now_ms=causes[0][0] if causes else 0)
-    published = []
+    published: list[OutgoingRecord] = []
+    lines: list[bytes] = []
     for at_ms, _, body in [*causes, (until_ms, 2, Tick())]:
         while (due_ms := journal_due_ms(journal)) is not None and due_ms <= at_ms:
-            published += outputs.suspensions(
-                journal.append([(None, Tick())], now_ms=due_ms).actions
-            )
-        published += outputs.suspensions(journal.append([(None, body)], now_ms=at_ms).actions)
+            expired = journal.append([(None, Tick())], now_ms=due_ms)
+            published += outputs.suspensions(expired.actions)
+            lines += expired.lines
+        written = journal.append([(None, body)], now_ms=at_ms)
+        published += outputs.suspensions(written.actions)
+        lines += written.lines
     assert {record.topic for record in published} <= {SUSPENSIONS.full_name("headgate")}
-    return [suspension_of(record.value or b"") for record in published]
+    bodies = [parse_entry(line).body for line in lines]
+    return Outcomes(
+        measures=tuple(suspension_of(record.value or b"") for record in published),
+        withheld=tuple(body.withheld for body in bodies if isinstance(body, Declined)),
+    )
 
 
 def journal_due_ms(journal: Journal) -> int | None:
@@ -181,29 +191,29 @@ def test_a_replay_and_the_recorder_give_the_same_measures(
     """Whatever is alerted, decided and configured: every revision, to the last field."""
     until_ms = EPOCH_MS + 30 * STEP_MS
     decisions.sort(key=lambda each: each.recorded_ms)
-    followed = measures_of(
+    followed = outcomes_of(
         stated, configured=configured_by(CORE, response), decisions=decisions, until_ms=until_ms
     )
-    assert list(followed) == recorded(stated, response, decisions=decisions, until_ms=until_ms)
+    assert followed == recorded(stated, response, decisions=decisions, until_ms=until_ms)
 
 
 def test_people_decide_in_a_replay_on_the_measures_that_the_recorder_began() -> None:
     """A measure has the same id in both, so that exported approvals and releases find it."""
     response = ResponseConfig(modes=Modes(throttle="approve", suspend="approve"))
     stated = [alert(at_ms=EPOCH_MS, confidence=1.0, taken_participants=60_000)]
-    begun = recorded(stated, response, until_ms=EPOCH_MS)[0]
+    begun = recorded(stated, response, until_ms=EPOCH_MS).measures[0]
     decisions = [
         decision(Approved(suspension_id=begun.suspension_id), at_ms=EPOCH_MS + STEP_MS),
         decision(Released(suspension_id=begun.suspension_id), at_ms=EPOCH_MS + 2 * STEP_MS),
     ]
-    followed = measures_of(
+    followed = outcomes_of(
         stated,
         configured=configured_by(CORE, response),
         decisions=decisions,
         until_ms=EPOCH_MS + 3 * STEP_MS,
     )
-    assert [each.state for each in followed] == ["requested", "active", "released"]
-    assert [each.by for each in followed] == ["headgate", "ann", "ann"]
+    assert [each.state for each in followed.measures] == ["requested", "active", "released"]
+    assert [each.by for each in followed.measures] == ["headgate", "ann", "ann"]
 
 
 def test_a_measure_expires_in_a_replay_at_its_moment() -> None:
@@ -211,10 +221,10 @@ def test_a_measure_expires_in_a_replay_at_its_moment() -> None:
     configured = configured_by(CORE, ResponseConfig())
     stated = [alert(at_ms=EPOCH_MS, confidence=1.0, taken_participants=60_000)]
     ends_ms = EPOCH_MS + 86_400_000
-    before = measures_of(stated, configured=configured, until_ms=ends_ms - 1)
-    after = measures_of(stated, configured=configured, until_ms=ends_ms + 5)
-    assert [each.state for each in before] == ["active"]
-    assert [(each.state, each.at_ms) for each in after[1:]] == [("released", ends_ms)]
+    before = outcomes_of(stated, configured=configured, until_ms=ends_ms - 1)
+    after = outcomes_of(stated, configured=configured, until_ms=ends_ms + 5)
+    assert [each.state for each in before.measures] == ["active"]
+    assert [(each.state, each.at_ms) for each in after.measures[1:]] == [("released", ends_ms)]
 
 
 def test_alerts_are_folded_in_the_order_of_their_time() -> None:
@@ -225,9 +235,9 @@ def test_alerts_are_folded_in_the_order_of_their_time() -> None:
         for number, name in enumerate(("north", "south"))
     )
     until_ms = EPOCH_MS + STEP_MS
-    in_order = measures_of([first, second], configured=configured, until_ms=until_ms)
-    assert in_order == measures_of([second, first], configured=configured, until_ms=until_ms)
-    assert in_order[0].institution == "north"
+    in_order = outcomes_of([first, second], configured=configured, until_ms=until_ms)
+    assert in_order == outcomes_of([second, first], configured=configured, until_ms=until_ms)
+    assert in_order.measures[0].institution == "north"
 
 
 @pytest.fixture(scope="module")
@@ -241,8 +251,8 @@ def make() -> ModuleType:
     return module
 
 
-def replayed(path: Path, tmp_path: Path, config: str) -> tuple[list[Suspension], list[Alert], int]:
-    """Return the measures that `replay --json` gives, the alerts, and the last moment."""
+def replayed(path: Path, tmp_path: Path, config: str) -> tuple[Outcomes, list[Alert], int]:
+    """Return the outcomes that `replay --json` gives, the alerts, and the last moment."""
     settings_path, alerts_path = tmp_path / "settings.toml", tmp_path / "alerts.ndjson"
     settings_path.write_text(config)
     arguments = [path, "--config", settings_path, "--alerts", alerts_path, "--json"]
@@ -250,8 +260,10 @@ def replayed(path: Path, tmp_path: Path, config: str) -> tuple[list[Suspension],
     assert result.exit_code == 0, result.output
     totals = json.loads(result.stdout)
     findings = alerts_path.read_bytes().splitlines()
-    measures = msgspec.convert(totals["measures"], list[Suspension])
-    return measures, [read_finding(line) for line in findings], totals["last_ms"]
+    outcomes = msgspec.convert(
+        {"measures": totals["measures"], "withheld": totals["withheld"]}, Outcomes
+    )
+    return outcomes, [read_finding(line) for line in findings], totals["last_ms"]
 
 
 CONFIGS = {
@@ -269,11 +281,11 @@ def test_the_golden_story_is_answered_as_the_recorder_answers_it(
     config: str, tmp_path: Path
 ) -> None:
     """The thief is stopped, in the words of the recorder."""
-    measures, stated, last_ms = replayed(GOLDEN / "scenario.jsonl", tmp_path, config)
+    outcomes, stated, last_ms = replayed(GOLDEN / "scenario.jsonl", tmp_path, config)
     response = load_settings(tmp_path / "settings.toml", environment={}).file.response
-    assert measures == recorded(stated, response, until_ms=last_ms)
-    assert {each.institution for each in measures} == {"thief"}
-    assert {each.measure for each in measures} == {"suspend", "throttle"}
+    assert outcomes == recorded(stated, response, until_ms=last_ms)
+    assert {each.institution for each in outcomes.measures} == {"thief"}
+    assert {each.measure for each in outcomes.measures} == {"suspend", "throttle"}
 
 
 @pytest.fixture(scope="module")
@@ -291,17 +303,19 @@ def test_a_small_world_is_answered_as_the_recorder_answers_it(
     config: str, world_path: Path, tmp_path: Path
 ) -> None:
     """False alarms, expiries and the guard among them."""
-    measures, stated, last_ms = replayed(world_path, tmp_path, config)
+    outcomes, stated, last_ms = replayed(world_path, tmp_path, config)
     response = load_settings(tmp_path / "settings.toml", environment={}).file.response
-    assert measures == recorded(stated, response, until_ms=last_ms)
-    assert "released" in {each.state for each in measures}
+    assert outcomes == recorded(stated, response, until_ms=last_ms)
+    assert "released" in {each.state for each in outcomes.measures}
 
 
 def test_with_all_modes_off_nothing_follows(world_path: Path, tmp_path: Path) -> None:
     """The configuration of the ladder counts in a replay, and no other key suspends."""
     config = '[response.modes]\nthrottle = "off"\nsuspend = "off"\n'
-    measures, stated, _ = replayed(world_path, tmp_path, config)
-    assert (measures, bool(stated)) == ([], True)
+    outcomes, stated, _ = replayed(world_path, tmp_path, config)
+    assert (outcomes.measures, bool(stated)) == ((), True)
+    assert len(outcomes.withheld) == len(stated)
+    assert "mode_off" in {each.reason for each in outcomes.withheld}
     arguments = [str(world_path), "--config", str(tmp_path / "settings.toml")]
     assert "measures that would follow: none" in CliRunner().invoke(command, arguments).stdout
     (tmp_path / "settings.toml").write_text("[policy]\nsuspend_margin = 30\n")
@@ -316,4 +330,7 @@ def test_people_read_measures_as_lines_and_in_the_report(world_path: Path, tmp_p
     result = CliRunner().invoke(command, [str(world_path), "--report", str(page)])
     assert "dry run   would throttle user" in result.stdout
     assert "(expired)" in result.stdout
+    assert "no measure, or no stronger one: " in result.stdout
+    assert "suspend needs confidence 0.95, seen 0." in result.stdout
     assert "Measures that would follow" in page.read_text()
+    assert "suspend needs confidence 0.95, seen 0." in page.read_text()
