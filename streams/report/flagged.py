@@ -7,7 +7,7 @@ from msgspec import Struct
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
 from detectors.verdict import Alert
-from streams.report.chart import Chart, Mark, coverage_chart, frame_of
+from streams.report.chart import Chart, Mark, chart_of
 from streams.report.record import (
     Flagged,
     Report,
@@ -66,11 +66,17 @@ def _charts(flagged: Flagged, *, main: Track | None, whole: tuple[int, int]) -> 
     others = [track for track in flagged.tracks if track is not main]
     others.sort(key=lambda track: (-track.held_last, track.dataset))
     charts = [
-        _chart(flagged, [main, *others[: _TRACKS_MAX - 1]], whole, title="Over the whole record")
+        chart_of(
+            [main, *others[: _TRACKS_MAX - 1]],
+            bounds=whole,
+            marks=_marks(flagged, whole),
+            title="Over the whole record",
+        )
     ]
     near = _near(flagged, whole)
     if near is not None:
-        charts.append(_chart(flagged, [main], near, title="Around the alert"))
+        marks = _marks(flagged, near)
+        charts.append(chart_of([main], bounds=near, marks=marks, title="Around the alert"))
     return tuple(charts)
 
 
@@ -83,15 +89,6 @@ def _near(flagged: Flagged, whole: tuple[int, int]) -> tuple[int, int] | None:
     if near[1] - near[0] > _ZOOM_OF_WHOLE_MAX * (whole[1] - whole[0]):
         return None
     return near
-
-
-def _chart(flagged: Flagged, tracks: list[Track], bounds: tuple[int, int], *, title: str) -> Chart:
-    return coverage_chart(
-        tracks,
-        frame=frame_of(tracks, first_ms=bounds[0], last_ms=bounds[1]),
-        marks=_marks(flagged, bounds),
-        title=title,
-    )
 
 
 def _marks(flagged: Flagged, bounds: tuple[int, int]) -> list[Mark]:

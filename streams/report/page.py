@@ -8,10 +8,11 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from detectors.instants import instant_of
 from detectors.policy.explain import percent
 from detectors.registry import is_rule
 from streams.console.wording import minute, moment, number, plural, probability, span
-from streams.report.chart import PAPER
+from streams.report import chart
 from streams.report.flagged import section_of
 from streams.report.lines import withheld_text
 from streams.report.record import Quiet, Report
@@ -46,6 +47,7 @@ def _templates() -> Environment:
         keep_trailing_newline=True,
     )
     templates.filters |= {
+        "instant": instant_of,
         "minute": minute,
         "moment": moment,
         "number": number,
@@ -56,7 +58,7 @@ def _templates() -> Environment:
         "span": span,
         "why_withheld": withheld_text,
     }
-    templates.globals |= {"alerts_shown_max": _ALERTS_SHOWN_MAX, "paper": PAPER, "is_rule": is_rule}
+    templates.globals |= {"alerts_shown_max": _ALERTS_SHOWN_MAX, "paper": chart, "is_rule": is_rule}
     return templates
 
 

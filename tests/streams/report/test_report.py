@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import streams
 from detectors.verdict import Alert
-from streams.report.chart import Mark, coverage_chart, frame_of
+from streams.report.chart import Mark, chart_of
 from streams.report.page import render
 from streams.report.record import (
     Flagged,
@@ -27,7 +27,7 @@ from streams.report.record import (
     main_track,
     saved,
 )
-from tests.builders import alert, reason_detail
+from tests.builders import alert, reason_detail, suspension
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -181,11 +181,13 @@ def structure(page: str) -> list[tuple[str, ...]]:
     return tags.structure
 
 
-# Without the underscore, for which the page shows a space in what a detector counts.
+# Without the underscore, for which the page shows a space in what a detector counts; and no longer
+# than what it shows of a suspension's id.
 HOSTILE: Final = st.text(
     st.sampled_from("<>&\"'`={}%#/-!\\ \t\nab")
     | st.characters(codec="utf-8", exclude_characters="_"),
     min_size=1,
+    max_size=12,
 )
 
 
@@ -207,7 +209,9 @@ def test_no_name_in_any_field_becomes_markup(name: str) -> None:
     )
     honest = msgspec.structs.replace(a_flagged(), institution="unit-south", really="hub")
     report = msgspec.structs.replace(
-        a_report(a_flagged(truth=theft), honest), notes=("A note.", "Another.")
+        a_report(a_flagged(truth=theft), honest),
+        notes=("A note.", "Another."),
+        measures=(suspension(institution="unit-north"), suspension(institution="unit-south")),
     )
     hostile, plain = (page_with(word, report) for word in (name, "plain"))
     assert structure(hostile) == structure(plain)
@@ -297,17 +301,15 @@ def test_the_axis_fits_any_share(top_ratio: float) -> None:
     track = Track(
         dataset="d", times_ms=[0], held_participants=[held], cohort_participants=10_000_000
     )
-    frame = frame_of([track], first_ms=0, last_ms=DAY_MS)
-    chart = coverage_chart([track], frame=frame, marks=(), title="t")
-    assert frame.top_ratio >= top_ratio
+    chart = chart_of([track], bounds=(0, DAY_MS), marks=(), title="t")
+    assert chart.top_ratio >= top_ratio
     assert 2 <= len(chart.ratio_ticks) <= 6
 
 
 def test_a_mark_outside_the_frame_is_not_drawn() -> None:
     """Zooming in leaves out the alerts of other days."""
-    frame = frame_of([], first_ms=0, last_ms=DAY_MS)
     marks = [Mark(at_ms=2 * DAY_MS, label="later", kind="alert")]
-    assert coverage_chart([], frame=frame, marks=marks, title="t").mark_lines == ()
+    assert chart_of([], bounds=(0, DAY_MS), marks=marks, title="t").marks == ()
 
 
 def test_the_page_is_about_the_incident_that_took_most() -> None:
