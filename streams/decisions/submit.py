@@ -33,26 +33,18 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
     key = load_private_key(key_path)
     who = signer(key, settings.file.response.keys)
     topic = DECISIONS.full_name(settings.file.kafka.topic_prefix)
-    decisions = [
-        Decision(
-            decision_id=secrets.token_hex(16),
-            note=note,
-            at_ms=wall_ms(),
-            verb=verb,
-        )
-        for verb in verbs
-    ]
-    records = [
-        OutgoingRecord(
-            topic=topic,
-            key=who.encode(),
-            value=sign(decision, key, who=who, topic=topic),
-            partition=0,
-        )
-        for decision in decisions
-    ]
+    records = [decision_record(verb, key, who=who, note=note, topic=topic) for verb in verbs]
     send(records, cluster=settings.cluster)
     return who
+
+
+def decision_record(
+    verb: Verb, key: Ed25519PrivateKey, *, who: str, note: str, topic: str
+) -> OutgoingRecord:
+    """Return the record of a decision that is made now."""
+    decision = Decision(decision_id=secrets.token_hex(16), note=note, at_ms=wall_ms(), verb=verb)
+    value = sign(decision, key, who=who, topic=topic)
+    return OutgoingRecord(topic=topic, key=who.encode(), value=value, partition=0)
 
 
 def signer(key: Ed25519PrivateKey, names: Mapping[str, str]) -> str:

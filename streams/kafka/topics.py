@@ -63,7 +63,7 @@ _SHADOWED_STAY = (
 
 ACCESS_EVENTS = Topic(
     name="access-events",
-    key="institution",
+    key="institution; of a control record to all of them: all",
     content="canonical events, and the control records that each judge must see among them",
     per_institution=True,
     cleanup="delete",
@@ -88,7 +88,7 @@ SUSPENSIONS = Topic(
 )
 DECISIONS = Topic(
     name="decisions",
-    key="institution",
+    key="name of the signer",
     content="what people said, signed: approve, release, register, what an alert was",
     per_institution=False,
     cleanup="delete",
@@ -120,8 +120,8 @@ SUMMARIES = Topic(
 )
 REFERENCE = Topic(
     name="reference",
-    key="peer group",
-    content="peer quantiles with the day from which they hold",
+    key="all",
+    content="peer quantiles of all groups, with the day from which they hold",
     per_institution=False,
     cleanup="compact",
 )
@@ -153,7 +153,7 @@ DEAD_LETTERS = Topic(
 )
 STATE = Topic(
     name="state",
-    key="institution, or institution and part",
+    key="institution, with a part of its state; or of the partition's own record: NUL 3",
     content="each judge's saved state, signed and versioned",
     per_institution=True,
     cleanup="compact",

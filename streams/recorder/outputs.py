@@ -13,7 +13,7 @@ from detectors.response.suspension import Suspension, scope_id
 from streams.control.config_record import CONFIG, encode_scheduled
 from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.kafka.records import OutgoingRecord
-from streams.kafka.topics import ACCESS_EVENTS, PEOPLE, REGISTER, SUSPENSIONS
+from streams.kafka.topics import ACCESS_EVENTS, AUDIT, PEOPLE, REGISTER, SUSPENSIONS
 from streams.recorder.journal import Followed
 from streams.recorder.people import People, Person
 from streams.recorder.told import control_message_of
@@ -36,6 +36,11 @@ class Outputs:
         self._people = people
         self._partitions = list(range(partitions))
         self._keys = keys
+
+    def lines(self, lines: Iterable[bytes]) -> list[OutgoingRecord]:
+        """Return lines of the audit, in their order; they have no key."""
+        topic = AUDIT.full_name(self._prefix)
+        return [OutgoingRecord(topic=topic, key=None, value=line, partition=0) for line in lines]
 
     def suspensions(self, followed: Iterable[Followed]) -> list[OutgoingRecord]:
         """Return the new state of each suspension that has changed."""

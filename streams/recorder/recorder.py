@@ -25,7 +25,7 @@ from streams.kafka.log_reader import last_by_key
 from streams.kafka.producer import sent_headers
 from streams.kafka.records import Offsets, OutgoingRecord
 from streams.kafka.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
-from streams.recorder.journal import Followed, Written, read_journal
+from streams.recorder.journal import Followed, read_journal
 from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
 from streams.recorder.sources import Sources
@@ -179,7 +179,7 @@ class Recorder:
         erased = self._erased(causes)
         # Never aborted: whatever fails ends the recorder, and the next one's start undoes it.
         await self._producer.begin_transaction()
-        await self._send(self._lines(written))
+        await self._send(self._outputs.lines(written.lines))
         await self._send(self._outputs.suspensions(written.actions))
         await self._send(self._outputs.register(written.actions))
         for token in erased:
@@ -210,12 +210,6 @@ class Recorder:
         ]
         held = {one.subject for one in self._journal.state.open.values()}
         return [token for token in wanted if token not in held]
-
-    def _lines(self, written: Written) -> list[OutgoingRecord]:
-        topic = AUDIT.full_name(self._dependencies.prefix)
-        return [
-            OutgoingRecord(topic=topic, key=None, value=line, partition=0) for line in written.lines
-        ]
 
     async def _send(self, records: Sequence[OutgoingRecord]) -> None:
         sent = [
