@@ -16,7 +16,7 @@ _MISSING: Final = re.compile(r"missing required field `(?P<key>.*)`")
 _STEP: Final = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _SHOWN_LENGTH_MAX: Final = 80
 # TOML's words for what the validator names in Python's.
-_WORDS: Final = {
+WORDS: Final[dict[str, str]] = {
     "`object`": "a table",
     "`array`": "a list",
     "`str`": "a text",
@@ -71,7 +71,7 @@ def _joined(path: str, key: str) -> str:
 
 
 def _plain(problem: str) -> str:
-    for word, plain in _WORDS.items():
+    for word, plain in WORDS.items():
         problem = problem.replace(word, plain)
     return problem[:1].lower() + problem[1:]
 

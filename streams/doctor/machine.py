@@ -1,11 +1,12 @@
 """Checks of this machine: Python, packages, the configuration, the local broker, the disk."""
 
-import re
 import shutil
 import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from detectors.errors import ConfigError
 from streams.doctor.finding import Finding, fail, ok, warn
@@ -16,8 +17,6 @@ from streams.state.envelope import STATE_KEY_VARIABLE
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 # The local broker and its cache need a third of it; a full disk ends Kafka at once.
 FREE_BYTES_MIN = 1024**3
-PINNED = re.compile(r"^([A-Za-z0-9._-]+)==([^;\s]+)$")
-NAMED = re.compile(r"^([A-Za-z0-9._-]+)")
 
 
 def machine_findings(settings: Settings | None) -> Iterator[Finding]:
@@ -40,14 +39,17 @@ def python_finding(found: tuple[int, ...]) -> Finding:
 
 
 def packages_finding(requirements: list[str]) -> Finding:
-    """Whether all that the distribution names is there, the pinned ones to the patch."""
-    wanted = [line for line in requirements if "extra ==" not in line]
-    problems = [problem for line in wanted if (problem := _package_problem(line))]
+    """Whether all that the distribution needs on this machine is there, in a version that will do.
+
+    Of extras nothing is needed; what a marker leaves out here is not looked for.
+    """
+    needed = list(filter(_is_needed, map(Requirement, requirements)))
+    problems = list(filter(None, map(_package_problem, needed)))
     if problems:
         advice = "Run make again, or pip install --editable . in this environment."
         return fail("packages", "; ".join(problems), advice=advice)
-    pins_count = sum(PINNED.match(line) is not None for line in wanted)
-    return ok("packages", f"{len(wanted)} present, {pins_count} of them at their pinned version")
+    pins_count = sum(_is_pinned(requirement) for requirement in needed)
+    return ok("packages", f"{len(needed)} present, {pins_count} of them at their pinned version")
 
 
 def config_finding(path: Path | None) -> tuple[Finding, Settings | None]:
@@ -92,14 +94,20 @@ def disk_finding(path: Path) -> Finding:
     return warn("disk", said, advice="Free a gibibyte: Kafka stops when its disk is full.")
 
 
-def _package_problem(requirement: str) -> str | None:
-    named = NAMED.match(requirement)
-    name = named.group(1) if named else requirement
+def _is_needed(requirement: Requirement) -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+
+
+def _is_pinned(requirement: Requirement) -> bool:
+    return any(specifier.operator == "==" for specifier in requirement.specifier)
+
+
+def _package_problem(requirement: Requirement) -> str | None:
     try:
-        found = version(name)
+        installed = version(requirement.name)
     except PackageNotFoundError:
-        return f"{name} is missing"
-    pinned = PINNED.match(requirement)
-    if pinned and found != pinned.group(2):
-        return f"{name} is {found}, {pinned.group(2)} is needed"
-    return None
+        return f"{requirement.name} is missing"
+    # A version that was released early is as good as any: whoever installed it meant to.
+    if requirement.specifier.contains(installed, prereleases=True):
+        return None
+    return f"{requirement.name} is {installed}, but {requirement.specifier} is needed"

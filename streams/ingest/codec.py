@@ -20,11 +20,12 @@ from streams.ingest.rejects import Rejected, RejectReason, rejected
 __all__ = ["DecodeConfig", "DecodeLimits", "check", "decode", "decode_limits", "encode"]
 
 # How msgspec's sentences begin or go on, and what each kind of them means to a producer.
-_SENTENCES: Final[tuple[tuple[str, RejectReason], ...]] = (
+SENTENCES: Final[tuple[tuple[str, RejectReason], ...]] = (
+    # First: it quotes the value, and a producer must not choose the label by its words.
+    ("enum value", RejectReason.UNKNOWN_VALUE),
     ("missing required field", RejectReason.MISSING_KEY),
     ("RFC3339", RejectReason.TIME_UNPARSABLE),
     ("timezone component", RejectReason.TIME_UNPARSABLE),
-    ("enum value", RejectReason.UNKNOWN_VALUE),
     ("base64", RejectReason.PARTICIPANTS_INVALID),
     ("`array` of length", RejectReason.PARTICIPANTS_INVALID),
     (", got `", RejectReason.WRONG_TYPE),
@@ -144,8 +145,8 @@ def reason_of(sentence: str) -> RejectReason:
     >>> reason_of("Expected `int` >= 0 - at `$.bytes`").value
     'out_of_range'
     """
-    found = (reason for part, reason in _SENTENCES if part in sentence)
-    return next(found, RejectReason.WRONG_TYPE)
+    reasons = (reason for part, reason in SENTENCES if part in sentence)
+    return next(reasons, RejectReason.WRONG_TYPE)
 
 
 def _invalid(raw: bytes, sentence: str) -> Rejected:
