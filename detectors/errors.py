@@ -3,7 +3,7 @@
 HeadgateError
 ├── ConfigError   a setting is wrong: carries the key's path
 ├── StateError    a saved state cannot be read: carries what was found and expected
-├── SinkError     an effect could not be carried out: says whether a retry may help
+├── SinkError     Kafka, or a file of events, could not be read or written
 └── CoreError     a bug in the core: the event goes to dead letters
 
 Bad data is not in the tree: it is a value (`Rejected`), never an exception.
@@ -29,12 +29,7 @@ class StateError(HeadgateError):
 
 
 class SinkError(HeadgateError):
-    """An effect could not be carried out; `recoverable` says whether to try again."""
-
-    def __init__(self, problem: str, *, recoverable: bool) -> None:
-        """Keep whether a retry may help."""
-        super().__init__(problem)
-        self.recoverable = recoverable
+    """Kafka, or a file of events, could not be read or written."""
 
 
 class CoreError(HeadgateError):

@@ -71,7 +71,7 @@ async def run(hook: Hook, *, kafka: KafkaConfig, cluster: Cluster, watch: HookWa
             await suspension_consumer.follow(topic, told=told)
     except KafkaError as error:
         message = f"no Kafka at {cluster.bootstrap}: {error}"
-        raise SinkError(message, recoverable=True) from error
+        raise SinkError(message) from error
     finally:
         await consumer.stop()
 
@@ -81,4 +81,4 @@ async def _start(consumer: AIOKafkaConsumer, topic: str, *, cluster: Cluster) ->
     # Looked for, because to subscribe to it would make it, with other settings than ours.
     if topic not in await consumer.topics():
         message = f"no topic {topic} on {cluster.bootstrap}; a worker makes it"
-        raise SinkError(message, recoverable=True)
+        raise SinkError(message)

@@ -9,7 +9,6 @@ import gzip
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 from detectors.errors import SinkError
@@ -61,7 +60,7 @@ class FileSource:
             return self._stream.read1(_BLOCK_BYTES)  # type: ignore[attr-defined, no-any-return]
         except (OSError, EOFError) as error:
             message = f"{self.name}: cannot be read to its end: {error}"
-            raise SinkError(message, recoverable=False) from error
+            raise SinkError(message) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -71,12 +70,7 @@ class FileSource:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -89,7 +83,7 @@ def _opened(name: str) -> tuple[io.BufferedReader, int | None]:
         return io.BufferedReader(io.FileIO(path), _BLOCK_BYTES), size_bytes
     except OSError as error:
         message = f"{name}: cannot be opened: {error.strerror or error}"
-        raise SinkError(message, recoverable=False) from error
+        raise SinkError(message) from error
 
 
 def _cut(lines: list[bytes], line_bytes_max: int) -> list[bytes]:

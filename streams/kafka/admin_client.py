@@ -5,7 +5,6 @@ It serves nobody who judges: workers, the recorder and the webhook read and writ
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
 from typing import Final, Self
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
@@ -80,12 +79,7 @@ class AdminClient(AbstractContextManager["AdminClient"]):
         """Return the connected client."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Disconnect."""
         self._client.close()
 

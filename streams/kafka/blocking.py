@@ -2,7 +2,6 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from types import TracebackType
 from typing import Self
 
 from aiokafka.errors import KafkaError
@@ -40,18 +39,13 @@ class BlockingClient(ABC):
         except KafkaError as error:
             self._close()
             message = f"no Kafka at {self._cluster.bootstrap}: {error}"
-            raise SinkError(message, recoverable=True) from error
+            raise SinkError(message) from error
         except BaseException:
             self._close()
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
 
     def _close(self) -> None:

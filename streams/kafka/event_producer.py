@@ -5,7 +5,6 @@ aiokafka, because it queues 90,000 records a second where kafka-python's thread 
 
 import asyncio
 from collections.abc import Iterable
-from types import TracebackType
 from typing import Final, Self
 
 from aiokafka import AIOKafkaProducer
@@ -59,7 +58,7 @@ class EventProducer:
             raise self._failed(error) from error
 
     def _failed(self, error: KafkaError) -> SinkError:
-        return SinkError(f"{self._topic} on {self._cluster.bootstrap}: {error}", recoverable=True)
+        return SinkError(f"{self._topic} on {self._cluster.bootstrap}: {error}")
 
     async def __aenter__(self) -> Self:
         """Connect."""
@@ -78,12 +77,7 @@ class EventProducer:
         self._producer = producer
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Wait for the broker, unless something failed, and disconnect."""
         assert self._producer is not None  # noqa: S101 - set on entering
         try:

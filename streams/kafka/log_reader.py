@@ -6,7 +6,6 @@ the same topic must give the same replay whatever the broker's timing.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from types import TracebackType
 from typing import Final, Literal, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -84,7 +83,7 @@ class LogReader:
             empty_count = 0 if records else empty_count + 1
             if empty_count > _POLLS_EMPTY_MAX:
                 message = f"{self.topic}[{partition}] gives nothing more before offset {end}"
-                raise SinkError(message, recoverable=True)
+                raise SinkError(message)
             if records:
                 yield [record for record in records if record.offset < end]
 
@@ -97,12 +96,7 @@ class LogReader:
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Disconnect."""
         await self.stop()
 
@@ -120,7 +114,7 @@ class LogReader:
         # Asked by name, a broker may create the topic; asked for all, it never does.
         if self.topic not in await consumer.topics():
             message = f"no topic {self.topic} on {self._cluster.bootstrap}"
-            raise SinkError(message, recoverable=False)
+            raise SinkError(message)
         consumer.subscribe([self.topic])
         while not consumer.assignment():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(_ASSIGNED_POLL_SECONDS)

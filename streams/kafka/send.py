@@ -24,7 +24,7 @@ def send(records: Sequence[OutgoingRecord], *, cluster: Cluster) -> None:
         asyncio.run(_send(records, cluster))
     except (KafkaError, TimeoutError) as error:
         message = f"Kafka at {cluster.bootstrap} does not take the record: {error!r}"
-        raise SinkError(message, recoverable=True) from error
+        raise SinkError(message) from error
 
 
 async def _send(records: Sequence[OutgoingRecord], cluster: Cluster) -> None:

@@ -101,7 +101,7 @@ def migrate(cluster: Cluster, *, source: str, target: str, shown: Shown) -> Copi
             f"{target} holds {arrived.events_count} events after the copy, {source} "
             f"{trace.events_count}, and they are not the same"
         )
-        raise SinkError(message, recoverable=False)
+        raise SinkError(message)
     return Copied(
         source=source,
         target=target,
@@ -133,7 +133,7 @@ def _refuse_others(
             f"{target} holds events that are not a beginning of those of {source}, of the key "
             f"{key!r} for one; delete the topics of the new prefix, or choose another"
         )
-        raise SinkError(message, recoverable=False)
+        raise SinkError(message)
 
 
 def _traced(cluster: Cluster, topic: str, shown: Shown, *, step: str) -> Trace:
@@ -184,7 +184,7 @@ def _set_times(cluster: Cluster, topic: str, kind: str) -> None:
             admin.alter_topic(topic, {_TIMES: kind})
     except AdminError as error:
         message = f"can't set {_TIMES}={kind} of {topic}: {error}"
-        raise SinkError(message, recoverable=True) from error
+        raise SinkError(message) from error
 
 
 class _Copier(BlockingClient):
@@ -205,7 +205,7 @@ class _Copier(BlockingClient):
             self._runner.run(self._send(records))
         except KafkaError as error:
             message = f"{self._topic} on {self._cluster.bootstrap}: {error}"
-            raise SinkError(message, recoverable=True) from error
+            raise SinkError(message) from error
 
     async def _send(self, records: list[TopicRecord]) -> None:
         producer = self._producer

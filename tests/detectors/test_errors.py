@@ -13,9 +13,3 @@ def test_a_config_error_carries_the_key() -> None:
     assert (error.path, error.problem) == ("detectors.excess.weight", "expected more than 0")
     assert str(error) == "detectors.excess.weight: expected more than 0"
     assert str(ConfigError("", "no such file")) == "no such file"
-
-
-def test_a_sink_error_says_whether_to_try_again() -> None:
-    """Recoverable or not is what the caller decides by."""
-    assert SinkError("busy", recoverable=True).recoverable is True
-    assert SinkError("gone", recoverable=False).recoverable is False
