@@ -9,7 +9,7 @@ import time
 from msgspec.structs import replace
 
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.journal import AlertSeen, Configured, Source
+from detectors.response.entries import AlertSeen, Configured, SourceRecord
 from detectors.response.verify import verify
 from streams.recorder.journal import Journal
 
@@ -50,7 +50,7 @@ def journal(alerts_count: int) -> list[bytes]:
         name = f"inst-{number % INSTITUTIONS_COUNT}"
         at_ms = number * MINUTE_MS
         seen = replace(ALERT, alert_id=f"a{number}", institution=name, at_ms=at_ms)
-        source = Source(topic="alerts", partition=0, offset=number)
+        source = SourceRecord(topic="alerts", partition=0, offset=number)
         lines += grown.append([(source, seen)], now_ms=at_ms).lines
     return lines
 

@@ -10,7 +10,7 @@ import sys
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.journal import Configured
+from detectors.response.entries import Configured
 from detectors.verdict import Alert, RaiseAlert
 from streams.clock import monotonic_seconds
 from streams.kafka.admin import ensure_topics

@@ -9,14 +9,14 @@ from detectors.feedback import Feedback, Label
 from detectors.instants import DAY_MS, instant_of
 from detectors.register import Exemption, Registered
 from detectors.response.changes import change, measure_ends, release
-from detectors.response.escalate import escalate
-from detectors.response.journal import (
+from detectors.response.entries import (
     Approved,
     ConfigPushed,
     DecisionMade,
     Labelled,
     Released,
 )
+from detectors.response.escalate import escalate
 from detectors.response.push import ConfigRefused, pushed
 from detectors.response.state import IncidentRecord, ResponseState
 from detectors.response.suspension import Suspension, SuspensionState
@@ -28,28 +28,28 @@ Decided = Suspension | Withheld | Feedback | Registered | Scheduled | ConfigRefu
 _EXEMPTION_GROWTH: Final = 2
 
 
-def decided(state: ResponseState, made: DecisionMade, *, sequence: int) -> list[Decided]:
+def decided(state: ResponseState, decision: DecisionMade, *, sequence: int) -> list[Decided]:
     """Carry out a decision; one about what is over, or was said before, has no effect."""
-    if isinstance(made.verb, Approved | Released):
-        return _about_a_measure(state, made, made.verb)
-    if isinstance(made.verb, Labelled):
-        return _labelled(state, made, made.verb)
-    if isinstance(made.verb, Registered):
-        return _registered(state, made.verb)
-    if isinstance(made.verb, ConfigPushed):
-        return [pushed(state, made.verb, sequence=sequence)]
+    if isinstance(decision.verb, Approved | Released):
+        return _about_a_measure(state, decision, decision.verb)
+    if isinstance(decision.verb, Labelled):
+        return _labelled(state, decision, decision.verb)
+    if isinstance(decision.verb, Registered):
+        return _registered(state, decision.verb)
+    if isinstance(decision.verb, ConfigPushed):
+        return [pushed(state, decision.verb, sequence=sequence)]
     return []
 
 
 def _about_a_measure(
-    state: ResponseState, made: DecisionMade, verb: Approved | Released
+    state: ResponseState, decision: DecisionMade, verb: Approved | Released
 ) -> list[Decided]:
-    one = state.suspension(verb.suspension_id)
-    if one is None:
+    suspension = state.suspension(verb.suspension_id)
+    if suspension is None:
         return []
     if isinstance(verb, Released):
-        return [release(state, one, by=made.who, why=made.note or "released")]
-    return _approved(state, one, made)
+        return [release(state, suspension, by=decision.who, why=decision.note or "released")]
+    return _approved(state, suspension, decision)
 
 
 def _registered(state: ResponseState, verb: Registered) -> list[Decided]:
@@ -91,20 +91,20 @@ def _approved(
     return [change(state, next_revision, by=decision.who, why=decision.note or "approved")]
 
 
-def _labelled(state: ResponseState, made: DecisionMade, verb: Labelled) -> list[Decided]:
+def _labelled(state: ResponseState, decision: DecisionMade, verb: Labelled) -> list[Decided]:
     incident = state.incident(verb.alert_id)
     # An older statement, sent again, must not undo a later one.
-    if incident is None or made.at_ms <= incident.labelled_ms:
+    if incident is None or decision.at_ms <= incident.labelled_ms:
         return []
     _count(state, incident, verb.label)
-    incident.label, incident.labelled_ms = verb.label, made.at_ms
-    incident.label_decision_id = made.decision_id
-    actions: list[Decided] = [_feedback(state, incident, verb, made)]
+    incident.label, incident.labelled_ms = verb.label, decision.at_ms
+    incident.label_decision_id = decision.decision_id
+    actions: list[Decided] = [_feedback(state, incident, verb, decision)]
     if verb.label is Label.CONFIRMED:
         return actions + escalate(state, incident)
     why = verb.label.value.replace("_", " ")
     led_to = tuple(state.of_alert(verb.alert_id))
-    return actions + [release(state, one, by=made.who, why=why) for one in led_to]
+    return actions + [release(state, suspension, by=decision.who, why=why) for suspension in led_to]
 
 
 def _count(state: ResponseState, incident: IncidentRecord, label: Label) -> None:
@@ -116,19 +116,19 @@ def _count(state: ResponseState, incident: IncidentRecord, label: Label) -> None
 
 
 def _feedback(
-    state: ResponseState, incident: IncidentRecord, verb: Labelled, made: DecisionMade
+    state: ResponseState, incident: IncidentRecord, verb: Labelled, decision: DecisionMade
 ) -> Feedback:
     """Return what the institution's judge must know; it holds by the events' time."""
     config = state.config
-    said_ms = max(incident.at_ms, made.at_ms)
-    until_ms = verb.until_ms or said_ms + config.feedback_days * DAY_MS
+    from_ms = max(incident.at_ms, decision.at_ms)
+    until_ms = verb.until_ms or from_ms + config.feedback_days * DAY_MS
     false = verb.label is Label.FALSE_POSITIVE
     exemption = Exemption(
         id=f"feedback {incident.alert_id}",
         valid_from=instant_of(incident.at_ms),
         valid_to=instant_of(until_ms),
         participants_max=_EXEMPTION_GROWTH * incident.taken_participants,
-        approver=made.who,
+        approver=decision.who,
     )
     return Feedback(
         alert_id=incident.alert_id,

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from detectors.response import guard
 from detectors.response.changes import change, measure_ends, release, request_ends, store
 from detectors.response.config import ResponseMode
-from detectors.response.journal import AlertSeen
+from detectors.response.entries import AlertSeen
 from detectors.response.ladder import (
     HARMLESS,
     Rung,
@@ -23,14 +23,14 @@ from detectors.response.suspension import (
     HEADGATE,
     Asked,
     Measure,
-    Scope,
     Suspension,
+    SuspensionScope,
     scope_id,
 )
 from detectors.response.withheld import Threshold, Withheld, WithheldReason
 
 # What an alert leads to: each measure that changed, and why there was no stronger one.
-Outcome = Suspension | Withheld
+LadderOutcome = Suspension | Withheld
 
 # After a release only this much more risk acts again, so that nobody flaps.
 _HYSTERESIS: Final = 2.0
@@ -38,7 +38,7 @@ _TOO_MANY: Final = "too many institutions at once"
 _GROWN: Final = "the incident has grown"
 
 
-def on_alert(state: ResponseState, seen: AlertSeen) -> list[Outcome]:
+def on_alert(state: ResponseState, seen: AlertSeen) -> list[LadderOutcome]:
     """Remember the statement, and act on it unless it closes the incident."""
     known = state.incident(seen.alert_id)
     if known is not None and seen.change == "close":
@@ -78,12 +78,12 @@ def _incident(seen: AlertSeen, known: IncidentRecord | None) -> IncidentRecord:
     )
 
 
-def escalate(state: ResponseState, incident: IncidentRecord) -> list[Outcome]:
+def escalate(state: ResponseState, incident: IncidentRecord) -> list[LadderOutcome]:
     """Take the measure that the institution's risk asks for; say why where there is none."""
     return _noted(incident, _outcomes(state, incident))
 
 
-def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[Outcome]:
+def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[LadderOutcome]:
     if incident.label in HARMLESS:
         labelled = _withheld(state, incident, "labelled")
         return [replace(labelled, decision_id=incident.label_decision_id)]
@@ -102,7 +102,7 @@ def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[Outcome]:
     standing = state.open.get(name)
     if standing is not None and (not standing.dry_run or rung.mode == "dry_run"):
         return _gone_on(state, standing, incident, rung.measure, rung)
-    ended: list[Outcome] = []
+    ended: list[LadderOutcome] = []
     if standing is not None:
         # What was only recorded must not become real unnoticed: it ends, and another begins.
         ended = [release(state, standing, by=HEADGATE, why="the dry run is over")]
@@ -116,7 +116,7 @@ def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[Outcome]:
     return ended + _placed(state, incident, fresh, rung)
 
 
-def _noted(incident: IncidentRecord, outcomes: list[Outcome]) -> list[Outcome]:
+def _noted(incident: IncidentRecord, outcomes: list[LadderOutcome]) -> list[LadderOutcome]:
     """Remember with the incident what it did not lead to."""
     reasons = (outcome for outcome in outcomes if isinstance(outcome, Withheld))
     incident.withheld = next(reasons, None)
@@ -164,7 +164,10 @@ def _suspension_id(incident: IncidentRecord) -> str:
 
 
 def _requested(
-    state: ResponseState, incident: IncidentRecord, measure: Measure, where: tuple[Scope, str]
+    state: ResponseState,
+    incident: IncidentRecord,
+    measure: Measure,
+    where: tuple[SuspensionScope, str],
 ) -> Suspension:
     entry = state.entry(incident.institution)
     scope, subject = where
@@ -197,7 +200,7 @@ def _requested(
 
 def _placed(
     state: ResponseState, incident: IncidentRecord, fresh: Suspension, rung: Rung
-) -> list[Outcome]:
+) -> list[LadderOutcome]:
     """Put a new measure in force, before a person, or with all others into the guard's hands."""
     affected = guard.affected_count(state, fresh.institution, dry_run=fresh.dry_run)
     if rung.mode == "approve":
@@ -213,7 +216,7 @@ def _placed(
 
 def _guarded(
     state: ResponseState, incident: IncidentRecord, fresh: Suspension, *, affected_count: int
-) -> list[Outcome]:
+) -> list[LadderOutcome]:
     """Hold a new measure for people, and with it all that nobody has agreed to."""
     others = guard.unagreed(state, dry_run=fresh.dry_run)
     held = [store(state, replace(fresh, state="held", why=_TOO_MANY))]
@@ -245,7 +248,7 @@ def _gone_on(
     incident: IncidentRecord,
     measure: Measure,
     rung: Rung,
-) -> list[Outcome]:
+) -> list[LadderOutcome]:
     """Let an open measure last longer, and be a stronger one where the risk asks for it."""
     ends_ms = None if standing.expires_ms is None else request_ends(state)
     longer = replace(standing, alerted_ms=incident.at_ms, expires_ms=ends_ms)

@@ -9,20 +9,20 @@ from detectors.feedback import Feedback
 from detectors.register import Registered
 from detectors.response.changes import release
 from detectors.response.decide import decided
+from detectors.response.entries import AlertSeen, AuditEntry, Configured, DecisionMade
 from detectors.response.escalate import on_alert
-from detectors.response.journal import AlertSeen, Configured, DecisionMade, Entry
 from detectors.response.push import ConfigRefused, begin_under
 from detectors.response.state import ResponseState
 from detectors.response.suspension import HEADGATE, Suspension
 from detectors.response.withheld import Withheld
 
-Action = Suspension | Withheld | Feedback | Registered | Scheduled | ConfigRefused
+ResponseAction = Suspension | Withheld | Feedback | Registered | Scheduled | ConfigRefused
 
 
-def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
+def apply(state: ResponseState, entry: AuditEntry) -> tuple[ResponseAction, ...]:
     """Take in one entry and return what follows; mostly nothing."""
     state.now_ms = max(state.now_ms, entry.recorded_ms)
-    actions: list[Action] = _expired(state)
+    actions: list[ResponseAction] = _expired(state)
     body = entry.body
     if isinstance(body, AlertSeen):
         actions += on_alert(state, body)
@@ -34,10 +34,10 @@ def apply(state: ResponseState, entry: Entry) -> tuple[Action, ...]:
     return tuple(actions)
 
 
-def _expired(state: ResponseState) -> list[Action]:
+def _expired(state: ResponseState) -> list[ResponseAction]:
     due = [
-        one
-        for one in state.open.values()
-        if one.expires_ms is not None and one.expires_ms <= state.now_ms
+        suspension
+        for suspension in state.open.values()
+        if suspension.expires_ms is not None and suspension.expires_ms <= state.now_ms
     ]
-    return [release(state, one, by=HEADGATE, why="expired") for one in due]
+    return [release(state, suspension, by=HEADGATE, why="expired") for suspension in due]

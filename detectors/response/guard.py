@@ -20,9 +20,11 @@ def limit_of(state: ResponseState) -> int:
 def unagreed(state: ResponseState, *, dry_run: bool) -> list[Suspension]:
     """Return the open suspensions that are in effect, or held, without a person's agreement."""
     return [
-        one
-        for one in state.open.values()
-        if one.dry_run == dry_run and not one.agreed and one.state in {"active", "held"}
+        suspension
+        for suspension in state.open.values()
+        if suspension.dry_run == dry_run
+        and not suspension.agreed
+        and suspension.state in {"active", "held"}
     ]
 
 
@@ -38,4 +40,4 @@ def too_many(state: ResponseState, institution: str, *, dry_run: bool) -> bool:
 
 def institutions_of(suspensions: Iterable[Suspension]) -> set[str]:
     """Return whose suspensions these are."""
-    return {one.institution for one in suspensions}
+    return {suspension.institution for suspension in suspensions}

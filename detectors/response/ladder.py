@@ -10,7 +10,7 @@ from detectors.policy.explain import MAJORITY_RATIO
 from detectors.register import Institution
 from detectors.response.config import Modes, ResponseConfig, ResponseMode
 from detectors.response.state import IncidentRecord, ResponseState
-from detectors.response.suspension import Measure, Scope
+from detectors.response.suspension import Measure, SuspensionScope
 from detectors.response.withheld import Threshold
 
 # What turned out harmless leaves the ladder.
@@ -36,9 +36,9 @@ def _risk(state: ResponseState, incident: IncidentRecord, *, now_ms: int) -> flo
     config = state.config
     weight = config.confirmed_weight if incident.label is Label.CONFIRMED else 1.0
     age_days = (now_ms - incident.at_ms) / DAY_MS
-    kept = 0.5 ** (age_days / config.risk_halflife_days)
+    decay = 0.5 ** (age_days / config.risk_halflife_days)
     harm = min(1.0, incident.taken_participants / state.cohort_size)
-    return float(weight * kept * confidence_in(incident) * harm)
+    return float(weight * decay * confidence_in(incident) * harm)
 
 
 class Rung(Struct, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ def is_stronger(measure: Measure, than: Measure | None) -> bool:
     return _STRENGTH[measure] > _STRENGTH[than]
 
 
-def scope_of(incident: IncidentRecord, entry: Institution) -> tuple[Scope, str]:
+def scope_of(incident: IncidentRecord, entry: Institution) -> tuple[SuspensionScope, str]:
     """Return the smallest scope that holds the story: one user, one of several projects, or all."""
     if incident.user is not None and incident.user_share >= MAJORITY_RATIO:
         return "user", incident.user

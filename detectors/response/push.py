@@ -17,7 +17,7 @@ from detectors.config_schedule import (
     without_canaries,
 )
 from detectors.errors import ConfigError
-from detectors.response.journal import ConfigPushed, Configured
+from detectors.response.entries import ConfigPushed, Configured
 from detectors.response.state import ResponseState
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode

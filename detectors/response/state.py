@@ -79,25 +79,36 @@ class ResponseState(Struct, kw_only=True):
 
     def suspension(self, suspension_id: str) -> Suspension | None:
         """Return an open suspension by its id."""
-        found = (one for one in self.open.values() if one.suspension_id == suspension_id)
-        return next(found, None)
+        matching = (
+            suspension
+            for suspension in self.open.values()
+            if suspension.suspension_id == suspension_id
+        )
+        return next(matching, None)
 
     def of_alert(self, alert_id: str) -> Iterator[Suspension]:
         """Yield the open suspensions that an alert led to."""
-        return (one for one in tuple(self.open.values()) if one.alert_id == alert_id)
+        return (
+            suspension
+            for suspension in tuple(self.open.values())
+            if suspension.alert_id == alert_id
+        )
 
 
 def remember(state: ResponseState, incident: IncidentRecord) -> None:
     """Keep an incident, and forget the oldest of its institution where there are too many."""
-    kept = state.incidents.setdefault(incident.institution, {})
-    kept[incident.alert_id] = incident
+    incidents = state.incidents.setdefault(incident.institution, {})
+    incidents[incident.alert_id] = incident
     state.owners[incident.alert_id] = incident.institution
     state.on_alert.add(incident.institution)
-    if len(kept) > INCIDENTS_MAX:
-        oldest = min(kept, key=lambda name: (kept[name].at_ms, name))
-        del kept[oldest], state.owners[oldest]
+    if len(incidents) > INCIDENTS_MAX:
+        oldest = min(incidents, key=lambda name: (incidents[name].at_ms, name))
+        del incidents[oldest], state.owners[oldest]
 
 
 def next_due_ms(state: ResponseState) -> int | None:
     """Return when something expires next if nothing arrives; None if nothing will."""
-    return min((one.expires_ms for one in state.open.values() if one.expires_ms), default=None)
+    return min(
+        (suspension.expires_ms for suspension in state.open.values() if suspension.expires_ms),
+        default=None,
+    )

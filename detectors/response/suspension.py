@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from detectors.verdict import Severity
 
-Scope = Literal["user", "project", "institution"]
+SuspensionScope = Literal["user", "project", "institution"]
 Measure = Literal["throttle", "suspend"]
 SuspensionState = Literal["requested", "held", "approved", "active", "released"]
 # Who acts where no person does.
@@ -51,7 +51,7 @@ class Suspension(Struct, frozen=True, kw_only=True):
     ] = None
     dry_run: Annotated[bool, Meta(description="recorded only: nobody is to be stopped")]
     institution: str
-    scope: Scope
+    scope: SuspensionScope
     subject: Annotated[str, Meta(description="the user, project or institution in the scope")]
     jurisdiction: str | None
     alert_id: Annotated[str, Meta(description="the alert without which it would not be")]
@@ -112,7 +112,7 @@ class Suspension(Struct, frozen=True, kw_only=True):
         return self.state != "released"
 
 
-def scope_id(scope: Scope, *, institution: str, subject: str) -> str:
+def scope_id(scope: SuspensionScope, *, institution: str, subject: str) -> str:
     """Return the one name of a scope.
 
     The institution's length keeps two scopes apart, whatever characters their names hold.

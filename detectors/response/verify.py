@@ -9,16 +9,16 @@ from collections.abc import Iterable, Iterator
 import msgspec
 from msgspec import Struct
 
-from detectors.response.fold import apply
-from detectors.response.journal import (
+from detectors.response.entries import (
     GENESIS,
     Acted,
+    AuditEntry,
     Declined,
-    Entry,
-    Source,
+    SourceRecord,
     digest,
     parse_entry,
 )
+from detectors.response.fold import apply
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
@@ -78,15 +78,17 @@ class Verifier:
         except msgspec.DecodeError:
             # Whether it stands in place of a line, or only among them, the next line tells.
             return [Problem(line=line, problem="not an entry of an audit")]
-        found = [*self._links(entry), *self._times(entry), *self._acts(entry)]
+        problems = [*self._links(entry), *self._times(entry), *self._acts(entry)]
         self._head, self._expected = digest(raw), entry.sequence + 1
-        return [Problem(line=line, problem=problem) for problem in found]
+        return [Problem(line=line, problem=problem) for problem in problems]
 
     def finish(self) -> list[Problem]:
         """Return what the end lacks: the last cause may not stand without what it led to."""
-        return [Problem(line=self._line, problem=f"missing: {_named(one)}") for one in self._due]
+        return [
+            Problem(line=self._line, problem=f"missing: {_named(outcome)}") for outcome in self._due
+        ]
 
-    def _links(self, entry: Entry) -> Iterator[str]:
+    def _links(self, entry: AuditEntry) -> Iterator[str]:
         expected = self._expected
         if entry.sequence > expected:
             yield f"lines {expected} to {entry.sequence - 1} are missing"
@@ -95,20 +97,20 @@ class Verifier:
         elif entry.previous != self._head:
             yield f"line {expected - 1} was changed, or this one: its hash is not what this names"
 
-    def _times(self, entry: Entry) -> Iterator[str]:
+    def _times(self, entry: AuditEntry) -> Iterator[str]:
         if entry.recorded_ms < self._now_ms:
             yield "recorded before the line before it"
         self._now_ms = max(self._now_ms, entry.recorded_ms)
         if entry.source is not None and not self._is_new(entry.source):
             yield "stands for a record that an earlier line stands for"
 
-    def _is_new(self, source: Source) -> bool:
+    def _is_new(self, source: SourceRecord) -> bool:
         place = (source.topic, source.partition)
         last = self._places.get(place, -1)
         self._places[place] = max(last, source.offset)
         return source.offset > last
 
-    def _acts(self, entry: Entry) -> Iterator[str]:
+    def _acts(self, entry: AuditEntry) -> Iterator[str]:
         if isinstance(entry.body, Acted | Declined):
             body = entry.body
             outcome = body.suspension if isinstance(body, Acted) else body.withheld
@@ -121,7 +123,7 @@ class Verifier:
         for missing in self._due:
             yield f"missing before it: {_named(missing)}"
         actions = apply(self._state, entry)
-        self._due = [one for one in actions if isinstance(one, Suspension | Withheld)]
+        self._due = [outcome for outcome in actions if isinstance(outcome, Suspension | Withheld)]
 
 
 def verify(lines: Iterable[bytes]) -> Verified:

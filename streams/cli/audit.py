@@ -82,7 +82,7 @@ def erase(
     """
     import asyncio
 
-    from detectors.response.journal import Erased
+    from detectors.response.entries import Erased
     from streams.decisions.submit import decide
     from streams.kafka.log_reader import last_by_key
     from streams.kafka.topics import PEOPLE

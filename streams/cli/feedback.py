@@ -37,7 +37,7 @@ def command(
     """
     import asyncio
 
-    from detectors.response.journal import Labelled
+    from detectors.response.entries import Labelled
     from streams.kafka.topics import AUDIT
     from streams.recorder.journal import read_journal
     from streams.settings.settings import load_settings

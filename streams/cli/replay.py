@@ -12,7 +12,7 @@ from detectors.verdict import Effect, RaiseAlert
 from streams.cli import options
 from streams.clock import monotonic_seconds
 from streams.console.progress import Progress, steps
-from streams.recorder.told import ExportedAudit, exported_audit
+from streams.recorder.control_messages import ExportedAudit, exported_audit
 from streams.replay.inputs import Rejects
 from streams.replay.replay_run import ReplayRun, reading_of
 from streams.report.lines import Totals, effect_line, total_lines, totals_of

@@ -50,7 +50,7 @@ def approve(
     *, suspension_id: str, config_path: Path | None, key_path: Path | None, note: str
 ) -> None:
     """Agree to a requested measure. Institution-wide, two people must."""
-    from detectors.response.journal import Approved
+    from detectors.response.entries import Approved
     from streams.decisions.submit import decide
     from streams.settings.settings import load_settings
 
@@ -73,7 +73,7 @@ def release(
     *, suspension_id: str, config_path: Path | None, key_path: Path | None, note: str
 ) -> None:
     """End a measure, or refuse a requested one. One person is always enough."""
-    from detectors.response.journal import Released
+    from detectors.response.entries import Released
     from streams.decisions.submit import decide
     from streams.settings.settings import load_settings
 
@@ -121,7 +121,7 @@ def _list_withheld(settings: Settings, *, as_json: bool) -> None:
     """Print why the last statement of each alert led to nothing, or to nothing stronger."""
     import asyncio
 
-    from detectors.response.journal import Declined
+    from detectors.response.entries import Declined
     from streams.kafka.topics import AUDIT
     from streams.recorder.alert_outcomes import read_outcomes
     from streams.report.lines import withheld_line

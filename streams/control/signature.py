@@ -20,7 +20,7 @@ from joserfc.util import urlsafe_b64decode
 from msgspec import Struct
 
 from detectors.instants import Moment
-from detectors.response.journal import DecisionMade, Verb
+from detectors.response.entries import DecisionMade, Verb
 from streams.control.keys import private_pem, public_keys
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 

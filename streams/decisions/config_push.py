@@ -19,7 +19,7 @@ from detectors.config_schedule import (
     without_canaries,
 )
 from detectors.errors import ConfigError
-from detectors.response.journal import ConfigPushed, DecisionMade, parse_entry
+from detectors.response.entries import ConfigPushed, DecisionMade, parse_entry
 from detectors.response.push import sendable
 from streams.kafka.log_reader import committed_records
 from streams.kafka.topics import AUDIT

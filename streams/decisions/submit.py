@@ -8,7 +8,7 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from detectors.errors import ConfigError
-from detectors.response.journal import Verb
+from detectors.response.entries import Verb
 from streams.clock import wall_ms
 from streams.control.keys import load_private_key, public_text
 from streams.control.signature import Decision, sign

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct, field
 
-from detectors.response.journal import Acted, AlertSeen, Declined, parse_entry
+from detectors.response.entries import Acted, AlertSeen, Declined, parse_entry
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
 from streams.kafka.cluster import Cluster

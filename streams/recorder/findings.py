@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import msgspec
 
-from detectors.response.journal import AlertSeen
+from detectors.response.entries import AlertSeen
 from detectors.verdict import Alert
 from streams.recorder.people import People
 from streams.sinks.alert_reader import read_alert

@@ -69,7 +69,7 @@ class ResponseGauges:
             elif isinstance(action, Scheduled | ConfigRefused):
                 accepted = isinstance(action, Scheduled)
                 self._pushes.labels(outcome=ACCEPTED if accepted else REFUSED).inc()
-        counts = Tally((one.state, _mode(one)) for one in state.open.values())
+        counts = Tally((suspension.state, _mode(suspension)) for suspension in state.open.values())
         states: tuple[SuspensionState, ...] = ("requested", "held", "approved", "active")
         self._open.show({(name, mode): counts[name, mode] for name in states for mode in MODES})
         self._decided.show(

@@ -10,19 +10,19 @@ from msgspec import Struct
 from detectors.config import CoreConfig, config_hash
 from detectors.errors import StateError
 from detectors.response.config import ResponseConfig
-from detectors.response.fold import Action, apply
-from detectors.response.journal import (
+from detectors.response.entries import (
     GENESIS,
     Acted,
+    AuditEntry,
     Body,
     Configured,
     Declined,
-    Entry,
-    Source,
+    SourceRecord,
     digest,
     entry_bytes,
     parse_entry,
 )
+from detectors.response.fold import ResponseAction, apply
 from detectors.response.push import sendable
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Suspension
@@ -39,7 +39,7 @@ class Followed(Struct, frozen=True, kw_only=True):
     """What followed from the entry of that sequence."""
 
     sequence: int
-    action: Action
+    action: ResponseAction
 
 
 class Written(Struct, frozen=True, kw_only=True):
@@ -105,7 +105,7 @@ class Journal:
         """Return the first offset of a source that is not recorded yet."""
         return self.positions.get((topic, partition), 0)
 
-    def append(self, causes: Iterable[tuple[Source | None, Body]], *, now_ms: int) -> Written:
+    def append(self, causes: Iterable[tuple[SourceRecord | None, Body]], *, now_ms: int) -> Written:
         """Append one entry a cause as one batch, each followed by what it led to."""
         batch = self.sequence
         # The wall clock may be set back; the journal's time is not.
@@ -122,9 +122,9 @@ class Journal:
         return Written(lines=tuple(lines), actions=tuple(actions))
 
     def _appended(
-        self, lines: list[bytes], source: Source | None, body: Body, *, batch: int, at_ms: int
+        self, lines: list[bytes], source: SourceRecord | None, body: Body, *, batch: int, at_ms: int
     ) -> tuple[Followed, ...]:
-        entry = Entry(
+        entry = AuditEntry(
             sequence=self.sequence,
             previous=self.head,
             batch=batch,
@@ -136,7 +136,7 @@ class Journal:
         lines.append(raw)
         return self._take(entry, raw)
 
-    def _take(self, entry: Entry, raw: bytes) -> tuple[Followed, ...]:
+    def _take(self, entry: AuditEntry, raw: bytes) -> tuple[Followed, ...]:
         self.head = digest(raw)
         self.sequence = entry.sequence + 1
         if entry.batch != self._batch:
@@ -152,7 +152,7 @@ class Journal:
         return followed
 
 
-def _outcome_of(action: Action) -> Acted | Declined | None:
+def _outcome_of(action: ResponseAction) -> Acted | Declined | None:
     """Return the entry by which an action is on record; what judges are told has another place."""
     if isinstance(action, Suspension):
         return Acted(suspension=action)

@@ -14,9 +14,9 @@ from streams.control.config_record import CONFIG, encode_scheduled
 from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import ACCESS_EVENTS, AUDIT, PEOPLE, REGISTER, SUSPENSIONS
+from streams.recorder.control_messages import control_message_of
 from streams.recorder.journal import Followed
 from streams.recorder.people import People, Person
-from streams.recorder.told import control_message_of
 from streams.sinks import suspensions
 from streams.state.envelope import StateKeys
 
@@ -84,16 +84,18 @@ class Outputs:
         """Return what the judges must know: of an institution its own, of a configuration all."""
         return [record for one in followed for record in self._controls(control_message_of(one))]
 
-    def _controls(self, told: Instruction | Scheduled | None) -> Iterator[OutgoingRecord]:
-        if isinstance(told, Scheduled):
-            value = encode_scheduled(told)
+    def _controls(self, message: Instruction | Scheduled | None) -> Iterator[OutgoingRecord]:
+        if isinstance(message, Scheduled):
+            value = encode_scheduled(message)
             for partition in self._partitions:
                 yield self._control(CONFIG, value, key=_EVERYBODY, partition=partition)
-        elif told is not None:
-            key = told.body.institution.encode()
+        elif message is not None:
+            key = message.body.institution.encode()
             # Where Kafka's own clients put the institution's events.
             partition = _partitioner(key, self._partitions, self._partitions)
-            yield self._control(INSTRUCTION, encode_instruction(told), key=key, partition=partition)
+            yield self._control(
+                INSTRUCTION, encode_instruction(message), key=key, partition=partition
+            )
 
     def _control(self, kind: str, value: bytes, *, key: bytes, partition: int) -> OutgoingRecord:
         return control_record(

@@ -77,12 +77,12 @@ class People:
 
 def people_of(records: Mapping[bytes, bytes]) -> list[Person]:
     """Return the people in the topic's records; one that is not its token's is nobody."""
-    found = []
+    people = []
     for key, raw in records.items():
         try:
             person = msgspec.json.decode(raw, type=Person)
         except msgspec.DecodeError:
             continue
         if person.token.encode() == key:
-            found.append(person)
-    return found
+            people.append(person)
+    return people

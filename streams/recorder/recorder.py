@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec import Struct
 
-from detectors.response.journal import Body, Configured, DecisionMade, Erased, Source, Tick
+from detectors.response.entries import Body, Configured, DecisionMade, Erased, SourceRecord, Tick
 from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
@@ -163,7 +163,7 @@ class Recorder:
             for place in consumer.assignment()
         }
         polled = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_BATCH_RECORDS_MAX)
-        causes: list[tuple[Source | None, Body]] = [
+        causes: list[tuple[SourceRecord | None, Body]] = [
             cause
             for place in sorted(polled, key=self._sources.order)
             for cause in self._sources.causes(place, polled[place])
@@ -174,7 +174,7 @@ class Recorder:
         if causes:
             await self._record(causes)
 
-    async def _record(self, causes: Sequence[tuple[Source | None, Body]]) -> None:
+    async def _record(self, causes: Sequence[tuple[SourceRecord | None, Body]]) -> None:
         written = self._journal.append(causes, now_ms=self._dependencies.now_ms())
         erased = self._erased(causes)
         # Never aborted: whatever fails ends the recorder, and the next one's start undoes it.
@@ -201,7 +201,7 @@ class Recorder:
             journal.state, followed, entries_count=journal.sequence
         )
 
-    def _erased(self, causes: Sequence[tuple[Source | None, Body]]) -> list[str]:
+    def _erased(self, causes: Sequence[tuple[SourceRecord | None, Body]]) -> list[str]:
         """Return whom to forget now; never somebody who is suspended, whom none could release."""
         wanted = [
             body.verb.token

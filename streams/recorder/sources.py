@@ -5,7 +5,7 @@ from typing import Final
 
 from aiokafka import TopicPartition
 
-from detectors.response.journal import Body, DecisionMade, Refused, Source, digest
+from detectors.response.entries import Body, DecisionMade, Refused, SourceRecord, digest
 from streams.control.keys import public_keys
 from streams.control.signature import checked
 from streams.kafka.records import Record
@@ -41,10 +41,12 @@ class Sources:
 
     def causes(
         self, place: TopicPartition, records: Iterable[Record]
-    ) -> Iterator[tuple[Source, Body]]:
+    ) -> Iterator[tuple[SourceRecord, Body]]:
         """Yield what each record says, with where it lies."""
         for record in records:
-            source = Source(topic=place.topic, partition=place.partition, offset=record.offset)
+            source = SourceRecord(
+                topic=place.topic, partition=place.partition, offset=record.offset
+            )
             yield source, self._body(place.topic, record)
 
     def _body(self, topic: str, record: Record) -> Body:

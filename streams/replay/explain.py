@@ -75,7 +75,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
     events: tuple[Part, ...]
 
 
-class _Told(Struct, frozen=True, kw_only=True):
+class _Rebuilt(Struct, frozen=True, kw_only=True):
     """One rebuilt statement, and how many were new in the day's largest events."""
 
     alert: Alert
@@ -141,20 +141,20 @@ def explain(
         ConfigError: it was raised under a configuration that was neither the file's nor pushed.
         NotExplainedError: these inputs do not give the alert.
     """
-    told = list(_rebuilt(run, names, alert_id=alert_id, recorded=recorded, progress=progress))
+    statements = list(_rebuilt(run, names, alert_id=alert_id, recorded=recorded, progress=progress))
     refuse_other_config(recorded, config_hashes=run.config_hashes)
-    if not told:
+    if not statements:
         message = (
             f"these events and this register give no alert {alert_id}; what a topic has "
             "forgotten must come from an archive, by --input"
         )
         raise NotExplainedError(message)
-    shown = _shown(told, revision)
-    rebuilt = {statement_id(one.alert): finding(one.alert) for one in told}
+    shown = _shown(statements, revision)
+    rebuilt = {statement_id(statement.alert): finding(statement.alert) for statement in statements}
     different = tuple(_different(rebuilt, recorded))
     return Explanation(
         alert_id=alert_id,
-        statements=tuple(_statement(one.alert) for one in told),
+        statements=tuple(_statement(statement.alert) for statement in statements),
         record="none" if not recorded else "different" if different else "same_bytes",
         different=different,
         alert=shown.alert,
@@ -171,13 +171,16 @@ def _of_alert(outcomes: Outcomes, alert_id: str) -> Outcomes:
     )
 
 
-def _shown(told: Sequence[_Told], revision: int | None) -> _Told:
+def _shown(statements: Sequence[_Rebuilt], revision: int | None) -> _Rebuilt:
     if revision is None:
-        return next((one for one in reversed(told) if one.alert.reasons), told[-1])
-    for one in told:
-        if one.alert.revision == revision:
-            return one
-    message = f"the alert has the revisions 1 to {told[-1].alert.revision}, not {revision}"
+        return next(
+            (statement for statement in reversed(statements) if statement.alert.reasons),
+            statements[-1],
+        )
+    for statement in statements:
+        if statement.alert.revision == revision:
+            return statement
+    message = f"the alert has the revisions 1 to {statements[-1].alert.revision}, not {revision}"
     raise NotExplainedError(message)
 
 
@@ -187,21 +190,23 @@ def _statement(alert: Alert) -> Statement:
 
 def _rebuilt(
     run: ReplayRun, names: Sequence[str], *, alert_id: str, recorded: Recorded, progress: Progress
-) -> Iterator[_Told]:
+) -> Iterator[_Rebuilt]:
     awaited = set(recorded)
     institutions = {read_finding(line).institution for line in recorded.values()}
     institution = institutions.pop() if len(institutions) == 1 else None
     for effect in run.effects(names, progress=progress, institution=institution):
         if not isinstance(effect, RaiseAlert) or effect.alert.alert_id != alert_id:
             continue
-        yield _Told(alert=effect.alert, new_by_event=_new_by_event(run, effect.alert))
+        yield _Rebuilt(alert=effect.alert, new_by_event=_new_by_event(run, effect.alert))
         awaited.discard(statement_id(effect.alert))
         if recorded and not awaited:
             return
 
 
 def _new_by_event(run: ReplayRun, alert: Alert) -> dict[str, int]:
-    profiles = [one for one in run.profiles if one.state.institution == alert.institution]
+    profiles = [
+        profile for profile in run.profiles if profile.state.institution == alert.institution
+    ]
     # Of several partitions the last one is being judged.
     samples = profiles[-1].state.today.samples if profiles else []
     return {event_id: -negative for negative, event_id in samples}
@@ -217,17 +222,17 @@ def _different(rebuilt: Recorded, recorded: Recorded) -> Iterator[str]:
             yield f"{name}: {', '.join(keys) or 'the order of keys'}"
 
 
-def _parts(events: Iterator[AccessEvent], told: _Told) -> tuple[Part, ...]:
+def _parts(events: Iterator[AccessEvent], shown: _Rebuilt) -> tuple[Part, ...]:
     """Return the events that the alert names, the largest first."""
-    wanted = dict.fromkeys((*told.alert.sample_event_ids, told.alert.trigger_event_id))
-    found: dict[str, Part] = {}
+    wanted = dict.fromkeys((*shown.alert.sample_event_ids, shown.alert.trigger_event_id))
+    parts: dict[str, Part] = {}
     for event in events if any(wanted) else ():
         # The first of an id is the one that was judged.
-        if event.id in wanted and event.id not in found:
-            found[event.id] = _part(event, told.new_by_event.get(event.id))
-            if len(found) == len(wanted):
+        if event.id in wanted and event.id not in parts:
+            parts[event.id] = _part(event, shown.new_by_event.get(event.id))
+            if len(parts) == len(wanted):
                 break
-    return tuple(found[name] for name in wanted if name in found)
+    return tuple(parts[name] for name in wanted if name in parts)
 
 
 def _part(event: AccessEvent, new_participants: int | None) -> Part:

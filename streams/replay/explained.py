@@ -41,11 +41,11 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
 
 
 def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
-    found = list(lines)
-    if found:
+    section_lines = list(lines)
+    if section_lines:
         yield ""
         yield f"{title}:"
-        yield from (f"  {line}" for line in found)
+        yield from (f"  {line}" for line in section_lines)
 
 
 def _reason(detail: ReasonDetail) -> str:

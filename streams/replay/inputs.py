@@ -147,23 +147,23 @@ def holdings_of(
     read_count = 0
     for records in reader.records(partition):
         for record in records:
-            found = _new_holdings(record.value)
-            if isinstance(found, Rejected):
+            holdings = _new_holdings(record.value)
+            if isinstance(holdings, Rejected):
                 source = f"{TOPIC_PREFIX}{reader.topic}/{partition}"
-                rejects.add(found, record.value, source=source, number=record.offset)
+                rejects.add(holdings, record.value, source=source, number=record.offset)
             else:
-                yield found
+                yield holdings
         read_count += len(records)
         reached(read_count / max(1, reader.total_count))
 
 
 def _new_holdings(raw: bytes | None) -> NewHoldings | Rejected:
     try:
-        found = msgspec.json.decode(raw or b"", type=NewHoldings)
-        BitMap64.deserialize(found.participants)
+        holdings = msgspec.json.decode(raw or b"", type=NewHoldings)
+        BitMap64.deserialize(holdings.participants)
     except (msgspec.DecodeError, ValueError, IndexError) as error:
         return rejected(RejectReason.WRONG_TYPE, str(error))
-    return found
+    return holdings
 
 
 def events_of(events: Iterator[OnRecord], institution: str | None) -> Iterator[OnRecord]:

@@ -134,16 +134,16 @@ class Replay:
         self.profiles[institution] = profile
         return profile
 
-    def _apply_control(self, told: Reference | Instruction | Scheduled) -> None:
-        if isinstance(told, Reference):
-            self._adopt(told)
-        elif isinstance(told, Scheduled):
+    def _apply_control(self, message: Reference | Instruction | Scheduled) -> None:
+        if isinstance(message, Reference):
+            self._adopt(message)
+        elif isinstance(message, Scheduled):
             if self._follows_pushes:
-                self.schedule = self.schedule.extended(told)
+                self.schedule = self.schedule.extended(message)
         else:
-            name = told.body.institution
+            name = message.body.institution
             profile = self.profiles.get(name) or self._open(name, at_ms=_NEVER_MS)
-            apply_instruction(profile, told.body, sequence=told.sequence)
+            apply_instruction(profile, message.body, sequence=message.sequence)
 
     def _settled(
         self, profile: Profile, effects: tuple[Effect, ...], *, at_ms: int

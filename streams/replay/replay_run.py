@@ -24,8 +24,8 @@ from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
 from streams.kafka.topics import HOLDINGS, raw_topic
+from streams.recorder.control_messages import ExportedAudit, merge_by_time
 from streams.recorder.journal import configured_by
-from streams.recorder.told import ExportedAudit, merge_by_time
 from streams.replay.inputs import (
     TOPIC_PREFIX,
     Reached,
@@ -127,8 +127,8 @@ class ReplayRun:
                     yield from self._file_events(source, _unseen)
             elif topic != self._reading.holdings_topic:
                 with TopicReader(topic, cluster=self._reading.cluster) as reader:
-                    for found in self._partitions(reader, _unseen):
-                        yield from (event for event in found if isinstance(event, AccessEvent))
+                    for records in self._partitions(reader, _unseen):
+                        yield from (event for event in records if isinstance(event, AccessEvent))
 
     def _file_events(self, source: FileSource, reached: Reached) -> Iterator[AccessEvent]:
         limits, mapping = self._reading.limits, self._reading.mapping
@@ -177,8 +177,8 @@ class ReplayRun:
         )
         with TopicReader(topic, cluster=self._reading.cluster) as reader:
             for partition in reader.partitions:
-                found = holdings_of(reader, partition, rejects=self.rejects, reached=reached)
-                for holdings in found:
+                records = holdings_of(reader, partition, rejects=self.rejects, reached=reached)
+                for holdings in records:
                     for effect in judge.add(holdings):
                         self.recorder.note(effect)
                         yield effect

@@ -10,14 +10,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from detectors.response.journal import Body, Configured, Tick
+from detectors.response.entries import Body, Configured, Tick
 from detectors.response.state import next_due_ms
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
 from detectors.verdict import Alert
+from streams.recorder.control_messages import TimedDecision
 from streams.recorder.findings import seen_of
 from streams.recorder.journal import Followed, Journal
-from streams.recorder.told import TimedDecision
 
 
 class Outcomes(Struct, frozen=True, kw_only=True):

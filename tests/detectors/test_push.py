@@ -12,8 +12,8 @@ from detectors.models.collusion import CollusionConfig
 from detectors.models.quota import QuotaConfig
 from detectors.reference import ReferenceConfig
 from detectors.response.config import ResponseConfig
-from detectors.response.fold import Action
-from detectors.response.journal import NO_CORE, ConfigPushed, Configured, DecisionMade
+from detectors.response.entries import NO_CORE, ConfigPushed, Configured, DecisionMade
+from detectors.response.fold import ResponseAction
 from detectors.response.push import ConfigRefused, sendable
 from detectors.response.verify import verify
 from streams.recorder.journal import Journal, Written
@@ -43,7 +43,7 @@ class Record:
         )
         self._kept(self.journal.append([(None, configured)], now_ms=NOW_MS))
 
-    def push(self, raw: bytes, *, from_ms: int = NOW_MS) -> Action:
+    def push(self, raw: bytes, *, from_ms: int = NOW_MS) -> ResponseAction:
         """Push what was signed, and return what followed."""
         verb = ConfigPushed(from_ms=from_ms, config=msgspec.Raw(raw), config_hash="c")
         made = DecisionMade(decision_id="d", who="ann", note="", at_ms=0, verb=verb, jws="")

@@ -6,19 +6,19 @@ from msgspec.structs import replace
 from detectors.feedback import Feedback, Label
 from detectors.register import Institution, Project, Registered
 from detectors.response.config import Modes, ResponseConfig, ResponseMode
-from detectors.response.fold import Action, apply
-from detectors.response.journal import (
+from detectors.response.entries import (
     AlertSeen,
     Approved,
+    AuditEntry,
     Body,
     Configured,
     DecisionMade,
-    Entry,
     Labelled,
     Released,
     Tick,
     Verb,
 )
+from detectors.response.fold import ResponseAction, apply
 from detectors.response.state import ResponseState, next_due_ms
 from detectors.response.suspension import Asked, Suspension
 
@@ -38,10 +38,10 @@ class Desk:
         self.sequence = 0
         self.put(Configured(response=config, cohort_size=COHORT, config_hash="", version=""))
 
-    def put(self, body: Body) -> tuple[Action, ...]:
+    def put(self, body: Body) -> tuple[ResponseAction, ...]:
         """Add an entry and return what follows."""
         self.sequence += 1
-        entry = Entry(
+        entry = AuditEntry(
             sequence=self.sequence,
             previous="",
             batch=0,
@@ -51,7 +51,7 @@ class Desk:
         )
         return apply(self.state, entry)
 
-    def alert(self, **changes: object) -> tuple[Action, ...]:
+    def alert(self, **changes: object) -> tuple[ResponseAction, ...]:
         """State an alert of north in which 100 of 1,000 were taken, by one user."""
         seen = AlertSeen(
             alert_id="a1",
@@ -74,7 +74,7 @@ class Desk:
         )
         return self.put(replace(seen, **changes))
 
-    def decide(self, verb: Verb, *, who: str = "ann", at_ms: int = 1) -> tuple[Action, ...]:
+    def decide(self, verb: Verb, *, who: str = "ann", at_ms: int = 1) -> tuple[ResponseAction, ...]:
         """Let somebody decide."""
         return self.put(
             DecisionMade(
@@ -87,7 +87,7 @@ class Desk:
             )
         )
 
-    def wait(self, seconds: int) -> tuple[Action, ...]:
+    def wait(self, seconds: int) -> tuple[ResponseAction, ...]:
         """Let time pass."""
         self.now_ms += seconds * 1_000
         return self.put(Tick())
@@ -99,7 +99,7 @@ class Desk:
         return found
 
 
-def standing(actions: tuple[Action, ...]) -> list[tuple[str, str]]:
+def standing(actions: tuple[ResponseAction, ...]) -> list[tuple[str, str]]:
     """Return measure and state of each suspension among the actions."""
     return [(one.measure, one.state) for one in actions if isinstance(one, Suspension)]
 

@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from detectors.feedback import Label
 from detectors.register import Institution, Registered
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.fold import Action, apply
-from detectors.response.journal import (
+from detectors.response.entries import (
     AlertSeen,
+    AuditEntry,
     Body,
     Configured,
     DecisionMade,
-    Entry,
     Labelled,
     Released,
     Verb,
 )
+from detectors.response.fold import ResponseAction, apply
 from detectors.response.ladder import rung_of
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Asked, Suspension
@@ -43,10 +43,10 @@ class Ladder:
         response = msgspec.structs.replace(ResponseConfig(modes=modes), **changes)
         self.put(Configured(response=response, cohort_size=COHORT, config_hash="", version=""))
 
-    def put(self, body: Body) -> tuple[Action, ...]:
+    def put(self, body: Body) -> tuple[ResponseAction, ...]:
         """Add an entry and return what follows."""
         self.sequence += 1
-        entry = Entry(
+        entry = AuditEntry(
             sequence=self.sequence,
             previous="",
             batch=0,
@@ -56,7 +56,7 @@ class Ladder:
         )
         return apply(self.state, entry)
 
-    def alert(self, **changes: object) -> tuple[Action, ...]:
+    def alert(self, **changes: object) -> tuple[ResponseAction, ...]:
         """State an alert of north in which one user took 100 of 1,000."""
         seen = AlertSeen(
             alert_id="a1",
@@ -88,13 +88,13 @@ class Ladder:
         )
 
 
-def reason_in(actions: Sequence[Action]) -> Withheld:
+def reason_in(actions: Sequence[ResponseAction]) -> Withheld:
     """Return the one reason among the actions."""
     (withheld,) = (action for action in actions if isinstance(action, Withheld))
     return withheld
 
 
-def measures_in(actions: Sequence[Action]) -> list[tuple[str, str]]:
+def measures_in(actions: Sequence[ResponseAction]) -> list[tuple[str, str]]:
     """Return measure and state of the suspensions among the actions."""
     return [(each.measure, each.state) for each in actions if isinstance(each, Suspension)]
 

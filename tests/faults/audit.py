@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from detectors.response.journal import Acted, AlertSeen, Entry, parse_entry
+from detectors.response.entries import Acted, AlertSeen, AuditEntry, parse_entry
 from detectors.response.verify import verify
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader, committed_records
@@ -47,7 +47,7 @@ def audit_differences(bootstrap: str, prefix: str) -> list[str]:
     return found
 
 
-def _rewritten(entries: Sequence[Entry]) -> list[bytes]:
+def _rewritten(entries: Sequence[AuditEntry]) -> list[bytes]:
     """Return the lines of a journal that nobody disturbs, for the same causes at the same times."""
     journal = Journal()
     lines: list[bytes] = []
@@ -58,7 +58,7 @@ def _rewritten(entries: Sequence[Entry]) -> list[bytes]:
     return lines
 
 
-def _seen(entries: Sequence[Entry]) -> list[tuple[int, int, str, int]]:
+def _seen(entries: Sequence[AuditEntry]) -> list[tuple[int, int, str, int]]:
     return sorted(
         (entry.source.partition, entry.source.offset, entry.body.alert_id, entry.body.revision)
         for entry in entries

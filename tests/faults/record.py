@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.journal import Configured
+from detectors.response.entries import Configured
 from streams.control.keys import public_text
 from streams.kafka.cluster import unprotected
 from streams.kafka.records import OutgoingRecord

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from detectors.register import Institution, Registered
-from detectors.response.journal import AlertSeen, Entry
+from detectors.response.entries import AlertSeen, AuditEntry
 from detectors.response.suspension import Suspension
 from detectors.response.verify import verify
 from detectors.verdict import Alert, AlertChange, RaiseAlert
@@ -142,7 +142,9 @@ async def until_all(count: Callable[[], Awaitable[int]]) -> None:
 
 
 async def _seen_count(bootstrap: str, prefix: str) -> int:
-    entries = [msgspec.json.decode(raw, type=Entry) for raw in await journal(bootstrap, prefix)]
+    entries = [
+        msgspec.json.decode(raw, type=AuditEntry) for raw in await journal(bootstrap, prefix)
+    ]
     return sum(isinstance(entry.body, AlertSeen) for entry in entries)
 
 
@@ -182,7 +184,7 @@ def test_each_suspension_is_in_force_exactly_once(kafka: str, topic_prefix: str)
     assert verify(lines).problems == ()
     seen = [
         (entry.body.institution, entry.body.revision)
-        for entry in (msgspec.json.decode(line, type=Entry) for line in lines)
+        for entry in (msgspec.json.decode(line, type=AuditEntry) for line in lines)
         if isinstance(entry.body, AlertSeen)
     ]
     expected = [(f"i{n}", revision) for n in range(INSTITUTIONS_COUNT) for revision in (1, 2)]

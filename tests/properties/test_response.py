@@ -11,19 +11,19 @@ from detectors.feedback import Feedback, Label
 from detectors.register import Institution, Project, Registered
 from detectors.response import guard
 from detectors.response.config import Modes, ResponseConfig, ResponseMode
-from detectors.response.fold import Action, apply
-from detectors.response.journal import (
+from detectors.response.entries import (
     AlertSeen,
     Approved,
+    AuditEntry,
     Body,
     Configured,
     DecisionMade,
-    Entry,
     Labelled,
     Released,
     Tick,
     Verb,
 )
+from detectors.response.fold import ResponseAction, apply
 from detectors.response.state import ResponseState, next_due_ms
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
@@ -76,9 +76,9 @@ alerts = st.builds(
 )
 
 
-def entry_of(body: Body, *, sequence: int, now_ms: int) -> Entry:
+def entry_of(body: Body, *, sequence: int, now_ms: int) -> AuditEntry:
     """Return the journal's entry around a body."""
-    return Entry(
+    return AuditEntry(
         sequence=sequence, previous="", batch=sequence, recorded_ms=now_ms, source=None, body=body
     )
 
@@ -90,8 +90,8 @@ class Response(RuleBasedStateMachine):
         """Begin with nothing."""
         super().__init__()
         self.state = ResponseState()
-        self.entries: list[Entry] = []
-        self.actions: list[Action] = []
+        self.entries: list[AuditEntry] = []
+        self.actions: list[ResponseAction] = []
         self.alerted: set[str] = set()
         self.shown: dict[str, Suspension] = {}
         self.now_ms = 0
@@ -111,7 +111,7 @@ class Response(RuleBasedStateMachine):
         )
         self.take(Configured(response=config, cohort_size=COHORT, config_hash="", version=""))
 
-    def take(self, body: Body) -> tuple[Action, ...]:
+    def take(self, body: Body) -> tuple[ResponseAction, ...]:
         """Let one entry act, and note what is shown to the world."""
         entry = entry_of(body, sequence=len(self.entries), now_ms=self.now_ms)
         self.entries.append(entry)
@@ -142,7 +142,7 @@ class Response(RuleBasedStateMachine):
         actions = self.take(replace(alert, alert_id=alert_id, institution=institution))
         self.explained(alert_id, actions)
 
-    def explained(self, alert_id: str, actions: tuple[Action, ...]) -> None:
+    def explained(self, alert_id: str, actions: tuple[ResponseAction, ...]) -> None:
         """No statement is silent: a measure begins or grows, or it says why none does."""
         because = [action for action in actions if isinstance(action, Withheld)]
         advanced = any(
@@ -169,7 +169,7 @@ class Response(RuleBasedStateMachine):
             self.alerted.add(alert_id)
             self.take(seen(alert_id, institution, taken=taken))
 
-    def decide(self, who: str, verb: Verb) -> tuple[Action, ...]:
+    def decide(self, who: str, verb: Verb) -> tuple[ResponseAction, ...]:
         """Let somebody decide."""
         self.signed_ms += 1
         return self.take(
@@ -250,7 +250,7 @@ class Response(RuleBasedStateMachine):
         """Fold the journal anew, from its bytes: the same actions, the same state."""
         state = ResponseState()
         raw = [msgspec.json.encode(entry) for entry in self.entries]
-        again = [msgspec.json.decode(line, type=Entry) for line in raw]
+        again = [msgspec.json.decode(line, type=AuditEntry) for line in raw]
         assert [action for entry in again for action in apply(state, entry)] == self.actions
         assert msgspec.json.encode(state, order="sorted") == msgspec.json.encode(
             self.state, order="sorted"

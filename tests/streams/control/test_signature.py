@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from detectors.errors import ConfigError
 from detectors.feedback import Label
-from detectors.response.journal import DecisionMade, Labelled, Released
+from detectors.response.entries import DecisionMade, Labelled, Released
 from streams.control.keys import load_private_key, private_pem, public_text
 from streams.control.signature import ALGORITHM, RECORD_BYTES_MAX, TYPE, Decision, checked, sign
 from streams.decisions.submit import signer

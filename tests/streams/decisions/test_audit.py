@@ -18,17 +18,17 @@ from detectors.errors import StateError
 from detectors.feedback import Label
 from detectors.register import Institution, Registered
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.journal import (
+from detectors.response.entries import (
     Acted,
     AlertSeen,
+    AuditEntry,
     Body,
     Configured,
     DecisionMade,
     Declined,
-    Entry,
     Labelled,
     Released,
-    Source,
+    SourceRecord,
     Tick,
     Verb,
     digest,
@@ -95,7 +95,7 @@ def journal() -> list[bytes]:
             entry = Institution(id="i1", jurisdiction=f"j{number}")
             bodies.append(decision(number, Registered(institution="i1", entry=entry)))
         causes = [
-            (Source(topic=TOPICS[type(body)], partition=0, offset=10 * number + place), body)
+            (SourceRecord(topic=TOPICS[type(body)], partition=0, offset=10 * number + place), body)
             for place, body in enumerate(bodies)
         ]
         lines += grown.append(causes, now_ms=number * 10_000_000).lines
@@ -154,7 +154,7 @@ def test_a_changed_line_is_found(place: int, seed: int) -> None:
 
 def test_a_forged_chain_is_found_by_its_acts() -> None:
     """Whoever writes all hashes anew must still explain why somebody was suspended."""
-    entries = [msgspec.json.decode(line, type=Entry) for line in LINES]
+    entries = [msgspec.json.decode(line, type=AuditEntry) for line in LINES]
     place = next(n for n, entry in enumerate(entries) if isinstance(entry.body, Acted)) - 1
     body = entries[place].body
     assert isinstance(body, AlertSeen)
@@ -172,7 +172,7 @@ def test_a_forged_chain_is_found_by_its_acts() -> None:
     assert (found.line, found.problem.partition(":")[0]) == (place + 1, "missing before it")
 
 
-def chained(entries: list[Entry]) -> list[bytes]:
+def chained(entries: list[AuditEntry]) -> list[bytes]:
     """Return entries under hashes that are right again."""
     lines: list[bytes] = []
     for entry in entries:
@@ -183,7 +183,7 @@ def chained(entries: list[Entry]) -> list[bytes]:
 
 def test_a_decision_that_nobody_signed_is_found(tmp_path: Path) -> None:
     """Another's name or another verb under the same signature, or what was said elsewhere."""
-    entries = [msgspec.json.decode(line, type=Entry) for line in LINES]
+    entries = [msgspec.json.decode(line, type=AuditEntry) for line in LINES]
     place = next(n for n, entry in enumerate(entries) if isinstance(entry.body, DecisionMade))
     made = entries[place].body
     assert isinstance(made, DecisionMade)
@@ -219,7 +219,7 @@ def checked_by_an_auditor(lines: list[bytes]) -> "subprocess.CompletedProcess[st
 
 def test_an_auditor_needs_nothing_of_ours() -> None:
     """The program in the documentation checks each decision, and stops at one that was changed."""
-    entries = [msgspec.json.decode(line, type=Entry) for line in LINES]
+    entries = [msgspec.json.decode(line, type=AuditEntry) for line in LINES]
     decisions = [entry for entry in entries if isinstance(entry.body, DecisionMade)]
     audit = checked_by_an_auditor(LINES)
     assert (audit.returncode, audit.stderr) == (0, "")
@@ -256,8 +256,8 @@ def test_an_anchor_shows_what_the_chain_cannot(
 
 def test_the_same_record_twice_is_found() -> None:
     """An entry stands for one record of its source, once."""
-    entries = [msgspec.json.decode(line, type=Entry) for line in LINES[:1]]
-    source = Source(topic="t", partition=0, offset=4)
+    entries = [msgspec.json.decode(line, type=AuditEntry) for line in LINES[:1]]
+    source = SourceRecord(topic="t", partition=0, offset=4)
     tick = Tick()
     entries += [replace(entries[0], sequence=number, source=source, body=tick) for number in (1, 2)]
     (problem,) = verify(chained(entries)).problems

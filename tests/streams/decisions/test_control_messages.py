@@ -10,7 +10,7 @@ from detectors.config import CoreConfig, DetectorsConfig, config_hash
 from detectors.event import AccessEvent, Participants
 from detectors.models.quota import QuotaConfig
 from detectors.register import Institution, Registered
-from detectors.response.journal import ConfigPushed, DecisionMade, Tick
+from detectors.response.entries import ConfigPushed, DecisionMade, Tick
 from detectors.response.push import sendable
 from streams.cli import headgate
 from streams.recorder.journal import Journal

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled
 from detectors.register import Registered
-from detectors.response.journal import Released
+from detectors.response.entries import Released
 from detectors.verdict import DailySummary, NewHoldings, RaiseAlert
 from streams.decisions.submit import decision_record
 from streams.ingest.rejects import RejectReason, rejected

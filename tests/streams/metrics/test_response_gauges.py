@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 
 from detectors.feedback import Label
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.journal import AlertSeen, Configured, DecisionMade, Labelled
+from detectors.response.entries import AlertSeen, Configured, DecisionMade, Labelled
 from detectors.response.withheld import WITHHELD_REASONS
 from streams.recorder.gauges import ResponseGauges
 from streams.recorder.journal import Journal, Written

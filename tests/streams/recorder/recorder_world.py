@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec.structs import replace
 
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.journal import (
+from detectors.response.entries import (
+    AuditEntry,
     Configured,
-    Entry,
     Verb,
 )
 from detectors.response.state import ResponseState
@@ -154,9 +154,9 @@ class World:
         finally:
             await consumer.stop()
 
-    async def entries(self) -> list[Entry]:
+    async def entries(self) -> list[AuditEntry]:
         """Return the journal's entries."""
-        return [msgspec.json.decode(line, type=Entry) for line in await self.lines()]
+        return [msgspec.json.decode(line, type=AuditEntry) for line in await self.lines()]
 
     async def world(self) -> list[Suspension]:
         """Return what the suspensions topic says now."""

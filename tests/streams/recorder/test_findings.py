@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.response.config import Modes, ResponseConfig
-from detectors.response.journal import AlertSeen, Configured
+from detectors.response.entries import AlertSeen, Configured
 from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, AlertChange, RaiseAlert
 from streams.recorder.findings import alert_seen

@@ -9,7 +9,7 @@ from aiokafka.errors import ProducerFenced
 from detectors.feedback import Feedback, Label
 from detectors.register import Institution, Registered
 from detectors.response.config import Modes
-from detectors.response.journal import (
+from detectors.response.entries import (
     AlertSeen,
     Approved,
     Erased,

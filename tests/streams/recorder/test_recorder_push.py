@@ -8,7 +8,7 @@ from detectors.calibration.budget import BudgetConfig
 from detectors.config import CohortConfig, CoreConfig, config_hash
 from detectors.config_schedule import Scheduled
 from detectors.response.config import ResponseConfig
-from detectors.response.journal import NO_CORE, ConfigPushed, Configured, DecisionMade, Tick
+from detectors.response.entries import NO_CORE, ConfigPushed, Configured, DecisionMade, Tick
 from detectors.response.push import ConfigRefused, sendable
 from streams.control.records import decode_control
 from streams.recorder.gauges import ResponseGauges

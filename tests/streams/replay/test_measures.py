@@ -17,7 +17,7 @@ from detectors.errors import ConfigError
 from detectors.feedback import Label
 from detectors.register import Institution, Registered
 from detectors.response.config import Modes, ResponseConfig, ResponseMode
-from detectors.response.journal import (
+from detectors.response.entries import (
     Approved,
     Body,
     DecisionMade,
@@ -34,11 +34,11 @@ from streams.cli.replay import command
 from streams.ingest.codec import encode
 from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import SUSPENSIONS
+from streams.recorder.control_messages import TimedDecision
 from streams.recorder.findings import alert_seen
 from streams.recorder.journal import Journal, configured_by
 from streams.recorder.outputs import Outputs
 from streams.recorder.people import People
-from streams.recorder.told import TimedDecision
 from streams.replay.response import Outcomes, outcomes_of
 from streams.settings.settings import load_settings
 from streams.sinks import alerts as alert_sink

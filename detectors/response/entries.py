@@ -23,7 +23,7 @@ GENESIS: Final = "0" * 64
 NO_CORE: Final = msgspec.Raw(b"null")
 
 
-class Source(Struct, frozen=True, kw_only=True):
+class SourceRecord(Struct, frozen=True, kw_only=True):
     """The record that an entry stands for; each is in the journal once."""
 
     topic: str
@@ -142,27 +142,27 @@ class Declined(Struct, frozen=True, kw_only=True, tag="withheld"):
 Body = AlertSeen | DecisionMade | Refused | Configured | Tick | Acted | Declined
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class AuditEntry(Struct, frozen=True, kw_only=True):
     """One line of the journal."""
 
     sequence: Annotated[int, Meta(ge=0)]
     previous: Annotated[str, Meta(description="hash of the entry before; zeros for the first")]
     batch: Annotated[int, Meta(description="sequence of the first entry written with this one")]
     recorded_ms: Annotated[int, Meta(description="the recorder's time; it never runs backwards")]
-    source: Source | None
+    source: SourceRecord | None
     body: Body
 
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-_decode: Final = msgspec.json.Decoder(Entry).decode
+_decode: Final = msgspec.json.Decoder(AuditEntry).decode
 
 
-def entry_bytes(entry: Entry) -> bytes:
+def entry_bytes(entry: AuditEntry) -> bytes:
     """Return the one way in which an entry is written."""
     return _encode(entry)
 
 
-def parse_entry(raw: bytes) -> Entry:
+def parse_entry(raw: bytes) -> AuditEntry:
     """Return the entry that was written; `msgspec.DecodeError` if it is none."""
     return _decode(raw)
 

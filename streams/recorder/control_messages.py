@@ -11,7 +11,7 @@ from detectors.config_schedule import Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.feedback import Feedback
 from detectors.register import Registered
-from detectors.response.journal import DecisionMade, parse_entry
+from detectors.response.entries import DecisionMade, parse_entry
 from streams.control.records import Instruction
 from streams.recorder.journal import Followed, Journal
 
@@ -20,7 +20,7 @@ class TimedMessage(Struct, frozen=True, kw_only=True):
     """An instruction or a pushed configuration, and when it was recorded."""
 
     recorded_ms: int
-    told: Instruction | Scheduled
+    message: Instruction | Scheduled
 
 
 class TimedDecision(Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ def exported_audit(path: Path) -> ExportedAudit:
             message = control_message_of(followed)
             if message is not None:
                 recorded_ms = journal.state.now_ms
-                messages.append(TimedMessage(recorded_ms=recorded_ms, told=message))
+                messages.append(TimedMessage(recorded_ms=recorded_ms, message=message))
         decision = _decision_in(line)
         if decision is not None:
             decisions.append(decision)
@@ -80,10 +80,10 @@ def control_message_of(followed: Followed) -> Instruction | Scheduled | None:
 
 
 def merge_by_time(
-    told: deque[TimedMessage], events: Iterable[AccessEvent]
+    messages: deque[TimedMessage], events: Iterable[AccessEvent]
 ) -> Iterator[AccessEvent | Instruction | Scheduled]:
-    """Yield `events`, and before each what was recorded by its time; what is told leaves `told`."""
+    """Yield `events`, and before each what was recorded by its time, which leaves `messages`."""
     for event in events:
-        while told and told[0].recorded_ms <= time_ms(event):
-            yield told.popleft().told
+        while messages and messages[0].recorded_ms <= time_ms(event):
+            yield messages.popleft().message
         yield event
