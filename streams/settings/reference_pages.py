@@ -4,6 +4,7 @@
 fallen behind.
 """
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo
 
+from detectors.registry import DETECTORS, DetectorRow
 from streams.config_errors import struct_in
 from streams.ingest.rejects import MEANINGS, RejectReason
 from streams.kafka.acls import script
@@ -54,6 +56,18 @@ The environment holds only what differs between machines or must not be written 
 |---|---|
 """
 
+_DETECTORS: Final = """# Detectors
+
+Generated from `detectors/registry.py` by `python -m streams.settings.reference_pages`; edit the
+rows there, and the cards beside this page.
+
+A rule crosses a line or does not, whatever is usual; a statistic is calibrated against what honest
+institutions do. In the mode `shadow` a detector scores and records, and nobody is told.
+
+| detector | kind | mode | what it sees |
+|---|---|---|---|
+"""
+
 _SECTION: Final = """
 ## `[{path}]`
 
@@ -90,6 +104,7 @@ def pages() -> dict[Path, str]:
     return {
         DOCS / "metrics.md": metrics_page(),
         DOCS / "config.md": config_page(),
+        DOCS / "detectors" / "index.md": detectors_page(),
         DOCS / "examples" / "acls.sh": script(),
     }
 
@@ -116,6 +131,20 @@ def config_page() -> str:
     """Return docs/config.md."""
     variables = "".join(f"| `{name}` | {meaning} |\n" for name, meaning in VARIABLES.items())
     return _CONFIG + variables + "".join(_sections(ConfigFile, ""))
+
+
+def detectors_page() -> str:
+    """Return docs/detectors/index.md."""
+    return _DETECTORS + "".join(_detector_row(name, row) for name, row in DETECTORS.items())
+
+
+def _detector_row(name: str, row: DetectorRow) -> str:
+    # The first line of a detector's module says what it sees, after its step.
+    opening = (sys.modules[row.config.__module__].__doc__ or "").partition("\n")[0]
+    meaning = opening.removesuffix(".").rpartition(" -> ")[2].rpartition(": ")[2]
+    kind = "rule" if row.is_rule else "statistic"
+    mode = getattr(row.config(), "mode", "on")
+    return f"| [`{name}`]({Path(row.card).name}) | {kind} | `{mode}` | {meaning} |\n"
 
 
 def _labels(labels: tuple[str, ...]) -> str:

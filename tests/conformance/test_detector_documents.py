@@ -59,5 +59,7 @@ def test_a_detector_has_a_card_with_every_section(row: DetectorRow) -> None:
 
 def test_no_card_is_left_of_a_detector_that_is_gone() -> None:
     """The cards are those of the registry, and no others."""
-    cards = {f"docs/detectors/{path.name}" for path in (ROOT / "docs/detectors").glob("*.md")}
+    cards = {f"docs/detectors/{path.name}" for path in (ROOT / "docs/detectors").glob("*.md")} - {
+        "docs/detectors/index.md"
+    }
     assert cards == {row.card for row in DETECTORS.values()}

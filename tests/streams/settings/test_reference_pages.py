@@ -20,6 +20,7 @@ def test_a_check_writes_nothing_and_names_what_has_fallen_behind(
 ) -> None:
     """A page that is absent, or old; written anew they pass."""
     monkeypatch.setattr(reference_pages, "DOCS", tmp_path)
+    (tmp_path / "detectors").mkdir()
     (tmp_path / "examples").mkdir()
     runner = CliRunner()
     assert runner.invoke(main).exit_code == 0
