@@ -29,14 +29,22 @@ def command() -> None:
 @options.config
 @options.as_json
 def check(*, config_path: Path | None, as_json: bool) -> None:
-    """Say whether a configuration can be used; exit code 2 with the key's path if not."""
+    """Say whether a configuration can be used; exit code 2 with the key's path if not.
+
+    Values that can be used and are rarely meant are warned of.
+    """
+    from streams.settings.odd_values import odd_values
     from streams.settings.settings import load_settings
 
     settings = load_settings(config_path)
     name = str(config_path) if config_path else "the defaults"
+    warnings = list(odd_values(settings.file))
     if as_json:
-        click.echo(_pretty({"ok": True, "name": name, "adapters": settings.adapters}))
+        document = {"ok": True, "name": name, "adapters": settings.adapters, "warnings": warnings}
+        click.echo(_pretty(document))
         return
+    for odd in warnings:
+        click.echo(f"warning: {odd.path}: {odd.warning}")
     click.echo(f"{name}: no mistakes found")
 
 

@@ -149,7 +149,8 @@ def test_check_says_that_there_are_no_mistakes(monkeypatch: pytest.MonkeyPatch) 
     said = CliRunner().invoke(command, ["check", "--config", path])
     assert (said.exit_code, said.stdout) == (0, f"{path}: no mistakes found\n")
     as_json = CliRunner().invoke(command, ["check", "--config", path, "--json"])
-    assert json.loads(as_json.stdout) == {"ok": True, "name": path, "adapters": ["edgar"]}
+    document = {"ok": True, "name": path, "adapters": ["edgar"], "warnings": []}
+    assert json.loads(as_json.stdout) == document
 
 
 def test_show_prints_what_is_in_effect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
