@@ -24,7 +24,7 @@ logger = logging.getLogger("headgate.judge")
 # Before the JSON of a context; a plain reference begins with a brace.
 _VERSION: Final = b"\x01"
 _PLAIN: Final = b"{"
-# The partitions of a worker are told the same one after the other; more than these are old ones.
+# The partitions of a worker get the same contexts one after the other; the oldest are forgotten.
 _CONTEXTS_MAX: Final = 64
 
 
@@ -53,7 +53,7 @@ class PartitionContexts:
     __slots__ = ("_base", "_known", "_prior", "_warned_of")
 
     def __init__(self, base: CoreConfig) -> None:
-        """Begin with a partition that was told nothing."""
+        """Begin with a partition that no control record has reached."""
         self._base = base
         self._prior = prior_reference(base.reference)
         nothing = PartitionContext(raw=b"", reference=self._prior, schedule=Schedule(base))
@@ -61,7 +61,7 @@ class PartitionContexts:
         self._warned_of = config_hash(base)
 
     def read(self, raw: bytes) -> PartitionContext:
-        """Return what a partition had been told when `raw` was its context.
+        """Return the context that `raw` encodes.
 
         Raises:
             StateError: it is none, or that of a later version.

@@ -1,7 +1,7 @@
 """Control records: what every judge of a partition must see, in the partition's own order.
 
 They lie among the access events, one in each partition, so that a judge's state stays a function
-of its partition's log: the worker and a replay of the topic obey them at the same event.
+of its partition's log: the worker and a replay of the topic follow them at the same event.
 
 Many may write events, and none of them may move a threshold. So each control record is signed, by
 the key that signs states, for its kind and its place; what is not signed is rejected as any event.
@@ -71,8 +71,8 @@ class _Read(Protocol):
 
 def control_kind(headers: Headers) -> str | None:
     """Return what kind of control record these headers announce, None for an event."""
-    found = header_value(headers, CONTROL_HEADER)
-    return None if found is None else found.decode(errors="replace")
+    kind = header_value(headers, CONTROL_HEADER)
+    return None if kind is None else kind.decode(errors="replace")
 
 
 def control_record(
@@ -158,7 +158,11 @@ def decode_instruction(raw: bytes) -> Instruction | Rejected:
 
 
 def saved_reference(context: bytes) -> Reference | None:
-    """Return the reference that a partition record keeps, None for none yet."""
+    """Return the reference that a partition record keeps, None for none yet.
+
+    Raises:
+        StateError: it is damaged.
+    """
     if not context:
         return None
     reference = decode_reference(context)

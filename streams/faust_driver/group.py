@@ -9,7 +9,7 @@ from faust.types import TP
 
 
 class Group(Protocol):
-    """What the lifecycle and the followers ask of the group."""
+    """What the lifecycle and the agents ask of the group."""
 
     def assigned(self) -> set[int]:
         """Return the partitions that are ours at this moment, recovered or not."""
@@ -60,15 +60,15 @@ class FaustGroup:
     async def committed(self) -> Mapping[int, int | None]:
         """Return what is committed of each; it seeks there too, which Faust is about to do."""
         async with self._patience():
-            found = await self._app.consumer.seek_to_committed()  # type: ignore[attr-defined]
-        return {tp.partition: offset for tp, offset in found.items() if tp.topic == self.topic}
+            offsets = await self._app.consumer.seek_to_committed()  # type: ignore[attr-defined]
+        return {tp.partition: offset for tp, offset in offsets.items() if tp.topic == self.topic}
 
     async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
         """Return the first offset that each partition still holds."""
         wanted = [TP(self.topic, partition) for partition in partitions]
         async with self._patience():
-            found = await self._app.consumer.earliest_offsets(*wanted)
-        return {tp.partition: offset for tp, offset in found.items()}
+            offsets = await self._app.consumer.earliest_offsets(*wanted)
+        return {tp.partition: offset for tp, offset in offsets.items()}
 
     async def commit(self, offsets: Mapping[int, int]) -> bool:
         """Commit our own offsets, past Faust's bookkeeping of acknowledgements."""
@@ -79,8 +79,8 @@ class FaustGroup:
 
     def ends(self) -> Mapping[int, int]:
         """Return where each partition ended when it was last fetched."""
-        found = self._app.monitor.tp_end_offsets
-        return {tp.partition: end for tp, end in found.items() if tp.topic == self.topic and end}
+        ends = self._app.monitor.tp_end_offsets
+        return {tp.partition: end for tp, end in ends.items() if tp.topic == self.topic and end}
 
     def hold(self) -> None:
         """Stop the flow: what Faust fetches before it has sought would be dropped by it."""

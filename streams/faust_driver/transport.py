@@ -43,9 +43,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature.
         max_records: int | None = None,
     ) -> dict[TP, Any]:
-        found = await self._drain(consumer, active_partitions, max_records)
-        if found or not timeout or not self.consumer.flow_active:
-            return found
+        batches = await self._drain(consumer, active_partitions, max_records)
+        if batches or not timeout or not self.consumer.flow_active:
+            return batches
         # Waiting happens outside of the drain: whoever seeks meanwhile is seen by the next one.
         waiter = consumer._fetcher._create_fetch_waiter()  # noqa: SLF001
         await asyncio.wait([waiter], timeout=timeout)
@@ -81,15 +81,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         }
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Say nothing: Faust takes a state topic, paused once it is read, for a stream that stands.
+        """Say nothing: Faust takes a state topic, paused once it is read, for a stuck stream.
 
-        Whether anything stands that should move is for `streams.worker.watchdog` to see.
+        Whether anything is stuck is for `streams.worker.watchdog` to see.
         """
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Seek to the committed offsets, zero included: aiokafka stays where it is for a zero."""
-        found: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
-        return found
+        committed: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
+        return committed
 
     async def _seek_to_committed(self) -> Mapping[Any, int | None]:
         consumer = self._ensure_consumer()
@@ -143,15 +143,15 @@ class Consumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:  # noqa: ASYNC109
         """Yield what one poll brought, until the flow stops or the group rebalances."""
-        found, active = await self._wait_next_records(timeout)
+        batches, active = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
-        if found is None or self.should_stop:
+        if batches is None or self.should_stop:
             return
         if not self.flow_active:
             # What was fetched is lost to us: go back, so that it comes again.
             await self._seek_back()
             return
-        for raw, batch in found.items():
+        for raw, batch in batches.items():
             tp = TP(raw.topic, raw.partition)
             if self._has_moved_on(generation):
                 return

@@ -104,7 +104,7 @@ def _lines(role: Role) -> Iterator[str]:
         (role.reads, ("Read", "Describe")),
         (role.checks, ("DescribeConfigs",)),
     ):
-        doing = " ".join(f"--operation {one}" for one in operations)
+        doing = " ".join(f"--operation {operation}" for operation in operations)
         whole = [name for name in names if name != RAW]
         if whole:
             yield f"{begin} {doing}{_named('topic', whole)}"

@@ -68,7 +68,7 @@ class AdminClient(AbstractContextManager["AdminClient"]):
     def __init__(self, cluster: Cluster) -> None:
         """Connect."""
         self._cluster = cluster
-        with _refusals():
+        with _as_admin_errors():
             self._client = KafkaAdminClient(
                 **cluster.client_options(),
                 bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
@@ -85,12 +85,12 @@ class AdminClient(AbstractContextManager["AdminClient"]):
 
     def brokers_count(self) -> int:
         """Return how many brokers the cluster has."""
-        with _refusals():
+        with _as_admin_errors():
             return len(self._client.describe_cluster()["brokers"])
 
     def topic_states(self, names: Collection[str]) -> dict[str, TopicState]:
         """Return what the cluster has of each of these topics."""
-        with _refusals():
+        with _as_admin_errors():
             rows = self._client.describe_topics(list(names))
             counts = {row["name"]: len(row["partitions"]) for row in rows}
             settings = self._settings([name for name in names if counts.get(name)])
@@ -109,7 +109,7 @@ class AdminClient(AbstractContextManager["AdminClient"]):
             }
             for name, topic in topics.items()
         }
-        with _refusals():
+        with _as_admin_errors():
             try:
                 if wanted:
                     self._client.create_topics(wanted, wait_for_metadata=True)
@@ -120,24 +120,24 @@ class AdminClient(AbstractContextManager["AdminClient"]):
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic."""
-        with _refusals():
+        with _as_admin_errors():
             self._client.delete_topics([name])
 
     def alter_topic(self, name: str, settings: Mapping[str, str]) -> None:
         """Give a topic these settings; others stay."""
         resource = ConfigResource(ConfigResourceType.TOPIC, name, dict(settings))
-        with _refusals():
+        with _as_admin_errors():
             self._client.alter_configs([resource])
 
     def group(self, name: str) -> ConsumerGroup | None:
         """Return a consumer group; None where the cluster has no groups yet."""
-        with _refusals():
+        with _as_admin_errors():
             try:
                 members = self._client.describe_groups([name])[name]["members"]
                 offsets = self._client.list_group_offsets([name])[name]
             except CoordinatorNotAvailableError:
                 return None
-        committed = {(tp.topic, tp.partition): found.offset for tp, found in offsets.items()}
+        committed = {(tp.topic, tp.partition): row.offset for tp, row in offsets.items()}
         return ConsumerGroup(members_count=len(members), committed=committed)
 
     def starts(self, partitions: Collection[Partition]) -> dict[Partition, int]:
@@ -158,7 +158,7 @@ class AdminClient(AbstractContextManager["AdminClient"]):
 
     def arrival_ms(self, topic: str) -> int:
         """Send one record to a topic, and return when the broker says that it arrived."""
-        with _refusals():
+        with _as_admin_errors():
             producer = KafkaProducer(**self._cluster.client_options(), acks="all")
             try:
                 stamped: int = producer.send(topic, b"arrival").get(_SEND_SECONDS_MAX).timestamp
@@ -168,7 +168,7 @@ class AdminClient(AbstractContextManager["AdminClient"]):
 
     def _offsets(self, partitions: Collection[Partition], spec: OffsetSpec) -> dict[Partition, int]:
         wanted = {TopicPartition(topic, number): spec for topic, number in partitions}
-        with _refusals():
+        with _as_admin_errors():
             offsets = self._client.list_partition_offsets(wanted)
         return {(tp.topic, tp.partition): row.offset for tp, row in offsets.items()}
 
@@ -184,7 +184,7 @@ class AdminClient(AbstractContextManager["AdminClient"]):
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def _as_admin_errors() -> Iterator[None]:
     """Turn what kafka-python raises into errors of ours."""
     try:
         yield

@@ -65,14 +65,14 @@ class Security:
 
     def options(self) -> dict[str, object]:
         """Return the arguments that aiokafka and kafka-python take alike."""
-        found: dict[str, object] = {"security_protocol": self.protocol}
+        options: dict[str, object] = {"security_protocol": self.protocol}
         if self.context is not None:
-            found["ssl_context"] = self.context
+            options["ssl_context"] = self.context
         if self.sasl is not None:
-            found["sasl_mechanism"] = self.sasl
-            found["sasl_plain_username"] = self.username
-            found["sasl_plain_password"] = self.password
-        return found
+            options["sasl_mechanism"] = self.sasl
+            options["sasl_plain_username"] = self.username
+            options["sasl_plain_password"] = self.password
+        return options
 
 
 def _refusal(name: str, problem: str) -> ConfigError:

@@ -182,8 +182,8 @@ class LocalBroker:
         command = runtime.command("kafka.tools.StorageTool", *format_arguments)
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 - ours
         if done.returncode != 0:
-            told = (done.stdout + done.stderr).decode(errors="replace").strip()
-            problem = f"can't format {home} for Kafka: {told}"
+            output = (done.stdout + done.stderr).decode(errors="replace").strip()
+            problem = f"can't format {home} for Kafka: {output}"
             raise BrokerError(problem)
 
     def _launch(self, command: list[str]) -> None:

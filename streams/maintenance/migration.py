@@ -8,6 +8,7 @@ Per key, because the events of one institution keep their order and nothing depe
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
+from itertools import chain
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -52,27 +53,27 @@ class Copied(Struct, frozen=True, kw_only=True):
 class Trace:
     """How many events each key has, with a digest of them in their order."""
 
-    __slots__ = ("left_behind_count", "standings")
+    __slots__ = ("digests", "left_behind_count")
 
     def __init__(self) -> None:
         """Begin with none."""
-        self.standings: dict[bytes | None, KeyDigest] = {}
+        self.digests: dict[bytes | None, KeyDigest] = {}
         self.left_behind_count = 0
 
     @property
     def events_count(self) -> int:
         """How many events there are in all."""
-        return sum(count for count, _ in self.standings.values())
+        return sum(count for count, _ in self.digests.values())
 
     def add(self, record: TopicRecord) -> KeyDigest | None:
-        """Note a record, and return where its key stands then; None for a control record."""
+        """Note a record, and return its key's digest then; None for a control record."""
         if control_kind(record.headers) is not None:
             # Signed for its place, and obeyed nowhere else.
             self.left_behind_count += 1
             return None
-        count, before = self.standings.get(record.key, (0, b""))
-        found = self.standings[record.key] = (count + 1, _digest(before, record))
-        return found
+        count, before = self.digests.get(record.key, (0, b""))
+        after = self.digests[record.key] = (count + 1, _digest(before, record))
+        return after
 
 
 def migrate(cluster: Cluster, *, source: str, target: str, shown: Shown) -> Copied:
@@ -84,7 +85,7 @@ def migrate(cluster: Cluster, *, source: str, target: str, shown: Shown) -> Copi
         SinkError: the target holds events that are not the source's, or the copy is not whole.
     """
     present = _traced(cluster, target, shown, step="look")
-    if present.standings:
+    if present.digests:
         _refuse_others(cluster, source, target, present, shown)
     trace = Trace()
     with (
@@ -93,10 +94,12 @@ def migrate(cluster: Cluster, *, source: str, target: str, shown: Shown) -> Copi
         _Copier(target, cluster=cluster) as copier,
     ):
         for records in _read(reader, shown, step="copy"):
-            copier.send([one for one in records if _is_new(trace.add(one), one, present)])
+            copier.send(
+                [record for record in records if _is_new(trace.add(record), record, present)]
+            )
         partitions = (len(reader.partitions), len(copier.partitions))
     arrived = _traced(cluster, target, shown, step="verify")
-    if arrived.standings != trace.standings:
+    if arrived.digests != trace.digests:
         message = (
             f"{target} holds {arrived.events_count} events after the copy, {source} "
             f"{trace.events_count}, and they are not the same"
@@ -113,19 +116,19 @@ def migrate(cluster: Cluster, *, source: str, target: str, shown: Shown) -> Copi
     )
 
 
-def _is_new(standing: KeyDigest | None, record: TopicRecord, present: Trace) -> bool:
-    return standing is not None and standing[0] > present.standings.get(record.key, (0, b""))[0]
+def _is_new(digest: KeyDigest | None, record: TopicRecord, present: Trace) -> bool:
+    return digest is not None and digest[0] > present.digests.get(record.key, (0, b""))[0]
 
 
 def _refuse_others(
     cluster: Cluster, source: str, target: str, present: Trace, shown: Shown
 ) -> None:
     """Refuse a target that holds anything but the first events of each key of the source."""
-    trace, missed = Trace(), dict(present.standings)
+    trace, missed = Trace(), dict(present.digests)
     with TopicReader(source, cluster=cluster) as reader:
-        for record in (one for batch in _read(reader, shown, step="compare") for one in batch):
-            standing = trace.add(record)
-            if standing is not None and standing == missed.get(record.key):
+        for record in chain.from_iterable(_read(reader, shown, step="compare")):
+            digest = trace.add(record)
+            if digest is not None and digest == missed.get(record.key):
                 del missed[record.key]
     if missed:
         key = min(missed, key=lambda key: key or b"")
@@ -158,10 +161,10 @@ def _read(reader: TopicReader, shown: Shown, *, step: str) -> Iterator[Sequence[
 
 def _digest(before: bytes, record: TopicRecord) -> bytes:
     headers = (piece for name, value in record.headers for piece in (name.encode(), value or b""))
-    said = framed(before, b"%d" % record.timestamp, record.value or b"", *headers)
+    content = framed(before, b"%d" % record.timestamp, record.value or b"", *headers)
     # A tombstone is not an empty event.
     return blake2b(
-        said, digest_size=_DIGEST_BYTES, key=b"" if record.value is None else b"v"
+        content, digest_size=_DIGEST_BYTES, key=b"" if record.value is None else b"v"
     ).digest()
 
 

@@ -43,7 +43,7 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 class Checkpointer(Generic[ProfileT]):
-    """Carries out the checkpoints of one state_store, one at a time."""
+    """Carries out the checkpoints of one state store, one at a time."""
 
     __slots__ = (
         "_commit",

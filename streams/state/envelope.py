@@ -57,7 +57,11 @@ class StateKeys:
     __slots__ = ("_checking", "_signing_id")
 
     def __init__(self, *secrets: str) -> None:
-        """Take the current secret first, then those still accepted."""
+        """Take the current secret first, then those still accepted.
+
+        Raises:
+            ConfigError: a secret is too short.
+        """
         for secret in secrets:
             if len(secret) < SECRET_LENGTH_MIN:
                 message = f"expected at least {SECRET_LENGTH_MIN} characters in every key"
@@ -100,6 +104,9 @@ def seal(payload: bytes, *, address: Address, applied_offset: int, keys: StateKe
     >>> raw = seal(b"state", address=home, applied_offset=41, keys=keys)
     >>> open_sealed(raw, address=home, keys=keys)
     Opened(applied_offset=41, payload=b'state')
+
+    Raises:
+        StateError: it is too large for the topic.
     """
     if len(payload) > PLAIN_BYTES_MAX:
         message = (
@@ -117,7 +124,11 @@ def seal(payload: bytes, *, address: Address, applied_offset: int, keys: StateKe
 
 
 def open_sealed(raw: bytes, *, address: Address, keys: StateKeys) -> Opened:
-    """Return what `seal` was given, or raise `StateError` saying what is wrong with it."""
+    """Return what `seal` was given.
+
+    Raises:
+        StateError: it is damaged, of another schema, or not signed by us for this place.
+    """
     if len(raw) < _HEADER.size + _MAC_BYTES or raw[:4] != MAGIC:
         message = f"state of {_named(address)} is not a Headgate state ({len(raw)} bytes)"
         raise StateError(message)

@@ -48,12 +48,20 @@ class Lease:
         self._stamped_seconds = self._now()
 
     def stamp(self) -> None:
-        """Note that the event loop runs; refused after too long a sleep."""
+        """Note that the event loop runs.
+
+        Raises:
+            LeaseLostError: it has not run for too long.
+        """
         self.check()
         self._stamped_seconds = self._now()
 
     def check(self) -> None:
-        """Raise `LeaseLostError` if the last stamp is too old."""
+        """Look whether the last stamp is recent.
+
+        Raises:
+            LeaseLostError: it is too old.
+        """
         slept_seconds = self._now() - self._stamped_seconds
         if slept_seconds > self._session_seconds * _SAFE_SESSION_RATIO:
             message = f"slept {slept_seconds:.1f} s of a session of {self._session_seconds:g} s"

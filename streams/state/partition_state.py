@@ -64,7 +64,7 @@ class PartitionState(Generic[ProfileT]):
         """Start with nothing recovered."""
         self.partition = partition
         self.store = RecoveredPartition()
-        # What the partition's log told all its judges (the peer reference) so far.
+        # What control records of the partition's log say for all its judges, encoded.
         self.context = b""
         self._core = core
         self._positions: PositionTracker | None = None
@@ -88,8 +88,8 @@ class PartitionState(Generic[ProfileT]):
 
     def load_idle(self, count: int) -> None:
         """Bring at most `count` saved profiles into use that no event has asked for yet."""
-        asleep = (one for one in self.store.mains if one not in self._loaded)
-        for institution in list(islice(asleep, count)):
+        idle = (name for name in self.store.mains if name not in self._loaded)
+        for institution in list(islice(idle, count)):
             self._loaded[institution] = self._recovered(institution)
 
     def new_from(self, span: FetchSpan) -> int:
@@ -147,7 +147,7 @@ class PartitionState(Generic[ProfileT]):
         self._dirty.clear()
 
     def add_to(self, checkpoint: Checkpoint[OutputT], *, rewrite_count: int) -> None:
-        """Add all that changed since the last checkpoint, and a few of the quiet ones."""
+        """Add all that changed since the last checkpoint, and a few that have not for long."""
         for institution in sorted(self._dirty):
             self._add_state(checkpoint, self._loaded[institution], institution)
         partition_record_again = self._is_partition_record_due(rewrite_count)

@@ -32,7 +32,11 @@ class PositionTracker:
         self.moved = False
 
     def new_from(self, span: FetchSpan) -> int:
-        """Return the offset from which the batch's records are new, or raise `OffsetGapError`."""
+        """Return the offset from which the batch's records are new.
+
+        Raises:
+            OffsetGapError: the batch does not begin where the one before ended.
+        """
         if span.start > self.position:
             message = (
                 f"records {self.position} to {span.start - 1} of {self.name} were passed over: "

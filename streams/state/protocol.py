@@ -36,7 +36,7 @@ class StateStore(Generic[ProfileT, OutputT]):
         self._outputs: list[OutputT] = []
 
     def partition(self, partition: int) -> PartitionState[ProfileT]:
-        """Return the partition_state of a partition."""
+        """Return the state of a partition."""
         partition_state = self.partitions.get(partition)
         if partition_state is None:
             partition_state = self.partitions[partition] = self._new_partition(partition)
@@ -76,7 +76,7 @@ class StateStore(Generic[ProfileT, OutputT]):
 
     def retain(self, partitions: Iterable[int]) -> None:
         """Forget the partitions that now belong to others."""
-        kept = set(partitions)
+        ours = set(partitions)
         self.partitions = {
-            p: partition_state for p, partition_state in self.partitions.items() if p in kept
+            p: partition_state for p, partition_state in self.partitions.items() if p in ours
         }

@@ -31,7 +31,11 @@ class StateTopic:
         )
 
     def saved(self, partition: int, key: bytes, value: bytes | None) -> SavedRecord | None:
-        """Return what a record holds, None for a tombstone; `StateError` if it is not ours."""
+        """Return what a record holds, None for a tombstone.
+
+        Raises:
+            StateError: it is not ours.
+        """
         if value is None:
             return None
         opened = open_sealed(value, address=self._address(partition, key), keys=self._keys)

@@ -1,4 +1,4 @@
-"""Steps 1 to 7 of 7: one batch of a partition, between decoding and what is told of it."""
+"""Steps 1 to 7 of 7: one batch of a partition, between decoding and what follows from it."""
 
 from collections import defaultdict
 
@@ -32,7 +32,7 @@ class Counts(Struct, kw_only=True):
 
 
 class InstitutionRun:
-    """One judge's part in a turn: who it is, and what it had counted before."""
+    """One institution's part of a batch: its profile, and what that had counted before."""
 
     __slots__ = (
         "applied_offset",
@@ -47,7 +47,7 @@ class InstitutionRun:
     def __init__(
         self, institution: str, profile: Profile, *, applied_offset: int, schedule: Schedule
     ) -> None:
-        """Begin where the judge stands; `schedule` is what was pushed so far."""
+        """Begin after the last event in the profile; `schedule` is what was pushed so far."""
         self.institution = institution
         self.profile = profile
         # Mostly nothing was pushed, and no event need be asked whether its time has come.

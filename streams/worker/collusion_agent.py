@@ -48,27 +48,27 @@ class Memory:
     [20, 30]
     """
 
-    __slots__ = ("_days", "_kept", "_newest")
+    __slots__ = ("_by_institution", "_days", "_newest")
 
     def __init__(self, *, days: int) -> None:
         """Remember nothing yet, and never more than `days` of an institution."""
         self._days = days
-        self._kept: dict[str, deque[tuple[int, NewHoldings]]] = {}
+        self._by_institution: dict[str, deque[tuple[int, NewHoldings]]] = {}
         self._newest: dict[str, int] = {}
 
     def add(self, offset: int, holdings: NewHoldings) -> None:
         """Keep one record; drop what lies too far behind it."""
         name, day = holdings.institution, holdings.day
         self._newest[name] = max(day, self._newest.get(name, day))
-        kept = self._kept.setdefault(name, deque())
-        kept.append((offset, holdings))
-        while kept[0][1].day <= self._newest[name] - self._days:
-            kept.popleft()
+        days = self._by_institution.setdefault(name, deque())
+        days.append((offset, holdings))
+        while days[0][1].day <= self._newest[name] - self._days:
+            days.popleft()
 
     def in_order(self) -> list[NewHoldings]:
         """Return what is kept, in the order of the topic."""
-        kept = (item for items in self._kept.values() for item in items)
-        return [holdings for _, holdings in sorted(kept, key=lambda item: item[0])]
+        items = (item for days in self._by_institution.values() for item in days)
+        return [holdings for _, holdings in sorted(items, key=lambda item: item[0])]
 
 
 class _Assignment(Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Rebalances, recovery, the checkpoint's beat and the end: the life of one worker's state_store.
+"""Rebalances, recovery, the checkpoint's beat and the end: the life of one worker's state store.
 
 A rebalance is a restart: what is not saved is dropped, and judged again by whoever owns it. A
 worker that cannot be sure of itself ends, with an exit code and a sentence that say why.
@@ -55,7 +55,7 @@ def stop_for(error: Exception) -> None:
 
 
 class LifecycleDependencies(Struct, Generic[ProfileT], frozen=True, kw_only=True):
-    """What the life of a worker is connected to; `on_done` is told of each checkpoint."""
+    """What the life of a worker is connected to; `on_done` is called after each checkpoint."""
 
     group: Group
     checkpointer: Checkpointer[ProfileT]
@@ -68,7 +68,7 @@ class LifecycleDependencies(Struct, Generic[ProfileT], frozen=True, kw_only=True
 
 
 class WorkerLifecycle(Generic[ProfileT]):
-    """Looks after one state_store: what Faust's signals mean to it, and when it is saved."""
+    """Looks after one state store: what Faust's signals mean to it, and when it is saved."""
 
     __slots__ = ("_dependencies", "_ready_epoch", "_recovered_count", "_stamping", "_state_store")
 
@@ -125,14 +125,14 @@ class WorkerLifecycle(Generic[ProfileT]):
             self._state_store.drop()
             epoch = self._state_store.epoch
             recovered = self._dependencies.group.recovered()
-            # None: the group has moved on, and we are told again. What is kept meanwhile must be
+            # None: the group has moved on, and Faust calls us again. What is kept meanwhile must be
             # what Faust believes to have read: it goes on from there, not from the beginning.
             if recovered is not None:
                 self._state_store.retain(recovered)
                 await self._begin(recovered)
                 self._state_store.settled = self._state_store.epoch == epoch
         except IllegalStateError:
-            # The assignment is the next one already: Faust begins anew on it, and tells us again.
+            # The assignment is the next one already: Faust begins anew on it, and calls us again.
             raise
         except Exception as error:  # noqa: BLE001 - every failure ends the process.
             self._dependencies.stop(error)

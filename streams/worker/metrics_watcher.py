@@ -19,8 +19,8 @@ from streams.state.protocol import StateStore
 from streams.worker.batch_run import Counts
 
 _MS: Final = 1_000
-# So many of the saved institutions that have been silent since we began are looked at a time.
-_WOKEN_COUNT: Final = 50
+# Of the saved institutions of which no event has come since the start, for one look.
+_LOADED_AT_ONCE_COUNT: Final = 50
 
 
 class MetricsWatcher:
@@ -88,7 +88,7 @@ class MetricsWatcher:
         if not state_store.settled:
             return
         for partition in state_store.partitions.values():
-            partition.load_idle(_WOKEN_COUNT)
+            partition.load_idle(_LOADED_AT_ONCE_COUNT)
         profiles = [
             profile
             for partition in state_store.partitions.values()
@@ -98,8 +98,12 @@ class MetricsWatcher:
         self._metrics.set_institutions(map(institution_status, profiles))
         now_ms = max((profile.state.frontier_ms for profile in profiles), default=0)
         today = now_ms // DAY_MS
-        self._metrics.set_detectors(name for one in profiles for name in _sensing(one, today=today))
-        institutions_count = sum(one.institutions_count for one in state_store.partitions.values())
+        self._metrics.set_detectors(
+            name for profile in profiles for name in _strange_detectors(profile, today=today)
+        )
+        institutions_count = sum(
+            partition.institutions_count for partition in state_store.partitions.values()
+        )
         self._metrics.set_totals(institutions_count=institutions_count, at_ms=now_ms)
 
     def _follow(self, ends: Mapping[int, int], state_store: StateStore[Profile, Durable]) -> None:
@@ -125,7 +129,7 @@ def show_config(metrics: Metrics, config: CoreConfig) -> None:
     )
 
 
-def _sensing(profile: Profile, *, today: int) -> set[str]:
+def _strange_detectors(profile: Profile, *, today: int) -> set[str]:
     """Return the detectors of the channels that were strange today."""
     if profile.state.today.day != today:
         return set()

@@ -1,4 +1,4 @@
-"""Running a worker until it is told to stop: started, watched, and ended within seconds.
+"""Running a worker until a signal stops it: started, watched, and ended within seconds.
 
 Faust's own launcher prints a banner, takes over logging and waits for every task of the process;
 a worker that holds nothing unsaved needs none of it.

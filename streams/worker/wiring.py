@@ -23,7 +23,7 @@ Handle = Callable[[int, Batch], Awaitable[None]]
 
 
 class RebalanceListener(Protocol):
-    """An agent besides the judges: told of each rebalance, and watched by its positions."""
+    """An agent besides the judges: called at each rebalance, and watched by its positions."""
 
     def revoked(self) -> None:
         """Forget its partitions: the group may be giving them to another."""
@@ -86,7 +86,7 @@ def add_state_table(
 def add_signals(
     app: HeadgateApp, lifecycle: WorkerLifecycle[Profile], listeners: Iterable[RebalanceListener]
 ) -> None:
-    """Have the lifecycle, and then the listeners, told of rebalances and of the end."""
+    """Call the lifecycle, and then the listeners, at each rebalance and at the end."""
     all_listeners = tuple(listeners)
 
     async def on_revoked(*_: object, **__: object) -> None:
