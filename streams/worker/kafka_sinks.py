@@ -1,4 +1,4 @@
-"""Step 7 of 7: effects -> records: alerts, summaries, holdings; rejected records -> dead letters."""
+"""Step 7 of 7: effects -> alerts, summaries, holdings; rejected records -> dead letters."""
 
 from collections.abc import Sequence
 from typing import Final
