@@ -19,6 +19,7 @@ from joserfc.registry import HeaderParameter
 from joserfc.util import urlsafe_b64decode
 from msgspec import Struct
 
+from detectors.errors import HeadgateError
 from detectors.instants import Moment
 from detectors.response.entries import DecisionMade, Verb
 from streams.control.keys import private_pem, public_keys
@@ -63,12 +64,20 @@ _registry.max_payload_length = RECORD_BYTES_MAX
 
 
 def sign(decision: Decision, key: Ed25519PrivateKey, *, who: str, topic: str) -> bytes:
-    """Return the record of a decision that `who` signs for `topic`."""
+    """Return the record of a decision that `who` signs for `topic`.
+
+    Raises:
+        HeadgateError: it is larger than what is read.
+    """
     header = Header(alg=ALGORITHM, kid=who, topic=topic, typ=TYPE)
     payload = msgspec.json.encode(decision, order="sorted")
     private = OKPKey.import_key(private_pem(key))
     protected = msgspec.structs.asdict(header)
-    return jws.serialize_compact(protected, payload, private, registry=_registry).encode()
+    record = jws.serialize_compact(protected, payload, private, registry=_registry).encode()
+    if len(record) > RECORD_BYTES_MAX:
+        message = f"a signed decision of {len(record):,} bytes, more than {RECORD_BYTES_MAX:,}"
+        raise HeadgateError(message)
+    return record
 
 
 def checked(

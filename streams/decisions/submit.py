@@ -27,6 +27,7 @@ def decide(settings: Settings, *verbs: Verb, key_path: Path | None, note: str) -
 
     Raises:
         ConfigError: there is no key, or the configuration knows nobody by it.
+        HeadgateError: a decision is too large; then none was sent.
     """
     if key_path is None:
         raise ConfigError(DECISION_KEY_VARIABLE, _NO_KEY)

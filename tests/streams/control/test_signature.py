@@ -15,7 +15,7 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 from msgspec.structs import replace
 
-from detectors.errors import ConfigError
+from detectors.errors import ConfigError, HeadgateError
 from detectors.feedback import Label
 from detectors.response.entries import DecisionMade, Labelled, Released
 from streams.control.keys import load_private_key, private_pem, public_text
@@ -142,6 +142,13 @@ def test_a_signed_decision_is_read_as_it_was_meant(bytes_count: int) -> None:
     assert isinstance(decision, DecisionMade)
     assert (decision.who, decision.verb, decision.at_ms) == ("ann", Released(suspension_id="s"), 5)
     assert (decision.jws.encode(), len(decision.note)) == (record, bytes_count)
+
+
+def test_what_would_not_be_read_is_not_signed() -> None:
+    """Whoever pushes a register that is too large hears it at once, not from the audit."""
+    large = replace(DECISION, note="n" * (RECORD_BYTES_MAX * 3 // 4))
+    with pytest.raises(HeadgateError, match="bytes, more than 900,000"):
+        signed(large)
 
 
 def test_a_jose_library_reads_a_decision() -> None:
