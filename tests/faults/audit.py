@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 
-from detectors.response.entries import Acted, AlertSeen, AuditEntry, parse_entry
+from detectors.response.entries import Acted, AlertSeen, AuditEntry, Declined, parse_entry
 from detectors.response.verify import verify
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader, committed_records
@@ -53,7 +53,9 @@ def _rewritten(entries: Sequence[AuditEntry]) -> list[bytes]:
     lines: list[bytes] = []
     for _, batch in groupby(entries, key=lambda entry: entry.batch):
         same = list(batch)
-        causes = [(one.source, one.body) for one in same if not isinstance(one.body, Acted)]
+        causes = [
+            (one.source, one.body) for one in same if not isinstance(one.body, Acted | Declined)
+        ]
         lines += journal.append(causes, now_ms=same[0].recorded_ms).lines
     return lines
 
