@@ -37,7 +37,7 @@ def blocks(title: str) -> list[Block]:
     """Return the blocks of the recipe with this title."""
     page = (ROOT / "CONTRIBUTING.md").read_text()
     _, _, rest = page.partition(f"## Recipe: {title}\n")
-    section = re.split(r"^## ", rest, maxsplit=1, flags=re.MULTILINE)[0]
+    section = re.split(r"^## Recipe: ", rest, maxsplit=1, flags=re.MULTILINE)[0]
     return [
         Block(block["language"], block["verb"], block["path"] or "", block["text"])
         for block in _BLOCK.finditer(section)

@@ -23,8 +23,8 @@ IDS = [str(page.relative_to(ROOT)) for page in PAGES]
 OURS = ("benchmarks", "detectors", "docker", "docs", "grafana", "streams", "tests")
 # Kafka's own tools, a container engine and what every Unix has; their use is shown elsewhere.
 TOOLS = {
-    "cd", "curl", "docker", "export", "kafka-consumer-groups", "kafka-topics", "make", "openssl",
-    "pip", "printf", "pytest", "python", "sh",
+    "cd", "curl", "docker", "export", "kafka-consumer-groups", "kafka-topics", "lint-imports",
+    "make", "openssl", "pip", "printf", "pytest", "python", "sh",
 }  # fmt: skip
 
 
