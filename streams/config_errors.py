@@ -30,9 +30,9 @@ WORDS: Final[dict[str, str]] = {
 
 def config_error(sentence: str, document: dict[str, object], kind: type[Struct]) -> ConfigError:
     """Return the error for msgspec's `sentence` about `document`, which should be a `kind`."""
-    found = _PATH.search(sentence)
-    path = found["path"].removeprefix(".") if found else ""
-    problem = sentence[: found.start()] if found else sentence
+    place = _PATH.search(sentence)
+    path = place["path"].removeprefix(".") if place else ""
+    problem = sentence[: place.start()] if place else sentence
     if unknown := _UNKNOWN.search(problem):
         key = unknown["key"]
         return ConfigError(_joined(path, key), _unknown(key, _type_at(path, kind)))

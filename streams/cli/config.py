@@ -134,8 +134,8 @@ def pushed(*, config_path: Path | None, as_json: bool) -> None:
 
     now = asyncio.run(held(load_settings(config_path)))
     if as_json:
-        for one in now.pushes:
-            click.echo(msgspec.json.encode(one))
+        for push in now.pushes:
+            click.echo(msgspec.json.encode(push))
         return
     for line in _listed(now):
         click.echo(line)
@@ -145,9 +145,9 @@ def _listed(now: Held) -> list[str]:
     # Where more was pushed than is remembered, the first one holds from the beginning.
     first = [f"{now.base_hash}  the workers' file"] if now.base_hash else []
     return first + [
-        f"{one.config_hash}  from {moment(one.from_ms)}, pushed by {one.who} "
-        f"at {moment(one.pushed_ms)}{f': {one.note}' if one.note else ''}"
-        for one in now.pushes
+        f"{push.config_hash}  from {moment(push.from_ms)}, pushed by {push.who} "
+        f"at {moment(push.pushed_ms)}{f': {push.note}' if push.note else ''}"
+        for push in now.pushes
     ]
 
 
@@ -161,7 +161,7 @@ def _from_ms(text: str) -> int:
 def _line(change: Changed) -> str:
     """Return one change as people read it."""
     before, after = (
-        str(msgspec.json.encode(one), "utf-8") for one in (change.before, change.after)
+        str(msgspec.json.encode(value), "utf-8") for value in (change.before, change.after)
     )
     return f"{change.path}: {before[:_SHOWN_LENGTH_MAX]} -> {after[:_SHOWN_LENGTH_MAX]}"
 

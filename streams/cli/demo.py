@@ -82,8 +82,8 @@ def _perform(config: DemoConfig, report_path: Path) -> None:
         with set_up(config, script, screen=screen) as stage:
             played = play(stage, script, live_seconds=config.live_seconds, screen=screen)
             screen.say("replaying the topic for the report ...", style="dim")
-            report, found = replayed(stage, script)
-        tell(report, found, played, script, screen=screen)
+            report, alerts = replayed(stage, script)
+        tell(report, alerts, played, script, screen=screen)
     write_report(report, report_path)
     click.echo(f"report   {report_path.resolve()}")
 

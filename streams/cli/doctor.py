@@ -50,6 +50,6 @@ def _findings(config_path: Path | None) -> Iterator[Finding]:
 
 def _say(finding: Finding) -> None:
     mark, colour = MARKS[finding.level]
-    click.echo(f"{click.style(f'{mark:>4}', fg=colour)}  {finding.check}: {finding.said}")
+    click.echo(f"{click.style(f'{mark:>4}', fg=colour)}  {finding.check}: {finding.sentence}")
     if finding.advice:
         click.echo(f"      {finding.advice}")

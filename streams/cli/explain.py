@@ -14,7 +14,7 @@ from streams.kafka.topics import ACCESS_EVENTS, ALERTS, AUDIT, HOLDINGS
 from streams.recorder.alert_outcomes import AlertOutcomes, read_outcomes
 from streams.replay.explain import (
     NotExplainedError,
-    Recorded,
+    RecordedFindings,
     explain,
     is_of_a_ring,
     recorded_in_file,
@@ -86,7 +86,7 @@ def command(  # noqa: PLR0913 - one parameter an option
         rejects=Rejects(None),
     )
     with steps("explain", total=len(names)) as progress:
-        found = explain(
+        explanation = explain(
             run,
             names,
             alert_id=alert_id,
@@ -97,18 +97,18 @@ def command(  # noqa: PLR0913 - one parameter an option
     if not inputs:
         # What a worker did is on record, and rests on more than this alert.
         outcomes = _outcomes(settings, alert_id)
-        found = msgspec.structs.replace(found, outcomes=outcomes)
+        explanation = msgspec.structs.replace(explanation, outcomes=outcomes)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(msgspec.json.encode(explanation))
     else:
-        click.echo("\n".join(explanation_lines(found)))
-    if found.record == "different":
+        click.echo("\n".join(explanation_lines(explanation)))
+    if explanation.record == "different":
         sys.exit(1)
 
 
 def _recorded(
     settings: Settings, alert_id: str, path: Path | None, *, from_topic: bool
-) -> Recorded:
+) -> RecordedFindings:
     if path is None and not from_topic:
         return {}
     kafka = settings.file.kafka
@@ -132,7 +132,7 @@ def _outcomes(settings: Settings, alert_id: str) -> Outcomes:
     return Outcomes(measures=tuple(followed.measures), withheld=tuple(followed.withheld))
 
 
-def _topic(settings: Settings, recorded: Recorded) -> str:
+def _topic(settings: Settings, recorded: RecordedFindings) -> str:
     """Return where the alert came from: a ring is found in what all institutions hold."""
     topic = HOLDINGS if is_of_a_ring(recorded) else ACCESS_EVENTS
     return f"{TOPIC_PREFIX}{topic.full_name(settings.file.kafka.topic_prefix)}"

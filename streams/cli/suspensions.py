@@ -158,14 +158,16 @@ def _open(settings: Settings, suspension_id: str) -> Suspension:
     return matches[0]
 
 
-def _line(one: Suspension) -> str:
-    until = "until released" if one.expires_ms is None else f"until {rfc3339(one.expires_ms)}"
-    asks = f" (asks to {one.asks.measure})" if one.asks else ""
-    meant = "dry run " if one.dry_run else ""
-    said = f"by {one.by}: {one.why}"
-    return f"{one.suspension_id[:12]}  {one.state:<9}  {meant}{_who(one)}{asks}, {until}, {said}"
+def _line(suspension: Suspension) -> str:
+    expires_ms = suspension.expires_ms
+    until = "until released" if expires_ms is None else f"until {rfc3339(expires_ms)}"
+    asks = f" (asks to {suspension.asks.measure})" if suspension.asks else ""
+    meant = "dry run " if suspension.dry_run else ""
+    reason = f"by {suspension.by}: {suspension.why}"
+    begin = f"{suspension.suspension_id[:12]}  {suspension.state:<9}"
+    return f"{begin}  {meant}{_who(suspension)}{asks}, {until}, {reason}"
 
 
-def _who(one: Suspension) -> str:
-    whom = one.subject if one.scope == "institution" else f"{one.subject} of {one.institution}"
-    return f"{one.measure} {one.scope} {whom}"
+def _who(suspension: Suspension) -> str:
+    of = "" if suspension.scope == "institution" else f" of {suspension.institution}"
+    return f"{suspension.measure} {suspension.scope} {suspension.subject}{of}"

@@ -96,12 +96,12 @@ def _prepare_topics(settings: Settings, *, create: bool) -> None:
             adapters=settings.adapters,
         )
         return
-    made = ensure_topics(
+    created = ensure_topics(
         settings.cluster,
         prefix=settings.file.kafka.topic_prefix,
         partitions=settings.file.kafka.partitions,
         adapters=settings.adapters,
         replication_factor=settings.file.kafka.replication_factor,
     )
-    if made:
-        logger.info("Created topics.", extra={"topics": made})
+    if created:
+        logger.info("Created topics.", extra={"topics": created})

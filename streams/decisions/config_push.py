@@ -57,29 +57,29 @@ async def held(settings: Settings) -> Held:
     topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
     async for record in committed_records(topic, cluster=settings.cluster):
         raw = record.value or b""
-        for one in journal.read(raw):
-            if isinstance(one.action, Scheduled):
+        for followed in journal.read(raw):
+            if isinstance(followed.action, Scheduled):
                 pushes |= _pushes(raw)
     state, configured = journal.state, journal.configured
     return Held(
         base=state.core,
         base_hash="" if configured is None else configured.config_hash,
         scheduled=state.pushed,
-        pushes=tuple(pushes[one.sequence] for one in state.pushed),
+        pushes=tuple(pushes[followed.sequence] for followed in state.pushed),
     )
 
 
 def _pushes(raw: bytes) -> dict[int, Push]:
     """Return the push that a line of the audit records, by the line's number."""
     entry = parse_entry(raw)
-    made = entry.body
-    if not isinstance(made, DecisionMade) or not isinstance(made.verb, ConfigPushed):
+    decision = entry.body
+    if not isinstance(decision, DecisionMade) or not isinstance(decision.verb, ConfigPushed):
         return {}
     push = Push(
-        from_ms=made.verb.from_ms,
-        config_hash=made.verb.config_hash,
-        who=made.who,
-        note=made.note,
+        from_ms=decision.verb.from_ms,
+        config_hash=decision.verb.config_hash,
+        who=decision.who,
+        note=decision.note,
         pushed_ms=entry.recorded_ms,
     )
     return {entry.sequence: push}
@@ -111,7 +111,7 @@ def is_news(core: CoreConfig, now: Held, *, from_ms: int) -> bool:
     schedule = Schedule(now.base, now.scheduled)
     # What is pushed replaces all that was to hold later.
     later = schedule.entries[schedule.place(from_ms, sequence=-1) :]
-    return any(one.config != wanted for one in later)
+    return any(scheduled.config != wanted for scheduled in later)
 
 
 def to_push(core: CoreConfig, now: Held, *, from_ms: int, now_ms: int) -> ConfigPushed:

@@ -50,9 +50,9 @@ def topics_finding(admin: AdminClient, expected: Expected) -> Finding:
     states = topic_states(admin, topics.values(), prefix=prefix)
     there = {name: topic for name, topic in topics.items() if states[name].partitions_count}
     unusable = [
-        f"{name} {said}"
+        f"{name} {misfit}"
         for name, topic in there.items()
-        for said in misfits(topic, states[name], partitions=partitions)
+        for misfit in misfits(topic, states[name], partitions=partitions)
     ]
     if unusable:
         advice = "Set kafka.partitions to what is there, or choose another kafka.topic_prefix."
@@ -61,7 +61,11 @@ def topics_finding(admin: AdminClient, expected: Expected) -> Finding:
     if missing:
         advice = "The first `headgate worker` creates them; nothing is lost."
         return warn("topics", f"missing: {', '.join(missing)}", advice=advice)
-    odd = [f"{name} {said}" for name in topics for said in differences(topics[name], states[name])]
+    odd = [
+        f"{name} {difference}"
+        for name in topics
+        for difference in differences(topics[name], states[name])
+    ]
     if odd:
         advice = "Nothing is lost by it; kafka-configs alters a topic if it isn't meant."
         return warn("topics", "; ".join(odd), advice=advice)
@@ -80,15 +84,15 @@ def lag_finding(admin: AdminClient, expected: Expected) -> Finding:
     except UnknownTopicError:
         return warn("lag", f"{topic} isn't there yet", advice="See topics, above.")
     lag_records = sum(ends[p] - committed.get(p, starts[p]) for p in partitions)
-    said = (
+    sentence = (
         f"{lag_records} records wait for group {expected.group}, which has {members_count} workers"
     )
     if not members_count:
-        return warn("lag", said, advice="Nobody watches: start `headgate worker`.")
+        return warn("lag", sentence, advice="Nobody watches: start `headgate worker`.")
     if lag_records > LAG_RECORDS_WARN:
         advice = f"Start more workers, up to {expected.kafka.partitions}; or wait for a replay."
-        return warn("lag", said, advice=advice)
-    return ok("lag", said)
+        return warn("lag", sentence, advice=advice)
+    return ok("lag", sentence)
 
 
 def clock_finding(admin: AdminClient, expected: Expected) -> Finding:
@@ -100,11 +104,13 @@ def clock_finding(admin: AdminClient, expected: Expected) -> Finding:
         skew_ms = _skew_ms(admin, topic)
     finally:
         admin.delete_topic(topic)
-    said = f"this clock and the broker's are at most {skew_ms} ms apart"
+    sentence = f"this clock and the broker's are at most {skew_ms} ms apart"
     advice = "Let a time service keep both: events far ahead of the broker's clock are refused."
     if skew_ms > SKEW_MS_FAIL:
-        return fail("clock", said, advice=advice)
-    return warn("clock", said, advice=advice) if skew_ms > SKEW_MS_WARN else ok("clock", said)
+        return fail("clock", sentence, advice=advice)
+    return (
+        warn("clock", sentence, advice=advice) if skew_ms > SKEW_MS_WARN else ok("clock", sentence)
+    )
 
 
 Check = Callable[[AdminClient, Expected], Finding]

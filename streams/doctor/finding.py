@@ -12,20 +12,20 @@ class Finding(Struct, frozen=True, kw_only=True):
 
     check: str
     level: Level
-    said: str
+    sentence: str
     advice: str = ""
 
 
-def ok(check: str, said: str) -> Finding:
+def ok(check: str, sentence: str) -> Finding:
     """Say that there is nothing to do."""
-    return Finding(check=check, level="ok", said=said)
+    return Finding(check=check, level="ok", sentence=sentence)
 
 
-def warn(check: str, said: str, *, advice: str) -> Finding:
+def warn(check: str, sentence: str, *, advice: str) -> Finding:
     """Say that it works, but not for ever or not for everybody."""
-    return Finding(check=check, level="warn", said=said, advice=advice)
+    return Finding(check=check, level="warn", sentence=sentence, advice=advice)
 
 
-def fail(check: str, said: str, *, advice: str) -> Finding:
+def fail(check: str, sentence: str, *, advice: str) -> Finding:
     """Say that a worker can't do its job until this is put right."""
-    return Finding(check=check, level="fail", said=said, advice=advice)
+    return Finding(check=check, level="fail", sentence=sentence, advice=advice)

@@ -29,13 +29,13 @@ def machine_findings(settings: Settings | None) -> Iterator[Finding]:
         yield state_key_finding(settings.secrets.state_key)
 
 
-def python_finding(found: tuple[int, ...]) -> Finding:
+def python_finding(running: tuple[int, ...]) -> Finding:
     """Whether this Python is one that every release is tested with."""
-    said = f"Python {'.'.join(map(str, found))}"
-    if found in PYTHONS:
-        return ok("python", said)
+    name = f"Python {'.'.join(map(str, running))}"
+    if running in PYTHONS:
+        return ok("python", name)
     names = ", ".join(".".join(map(str, known)) for known in PYTHONS)
-    return fail("python", said, advice=f"Install one of {names} and run make again.")
+    return fail("python", name, advice=f"Install one of {names} and run make again.")
 
 
 def packages_finding(requirements: list[str]) -> Finding:
@@ -88,10 +88,10 @@ def local_broker_finding() -> Finding:
 def disk_finding(path: Path) -> Finding:
     """Whether there is room to work in."""
     free_bytes = shutil.disk_usage(path).free
-    said = f"{free_bytes / 1024**3:.1f} GiB free at {path}"
+    room = f"{free_bytes / 1024**3:.1f} GiB free at {path}"
     if free_bytes >= FREE_BYTES_MIN:
-        return ok("disk", said)
-    return warn("disk", said, advice="Free a gibibyte: Kafka stops when its disk is full.")
+        return ok("disk", room)
+    return warn("disk", room, advice="Free a gibibyte: Kafka stops when its disk is full.")
 
 
 def _is_needed(requirement: Requirement) -> bool:

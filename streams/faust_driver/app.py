@@ -18,7 +18,7 @@ from streams.kafka.cluster import Cluster
 from streams.kafka.records import Batch
 from streams.kafka.security import Security
 
-Hook = Callable[[], Awaitable[None]]
+LifecycleHook = Callable[[], Awaitable[None]]
 
 # Of whole batches. A longer queue would hold a backlog in memory.
 _BATCHES_QUEUED_MAX: Final = 4
@@ -40,8 +40,8 @@ class HeadgateApp(faust.App):
     def __init__(self, name: str, **settings: object) -> None:
         """Have nothing to open yet."""
         # What happens before any group is joined, and after the last checkpoint.
-        self.opened: Hook = _nothing
-        self.closed: Hook = _nothing
+        self.opened: LifecycleHook = _nothing
+        self.closed: LifecycleHook = _nothing
         super().__init__(name, **settings)  # type: ignore[arg-type] # Faust's own settings.
 
     async def on_first_start(self) -> None:

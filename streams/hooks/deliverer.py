@@ -8,11 +8,11 @@ from tenacity import AsyncRetrying, retry_if_result, wait_random_exponential
 
 from streams.clock import monotonic_seconds
 from streams.hooks.config import HookConfig
-from streams.hooks.delivery import Delivery, Outcome
+from streams.hooks.delivery import Delivery, PostOutcome
 
-Post = Callable[[Delivery], Awaitable[Outcome]]
+Post = Callable[[Delivery], Awaitable[PostOutcome]]
 Ended = Callable[[Delivery], None]
-Attempted = Callable[[Delivery, Outcome], None]
+Attempted = Callable[[Delivery, PostOutcome], None]
 
 
 class Deliverer:
@@ -99,12 +99,12 @@ class Deliverer:
             self._ended(lane.popleft())
         del self._lanes[institution], self._begun_seconds[institution]
 
-    async def _attempt(self, delivery: Delivery) -> Outcome:
+    async def _attempt(self, delivery: Delivery) -> PostOutcome:
         async with self._slots:
             outcome = await self._post(delivery)
         self._attempted(delivery, outcome)
         return outcome
 
 
-def _is_open(outcome: Outcome) -> bool:
-    return outcome is not Outcome.ACKNOWLEDGED
+def _is_open(outcome: PostOutcome) -> bool:
+    return outcome is not PostOutcome.ACKNOWLEDGED

@@ -12,7 +12,7 @@ from streams.sinks.cloudevent import read_cloudevent
 from streams.texts.letter import Letters
 
 
-class Outcome(StrEnum):
+class PostOutcome(StrEnum):
     """What came of one attempt; only `ACKNOWLEDGED` ends the attempts."""
 
     ACKNOWLEDGED = "acknowledged"
@@ -61,11 +61,15 @@ def delivery_of(record: Record, *, partition: int, letters: Letters) -> Delivery
     )
 
 
-def outcome_of(status: int) -> Outcome:
+def outcome_of(status: int) -> PostOutcome:
     """Return what an answer means: a redirect is not followed, whoever it may point to.
 
     >>> [outcome_of(status).value for status in (202, 307, 403, 503)]
     ['acknowledged', 'redirected', 'refused', 'failed']
     """
-    by_hundred = {2: Outcome.ACKNOWLEDGED, 3: Outcome.REDIRECTED, 4: Outcome.REFUSED}
-    return by_hundred.get(status // 100, Outcome.FAILED)
+    by_hundred = {
+        2: PostOutcome.ACKNOWLEDGED,
+        3: PostOutcome.REDIRECTED,
+        4: PostOutcome.REFUSED,
+    }
+    return by_hundred.get(status // 100, PostOutcome.FAILED)

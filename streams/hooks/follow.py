@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from streams.hooks.config import HookConfig
 from streams.hooks.deliverer import Deliverer, Post
 from streams.hooks.delivery import Delivery, delivery_of
-from streams.hooks.progress import Progress
+from streams.hooks.progress import DeliveryProgress
 from streams.hooks.watch import HookWatch
 from streams.kafka.records import Record
 from streams.texts.letter import Letters
@@ -43,7 +43,7 @@ class SuspensionConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aio
         self._consumer = consumer
         self._letters = letters
         self._watch = watch
-        self._progress: dict[int, Progress] = {}
+        self._progress: dict[int, DeliveryProgress] = {}
         self._committed: dict[int, int] = {}
         self._commit_failed = False
         self._deliverer = Deliverer(
@@ -78,7 +78,7 @@ class SuspensionConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aio
         )
 
     def _take(self, partition: int, records: Sequence[Record]) -> None:
-        progress = self._progress.setdefault(partition, Progress())
+        progress = self._progress.setdefault(partition, DeliveryProgress())
         for record in records:
             progress.took(record.offset)
             # A tombstone only lets the topic forget; there is nothing to tell the platform.

@@ -9,7 +9,7 @@ import aiohttp
 from detectors.errors import ConfigError
 from streams.clock import wall_ms
 from streams.hooks.config import HookConfig
-from streams.hooks.delivery import Delivery, Outcome, outcome_of
+from streams.hooks.delivery import Delivery, PostOutcome, outcome_of
 from streams.hooks.signature import Signer
 
 _CONTENT_TYPE: Final = "application/cloudevents+json; charset=UTF-8"
@@ -47,7 +47,7 @@ class WebhookPoster:
         """Close the connections."""
         await self._session.close()
 
-    async def post(self, delivery: Delivery) -> Outcome:
+    async def post(self, delivery: Delivery) -> PostOutcome:
         """Make one attempt. Each is signed anew: its time says how old a copy of it is."""
         headers = self._signer.headers(delivery.id, delivery.body, at_ms=self._now_ms())
         try:
@@ -56,11 +56,11 @@ class WebhookPoster:
             ) as answer:
                 return outcome_of(answer.status)
         except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch):
-            return Outcome.UNTRUSTED
+            return PostOutcome.UNTRUSTED
         except TimeoutError:
-            return Outcome.TIMED_OUT
+            return PostOutcome.TIMED_OUT
         except (aiohttp.ClientError, OSError):
-            return Outcome.UNREACHABLE
+            return PostOutcome.UNREACHABLE
 
 
 def _tls_context(config: HookConfig) -> ssl.SSLContext:

@@ -1,10 +1,10 @@
 """Step 7 of 7: how far a partition has been delivered without a gap."""
 
 
-class Progress:
+class DeliveryProgress:
     """Deliveries end in any order; only what lies before the first open one may be committed.
 
-    >>> progress = Progress()
+    >>> progress = DeliveryProgress()
     >>> for offset in (3, 4, 7):
     ...     progress.took(offset)
     >>> progress.ended(4)

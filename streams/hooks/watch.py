@@ -4,7 +4,7 @@ import logging
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from streams.hooks.delivery import Delivery, Outcome
+from streams.hooks.delivery import Delivery, PostOutcome
 from streams.metrics.table import HOOK_ATTEMPTS, HOOK_DEAD, HOOK_UNREADABLE, HOOK_WAITING
 
 logger = logging.getLogger("headgate.hook")
@@ -37,16 +37,16 @@ class HookWatch:
         self._waiting = Gauge(HOOK_WAITING.name, HOOK_WAITING.meaning, registry=registry)
         self._dead = Gauge(HOOK_DEAD.name, HOOK_DEAD.meaning, registry=registry)
         self._unreadable = Counter(HOOK_UNREADABLE.name, HOOK_UNREADABLE.meaning, registry=registry)
-        for outcome in Outcome:
+        for outcome in PostOutcome:
             self._attempts.labels(outcome=outcome.value)
         self._dead_after_seconds = dead_after_seconds
-        self._failed: Outcome | None = None
+        self._failed: PostOutcome | None = None
         self.is_dead = False
 
-    def attempted(self, delivery: Delivery, outcome: Outcome) -> None:
+    def attempted(self, delivery: Delivery, outcome: PostOutcome) -> None:
         """Count an attempt; the log tells of the first of a kind in a row."""
         self._attempts.labels(outcome=outcome.value).inc()
-        if outcome is Outcome.ACKNOWLEDGED:
+        if outcome is PostOutcome.ACKNOWLEDGED:
             self._failed = None
             return
         if outcome is not self._failed:

@@ -50,17 +50,17 @@ _objects: Final = msgspec.json.Decoder(dict[str, Raw])
 
 def payload_of(raw: bytes, headers: Headers) -> Payload | Rejected | None:
     """Return the event inside a CloudEvent, why it is none, or None for a plain message."""
-    found = {
+    own_headers = {
         name.lower(): value or b""
         for name, value in headers
         if name[:3].lower() == _PREFIX or name.lower() == _CONTENT_TYPE
     }
-    if not found:
+    if not own_headers:
         return None
-    content_type = found.pop(_CONTENT_TYPE, b"").decode("utf-8", "replace").strip().lower()
+    content_type = own_headers.pop(_CONTENT_TYPE, b"").decode("utf-8", "replace").strip().lower()
     if content_type.startswith(_STRUCTURED):
         return _structured(raw, media_type=content_type.partition(";")[0].strip())
-    return _binary(raw, found, content_type=content_type) if found else None
+    return _binary(raw, own_headers, content_type=content_type) if own_headers else None
 
 
 def completed(payload: Payload) -> bytes | None:
@@ -91,12 +91,16 @@ def _structured(raw: bytes, *, media_type: str) -> Payload | Rejected:
     return Payload(raw=inside, defaults=_defaults(envelope.id, envelope.time))
 
 
-def _binary(raw: bytes, found: Mapping[str, bytes], *, content_type: str) -> Payload | Rejected:
+def _binary(
+    raw: bytes, own_headers: Mapping[str, bytes], *, content_type: str
+) -> Payload | Rejected:
     media_type = content_type.partition(";")[0].strip()
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         return _invalid(f"expected JSON data, got {media_type!r}")
     try:
-        attributes = {name.removeprefix(_PREFIX): value.decode() for name, value in found.items()}
+        attributes = {
+            name.removeprefix(_PREFIX): value.decode() for name, value in own_headers.items()
+        }
     except UnicodeDecodeError:
         return _invalid("a ce_ header that is not UTF-8")
     missing = [name for name in _REQUIRED if not attributes.get(name)]

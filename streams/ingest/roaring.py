@@ -67,9 +67,9 @@ class _Cursor:
         end = self.at + count * dtype.itemsize
         if end > len(self.raw):
             raise _MalformedError(BitmapProblem.CUT_SHORT)
-        found = np.frombuffer(self.raw, dtype=dtype, count=count, offset=self.at)
+        integers = np.frombuffer(self.raw, dtype=dtype, count=count, offset=self.at)
         self.at = end
-        return found.astype(np.int64)
+        return integers.astype(np.int64)
 
 
 def bitmap_problem(raw: bytes, *, end: int) -> BitmapProblem | None:

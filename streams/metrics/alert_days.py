@@ -36,7 +36,7 @@ class AlertDays:
         if self._first_day is None:
             self._first_day = day
         begin = max(self._first_day, day - _REALISED_DAYS + 1)
-        self._days = {one: who for one, who in self._days.items() if one >= begin}
+        self._days = {alert_day: who for alert_day, who in self._days.items() if alert_day >= begin}
         alert_days = sum(map(len, self._days.values()))
         weeks = max(1, day - begin + 1) / 7
         return alert_days / weeks * 100 / max(1, institutions_count)

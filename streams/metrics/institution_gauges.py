@@ -75,25 +75,25 @@ class InstitutionGauges:
 
     def show(self, statuses: Iterable[InstitutionStatus]) -> None:
         """Show these and nobody else."""
-        found = list(statuses)
-        self._institutions &= {one.institution for one in found}
+        shown = list(statuses)
+        self._institutions &= {status.institution for status in shown}
         coverage: dict[tuple[str, ...], float] = {}
         incidents: dict[tuple[str, ...], float] = {}
         distances: dict[tuple[str, ...], float] = {}
-        for one in found:
-            who = self._who(one)
-            incidents[who] = max(one.severity, incidents.get(who, 0.0))
-            distances[who] = min(one.limit_distance_seconds, distances.get(who, inf))
-            for dataset, ratio in one.coverage.items():
+        for status in shown:
+            who = self._who(status)
+            incidents[who] = max(status.severity, incidents.get(who, 0.0))
+            distances[who] = min(status.limit_distance_seconds, distances.get(who, inf))
+            for dataset, ratio in status.coverage.items():
                 where = (*who, _label(dataset, self._datasets, DATASETS_LABELLED_MAX))
                 coverage[where] = max(ratio, coverage.get(where, 0.0))
         self._coverage.show(coverage)
         self._incident.show(incidents)
         self._distance.show(distances)
 
-    def _who(self, one: InstitutionStatus) -> tuple[str, str]:
-        label = _label(one.institution, self._institutions, self._institutions_max)
-        return (label, OTHER if label == OTHER else one.jurisdiction)
+    def _who(self, status: InstitutionStatus) -> tuple[str, str]:
+        label = _label(status.institution, self._institutions, self._institutions_max)
+        return (label, OTHER if label == OTHER else status.jurisdiction)
 
 
 def _label(name: str, labelled: set[str], labelled_max: int) -> str:

@@ -29,10 +29,9 @@ from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
 from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import committed_records
+from streams.kafka.records import Partition
 
 logger = logging.getLogger("headgate.recorder")
-
-Partition = tuple[str, int]
 
 
 class Followed(Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from streams.sinks.alerts import finding, statement_id
 from streams.sinks.cloudevent import read_cloudevent
 
 # By their ids, as `headgate.alerts` and `replay --alerts` hold them: the finding, byte for byte.
-Recorded = dict[str, bytes]
+RecordedFindings = dict[str, bytes]
 
 
 class NotExplainedError(HeadgateError):
@@ -82,7 +82,7 @@ class _Rebuilt(Struct, frozen=True, kw_only=True):
     new_by_event: dict[str, int]
 
 
-def recorded_in_file(path: Path, *, alert_id: str) -> Recorded:
+def recorded_in_file(path: Path, *, alert_id: str) -> RecordedFindings:
     """Return what a file of findings, one a line, says of an alert."""
     try:
         return _recorded(path.read_bytes().splitlines(), alert_id)
@@ -90,7 +90,7 @@ def recorded_in_file(path: Path, *, alert_id: str) -> Recorded:
         raise ConfigError(str(path), f"expected findings, one a line: {error}") from error
 
 
-def recorded_in_topic(topic: str, *, cluster: Cluster, alert_id: str) -> Recorded:
+def recorded_in_topic(topic: str, *, cluster: Cluster, alert_id: str) -> RecordedFindings:
     """Return what the topic of alerts says of one."""
     with TopicReader(topic, cluster=cluster) as reader:
         records = (r for p in reader.partitions for batch in reader.records(p) for r in batch)
@@ -98,12 +98,12 @@ def recorded_in_topic(topic: str, *, cluster: Cluster, alert_id: str) -> Recorde
         return _recorded((bytes(read_cloudevent(value).data) for value in values), alert_id)
 
 
-def _recorded(lines: Iterable[bytes], alert_id: str) -> Recorded:
+def _recorded(lines: Iterable[bytes], alert_id: str) -> RecordedFindings:
     alerts = ((line, read_finding(line)) for line in lines)
     return {statement_id(alert): line for line, alert in alerts if alert.alert_id == alert_id}
 
 
-def refuse_other_config(recorded: Recorded, *, config_hashes: Collection[str]) -> None:
+def refuse_other_config(recorded: RecordedFindings, *, config_hashes: Collection[str]) -> None:
     """Raise `ConfigError` where an alert was raised under another configuration of the core.
 
     `config_hashes` are those that held: the file's, and from a topic those that were pushed.
@@ -117,7 +117,7 @@ def refuse_other_config(recorded: Recorded, *, config_hashes: Collection[str]) -
         raise ConfigError(path="", problem=problem)
 
 
-def is_of_a_ring(recorded: Recorded) -> bool:
+def is_of_a_ring(recorded: RecordedFindings) -> bool:
     """Tell whether an alert is of the judge of several institutions."""
     alerts = map(read_finding, recorded.values())
     return any(detail.reason == "collusion" for alert in alerts for detail in alert.reasons)
@@ -128,7 +128,7 @@ def explain(
     names: Sequence[str],
     *,
     alert_id: str,
-    recorded: Recorded,
+    recorded: RecordedFindings,
     progress: Progress,
     revision: int | None = None,
 ) -> Explanation:
@@ -189,7 +189,12 @@ def _statement(alert: Alert) -> Statement:
 
 
 def _rebuilt(
-    run: ReplayRun, names: Sequence[str], *, alert_id: str, recorded: Recorded, progress: Progress
+    run: ReplayRun,
+    names: Sequence[str],
+    *,
+    alert_id: str,
+    recorded: RecordedFindings,
+    progress: Progress,
 ) -> Iterator[_Rebuilt]:
     awaited = set(recorded)
     institutions = {read_finding(line).institution for line in recorded.values()}
@@ -212,7 +217,7 @@ def _new_by_event(run: ReplayRun, alert: Alert) -> dict[str, int]:
     return {event_id: -negative for negative, event_id in samples}
 
 
-def _different(rebuilt: Recorded, recorded: Recorded) -> Iterator[str]:
+def _different(rebuilt: RecordedFindings, recorded: RecordedFindings) -> Iterator[str]:
     for name, line in recorded.items():
         if name not in rebuilt:
             yield f"{name}: not made again"

@@ -194,13 +194,13 @@ def _meanings(annotation: object) -> list[str]:
 
 
 def _bounds(annotation: object) -> list[str]:
-    found = []
+    bounds = []
     for meta in _metas(annotation):
         for name, words in _BOUNDS:
             bound = getattr(meta, name)
             if bound is not None:
-                found.append(words.format(str(bound).replace("|", "\\|")))
-    return found
+                bounds.append(words.format(str(bound).replace("|", "\\|")))
+    return bounds
 
 
 def _is_union(annotation: object) -> bool:
@@ -223,10 +223,10 @@ def _kinds(annotation: object) -> Iterator[str]:
 def _default(field: FieldInfo) -> str:
     if field.default is NODEFAULT and field.default_factory is NODEFAULT:
         return "required"
-    made = field.default if field.default is not NODEFAULT else field.default_factory()
-    if made is None:
+    default = field.default if field.default is not NODEFAULT else field.default_factory()
+    if default is None:
         return "none"
-    plain = msgspec.to_builtins(made)
+    plain = msgspec.to_builtins(default)
     return f"`{msgspec.json.encode(plain).decode()}`" if plain not in ({}, ()) else "empty"
 
 

@@ -29,14 +29,14 @@ def load_register(path: Path | None) -> Register:
 def _document(path: Path) -> dict[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if path.suffix == ".toml" else msgspec.json.decode(text)
+        document = tomllib.loads(text) if path.suffix == ".toml" else msgspec.json.decode(text)
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from error
     except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(str(path), str(error)) from error
-    if not isinstance(found, dict):
+    if not isinstance(document, dict):
         raise ConfigError(str(path), "expected a table with the key institutions")
-    return found
+    return document
 
 
 def _check(path: str, entry: Institution) -> None:

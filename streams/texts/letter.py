@@ -69,26 +69,26 @@ class _Filled:
     def measured(self) -> Letter:
         """Return what is said while it is in effect."""
         wording = self._wording
-        said = wording.suspend if self._suspension.measure == "suspend" else wording.throttle
+        words = wording.suspend if self._suspension.measure == "suspend" else wording.throttle
         by_itself = self._suspension.expires_ms is not None
         return Letter(
             language=wording.language,
-            title=self._text(said.title),
-            reason=self._text(said.reason),
-            next_steps=self._text(said.next_steps),
-            appeal=self._text(said.appeal),
-            ends=self._text(said.ends if by_itself else said.ends_by_people),
+            title=self._text(words.title),
+            reason=self._text(words.reason),
+            next_steps=self._text(words.next_steps),
+            appeal=self._text(words.appeal),
+            ends=self._text(words.ends if by_itself else words.ends_by_people),
             words=wording_hash(wording),
         )
 
     def over(self) -> Letter:
         """Return what is said when it is over."""
-        said = self._wording.release
+        words = self._wording.release
         return Letter(
             language=self._wording.language,
-            title=self._text(said.title),
-            reason=self._text(said.reason),
-            next_steps=self._text(said.next_steps),
+            title=self._text(words.title),
+            reason=self._text(words.reason),
+            next_steps=self._text(words.next_steps),
             appeal=None,
             ends=None,
             words=wording_hash(self._wording),

@@ -14,7 +14,7 @@ from streams.ingest.rejects import Rejected
 from streams.kafka.records import Record
 from streams.state.partition_state import PartitionState
 
-Outcome = tuple[Record, Rejected | tuple[Effect, ...]]
+JudgedRecord = tuple[Record, Rejected | tuple[Effect, ...]]
 
 
 class Counts(Struct, kw_only=True):
@@ -73,7 +73,7 @@ class BatchRun:
         # By key, each in the order of the log.
         self.waiting: defaultdict[bytes | None, list[Record]] = defaultdict(list)
         self.institution_runs: list[InstitutionRun] = []
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[JudgedRecord] = []
 
     def institution_run(self, institution: str) -> InstitutionRun:
         """Return the institution's judge, who judges by what holds now."""
@@ -110,7 +110,7 @@ class BatchRun:
             counts.unresolved += judged if institution_run.institution == UNRESOLVED else 0
         self.institution_runs.clear()
 
-    def in_order(self) -> list[Outcome]:
+    def in_order(self) -> list[JudgedRecord]:
         """Return what the batch came to so far, in the order of the log."""
         return sorted(self.outcomes, key=_by_offset)
 
@@ -120,5 +120,5 @@ def offset_of(record: Record) -> int:
     return record.offset
 
 
-def _by_offset(outcome: Outcome) -> int:
+def _by_offset(outcome: JudgedRecord) -> int:
     return offset_of(outcome[0])

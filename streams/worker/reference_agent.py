@@ -36,7 +36,7 @@ _INSTITUTIONS_MIN: Final = 2
 
 _decoder: Final = msgspec.json.Decoder(DailySummary)
 
-Recorded = Callable[[], Awaitable[Record | None]]
+ReadLastRecord = Callable[[], Awaitable[Record | None]]
 
 
 class DayCount:
@@ -75,7 +75,7 @@ class ReferenceDependencies(Struct, frozen=True, kw_only=True):
     partitions: int
     keys: StateKeys
     outbox: Outbox
-    recorded: Recorded
+    recorded: ReadLastRecord
 
 
 class ReferenceAgent:

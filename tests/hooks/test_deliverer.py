@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.hooks.config import HookConfig
 from streams.hooks.deliverer import Deliverer
-from streams.hooks.delivery import Delivery, Outcome
+from streams.hooks.delivery import Delivery, PostOutcome
 from streams.hooks.watch import HookWatch
 from tests.waiting import others_run
 
@@ -20,10 +20,10 @@ QUICK = HookConfig(backoff_seconds_min=0.001, backoff_seconds_max=0.002, concurr
 class Bench:
     """A deliverer over a scripted post, and what it told."""
 
-    def __init__(self, post: Callable[[Delivery], Awaitable[Outcome]]) -> None:
+    def __init__(self, post: Callable[[Delivery], Awaitable[PostOutcome]]) -> None:
         """Note what ends."""
         self.ended: list[str] = []
-        self.attempts: Counter[Outcome] = Counter()
+        self.attempts: Counter[PostOutcome] = Counter()
         self.moved = asyncio.Event()
         self.deliverer = Deliverer(
             post,
@@ -46,10 +46,10 @@ class Bench:
 
 def test_a_delivery_is_tried_until_it_is_acknowledged(delivery: Make) -> None:
     """Whatever went wrong before."""
-    answers = iter([*(one for one in Outcome if one is not Outcome.ACKNOWLEDGED)] * 2)
+    answers = iter([*(one for one in PostOutcome if one is not PostOutcome.ACKNOWLEDGED)] * 2)
 
-    async def post(_delivery: Delivery) -> Outcome:
-        return next(answers, Outcome.ACKNOWLEDGED)
+    async def post(_delivery: Delivery) -> PostOutcome:
+        return next(answers, PostOutcome.ACKNOWLEDGED)
 
     async def run() -> Bench:
         bench = Bench(post)
@@ -59,17 +59,17 @@ def test_a_delivery_is_tried_until_it_is_acknowledged(delivery: Make) -> None:
 
     bench = asyncio.run(run())
     assert bench.ended == ["north.0"]
-    assert bench.attempts[Outcome.ACKNOWLEDGED] == 1
-    assert bench.attempts.total() == 2 * (len(Outcome) - 1) + 1
+    assert bench.attempts[PostOutcome.ACKNOWLEDGED] == 1
+    assert bench.attempts.total() == 2 * (len(PostOutcome) - 1) + 1
 
 
 def test_one_institutions_deliveries_keep_their_order_through_failures(delivery: Make) -> None:
     """A release must not overtake its suspension, even if that had to be tried five times."""
     tries: Counter[str] = Counter()
 
-    async def post(one: Delivery) -> Outcome:
+    async def post(one: Delivery) -> PostOutcome:
         tries[one.id] += 1
-        return Outcome.ACKNOWLEDGED if tries[one.id] > one.offset % 5 else Outcome.FAILED
+        return PostOutcome.ACKNOWLEDGED if tries[one.id] > one.offset % 5 else PostOutcome.FAILED
 
     async def run() -> list[str]:
         bench = Bench(post)
@@ -86,10 +86,10 @@ def test_an_institution_whose_deliveries_fail_or_hang_keeps_no_other_waiting(
 ) -> None:
     """Two lanes are stuck, in two ways; the third slot serves all others."""
 
-    async def post(one: Delivery) -> Outcome:
+    async def post(one: Delivery) -> PostOutcome:
         if one.institution == "hangs":
             await asyncio.Event().wait()
-        return Outcome.FAILED if one.institution == "fails" else Outcome.ACKNOWLEDGED
+        return PostOutcome.FAILED if one.institution == "fails" else PostOutcome.ACKNOWLEDGED
 
     async def run() -> tuple[list[str], int]:
         bench = Bench(post)
@@ -110,13 +110,13 @@ def test_no_more_requests_are_on_their_way_than_the_receiver_was_promised(delive
     """However many institutions there are."""
     most = now = 0
 
-    async def post(_delivery: Delivery) -> Outcome:
+    async def post(_delivery: Delivery) -> PostOutcome:
         nonlocal most, now
         now += 1
         most = max(most, now)
         await others_run()
         now -= 1
-        return Outcome.ACKNOWLEDGED
+        return PostOutcome.ACKNOWLEDGED
 
     async def run() -> None:
         bench = Bench(post)
@@ -131,7 +131,7 @@ def test_no_more_requests_are_on_their_way_than_the_receiver_was_promised(delive
 def test_a_bug_in_a_lane_is_raised_and_not_lost(delivery: Make) -> None:
     """A task that died in silence would be an institution that nobody hears of."""
 
-    async def post(_delivery: Delivery) -> Outcome:
+    async def post(_delivery: Delivery) -> PostOutcome:
         raise ZeroDivisionError
 
     async def run() -> None:
@@ -176,6 +176,7 @@ def test_every_outcome_has_its_series_from_the_start() -> None:
     HookWatch(registry, dead_after_seconds=300.0)
     name = "headgate_hook_attempts_total"
     values = {
-        outcome: registry.get_sample_value(name, {"outcome": outcome.value}) for outcome in Outcome
+        outcome: registry.get_sample_value(name, {"outcome": outcome.value})
+        for outcome in PostOutcome
     }
-    assert values == dict.fromkeys(Outcome, 0.0)
+    assert values == dict.fromkeys(PostOutcome, 0.0)

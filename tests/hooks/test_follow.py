@@ -22,7 +22,7 @@ from streams.cli.hook import command
 from streams.demo.child import Child
 from streams.hooks import follow
 from streams.hooks.config import HookConfig
-from streams.hooks.delivery import Delivery, Outcome
+from streams.hooks.delivery import Delivery, PostOutcome
 from streams.hooks.follow import SuspensionConsumer
 from streams.hooks.watch import HookWatch
 from streams.kafka.admin import ensure_topics
@@ -92,13 +92,13 @@ def test_a_dead_receiver_fills_no_memory_and_a_living_one_gets_the_rest(
                 if self.steps_full > 8:
                     full.set()
 
-        async def post(delivery: Delivery) -> Outcome:
+        async def post(delivery: Delivery) -> PostOutcome:
             if not alive.is_set():
-                return Outcome.UNREACHABLE
+                return PostOutcome.UNREACHABLE
             delivered.append(delivery.id)
             if len(delivered) == len(records):
                 told.set()
-            return Outcome.ACKNOWLEDGED
+            return PostOutcome.ACKNOWLEDGED
 
         watch = Watch(CollectorRegistry(), dead_after_seconds=300)
         async with AIOKafkaConsumer(

@@ -17,7 +17,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from detectors.errors import ConfigError
 from streams.clock import wall_ms
 from streams.hooks.config import HookConfig
-from streams.hooks.delivery import Delivery, Outcome
+from streams.hooks.delivery import Delivery, PostOutcome
 from streams.hooks.post import WebhookPoster
 from streams.hooks.signature import Signer
 
@@ -36,7 +36,7 @@ async def attempt(
     secrets: str = NEW,
     now_ms: Callable[[], int] = wall_ms,
     **settings: Any,  # noqa: ANN401 - whatever HookConfig takes.
-) -> Outcome:
+) -> PostOutcome:
     """Make one attempt."""
     config = HookConfig(**settings)
     async with WebhookPoster(url, config=config, signer=Signer(secrets), now_ms=now_ms) as poster:
@@ -64,19 +64,19 @@ async def accept(_request: web.Request) -> web.Response:
 @pytest.mark.parametrize(
     ("signed_by", "believed", "expected"),
     [
-        (NEW, NEW, Outcome.ACKNOWLEDGED),
-        (f"{NEW},{OLD}", OLD, Outcome.ACKNOWLEDGED),
-        (f"{NEW}, {OLD}", NEW, Outcome.ACKNOWLEDGED),
-        (OTHER, NEW, Outcome.REFUSED),
+        (NEW, NEW, PostOutcome.ACKNOWLEDGED),
+        (f"{NEW},{OLD}", OLD, PostOutcome.ACKNOWLEDGED),
+        (f"{NEW}, {OLD}", NEW, PostOutcome.ACKNOWLEDGED),
+        (OTHER, NEW, PostOutcome.REFUSED),
     ],
     ids=["one secret", "receiver not changed yet", "receiver changed already", "a stranger"],
 )
 def test_secrets_can_be_changed_one_side_after_the_other(
-    served: Served, delivery: Make, signed_by: str, believed: str, expected: Outcome
+    served: Served, delivery: Make, signed_by: str, believed: str, expected: PostOutcome
 ) -> None:
     """Every secret in use signs, so the receiver may know either; a stranger's is refused."""
 
-    async def tried() -> Outcome:
+    async def tried() -> PostOutcome:
         async with served(verifying(believed)) as url:
             return await attempt(url, delivery(), secrets=signed_by)
 
@@ -89,12 +89,12 @@ def test_a_clock_that_is_wrong_is_refused_and_a_clock_set_right_heals_it(
 ) -> None:
     """Each attempt is signed with its own time, so that nothing old has to be sent again."""
 
-    async def tried() -> list[Outcome]:
+    async def tried() -> list[PostOutcome]:
         async with served(verifying(NEW)) as url:
             wrong = await attempt(url, delivery(), now_ms=lambda: wall_ms() + skew_ms)
             return [wrong, await attempt(url, delivery())]
 
-    assert asyncio.run(tried()) == [Outcome.REFUSED, Outcome.ACKNOWLEDGED]
+    assert asyncio.run(tried()) == [PostOutcome.REFUSED, PostOutcome.ACKNOWLEDGED]
 
 
 def test_a_cloudevent_arrives_as_one_with_its_id_as_the_key_of_idempotence(
@@ -128,7 +128,7 @@ def test_a_redirect_is_refused_and_nothing_reaches_where_it_points(
         reached.append(request.path)
         return web.Response()
 
-    async def tried() -> Outcome:
+    async def tried() -> PostOutcome:
         async with served(elsewhere) as other:
 
             async def redirect(_request: web.Request) -> web.Response:
@@ -137,7 +137,7 @@ def test_a_redirect_is_refused_and_nothing_reaches_where_it_points(
             async with served(redirect) as url:
                 return await attempt(url, delivery())
 
-    assert (asyncio.run(tried()), reached) == (Outcome.REDIRECTED, [])
+    assert (asyncio.run(tried()), reached) == (PostOutcome.REDIRECTED, [])
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_what_is_no_success_is_no_acknowledgement(
     async def answer(_request: web.Request) -> web.Response:
         return web.Response(status=status)
 
-    async def tried() -> Outcome:
+    async def tried() -> PostOutcome:
         async with served(answer) as url:
             return await attempt(url, delivery())
 
@@ -165,11 +165,11 @@ def test_a_slow_receiver_is_given_up_after_the_time_out(served: Served, delivery
         await asyncio.Event().wait()
         return web.Response()
 
-    async def tried() -> Outcome:
+    async def tried() -> PostOutcome:
         async with served(hang) as url:
             return await attempt(url, delivery(), timeout_seconds=0.2)
 
-    assert asyncio.run(tried()) == Outcome.TIMED_OUT
+    assert asyncio.run(tried()) == PostOutcome.TIMED_OUT
 
 
 def test_a_receiver_that_is_away_is_an_outcome_too(delivery: Make) -> None:
@@ -177,7 +177,7 @@ def test_a_receiver_that_is_away_is_an_outcome_too(delivery: Make) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert asyncio.run(attempt(f"http://127.0.0.1:{port}/", delivery())) == Outcome.UNREACHABLE
+    assert asyncio.run(attempt(f"http://127.0.0.1:{port}/", delivery())) == PostOutcome.UNREACHABLE
 
 
 def server_side(authority: trustme.CA, name: str) -> ssl.SSLContext:
@@ -190,21 +190,26 @@ def server_side(authority: trustme.CA, name: str) -> ssl.SSLContext:
 @pytest.mark.parametrize(
     ("name", "trusted", "expected"),
     [
-        ("127.0.0.1", "ours", Outcome.ACKNOWLEDGED),
-        ("127.0.0.1", "another", Outcome.UNTRUSTED),
-        ("platform.example", "ours", Outcome.UNTRUSTED),
+        ("127.0.0.1", "ours", PostOutcome.ACKNOWLEDGED),
+        ("127.0.0.1", "another", PostOutcome.UNTRUSTED),
+        ("platform.example", "ours", PostOutcome.UNTRUSTED),
     ],
     ids=["our authority", "unknown authority", "another's name"],
 )
 def test_only_the_receiver_itself_is_believed(
-    served: Served, delivery: Make, tmp_path: Path, name: str, trusted: str, expected: Outcome
+    served: Served,
+    delivery: Make,
+    tmp_path: Path,
+    name: str,
+    trusted: str,
+    expected: PostOutcome,
 ) -> None:
     """Its certificate must be of an authority that we trust, and for its name."""
     authority = trustme.CA()
     ca_file = tmp_path / "ca.pem"
     (authority if trusted == "ours" else trustme.CA()).cert_pem.write_to_path(str(ca_file))
 
-    async def tried() -> Outcome:
+    async def tried() -> PostOutcome:
         async with served(accept, tls=server_side(authority, name)) as url:
             return await attempt(url, delivery(), ca_file=str(ca_file))
 
@@ -216,11 +221,11 @@ def test_without_a_file_of_its_own_only_the_systems_authorities_count(
 ) -> None:
     """A certificate that somebody made is not enough."""
 
-    async def tried() -> Outcome:
+    async def tried() -> PostOutcome:
         async with served(accept, tls=server_side(trustme.CA(), "127.0.0.1")) as url:
             return await attempt(url, delivery())
 
-    assert asyncio.run(tried()) == Outcome.UNTRUSTED
+    assert asyncio.run(tried()) == PostOutcome.UNTRUSTED
 
 
 @pytest.mark.parametrize(

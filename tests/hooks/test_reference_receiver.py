@@ -18,7 +18,7 @@ import pytest
 from detectors.response.suspension import Suspension
 from streams.clock import wall_ms
 from streams.hooks.config import HookConfig
-from streams.hooks.delivery import Delivery, Outcome, delivery_of
+from streams.hooks.delivery import Delivery, PostOutcome, delivery_of
 from streams.hooks.post import WebhookPoster
 from streams.hooks.signature import Signer
 from streams.texts.config import TextsConfig
@@ -95,10 +95,10 @@ def made(record_value: Callable[[Suspension], bytes]) -> Callable[[Suspension], 
 
 def post(
     url: str, deliveries: Sequence[Delivery], *, secret: str = SECRET, skew_ms: int = 0
-) -> list[Outcome]:
+) -> list[PostOutcome]:
     """Post one after the other."""
 
-    async def all_posted() -> list[Outcome]:
+    async def all_posted() -> list[PostOutcome]:
         signer = Signer(secret)
         async with WebhookPoster(
             url, config=HookConfig(), signer=signer, now_ms=lambda: wall_ms() + skew_ms
@@ -113,7 +113,7 @@ def test_a_suspension_switches_the_flags_and_its_release_switches_them_back(
 ) -> None:
     """And the researcher is told both times."""
     told = [made(suspension()), made(suspension(state="released", revision=2))]
-    assert post(example.url, told) == [Outcome.ACKNOWLEDGED] * 2
+    assert post(example.url, told) == [PostOutcome.ACKNOWLEDGED] * 2
     assert example.end() == [
         f"project-B: {PAUSED}",
         "c0ffee.1: applied",
@@ -129,14 +129,14 @@ def test_what_comes_again_or_too_late_changes_nothing(
 ) -> None:
     """Not even after the receiver itself was killed: a release is not undone by its suspension."""
     begun, over = made(suspension(revision=2)), made(suspension(revision=3, state="released"))
-    assert post(example.url, [over, over]) == [Outcome.ACKNOWLEDGED] * 2
+    assert post(example.url, [over, over]) == [PostOutcome.ACKNOWLEDGED] * 2
     assert example.end() == [
         "c0ffee.3: applied",
         "c0ffee.3: Access to the data is as before for your account",
         "c0ffee.3: repeat",
     ]
     with Running(tmp_path) as again:
-        assert post(again.url, [over, begun]) == [Outcome.ACKNOWLEDGED] * 2
+        assert post(again.url, [over, begun]) == [PostOutcome.ACKNOWLEDGED] * 2
         assert again.end() == ["c0ffee.3: repeat", "c0ffee.2: older"]
 
 
@@ -151,7 +151,7 @@ def test_two_measures_on_one_project_end_one_after_the_other(
         suspension(revision=2, state="released"),
         suspension(**whole, measure="throttle", revision=2, state="released"),
     ]
-    assert post(example.url, [made(one) for one in told]) == [Outcome.ACKNOWLEDGED] * 4
+    assert post(example.url, [made(one) for one in told]) == [PostOutcome.ACKNOWLEDGED] * 4
     switched = [line for line in example.end() if line.startswith("project-B: ")]
     assert switched == [f"project-B: {flags}" for flags in (THROTTLED, PAUSED, THROTTLED, OFF)]
 
@@ -168,7 +168,7 @@ def test_what_is_not_in_effect_is_acknowledged_and_stops_nobody(
     changes: dict[str, object],
 ) -> None:
     """Headgate may tell what it would do long before it is allowed to."""
-    assert post(example.url, [made(suspension(**changes))]) == [Outcome.ACKNOWLEDGED]
+    assert post(example.url, [made(suspension(**changes))]) == [PostOutcome.ACKNOWLEDGED]
     assert example.end() == ["c0ffee.1: applied"]
 
 
@@ -176,7 +176,7 @@ def test_whom_no_project_belongs_to_is_not_acknowledged(
     example: Running, suspension: Make, made: Callable[[Suspension], Delivery]
 ) -> None:
     """So that the dead hook wakes somebody, and nobody believes that they were stopped."""
-    assert post(example.url, [made(suspension(subject="u-99"))]) == [Outcome.REFUSED]
+    assert post(example.url, [made(suspension(subject="u-99"))]) == [PostOutcome.REFUSED]
     assert example.end() == ["c0ffee.1: no project is known for user u-99"]
 
 
@@ -194,7 +194,7 @@ def test_who_cannot_sign_for_now_is_refused(
 ) -> None:
     """And nothing is switched."""
     told = [made(suspension())]
-    assert post(example.url, told, secret=secret, skew_ms=skew_ms) == [Outcome.REFUSED]
+    assert post(example.url, told, secret=secret, skew_ms=skew_ms) == [PostOutcome.REFUSED]
     assert example.end() == []
 
 

@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.hooks.progress import Progress
+from streams.hooks.progress import DeliveryProgress
 
 
 @given(st.data())
 def test_the_position_is_that_of_the_first_open_delivery(data: st.DataObject) -> None:
     """So a restart from there repeats what had ended behind it, and passes over nothing."""
     offsets = sorted(data.draw(st.sets(st.integers(0, 200), min_size=1)))
-    progress = Progress()
+    progress = DeliveryProgress()
     is_open: list[int] = []
     taken: list[int] = []
     while len(taken) < len(offsets) or is_open:

@@ -52,12 +52,12 @@ def _path(column: str) -> Getter:
     names = column.split(".")
 
     def read(row: Row) -> Cell:
-        found: object = row
+        value: object = row
         for name in names:
-            if not isinstance(found, dict):
+            if not isinstance(value, dict):
                 return ""
-            found = found.get(name)
-        return [_text(one) for one in found] if isinstance(found, list) else _text(found)
+            value = value.get(name)
+        return [_text(inner) for inner in value] if isinstance(value, list) else _text(value)
 
     return read
 
@@ -74,15 +74,17 @@ def _translated(read: Getter, source: CellSource) -> Getter:
     starts = [(name[:-1], value) for name, value in source.values.items() if name.endswith("*")]
 
     def translate(cell: str) -> str:
-        found = exact.get(cell)
-        if found is None and cell:
-            found = next((value for start, value in starts if cell.startswith(start)), None)
-        if found is not None:
-            return found
+        translation = exact.get(cell)
+        if translation is None and cell:
+            translation = next((value for start, value in starts if cell.startswith(start)), None)
+        if translation is not None:
+            return translation
         return cell if source.otherwise is None else source.otherwise
 
     def read_translated(row: Row) -> Cell:
         cell = read(row)
-        return [translate(one) for one in cell] if isinstance(cell, list) else translate(str(cell))
+        return (
+            [translate(text) for text in cell] if isinstance(cell, list) else translate(str(cell))
+        )
 
     return read_translated

@@ -81,10 +81,10 @@ class RowMapping:
             return self._document(record)
         line = record.decode("utf-8", "backslashreplace")
         try:
-            found = list(csv.reader([line], delimiter=self.config.delimiter))
+            rows = list(csv.reader([line], delimiter=self.config.delimiter))
         except csv.Error as error:
             return rejected(RejectReason.ROW_INVALID, str(error))
-        return self._cells(found[0]) if found else _not_a_row(0, len(self._columns))
+        return self._cells(rows[0]) if rows else _not_a_row(0, len(self._columns))
 
     def rows(self, lines: Iterable[str]) -> Iterator[AccessEvent | Rejected]:
         """Yield the events of a file's lines; a csv file begins with its header.
@@ -131,14 +131,14 @@ class RowMapping:
         return self._event(document, identity=record.strip())
 
     def _event(self, row: Row, *, identity: bytes) -> AccessEvent | Rejected:
-        found: dict[str, object] = {"institution": UNRESOLVED}
+        document: dict[str, object] = {"institution": UNRESOLVED}
         try:
             for key, read, convert in self._plan:
                 value = convert(read(row))
                 if value is not None:
-                    found[key] = value
-            found["id"] = _digest(identity) if self._id is None else text(self._id(row))
-            event = msgspec.convert(found, AccessEvent)
+                    document[key] = value
+            document["id"] = _digest(identity) if self._id is None else text(self._id(row))
+            event = msgspec.convert(document, AccessEvent)
         except RejectedError as error:
             return error.rejected
         except msgspec.ValidationError as error:
@@ -190,5 +190,5 @@ def _digest(identity: bytes) -> str:
     return blake2b(identity, digest_size=_ID_BYTES).hexdigest()
 
 
-def _not_a_row(found: int, expected: int) -> Rejected:
-    return rejected(RejectReason.ROW_INVALID, f"expected {expected} cells, got {found}")
+def _not_a_row(cells_count: int, columns_count: int) -> Rejected:
+    return rejected(RejectReason.ROW_INVALID, f"expected {columns_count} cells, got {cells_count}")

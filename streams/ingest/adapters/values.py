@@ -125,10 +125,10 @@ def names_reader(separator: str | None) -> Callable[[Cell], list[str]]:
 
     def read(cell: Cell) -> list[str]:
         if isinstance(cell, list):
-            found = cell
+            cells = cell
         else:
-            found = str(cell).split(separator) if separator else [str(cell)]
-        return [name for name in found if name]
+            cells = str(cell).split(separator) if separator else [str(cell)]
+        return [name for name in cells if name]
 
     return read
 
@@ -142,9 +142,9 @@ def participants_reader(separator: str | None, *, hashed: bool) -> Convert:
     names = names_reader(separator)
 
     def read(cell: Cell) -> object:
-        found = names(cell)
-        if not found:
+        cells = names(cell)
+        if not cells:
             return None
-        return {"ids": [participant_hash(name) if hashed else count(name) for name in found]}
+        return {"ids": [participant_hash(name) if hashed else count(name) for name in cells]}
 
     return read

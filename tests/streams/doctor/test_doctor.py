@@ -62,14 +62,14 @@ def test_a_package_at_another_version_than_pinned_is_a_failure() -> None:
     """Private names of the pinned packages are relied on, so another version is not enough."""
     finding = machine.packages_finding(["click==0.0.1", "msgspec>=0.1"])
     assert finding.level == "fail"
-    assert finding.said.endswith("0.0.1 is needed")
+    assert finding.sentence.endswith("0.0.1 is needed")
 
 
 def test_a_pin_is_checked_where_extras_stand_between_name_and_version() -> None:
     """As with Kafka's client, on whose private names the worker relies."""
     finding = machine.packages_finding(["aiokafka[lz4,snappy,zstd]==0.0.1"])
-    assert finding.said.startswith("aiokafka is ")
-    assert finding.said.endswith("but ==0.0.1 is needed")
+    assert finding.sentence.startswith("aiokafka is ")
+    assert finding.sentence.endswith("but ==0.0.1 is needed")
 
 
 def test_a_package_below_its_least_version_is_a_failure() -> None:
@@ -95,7 +95,7 @@ def test_what_the_distribution_asks_for_is_there() -> None:
 def test_a_missing_package_is_a_failure() -> None:
     """The name of what is missing is said."""
     finding = machine.packages_finding(["no-such-package-at-all>=1"])
-    assert finding.said == "no-such-package-at-all is missing"
+    assert finding.sentence == "no-such-package-at-all is missing"
 
 
 def test_a_wrong_configuration_is_named_by_its_key(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_wrong_configuration_is_named_by_its_key(tmp_path: Path) -> None:
     finding, settings = machine.config_finding(path)
     assert settings is None
     assert finding.level == "fail"
-    assert "kafka.partitions" in finding.said
+    assert "kafka.partitions" in finding.sentence
 
 
 def test_an_unset_state_key_is_a_warning() -> None:
@@ -157,7 +157,7 @@ def test_a_fresh_broker_lacks_its_topics(kafka: str, topic_prefix: str) -> None:
     found = by_check(broker_findings(expected_on(kafka, topic_prefix)))
     levels = {check: finding.level for check, finding in found.items()}
     assert levels == {"broker": "ok", "topics": "warn", "lag": "warn", "clock": "ok"}
-    assert f"{topic_prefix}.access-events" in found["topics"].said
+    assert f"{topic_prefix}.access-events" in found["topics"].sentence
 
 
 @pytest.mark.kafka
@@ -170,7 +170,7 @@ def test_records_that_nobody_reads_are_counted(kafka: str, topic_prefix: str) ->
     producer.close()
     found = by_check(broker_findings(expected_on(kafka, topic_prefix)))
     assert found["topics"].level == "ok"
-    assert found["lag"].said.startswith(f"3 records wait for group {topic_prefix}-worker")
+    assert found["lag"].sentence.startswith(f"3 records wait for group {topic_prefix}-worker")
     assert found["lag"].advice == "Nobody watches: start `headgate worker`."
 
 
@@ -180,7 +180,7 @@ def test_topics_of_another_size_fail(kafka: str, topic_prefix: str) -> None:
     ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=3)
     found = by_check(broker_findings(expected_on(kafka, topic_prefix)))
     assert found["topics"].level == "fail"
-    assert "has 3 partitions, 2 are configured" in found["topics"].said
+    assert "has 3 partitions, 2 are configured" in found["topics"].sentence
 
 
 @pytest.mark.kafka
