@@ -6,7 +6,7 @@ SEED ?= 1
 MINUTES ?= 60
 MESSAGES ?= 200000
 
-.PHONY: help demo test check faults fuzz soak bench bench-speed bench-quality
+.PHONY: help demo test check faults fuzz soak mutants bench bench-speed bench-quality
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
@@ -32,6 +32,9 @@ fuzz: .venv/.ready  ## MESSAGES=200000 SEED=1: spoilt messages through a running
 soak: .venv/.ready  ## MINUTES=60: two workers under load, struck now and then; rate, memory, lag, differences
 	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES)
 
+mutants: .venv-mutants/.ready  ## MODULES="detectors/calibration streams/state": break the core, and see which tests notice
+	@.venv-mutants/bin/python -m tests.mutants $(MODULES)
+
 bench: bench-speed bench-quality  ## speed and quality, as tables
 
 bench-speed: .venv/.ready .venv-peers/.ready  ## events per second beside the bare consumer and the naive build
@@ -45,6 +48,13 @@ bench-quality: .venv/.ready  ## recall, leak and measured false alarms beside th
 	@$(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --editable . --group peers
+	@touch $@
+
+.venv-mutants/.ready: .venv/.ready
+	@echo "Installing what breaks the code ..."
+	@$(PYTHON) -m venv .venv-mutants
+	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@.venv-mutants/bin/python -m pip install --quiet --disable-pip-version-check --editable . --group mutants
 	@touch $@
 
 .venv/.ready: pyproject.toml .ci/constraints.txt

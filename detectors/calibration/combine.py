@@ -30,7 +30,7 @@ def combine(
     }
     spoken = fsum(evidence.values())
     silent = fsum(weight for channel, weight in weights.items() if channel not in p_values)
-    if total <= 0.0 or spoken <= 0.0:
+    if spoken <= 0.0:
         return 1.0, {}
     p_value = min(1.0, total / (spoken + silent))
     return p_value, {channel: amount / spoken for channel, amount in evidence.items()}

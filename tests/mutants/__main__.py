@@ -1,0 +1,112 @@
+"""Break the core line by line, and see whether its nearest tests notice. See `make mutants`.
+
+Each part of the code is copied below `mutants/` and tried there by mutmut, so that one may go on
+editing meanwhile. A run that was ended goes on where it was: only functions that have changed are
+tried again. Ends with 1 if a mutant lives that `mutants.toml` does not explain.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.mutants.report import Explained, Mutant, change_of, read_mutants, table
+
+ROOT: Final = Path(__file__).parents[2]
+COPIED: Final = ("detectors", "streams", "tests", "benchmarks")
+IGNORED: Final = shutil.ignore_patterns("__pycache__", "cache", "mutants.toml")
+CONFIG: Final = """
+
+[tool.mutmut]
+source_paths = ["detectors", "streams"]
+only_mutate = ["{part}/*.py"]
+also_copy = ["benchmarks"]
+pytest_add_cli_args = ["-m", "not kafka and not slow"]
+pytest_add_cli_args_test_selection = {tests}
+use_git_change_detection = false
+"""
+
+
+def workshop_of(part: str, tests: Sequence[str]) -> Path:
+    """Return a directory with a copy of the code as it is now, and of what earlier runs found."""
+    workshop = ROOT / "mutants" / part.replace("/", "-")
+    for copy in [*workshop.glob("*/**/*.py"), *workshop.glob("mutants/*/**/*.py")]:
+        original = copy.relative_to(workshop).as_posix().removeprefix("mutants/")
+        if not (ROOT / original).exists():
+            copy.unlink()
+    for name in COPIED:
+        shutil.copytree(ROOT / name, workshop / name, ignore=IGNORED, dirs_exist_ok=True)
+    config = CONFIG.format(part=part, tests=list(tests))
+    (workshop / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + config)
+    return workshop
+
+
+def mutmut(workshop: Path, *arguments: str, shown: bool = False) -> str:
+    """Run mutmut; return what it printed, unless that is shown as it comes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mutmut", *arguments],
+        cwd=workshop,
+        env=os.environ | {"HYPOTHESIS_PROFILE": "mutants"},
+        stdout=None if shown else subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.stdout or ""
+
+
+def mutants_of(workshop: Path) -> list[Mutant]:
+    """Return every mutant of a part, and the change that each survivor makes."""
+    mutants = []
+    for line in mutmut(workshop, "results", "--all", "true").splitlines():
+        name, _, status = line.strip().partition(": ")
+        mutant = Mutant(name=name, status=status)
+        if mutant.survived:
+            removed, added = change_of(mutmut(workshop, "show", name))
+            mutant = Mutant(name=name, status=status, removed=removed, added=added)
+        mutants.append(mutant)
+    return mutants
+
+
+def counted(
+    mutants: Sequence[Mutant], explained: Sequence[Explained]
+) -> tuple[Counter[str], list[Mutant]]:
+    """Return how many mutants of a part ended in which way, and the survivors left over."""
+    counts: Counter[str] = Counter()
+    unexplained = []
+    for mutant in mutants:
+        may_live = mutant.survived and any(each.explains(mutant) for each in explained)
+        counts["explained" if may_live else mutant.outcome] += 1
+        if mutant.survived and not may_live:
+            unexplained.append(mutant)
+    return counts, unexplained
+
+
+def main() -> int:
+    """Try the parts that are named, by default all, and print the figures."""
+    config = read_mutants(Path(__file__).with_name("mutants.toml").read_bytes())
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=sorted(config.parts))
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--figures-only", action="store_true", help="try nothing more")
+    options = parser.parse_args()
+    rows = {}
+    survivors = []
+    for part in options.parts:
+        workshop = workshop_of(part, config.parts[part].tests)
+        if not options.figures_only:
+            mutmut(workshop, "run", "--max-children", str(options.processes), shown=True)
+        rows[part], unexplained = counted(mutants_of(workshop), config.explained)
+        survivors += unexplained
+    for mutant in survivors:
+        sys.stdout.write(f"\n{mutant.name}\n  - {mutant.removed}\n  + {mutant.added}\n")
+    sys.stdout.write(table(rows))
+    return int(bool(survivors))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""What `make mutants` says of mutants: figures that add up, and explanations that fit."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.__main__ import counted
+from tests.mutants.report import Explained, Mutant, change_of, read_mutants, table
+
+DIFF = """\
+--- detectors/calibration/tail.py
++++ detectors/calibration/tail.py
+@@ -1,3 +1,3 @@
+ def fit(exceedances):
+-    if rank <= COUNTED_MIN:
++    if rank < COUNTED_MIN:
+         break
+"""
+REMOVED, ADDED = change_of(DIFF)
+SURVIVOR = Mutant(name="a.tail.x_fit__mutmut_3", status="survived", removed=REMOVED, added=ADDED)
+WHY = Explained(function="a.tail.fit", removed=REMOVED, added=ADDED, why="nobody can tell")
+
+
+def test_every_mutant_counts_in_one_column() -> None:
+    """Killed by whatever noticed it, alive and explained or not, or not tried at all."""
+    statuses = ["killed", "timeout", "no tests", "not checked", "skipped"]
+    mutants = [SURVIVOR, *(Mutant(name=f"a.x_f__mutmut_{s}", status=s) for s in statuses)]
+    counts, unexplained = counted(mutants, [WHY])
+    assert counts == {"killed": 2, "explained": 1, "survived": 1, "not run": 2}
+    assert [mutant.status for mutant in unexplained] == ["no tests"]
+
+
+@pytest.mark.parametrize("change", ["function", "removed", "added"])
+def test_an_explanation_is_of_one_change_to_one_function(change: str) -> None:
+    """Not of its number, which moves with every edit of the function."""
+    values = {"function": "a.tail.fit", "removed": REMOVED, "added": ADDED}
+    assert Explained(**values, why="").explains(SURVIVOR)
+    assert not Explained(**values | {change: "another"}, why="").explains(SURVIVOR)
+
+
+def test_the_table_sums_all_parts() -> None:
+    """So that a figure can be quoted with the command that prints it."""
+    lines = table({"a": Counter(killed=3), "b": Counter(killed=1, survived=2)}).splitlines()
+    assert lines[-1].split() == ["all", "6", "4", "0", "2", "0"]
+
+
+def test_every_part_names_tests_that_exist() -> None:
+    """And every explanation says why."""
+    root = Path(__file__).parents[2]
+    mutants = read_mutants(Path(__file__).with_name("mutants.toml").read_bytes())
+    for name, part in mutants.parts.items():
+        assert [path for path in (name, *part.tests) if not (root / path).exists()] == []
+    assert [explained for explained in mutants.explained if not explained.why] == []
