@@ -31,6 +31,8 @@ log_format_option: Final = click.option(
 # They tell how they work; here it matters only when they don't.
 _LIBRARIES: Final = ("faust", "mode", "aiokafka", "asyncio", "kafka", "streams")
 _SILENT_SECONDS: Final = 10.0
+# Keys whose values are many lines.
+_STACKS: Final = ("exception", "stacks")
 _PLAIN: Final = re.compile(r"[^\s\"'=\\]+")
 
 _Event = MutableMapping[str, Any]
@@ -100,13 +102,12 @@ def _origin(_logger: object, _method: str, event: _Event) -> _Event:
 
 
 def _text(_logger: object, _method: str, event: _Event) -> str:
-    """Return an event as a person reads it, a traceback last; nothing in it can begin a line."""
-    traceback = event.pop("exception", None)
+    """Return an event as a person reads it, stacks last; nothing in it can begin a line."""
+    stacks = [event.pop(key) for key in _STACKS if key in event]
     head = [event.pop("time"), event.pop("level").upper(), event.pop("logger")]
     head += [f"pid={event.pop('pid')}", event.pop("event")]
     words = head + [f"{key}={_value(value)}" for key, value in event.items()]
-    line = " ".join(words) + (f" | {traceback}" if traceback else "")
-    return _printable(line.replace("\n", " | "))
+    return _printable("\n".join([" ".join(words), *stacks]).replace("\n", " | "))
 
 
 def _value(value: object) -> str:

@@ -6,7 +6,6 @@ worker that cannot be sure of itself ends, with an exit code and a sentence that
 
 import asyncio
 import logging
-import sys
 from collections.abc import Callable, Mapping
 from typing import Final, Generic
 
@@ -14,7 +13,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from msgspec import Struct
 
 from detectors.errors import CoreError, HeadgateError, StateError
-from streams.console.stacks import dump_stacks
+from streams.console.stacks import all_stacks
 from streams.exits import ExitCode, fail_stop
 from streams.faust_driver.group import Group
 from streams.kafka.producer import Durable, Outbox
@@ -45,7 +44,7 @@ def stop_for(error: Exception) -> None:
     """End the process for a failure after which nobody may go on."""
     if isinstance(error, StalledError):
         # What it stands on is known to nobody once the process is gone.
-        dump_stacks(sys.stderr)
+        logger.critical("Nothing moves any more.", extra={"stacks": all_stacks()})
     if isinstance(error, HeadgateError):
         fail_stop(_CODES.get(type(error), ExitCode.BUG), f"{error}.")
     if isinstance(error, TimeoutError) or (isinstance(error, KafkaError) and error.retriable):

@@ -1,5 +1,6 @@
 """A process that stands still says where, thread by thread and task by task, before it ends."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ STALLED = """
 import asyncio
 import threading
 
+from streams.console.logs import set_up_logs
 from streams.worker.lifecycle import stop_for
 from streams.worker.watchdog import Watchdog, Watched
 
@@ -60,6 +62,7 @@ async def main():
     await Watchdog(watched).keep()
 
 
+set_up_logs(log_format="json")
 asyncio.run(main())
 """
 
@@ -75,12 +78,13 @@ def test_a_stalled_process_says_where_it_stands() -> None:
         timeout=60,
     )
     assert ended.returncode == ExitCode.STALLED
-    stacks = ended.stderr
+    *_, stalled, stopped = map(json.loads, ended.stderr.splitlines())
+    stacks = stalled["stacks"]
     assert " in blocked_thread\n" in stacks
     assert " in consumer_thread\n" in stacks
     waiting_task = stacks[stacks.index("<Task pending name='judge'") :]
     assert "wait_for=<Future pending" in waiting_task.partition("\n")[0]
-    assert " in judge_for_ever\n" in waiting_task.partition("\n\n")[0]
+    assert waiting_task.splitlines()[1].endswith(" in judge_for_ever")
     assert " in deaf_consumer\n" in stacks
     assert stacks.index(" in deaf_consumer\n") < stacks.index(" in fetch_for_ever\n")
-    assert "Stopped by itself" in waiting_task
+    assert (stopped["event"], stopped["exit_code"]) == ("Stopped by itself.", ExitCode.STALLED)
