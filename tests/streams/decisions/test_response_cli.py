@@ -123,6 +123,11 @@ def test_people_register_approve_judge_and_are_forgotten(
         wait_until(lambda: "requested" in said("suspensions", "list", *where), what="requested")
         listed = said("suspensions", "list", *where)
         assert "suspend user u-17 of north" in listed
+        take(kafka, topic_prefix, first=100_000, count=60_000)
+        everything = ("suspensions", "list", "--all", *where)
+        wait_until(lambda: "suspend is open already" in said(*everything), what="withheld")
+        declined = msgspec.json.decode(said(*everything, "--json").splitlines()[-1])
+        assert (declined["type"], declined["withheld"]["reason"]) == ("withheld", "already_open")
         (one,) = [
             msgspec.json.decode(line)
             for line in said("suspensions", "list", "--json", *where).splitlines()

@@ -22,7 +22,8 @@ from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.log_reader import TopicReader
-from streams.kafka.topics import ACCESS_EVENTS, ALERTS
+from streams.kafka.topics import ACCESS_EVENTS, ALERTS, AUDIT
+from streams.recorder.alert_outcomes import read_outcomes
 from streams.replay.explain import NotExplainedError
 from tests.waiting import wait_until
 
@@ -84,6 +85,24 @@ def test_an_alert_is_made_again_with_the_same_bytes_and_its_reasons(
     assert last["unmapped"]["config_hash"] in text
     assert f"reference   {last['unmapped']['reference_version']}" in text
     assert " % before, " in text
+
+
+def test_an_alert_says_what_followed_and_why_nothing_more_did(
+    home: Path, findings: list[dict[str, Any]], alert_id: str, tmp_path: Path
+) -> None:
+    """The committee reads which measure came, or by which number it was missed."""
+    inputs = ("--input", home / "events.jsonl", "--alerts", home / "alerts.ndjson")
+    statements = [each for each in findings if each["finding_info"]["uid"] == alert_id]
+    explained = msgspec.json.decode(explain(alert_id, *inputs, "--json").stdout)
+    outcomes = explained["outcomes"]
+    assert {each["alert_id"] for each in outcomes["measures"]} <= {alert_id}
+    assert {each["alert_id"] for each in outcomes["withheld"]} == {alert_id}
+    config = tmp_path / "off.toml"
+    config.write_text('[response.modes]\nthrottle = "off"\nsuspend = "off"\n')
+    text = explain(alert_id, *inputs, "--config", config).stdout
+    assert "what followed:" not in text
+    reasons = text.partition("why nothing more followed:")[2].partition("\n\n")[0].split("\n")
+    assert len([line for line in reasons if "withheld" in line]) == len(statements)
 
 
 def test_a_program_reads_the_same_as_one_object(
@@ -222,6 +241,12 @@ def told(bootstrap: str, topic: str) -> list[tuple[str, list[str]]]:
     return [(info["uid"], info["types"]) for info in infos]
 
 
+def answered(bootstrap: str, audit: str) -> bool:
+    """Tell whether the audit says what an alert led to, or did not."""
+    by_alert = asyncio.run(read_outcomes(audit, cluster=unprotected(bootstrap)))
+    return any(each.measures or each.withheld for each in by_alert.values())
+
+
 @pytest.mark.kafka
 def test_what_a_worker_said_is_explained_from_its_topics(
     kafka: str, topic_prefix: str, tmp_path: Path, events: list[AccessEvent]
@@ -242,10 +267,16 @@ def test_what_a_worker_said_is_explained_from_its_topics(
             lambda: any("collusion" in types for _, types in told(kafka, alerts)),
             check=worker.check,
         )
+        wait_until(lambda: answered(kafka, AUDIT.full_name(topic_prefix)), check=worker.check)
     # It has ended politely, so that all it judged is said.
     said = told(kafka, alerts)
     assert any("excess" in types for _, types in said)
+    outcomes = []
     for name in dict.fromkeys(name for name, _ in said):
         result = explain(name, "--config", config, "--json")
         assert result.exit_code == 0, result.output
-        assert msgspec.json.decode(result.stdout)["record"] == "same_bytes"
+        explained = msgspec.json.decode(result.stdout)
+        assert explained["record"] == "same_bytes"
+        outcomes += explained["outcomes"]["measures"] + explained["outcomes"]["withheld"]
+    # What the recorder did, which knows all institutions, and not what a fold of one would give.
+    assert outcomes

@@ -1,0 +1,86 @@
+"""Measures, and why there was none, in words for a person."""
+
+import pytest
+from msgspec.structs import replace
+
+from detectors.response.suspension import Asked
+from detectors.response.withheld import WITHHELD_REASONS, Threshold, Withheld
+from streams.report.lines import measure_line, withheld_line, withheld_text
+from tests.builders import suspension
+
+PLAIN = Withheld(
+    reason="closed",
+    alert_id="a-17",
+    institution="north",
+    alerted_ms=1_775_044_800_000,
+    at_ms=1_775_044_800_000,
+)
+CONFIDENCE = Threshold(measure="suspend", quantity="confidence", needed=0.95, seen=0.9451)
+RISK = Threshold(measure="suspend", quantity="risk", needed=0.045, seen=0.0123)
+INSTITUTIONS = Threshold(measure="suspend", quantity="institutions", needed=3, seen=4)
+UNTIL = "2026-04-02 12:00:00 UTC"
+WORDS: dict[str, tuple[dict[str, object], str]] = {
+    "below_threshold": (
+        {"thresholds": (CONFIDENCE, RISK)},
+        "suspend needs confidence 0.95, seen 0.9451; suspend needs risk 0.045, seen 0.0123",
+    ),
+    "mode_off": ({"measure": "suspend"}, "the mode of suspend is off"),
+    "labelled": ({"decision_id": "d-1"}, "people said that it was harmless, decision d-1"),
+    "closed": ({}, "the incident is over"),
+    "already_open": (
+        {"measure": "throttle", "suspension_id": "s-1", "thresholds": (CONFIDENCE,)},
+        "throttle is open already, s-1; suspend needs confidence 0.95, seen 0.9451",
+    ),
+    "cooling_down": (
+        {"measure": "suspend", "until_ms": 1_775_131_200_000, "thresholds": (RISK,)},
+        f"cools down after a release, until {UNTIL}; suspend needs risk 0.045, seen 0.0123",
+    ),
+    "guard": (
+        {"measure": "suspend", "suspension_id": "s-1", "thresholds": (INSTITUTIONS,)},
+        "suspend is held for people, s-1; 4 institutions at once, at most 3 without a person",
+    ),
+}
+
+
+@pytest.mark.parametrize("reason", WITHHELD_REASONS)
+def test_every_reason_has_words_and_its_numbers(reason: str) -> None:
+    """What decided stands beside what it would have had to be."""
+    changes, words = WORDS[reason]
+    withheld = replace(PLAIN, reason=reason, **changes)
+    assert withheld_text(withheld) == words
+    line = f"2026-04-01 12:00:00 UTC  withheld  north: {words} (alert a-17)"
+    assert withheld_line(withheld).text == line
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({}, "active    suspend user u-9 of north until", id="in effect"),
+        pytest.param(
+            {"dry_run": True}, "dry run   would suspend user u-9 of north until", id="a dry run"
+        ),
+        pytest.param(
+            {"state": "held", "started_ms": None, "approvals": ()},
+            "held      ask to suspend user u-9 of north until",
+            id="held for people",
+        ),
+        pytest.param(
+            {"measure": "throttle", "asks": Asked(measure="suspend", approvals=())},
+            "active    throttle user u-9 of north, asks to suspend until",
+            id="a stronger one is asked for",
+        ),
+        pytest.param(
+            {"scope": "institution", "subject": "north", "expires_ms": None},
+            "active    suspend north until released",
+            id="a person must end it",
+        ),
+        pytest.param(
+            {"state": "released", "why": "expired"},
+            "released  release user u-9 of north (expired)",
+            id="over",
+        ),
+    ],
+)
+def test_a_measure_is_a_line(changes: dict[str, object], words: str) -> None:
+    """Its state, what is done to whom, and until when."""
+    assert words in measure_line(suspension(**changes)).text
