@@ -32,17 +32,17 @@ _BUDGET: Final = "max(headgate_alert_days_budget)"
 
 def build() -> dashboard.Dashboard:
     """Return the dashboard."""
-    made = page(
+    board = page(
         "Detectors",
         UID,
         "Which detectors speak, how surely, and whether the budget of false alerts holds.",
         hours=7 * 24,
     )
     for panel in _answers():
-        made = made.with_panel(at(panel, width=6, height=4))
+        board = board.with_panel(at(panel, width=6, height=4))
     for graph in _graphs():
-        made = made.with_panel(at(graph, width=12, height=9))
-    return made
+        board = board.with_panel(at(graph, width=12, height=9))
+    return board
 
 
 def _answers() -> tuple[stat.Panel, ...]:
@@ -79,6 +79,10 @@ def _answers() -> tuple[stat.Panel, ...]:
 
 
 def _graphs() -> tuple[timeseries.Panel, ...]:
+    return (*_alerts(), *_statements(), *_measures())
+
+
+def _alerts() -> tuple[timeseries.Panel, ...]:
     return (
         curves(
             "Alert-days a week per 100 institutions",
@@ -109,6 +113,11 @@ def _graphs() -> tuple[timeseries.Panel, ...]:
             unit="none",
             says="Shadow beside live: what would be said if a detector were on.",
         ),
+    )
+
+
+def _statements() -> tuple[timeseries.Panel, ...]:
+    return (
         bars(
             curves(
                 "Statements by p-value",
@@ -144,6 +153,11 @@ def _graphs() -> tuple[timeseries.Panel, ...]:
                 named=SEVERITY_COLORS,
             )
         ),
+    )
+
+
+def _measures() -> tuple[timeseries.Panel, ...]:
+    return (
         bars(
             curves(
                 "Measures that began or were asked for",

@@ -30,8 +30,8 @@ Document = dict[str, object]
 def files() -> dict[str, str]:
     """Return every generated file by its path below this directory."""
     dashboards = {
-        f"dashboards/{made['uid']}.json": json.dumps(made, indent=1, ensure_ascii=False) + "\n"
-        for made in map(_dashboard, (taking, institution, detectors, pipeline))
+        f"dashboards/{board['uid']}.json": json.dumps(board, indent=1, ensure_ascii=False) + "\n"
+        for board in map(_dashboard, (taking, institution, detectors, pipeline))
     }
     rules = yaml.safe_dump(alert_rules(), sort_keys=False, width=1_000)
     return dashboards | {"provisioning/alerting/rules.yml": _GENERATED + rules}
@@ -96,10 +96,10 @@ def _worded(text: str) -> str:
 
 def _dashboard(module: object) -> Document:
     build = module.build  # type: ignore[attr-defined]
-    made: Document = json.loads(json.dumps(build().build(), cls=JSONEncoder))
-    for number, panel in enumerate(_listed(made["panels"]), start=1):
+    board: Document = json.loads(json.dumps(build().build(), cls=JSONEncoder))
+    for number, panel in enumerate(_listed(board["panels"]), start=1):
         panel["id"] = number
-    annotations = made["annotations"]
+    annotations = board["annotations"]
     assert isinstance(annotations, dict)  # noqa: S101 - every page has some.
     for mark in _listed(annotations["list"]):
         # The library's schema has no place for what Grafana writes beside the mark.
@@ -107,7 +107,7 @@ def _dashboard(module: object) -> Document:
             "titleFormat": str(mark["name"]),
             "textFormat": "{{detector}}{{mode}} {{severity}}",
         }
-    return made
+    return board
 
 
 def _listed(value: object) -> list[Document]:

@@ -47,7 +47,7 @@ EXPLAIN: Final = "headgate explain ALERT_ID --config headgate.toml"
 
 def build() -> dashboard.Dashboard:
     """Return the dashboard."""
-    made = page(
+    board = page(
         "One institution",
         UID,
         "What one institution holds, since when, and what to do next.",
@@ -55,7 +55,7 @@ def build() -> dashboard.Dashboard:
         hours=7 * 24,
     )
     for panel in _answers():
-        made = made.with_panel(at(panel, width=6, height=4))
+        board = board.with_panel(at(panel, width=6, height=4))
     held = curves(
         "Share of each dataset's cohort that it holds",
         query(f"max by (dataset) ({_HELD})", "{{dataset}}"),
@@ -69,7 +69,7 @@ def build() -> dashboard.Dashboard:
         says="Share of the cohort that came new to it.",
     )
     return (
-        made.with_panel(at(held, width=12, height=9))
+        board.with_panel(at(held, width=12, height=9))
         .with_panel(at(new, width=12, height=9))
         .with_panel(at(_next(), width=24, height=8))
     )
@@ -110,5 +110,5 @@ def _answers() -> tuple[stat.Panel, ...]:
 
 def _next() -> text.Panel:
     words = _NEXT.format(explain=EXPLAIN)
-    made = text.Panel().title("What next?").datasource(DATASOURCE)
-    return made.mode(TextMode.MARKDOWN).content(words)
+    panel = text.Panel().title("What next?").datasource(DATASOURCE)
+    return panel.mode(TextMode.MARKDOWN).content(words)

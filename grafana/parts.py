@@ -66,26 +66,29 @@ PanelT = TypeVar("PanelT", timeseries.Panel, stat.Panel, table.Panel, text.Panel
 
 def query(expr: str, legend: str = "", *, ref: str = "A") -> prometheus.Dataquery:
     """Return a query over time."""
-    made = prometheus.Dataquery().expr(expr).range().ref_id(ref).datasource(DATASOURCE)
-    return made.legend_format(legend) if legend else made
+    target = prometheus.Dataquery().expr(expr).range().ref_id(ref).datasource(DATASOURCE)
+    return target.legend_format(legend) if legend else target
 
 
 def instant(expr: str, *, ref: str = "A") -> prometheus.Dataquery:
     """Return a query of now, as rows of a table."""
-    made = prometheus.Dataquery().expr(expr).instant().ref_id(ref).datasource(DATASOURCE)
-    return made.format(PromQueryFormat.TABLE)
+    target = prometheus.Dataquery().expr(expr).instant().ref_id(ref).datasource(DATASOURCE)
+    return target.format(PromQueryFormat.TABLE)
 
 
 def steps(below: str, *above: tuple[float, str]) -> dashboard.ThresholdsConfig:
     """Return thresholds: the colour below all of them, then each with its colour."""
-    made = [Threshold(color=below), *(Threshold(value=at, color=color) for at, color in above)]
-    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(made)
+    colours = [
+        Threshold(color=below),
+        *(Threshold(value=at, color=color) for at, color in above),
+    ]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(colours)
 
 
 def color(mode: FieldColorModeId, fixed: str | None = None) -> dashboard.FieldColor:
     """Return how a panel picks its colours."""
-    made = dashboard.FieldColor().mode(mode)
-    return made.fixed_color(fixed) if fixed else made
+    choice = dashboard.FieldColor().mode(mode)
+    return choice.fixed_color(fixed) if fixed else choice
 
 
 def severity_names() -> ValueMap:
@@ -139,7 +142,7 @@ def curves(
         .show_legend(show_legend=True)
         .calcs(["lastNotNull"])
     )
-    made = (
+    panel = (
         timeseries.Panel()
         .title(title)
         .description(says)
@@ -158,8 +161,8 @@ def curves(
     )
     for name, shade in (named or {}).items():
         fixed = {"mode": "fixed", "fixedColor": shade}
-        made = made.override_by_name(name, [DynamicConfigValue(id_val="color", value=fixed)])
-    return made
+        panel = panel.override_by_name(name, [DynamicConfigValue(id_val="color", value=fixed)])
+    return panel
 
 
 def bars(panel: timeseries.Panel) -> timeseries.Panel:
@@ -171,7 +174,7 @@ def bars(panel: timeseries.Panel) -> timeseries.Panel:
 def chooser(name: str, label: str, *, multi: bool) -> dashboard.QueryVariable:
     """Return a variable over the values of a label of what institutions hold."""
     everything = VariableOption(selected=True, text="All", value="$__all")
-    made = (
+    variable = (
         dashboard.QueryVariable(name)
         .label(label)
         .datasource(DATASOURCE)
@@ -180,8 +183,10 @@ def chooser(name: str, label: str, *, multi: bool) -> dashboard.QueryVariable:
         .sort(VariableSort.ALPHABETICAL_ASC)
     )
     if not multi:
-        return made
-    return made.multi(multi=True).include_all(include_all=True).all_value(".*").current(everything)
+        return variable
+    return (
+        variable.multi(multi=True).include_all(include_all=True).all_value(".*").current(everything)
+    )
 
 
 def annotation(name: str, expr: str, shade: str) -> dashboard.AnnotationQuery:
@@ -213,7 +218,7 @@ def page(
         .include_vars(include_vars=True)
         .keep_time(keep_time=True)
     )
-    made = (
+    board = (
         dashboard.Dashboard(title)
         .uid(uid)
         .description(says)
@@ -241,9 +246,9 @@ def page(
         )
         .with_variable(source)
     )
-    for one in choosers:
-        made = made.with_variable(one)
-    return made
+    for variable in choosers:
+        board = board.with_variable(variable)
+    return board
 
 
 def at(panel: PanelT, *, width: int, height: int) -> PanelT:

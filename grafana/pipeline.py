@@ -35,17 +35,17 @@ _BEHIND: Final = (
 
 def build() -> dashboard.Dashboard:
     """Return the dashboard."""
-    made = page(
+    board = page(
         "Pipeline",
         UID,
         "Whether events come, are judged in time, and are saved.",
         hours=3,
     )
     for panel in _answers():
-        made = made.with_panel(at(panel, width=4, height=4))
+        board = board.with_panel(at(panel, width=4, height=4))
     for graph in (*_judging(), *_keeping(), *_delivering()):
-        made = made.with_panel(at(graph, width=8, height=9))
-    return made
+        board = board.with_panel(at(graph, width=8, height=9))
+    return board
 
 
 def _answers() -> tuple[stat.Panel, ...]:
@@ -96,6 +96,10 @@ def _answers() -> tuple[stat.Panel, ...]:
 
 
 def _judging() -> tuple[timeseries.Panel, ...]:
+    return (*_judged(), *_not_judged())
+
+
+def _judged() -> tuple[timeseries.Panel, ...]:
     return (
         curves(
             "Events judged",
@@ -117,6 +121,11 @@ def _judging() -> tuple[timeseries.Panel, ...]:
             says="From Kafka's receipt of the event to the alert on the broker.",
             named={"half of them": BLUE, "19 in 20": ORANGE},
         ),
+    )
+
+
+def _not_judged() -> tuple[timeseries.Panel, ...]:
+    return (
         curves(
             "Rejected, by reason",
             query("sum by (reason) (rate(headgate_events_rejected_total[5m])) > 0", "{{reason}}"),

@@ -39,7 +39,7 @@ _HORIZON_SECONDS: Final = 365 * 86_400
 
 def build() -> dashboard.Dashboard:
     """Return the dashboard."""
-    made = page(
+    board = page(
         "Is anyone taking too much?",
         UID,
         "Who is alerted, who holds how much of the cohort, and whether anybody watches.",
@@ -50,9 +50,9 @@ def build() -> dashboard.Dashboard:
         ),
     )
     for panel in _answers():
-        made = made.with_panel(at(panel, width=3, height=4))
+        board = board.with_panel(at(panel, width=3, height=4))
     return (
-        made.with_panel(at(_table(), width=24, height=9))
+        board.with_panel(at(_table(), width=24, height=9))
         .with_panel(at(_held(), width=12, height=8))
         .with_panel(at(_taken(), width=12, height=8))
     )
@@ -65,6 +65,10 @@ def taken(held: str, *, by: str, span: str) -> str:
 
 
 def _answers() -> tuple[stat.Panel, ...]:
+    return (*_risks(), *_watch())
+
+
+def _risks() -> tuple[stat.Panel, ...]:
     return (
         number(
             "With an open alert",
@@ -94,6 +98,11 @@ def _answers() -> tuple[stat.Panel, ...]:
             says="At the pace of 30 days, when the first institution holds all that it may.",
             thresholds=steps(VERMILLION, (_NEAR_SECONDS, YELLOW), (_FAR_SECONDS, BLUE)),
         ).no_value("over a year"),
+    )
+
+
+def _watch() -> tuple[stat.Panel, ...]:
+    return (
         number(
             "Measures in effect",
             query('sum(headgate_suspensions_open_count{state="active", mode="on"}) or vector(0)'),
@@ -143,7 +152,7 @@ def _table() -> table.Panel:
         "Value #E": "Limit reached in",
     }
     order = {"excludeByName": {"Time": True}, "renameByName": names}
-    made = (
+    board = (
         table.Panel()
         .title("Institutions, the worst first")
         .description("A click on an institution opens its own page.")
@@ -160,10 +169,10 @@ def _table() -> table.Panel:
         .no_value("-")
     )
     for name, settings in _columns().items():
-        made = made.override_by_name(
+        board = board.override_by_name(
             name, [DynamicConfigValue(id_val=key, value=value) for key, value in settings.items()]
         )
-    return made
+    return board
 
 
 def _columns() -> dict[str, dict[str, object]]:
