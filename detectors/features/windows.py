@@ -5,15 +5,25 @@
     1 d     |.... 23 hours ....|##|   the open hour and the 23 before
     7 d, 30 d                         today and the 6 or 29 days before, UTC
 
+What is taken goes from one to the next:
+
+    open --(5 minutes end)--> buckets, unsettled --(the hour ends, or somebody looks)--> hours, days
+
+Invariant, for each quantity: `buckets` and `open` add up to the hour; `hours`, unsettled and `open`
+to the day; `days`, unsettled and `open` to the month. Unsettled are buckets of the open hour that
+are closed, but in neither their hour nor their day yet.
+
 All amounts are integers, so adding and later subtracting a bucket is exact. Each bucket stops at
 `AMOUNT_MAX`, so that a month of absurd events still fits the 64-bit integers of a saved state.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 from operator import add, sub
 from typing import Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 BUCKET_MS: Final = 300_000
 BUCKETS_PER_HOUR: Final = 12
@@ -100,6 +110,11 @@ def _deposit(bucket: list[int], amounts: list[int]) -> list[int]:
     return amounts
 
 
+def _sums(buckets: Iterable[list[int]]) -> list[int]:
+    """Return what some buckets hold together, up to the bound."""
+    return [min(sum(amounts), AMOUNT_MAX) for amounts in zip(*buckets, strict=True)]
+
+
 class Windows:
     """Sliding sums of every `Quantity` over every `Window`.
 
@@ -117,11 +132,9 @@ class Windows:
     def __init__(self, state: WindowsState) -> None:
         """Rebuild the sums of closed buckets from the state."""
         self.state = state
-        # What judgements ask for is kept: who is new in each window at every moment, and the last
-        # day as soon as somebody asks. The rest, for limits and gauges, is summed when asked.
+        # What judgements ask for is kept: who is new at every moment, the day when somebody asks.
         self._day = zeros()
         self._new = [0] * len(Window)
-        # Closed, but not in their hour and their day yet; all are of the open hour.
         self._unsettled: list[list[int]] = []
         for amounts in state.hours.values():
             _add(self._day, amounts)
@@ -130,39 +143,49 @@ class Windows:
         self._new[Window.DAY] = self._day[_NEW]
         self._note_bucket()
 
-    def total(self, window: Window, measure: Quantity) -> int:
-        """Return the amount of `measure` within `window`, the open bucket included."""
-        if measure is Quantity.NEW:
+    def snapshot(self) -> WindowsState:
+        """Return the settled state, to be encoded before the next event; change nothing."""
+        state = self.state
+        hours, days = dict(state.hours), dict(state.days)
+        if self._unsettled:
+            hour, day = state.bucket // BUCKETS_PER_HOUR, state.bucket // BUCKETS_PER_DAY
+            hours[hour] = _sums((*self._unsettled, hours.get(hour, zeros())))
+            days[day] = _sums((*self._unsettled, days.get(day, zeros())))
+        return replace(state, open=_sums((state.open,)), hours=hours, days=days)
+
+    def total(self, window: Window, quantity: Quantity) -> int:
+        """Return the amount of `quantity` within `window`, the open bucket included."""
+        if quantity is Quantity.NEW:
             closed = self._new[window]
         else:
             self.settle()
-            closed = self._day[measure] if window is Window.DAY else self._sum(window, measure)
-        return closed + self.state.open[measure]
+            closed = self._day[quantity] if window is Window.DAY else self._sum(window, quantity)
+        return closed + self.state.open[quantity]
 
-    def _sum(self, window: Window, measure: int) -> int:
+    def _sum(self, window: Window, quantity: int) -> int:
         state = self.state
         if window is Window.MINUTES_5:
             return 0
         if window is Window.HOUR:
-            return sum(amounts[measure] for amounts in state.buckets.values())
+            return sum(amounts[quantity] for amounts in state.buckets.values())
         days = WEEK_DAYS if window is Window.WEEK else MONTH_DAYS
         first = state.bucket // BUCKETS_PER_DAY - days + 1
-        return sum(amounts[measure] for day, amounts in state.days.items() if day >= first)
+        return sum(amounts[quantity] for day, amounts in state.days.items() if day >= first)
 
     def closed_new(self) -> tuple[int, int, int, int]:
         """Return the new participants of 1 h, 1 d, 7 d and 30 d, the open bucket left out."""
         _, hour, day, week, month = self._new
         return (hour, day, week, month)
 
-    def forget(self, measures: tuple[Quantity, ...]) -> None:
-        """Begin anew with some measures, as if nothing of them had been taken."""
+    def forget(self, quantities: tuple[Quantity, ...]) -> None:
+        """Begin anew with some quantities, as if nothing of them had been taken."""
         self.settle()
         state = self.state
-        kept = (*state.buckets.values(), *state.hours.values(), *state.days.values())
-        for amounts in (state.open, *kept, self._day):
-            for measure in measures:
-                amounts[measure] = 0
-        if Quantity.NEW in measures:
+        closed = (*state.buckets.values(), *state.hours.values(), *state.days.values())
+        for amounts in (state.open, *closed, self._day):
+            for quantity in quantities:
+                amounts[quantity] = 0
+        if Quantity.NEW in quantities:
             self._new = [0] * len(Window)
 
     def advance(self, at_ms: int) -> None:
@@ -197,7 +220,7 @@ class Windows:
             self._store(bucket, amounts)
 
     def settle(self) -> None:
-        """Add what has closed to its hour and its day; whoever looks at the state needs it.
+        """Add what has closed to its hour and its day, for whoever looks at these.
 
         Most ends of 5 minutes interest nobody: to add up the buckets of an hour once is cheaper.
         What is open is bounded by then, which events do not wait for.
@@ -211,8 +234,7 @@ class Windows:
 
     def _close(self) -> None:
         """Make the open bucket a closed one: it is the newest of every window."""
-        state = self.state
-        amounts = state.open
+        state, amounts = self.state, self.state.open
         bound(amounts)
         state.open = zeros()
         state.buckets[state.bucket] = amounts

@@ -115,3 +115,40 @@ def test_names_without_end_do_not_let_the_state_grow() -> None:
             sizes.append(len(dump(profile).main))
     assert sizes[-1] < 400_000
     assert sizes[-1] - sizes[-2] < 5_000
+
+
+def test_a_dump_changes_nothing() -> None:
+    """However often a state is saved in the middle of an hour, what is judged stays the same."""
+    once, often = north(), north()
+    for minute in range(1, 130, 7):
+        first = 20_000 + 500 * minute
+        event = AccessEvent(
+            id=f"e-{minute}",
+            time=START_MS + minute * MINUTE_MS,
+            institution="north",
+            dataset="imaging",
+            participants=Participants(ranges=[(first, first + 399)]),
+        )
+        before = dump(often)
+        assert dump(often) == before
+        assert judge(often, event) == judge(once, event)
+    assert dump(often) == dump(once)
+
+
+def test_a_damaged_state_of_a_detector_is_refused_by_its_name() -> None:
+    """What one detector remembers is checked like the rest."""
+    saved = msgspec.msgpack.decode(dump(north()).main)
+    saved["detectors"]["drip"] = {"surplus_participants": "many"}
+    with pytest.raises(StateError, match="the state of detector 'drip' is damaged"):
+        load(msgspec.msgpack.encode(saved), parts=dump(north()).parts, config=CONFIG)
+
+
+def test_what_a_detector_that_is_gone_remembered_is_dropped() -> None:
+    """And a detector that is new begins anew: neither needs another schema."""
+    snapshot = dump(north())
+    saved = msgspec.msgpack.decode(snapshot.main)
+    saved["detectors"]["gone"] = {"sum": 1}
+    del saved["detectors"]["volume"]
+    profile = load(msgspec.msgpack.encode(saved), parts=snapshot.parts, config=CONFIG)
+    assert sorted(profile.detector_states) == ["drip", "multivariate", "volume"]
+    assert dump(profile) == snapshot
