@@ -99,7 +99,11 @@ class LocalBroker:
         self.stop()
 
     def start(self, *, train: bool = False) -> None:
-        """Format the storage if it is new, start, and return once the broker answers."""
+        """Format the storage if it is new, start, and return once the broker answers.
+
+        Raises:
+            BrokerError: the port is taken, or it does not come up in time.
+        """
         if self._process is not None:
             return
         if not is_free(self.port):

@@ -33,18 +33,18 @@ def audit_differences(bootstrap: str, prefix: str) -> list[str]:
     """Return what is wrong with the audit, and with the suspensions that follow from it."""
     lines = audit_lines(bootstrap, prefix)
     entries = [parse_entry(line) for line in lines]
-    found = [f"audit, line {one.line}: {one.problem}" for one in verify(lines).problems]
+    differences = [f"audit, line {one.line}: {one.problem}" for one in verify(lines).problems]
     if lines != _rewritten(entries):
-        found.append("an undisturbed recorder writes another audit")
+        differences.append("an undisturbed recorder writes another audit")
     if _seen(entries) != _said(bootstrap, prefix):
-        found.append("the audit's alerts are not those of the topic, each once")
+        differences.append("the audit's alerts are not those of the topic, each once")
     acted = Counter(
         entry.body.suspension.record_id for entry in entries if isinstance(entry.body, Acted)
     )
-    told = asyncio.run(_committed(f"{prefix}.suspensions", bootstrap))
-    if Counter(suspensions.suspension_of(one).record_id for one in told) != acted:
-        found.append("the suspensions are not those of the audit, each once")
-    return found
+    records = asyncio.run(_committed(f"{prefix}.suspensions", bootstrap))
+    if Counter(suspensions.suspension_of(one).record_id for one in records) != acted:
+        differences.append("the suspensions are not those of the audit, each once")
+    return differences
 
 
 def _rewritten(entries: Sequence[AuditEntry]) -> list[bytes]:
@@ -69,14 +69,14 @@ def _seen(entries: Sequence[AuditEntry]) -> list[tuple[int, int, str, int]]:
 
 
 def _said(bootstrap: str, prefix: str) -> list[tuple[int, int, str, int]]:
-    said = []
+    statements = []
     for record in received(bootstrap, f"{prefix}.alerts"):
         alert = alert_seen(record.value, People({}))
         assert isinstance(alert, AlertSeen)
-        said.append((record.partition, record.offset, alert.alert_id, alert.revision))
-    return sorted(said)
+        statements.append((record.partition, record.offset, alert.alert_id, alert.revision))
+    return sorted(statements)
 
 
 async def _committed(topic: str, bootstrap: str) -> list[bytes]:
-    found = committed_records(topic, cluster=unprotected(bootstrap))
-    return [record.value async for record in found if record.value is not None]
+    records = committed_records(topic, cluster=unprotected(bootstrap))
+    return [record.value async for record in records if record.value is not None]

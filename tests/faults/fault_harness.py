@@ -244,7 +244,7 @@ def outcome(
     """Compare what came out with an undisturbed oracle over what went in."""
     bootstrap, prefix = harness.bootstrap, harness.prefix
     oracle = oracle_over(bootstrap, prefix, removed=removed)
-    found = [
+    sent = [
         (name, record.key, record.value)
         for name in (f"{prefix}.{output}" for output in OUTPUTS)
         for record in received(bootstrap, name)
@@ -253,8 +253,8 @@ def outcome(
     saved = saved_states(bootstrap, prefix, partitions=PARTITIONS)
     codes = [code for worker in harness.workers for code in worker.ended]
     differences = [
-        *_said("missing", oracle.sent - set(found)),
-        *_said("invented", set(found) - oracle.sent),
+        *_said("missing", oracle.sent - set(sent)),
+        *_said("invented", set(sent) - oracle.sent),
         *(f"state of {owner} differs" for owner in expected if saved.get(owner) != expected[owner]),
         *(f"state of {owner} is nobody's" for owner in saved.keys() - expected.keys()),
         *(f"a worker ended with {ExitCode(code).name}" for code in codes if code in DEFECTS),
@@ -267,7 +267,7 @@ def outcome(
         differences=differences,
         sent_count=harness.source.sent_count,
         outputs_count=len(oracle.sent),
-        repeats_count=len(found) - len(set(found)),
+        repeats_count=len(sent) - len(set(sent)),
         restarts_count=len(codes),
         points_count=sum(worker.points_count for worker in harness.workers),
     )

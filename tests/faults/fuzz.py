@@ -101,9 +101,9 @@ def fuzz(field: Ground, home: Path, *, messages: int, seed: int, progress: Progr
             return done >= messages
 
         harness.wait_until(is_through, seconds_max=_START_SECONDS_MAX + messages / _PER_SECOND_MIN)
-        found = harness.compared()
-        restarts = [f"{found.restarts_count} restarts"] if found.restarts_count else []
-        return _account(harness, messages=messages, told=[*found.differences, *restarts])
+        outcome = harness.compared()
+        restarts = [f"{outcome.restarts_count} restarts"] if outcome.restarts_count else []
+        return _account(harness, messages=messages, told=[*outcome.differences, *restarts])
 
 
 async def _send(bootstrap: str, topic: str, records: Iterator[tuple[bytes, bytes]]) -> None:
@@ -143,13 +143,13 @@ def _account(harness: FaultHarness, *, messages: int, told: list[str]) -> Accoun
 
 def _letters(harness: FaultHarness) -> dict[RecordPosition, str]:
     """Return the reason of each dead letter by where its message lies; repeats say the same."""
-    found = {}
+    reasons = {}
     for record in received(harness.bootstrap, f"{harness.prefix}.dead-letters"):
         headers = {name: value or b"" for name, value in record.headers}
         if headers[TOPIC_HEADER].decode() == f"{harness.prefix}.access-events":
             position = (int(headers[PARTITION_HEADER]), int(headers[OFFSET_HEADER]))
-            found[position] = headers[REASON_HEADER].decode()
-    return found
+            reasons[position] = headers[REASON_HEADER].decode()
+    return reasons
 
 
 @click.command()
@@ -164,11 +164,11 @@ def main(*, messages: int, seed: int) -> None:
         ground(Path(name)) as field,
         steps("fuzz", total=messages) as progress,
     ):
-        found = fuzz(field, Path(name), messages=messages, seed=seed, progress=progress)
-    for difference in found.differences[:SHOWN_MAX]:
+        account = fuzz(field, Path(name), messages=messages, seed=seed, progress=progress)
+    for difference in account.differences[:SHOWN_MAX]:
         click.echo(f"DIFFERS: {difference}")
-    click.echo(found)
-    sys.exit(1 if found.differences or found.unaccounted_count else 0)
+    click.echo(account)
+    sys.exit(1 if account.differences or account.unaccounted_count else 0)
 
 
 if __name__ == "__main__":

@@ -58,18 +58,18 @@ class Oracle:
                 self._judge(record)
 
     def _apply_control(self, record: TopicRecord) -> None:
-        told = decode_control(
+        control = decode_control(
             record, topic=self._topic, partition=record.partition, keys=KEYS, base=CORE
         )
-        if isinstance(told, Rejected):
-            self._note([self._sinks.dead_letter(told, record, self._position(record))])
-        elif isinstance(told, Instruction):
-            profile = self._profile(record.partition, told.body.institution)
-            apply_instruction(profile, told.body, sequence=told.sequence)
-        elif isinstance(told, Scheduled):
-            self._schedule = self._schedule.extended(told)
-        elif told.day >= self._reference.day:
-            self._reference = told
+        if isinstance(control, Rejected):
+            self._note([self._sinks.dead_letter(control, record, self._position(record))])
+        elif isinstance(control, Instruction):
+            profile = self._profile(record.partition, control.body.institution)
+            apply_instruction(profile, control.body, sequence=control.sequence)
+        elif isinstance(control, Scheduled):
+            self._schedule = self._schedule.extended(control)
+        elif control.day >= self._reference.day:
+            self._reference = control
 
     def _judge(self, record: TopicRecord) -> None:
         position = self._position(record)
@@ -129,12 +129,12 @@ def _told_of_rings(bootstrap: str, prefix: str) -> set[Sent]:
     second = CollusionJudge(
         CORE.detectors.collusion, cohort_size=CORE.cohort.size, config_hash=config_hash(CORE)
     )
-    told = set()
+    sent = set()
     for record in received(bootstrap, f"{prefix}.holdings"):
         holdings = msgspec.json.decode(record.value or b"", type=NewHoldings)
-        made = [alerts.record(effect, topic_prefix=prefix) for effect in second.add(holdings)]
-        told |= {(one.topic, one.key, one.value) for one in made}
-    return told
+        records = [alerts.record(effect, topic_prefix=prefix) for effect in second.add(holdings)]
+        sent |= {(one.topic, one.key, one.value) for one in records}
+    return sent
 
 
 def saved_profiles(
@@ -146,18 +146,18 @@ def saved_profiles(
     for record in received(bootstrap, topic.topic):
         key = record.key or b""
         stores[record.partition].apply(key, topic.saved(record.partition, key, record.value))
-    found = {}
+    profiles = {}
     for partition, store in enumerate(stores):
         for institution, saved in store.mains.items():
             parts = {name: part.payload for name, part in store.parts.get(institution, {}).items()}
-            found[partition, institution] = load(saved.payload, parts=parts, config=CORE)
-    return found
+            profiles[partition, institution] = load(saved.payload, parts=parts, config=CORE)
+    return profiles
 
 
 def saved_states(bootstrap: str, prefix: str, *, partitions: int) -> States:
     """Return the main record of every saved state."""
-    found = saved_profiles(bootstrap, prefix, partitions=partitions)
-    return {owner: dump(profile).main for owner, profile in found.items()}
+    profiles = saved_profiles(bootstrap, prefix, partitions=partitions)
+    return {owner: dump(profile).main for owner, profile in profiles.items()}
 
 
 def expected_states(oracle: Oracle) -> States:

@@ -41,8 +41,8 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Return it as one reads it."""
-        told = ", ".join(f"{fault.name} {fault.victim}" for fault in self.faults)
-        return f"schedule {self.seed}: {told}"
+        faults = ", ".join(f"{fault.name} {fault.victim}" for fault in self.faults)
+        return f"schedule {self.seed}: {faults}"
 
 
 def kill(harness: FaultHarness, fault: Fault) -> None:

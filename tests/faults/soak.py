@@ -60,9 +60,9 @@ def _endure(harness: FaultHarness, seconds: float, faults: Iterator[Fault]) -> i
         harness.pass_time(min(LOOK_SECONDS, max(0.0, end - time.monotonic())))
         sizes = [_resident_bytes(w.process.pid) for w in harness.workers if w.process]
         peak_bytes = max(peak_bytes, *sizes)
-        told = " and ".join(f"{size / MEGABYTE:.0f} MB" for size in sizes)
+        sizes_text = " and ".join(f"{size / MEGABYTE:.0f} MB" for size in sizes)
         behind = lag(harness.bootstrap, harness.prefix)
-        click.echo(f"{harness.source.sent_count} sent, {behind} not committed, {told}")
+        click.echo(f"{harness.source.sent_count} sent, {behind} not committed, {sizes_text}")
         if strike_at < time.monotonic() < end - CALM_SECONDS:
             fault = next(faults)
             click.echo(f"  {fault.name} {fault.victim}")

@@ -123,8 +123,8 @@ class Source:
 
     async def _send_reference(self, producer: AIOKafkaProducer, *, day: int, version: str) -> None:
         prior = prior_reference(CoreConfig().reference)
-        made = encode_reference(msgspec.structs.replace(prior, version=version, day=day))
-        await self._send_control(producer, REFERENCE, made)
+        value = encode_reference(msgspec.structs.replace(prior, version=version, day=day))
+        await self._send_control(producer, REFERENCE, value)
 
     async def _send_config(self, producer: AIOKafkaProducer, *, number: int, at_ms: int) -> None:
         """Push a configuration for about now; one in four is of another cohort, and refused."""
@@ -135,8 +135,8 @@ class Source:
             budget=BudgetConfig(false_alert_days_per_week_per_100_institutions=days),
         )
         from_ms = at_ms + self._random.randrange(-DAY_MS // 4, DAY_MS // 4)
-        made = encode_scheduled(Scheduled(sequence=number, from_ms=from_ms, config=config))
-        await self._send_control(producer, CONFIG, made)
+        value = encode_scheduled(Scheduled(sequence=number, from_ms=from_ms, config=config))
+        await self._send_control(producer, CONFIG, value)
 
     async def _send_control(self, producer: AIOKafkaProducer, kind: str, made: bytes) -> None:
         for partition in range(self._partitions):

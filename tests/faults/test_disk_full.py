@@ -45,8 +45,8 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def field(disk: Path) -> Iterator[Ground]:
     """Yield a broker that writes to the small disk."""
-    with ground(disk) as found:
-        yield found
+    with ground(disk) as broker_ground:
+        yield broker_ground
 
 
 def fill(path: Path) -> None:

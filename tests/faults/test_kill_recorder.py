@@ -95,8 +95,8 @@ async def feed(bootstrap: str, prefix: str) -> None:
             for number in range(INSTITUTIONS_COUNT):
                 name = f"i{number}"
                 stated = statement(name, revision=revision, taken=taken)
-                made = alerts.record(RaiseAlert(alert=stated), topic_prefix=prefix)
-                await producer.send_and_wait(made.topic, made.value, key=made.key)
+                record = alerts.record(RaiseAlert(alert=stated), topic_prefix=prefix)
+                await producer.send_and_wait(record.topic, record.value, key=record.key)
                 await producer.send_and_wait(
                     f"{prefix}.decisions", registered(name, prefix, revision)
                 )
@@ -108,14 +108,14 @@ async def feed(bootstrap: str, prefix: str) -> None:
 
 async def journal(bootstrap: str, prefix: str) -> list[bytes]:
     """Return the journal's lines."""
-    found = committed_records(f"{prefix}.audit", cluster=unprotected(bootstrap))
-    return [record.value or b"" async for record in found]
+    records = committed_records(f"{prefix}.audit", cluster=unprotected(bootstrap))
+    return [record.value or b"" async for record in records]
 
 
 async def told(bootstrap: str, prefix: str) -> list[Suspension]:
     """Return every suspension record that a reader of committed records is given."""
-    found = committed_records(f"{prefix}.suspensions", cluster=unprotected(bootstrap))
-    return [suspensions.suspension_of(record.value or b"") async for record in found]
+    records = committed_records(f"{prefix}.suspensions", cluster=unprotected(bootstrap))
+    return [suspensions.suspension_of(record.value or b"") async for record in records]
 
 
 async def play(bootstrap: str, prefix: str) -> None:
@@ -150,10 +150,10 @@ async def _seen_count(bootstrap: str, prefix: str) -> int:
 
 def _instructions(bootstrap: str, prefix: str) -> dict[int, Instruction]:
     """Return what the judges were told, by its position in the audit: a repeat says the same."""
-    found: dict[int, Instruction] = {}
+    instructions: dict[int, Instruction] = {}
     for instruction in _all_instructions(bootstrap, prefix):
-        assert found.setdefault(instruction.sequence, instruction) == instruction
-    return found
+        assert instructions.setdefault(instruction.sequence, instruction) == instruction
+    return instructions
 
 
 def _told_count(bootstrap: str, prefix: str) -> int:

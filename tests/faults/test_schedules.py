@@ -27,8 +27,8 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
 @pytest.fixture(scope="module")
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """Yield a broker behind a proxy, one for all schedules."""
-    with ground(tmp_path_factory.mktemp("ground")) as found:
-        yield found
+    with ground(tmp_path_factory.mktemp("ground")) as broker_ground:
+        yield broker_ground
 
 
 @pytest.mark.parametrize("seed", SEEDS, ids=lambda seed: str(drawn(seed)))

@@ -37,8 +37,8 @@ GONE_SECONDS = 60.0
 @pytest.fixture(scope="module")
 def field(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
     """Yield a broker behind a proxy, one for all tests."""
-    with ground(tmp_path_factory.mktemp("ground")) as found:
-        yield found
+    with ground(tmp_path_factory.mktemp("ground")) as broker_ground:
+        yield broker_ground
 
 
 def judged(harness: FaultHarness) -> None:
@@ -149,8 +149,8 @@ def test_a_damaged_state_is_refused_and_can_be_rebuilt(
         ensure_topics(unprotected(harness.bootstrap), prefix=harness.prefix, partitions=PARTITIONS)
         worker.start()
         harness.wait_until(worker.is_ready)
-        found = harness.compared()
-        assert (found.differences, found.repeats_count > 0) == ([], True)
+        outcome = harness.compared()
+        assert (outcome.differences, outcome.repeats_count > 0) == ([], True)
 
 
 def test_a_broker_that_is_gone_for_longer_than_every_timeout_loses_nothing(
@@ -219,19 +219,19 @@ def test_a_producer_of_rubbish_alone_stops_nobody(field: Ground, tmp_path: Path)
             asyncio.run(send(harness.bootstrap, topic, *rubbish, key=b"north", partition=partition))
         with harness.source:
             harness.wait_until(lambda: harness.source.has_sent(SENT_COUNT))
-        found = harness.compared()
+        outcome = harness.compared()
         letters = received(harness.bootstrap, f"{harness.prefix}.dead-letters")
-        assert (found.differences, found.restarts_count) == ([], 0)
+        assert (outcome.differences, outcome.restarts_count) == ([], 0)
         assert len([letter for letter in letters if letter.key == b"north"]) == 15_000
 
 
 def test_every_spoilt_message_is_judged_or_a_dead_letter(field: Ground, tmp_path: Path) -> None:
     """As the oracle over them says, message by message; and nobody is stopped by any."""
     with NullProgress() as progress:
-        found = fuzz(field, tmp_path, messages=SPOILT_COUNT, seed=13, progress=progress)
-    assert (found.differences, found.unaccounted_count) == ([], 0)
-    assert found.judged_count + found.rejected_count == found.messages_count == SPOILT_COUNT
-    assert SPOILT_COUNT * 0.3 < found.rejected_count < SPOILT_COUNT
+        account = fuzz(field, tmp_path, messages=SPOILT_COUNT, seed=13, progress=progress)
+    assert (account.differences, account.unaccounted_count) == ([], 0)
+    assert account.judged_count + account.rejected_count == account.messages_count == SPOILT_COUNT
+    assert SPOILT_COUNT * 0.3 < account.rejected_count < SPOILT_COUNT
 
 
 async def send_in_transactions(bootstrap: str, topic: str, *, count: int) -> None:

@@ -34,7 +34,7 @@ def brokers() -> Iterator[list[LocalBroker]]:
     ports = free_ports(BROKERS)
     voters = ",".join(f"{n}@127.0.0.1:{port}" for n, port in enumerate(ports, start=1))
     cluster_id = new_cluster_id()
-    found = [
+    nodes = [
         LocalBroker(
             properties=PROPERTIES.format(number=n, voters=voters, controller_port=port),
             cluster_id=cluster_id,
@@ -42,12 +42,12 @@ def brokers() -> Iterator[list[LocalBroker]]:
         for n, port in enumerate(ports, start=1)
     ]
     with contextlib.ExitStack() as stack:
-        for broker in found:
+        for broker in nodes:
             stack.callback(broker.stop)
         with ThreadPoolExecutor(BROKERS) as starting:
             # Together: none of them answers before two of them agree.
-            list(starting.map(LocalBroker.start, found))
-        yield found
+            list(starting.map(LocalBroker.start, nodes))
+        yield nodes
 
 
 def test_one_of_three_brokers_is_killed_and_nothing_is_lost(

@@ -119,11 +119,11 @@ def workers(
     broken: str = WHOLE,
 ) -> Iterator[list[Worker]]:
     """Run `count` workers in so many places, and end them whatever happens."""
-    found = [Worker(config, log, fork_server=fork_server, broken=broken) for _ in range(places)]
+    team = [Worker(config, log, fork_server=fork_server, broken=broken) for _ in range(places)]
     try:
-        for worker in found[:count]:
+        for worker in team[:count]:
             worker.start()
-        yield found
+        yield team
     finally:
-        for worker in found:
+        for worker in team:
             worker.kill()

@@ -104,15 +104,15 @@ async def _divided(owner: type[PartitionAssignor]) -> object:
 
 def test_a_leader_that_does_not_know_a_topic_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Faust's own leaves it to nobody, and the group is content."""
-    said: list[tuple[ExitCode, str]] = []
+    endings: list[tuple[ExitCode, str]] = []
 
     def ended(code: ExitCode, sentence: str) -> NoReturn:
-        said.append((code, sentence))
+        endings.append((code, sentence))
         raise SystemExit
 
     monkeypatch.setattr(faust_assignor, "fail_stop", ended)
     with pytest.raises(SystemExit):
         asyncio.run(_divided(WholeAssignor))
-    assert said == [(ExitCode.CONNECTION_LOST, "Kafka does not tell how t.a is divided.")]
+    assert endings == [(ExitCode.CONNECTION_LOST, "Kafka does not tell how t.a is divided.")]
     left = asyncio.run(_divided(PartitionAssignor))
     assert not left["one"].partitions()  # type: ignore[index]

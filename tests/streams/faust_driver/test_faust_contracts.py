@@ -204,7 +204,7 @@ def _complaints(thread_class: type[driver.AIOKafkaConsumerThread]) -> list[str]:
         monitor=SimpleNamespace(stream_inbound_time={}),
         topics=SimpleNamespace(acks_enabled_for=lambda _: True),
     )
-    said: list[str] = []
+    complaints: list[str] = []
     thread = object.__new__(thread_class)
     vars(thread).update(
         consumer=SimpleNamespace(app=app),
@@ -212,10 +212,10 @@ def _complaints(thread_class: type[driver.AIOKafkaConsumerThread]) -> list[str]:
         tp_stream_timeout_secs=300.0,
         _verify_aiokafka_event_path=lambda *_: False,
         _ensure_consumer=lambda: SimpleNamespace(_fetcher=fetcher),
-        _log_slow_processing_stream=lambda sentence, *_: said.append(sentence),
+        _log_slow_processing_stream=lambda sentence, *_: complaints.append(sentence),
     )
     thread.verify_event_path(600.0, TP("state", 0))
-    return said
+    return complaints
 
 
 def test_defect_a_topic_at_rest_is_taken_for_a_stream_that_stands() -> None:

@@ -82,11 +82,11 @@ def test_a_world_goes_to_kafka_in_order_under_its_institutions(
     expected: dict[str, list[bytes]] = {}
     for line in simulate("honest", *SMALL).stdout_bytes.splitlines():
         expected.setdefault(json.loads(line)["institution"], []).append(line)
-    found: dict[str, list[bytes]] = {}
+    received: dict[str, list[bytes]] = {}
     with TopicReader(ACCESS_EVENTS.full_name(topic_prefix), cluster=unprotected(kafka)) as reader:
         for partition in reader.partitions:
             for batch in reader.records(partition):
                 for record in batch:
                     key = (record.key or b"").decode()
-                    found.setdefault(key, []).append(record.value or b"")
-    assert found == expected
+                    received.setdefault(key, []).append(record.value or b"")
+    assert received == expected

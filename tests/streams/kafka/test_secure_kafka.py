@@ -79,7 +79,7 @@ def certificate(home: Path) -> tuple[Path, Path]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     begins = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
-    made = (
+    signed = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -94,7 +94,7 @@ def certificate(home: Path) -> tuple[Path, Path]:
         )
         .sign(key, hashes.SHA256())
     )
-    public = made.public_bytes(Encoding.PEM)
+    public = signed.public_bytes(Encoding.PEM)
     secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     home.mkdir(parents=True)
     (home / "ca.pem").write_bytes(public)

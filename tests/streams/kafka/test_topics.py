@@ -67,14 +67,14 @@ def test_missing_topics_are_created_as_the_table_says(kafka: str, topic_prefix: 
     assert created == tuple(topic.full_name(topic_prefix) for topic in topics)
     with AdminClient(unprotected(kafka)) as admin:
         states = topic_states(admin, topics, prefix=topic_prefix)
-    said = {
+    problems = {
         topic.name: (
             *misfits(topic, states[topic.full_name(topic_prefix)], partitions=3),
             *differences(topic, states[topic.full_name(topic_prefix)]),
         )
         for topic in topics
     }
-    assert said == dict.fromkeys(said, ())
+    assert problems == dict.fromkeys(problems, ())
 
 
 @pytest.mark.kafka

@@ -82,8 +82,10 @@ def records(bootstrap: str, topic: str) -> list[TopicRecord]:
 
 def alert_ids(bootstrap: str, prefix: str) -> list[str]:
     """Return the ids of all alerts, as the worker has sent them."""
-    found = [json.loads(record.value or b"") for record in records(bootstrap, f"{prefix}.alerts")]
-    return sorted(alert["data"]["finding_info"]["uid"] for alert in found)
+    documents = [
+        json.loads(record.value or b"") for record in records(bootstrap, f"{prefix}.alerts")
+    ]
+    return sorted(alert["data"]["finding_info"]["uid"] for alert in documents)
 
 
 def replayed_ids(bootstrap: str, prefix: str, home: Path) -> list[str]:
@@ -91,11 +93,11 @@ def replayed_ids(bootstrap: str, prefix: str, home: Path) -> list[str]:
     (home / "replay.toml").write_text(
         CONFIG.format(bootstrap=bootstrap, prefix=prefix, partitions=3)
     )
-    told = home / "alerts.ndjson"
-    arguments = ("--config", str(home / "replay.toml"), "--alerts", str(told))
+    path = home / "alerts.ndjson"
+    arguments = ("--config", str(home / "replay.toml"), "--alerts", str(path))
     done = headgate("replay", *arguments, f"kafka:{prefix}.access-events")
     assert done.returncode == 0, done.stderr
-    findings = [json.loads(line) for line in told.read_text().splitlines()]
+    findings = [json.loads(line) for line in path.read_text().splitlines()]
     return sorted(finding["finding_info"]["uid"] for finding in findings)
 
 
@@ -151,19 +153,19 @@ def test_judges_under_more_partitions_say_what_a_replay_of_the_old_ones_says(
     old.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix, partitions=3))
     new.write_text(CONFIG.format(bootstrap=kafka, prefix=f"{topic_prefix}-5", partitions=5))
     filled(kafka, topic_prefix)
-    told = replayed_ids(kafka, topic_prefix, tmp_path)
-    assert len(told) >= 4
+    replayed = replayed_ids(kafka, topic_prefix, tmp_path)
+    assert len(replayed) >= 4
     with worker(old):
-        wait_until(lambda: alert_ids(kafka, topic_prefix) == told)
+        wait_until(lambda: alert_ids(kafka, topic_prefix) == replayed)
     done = headgate("migrate", topic_prefix, "--config", str(new), "--json")
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    assert (said["source_partitions"], said["target_partitions"]) == (3, 5)
+    copied = json.loads(done.stdout)
+    assert (copied["source_partitions"], copied["target_partitions"]) == (3, 5)
     # Our control record, and those in which the worker has said the reference, stay behind.
-    assert said["copied_count"] == said["events_count"] == len(EVENTS) + 3
-    assert said["left_behind_count"] >= 1
+    assert copied["copied_count"] == copied["events_count"] == len(EVENTS) + 3
+    assert copied["left_behind_count"] >= 1
     with worker(new):
-        wait_until(lambda: alert_ids(kafka, f"{topic_prefix}-5") == told)
+        wait_until(lambda: alert_ids(kafka, f"{topic_prefix}-5") == replayed)
 
 
 @pytest.mark.kafka

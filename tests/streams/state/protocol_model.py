@@ -282,9 +282,9 @@ def check(world: World) -> None:
                 alerts.add((partition, *record, toy.chain))
     fresh = Worker(world.broker, world.store_type(ToyCore()))
     for (partition, institution), expected in states.items():
-        found = fresh.state_store.partition(partition).profile(institution, 10**9)
-        assert found is not None
-        assert expected.whole == found.whole
+        profile = fresh.state_store.partition(partition).profile(institution, 10**9)
+        assert profile is not None
+        assert expected.whole == profile.whole
     assert alerts == world.broker.alerts
 
 

@@ -134,6 +134,6 @@ def test_three_who_share_a_list_are_told_by_workers_that_follow_one_another(
     third = work(config, tmp_path / "third", west, names={"west"})
     assert all("The judge of all holdings remembers" in log for log in (second, third))
     expected = told_by_the_judge_alone(config, kafka, topic_prefix)
-    said = [r for r in received(kafka, ALERTS.full_name(topic_prefix)) if is_of_a_ring(r)]
-    assert {record.key for record in said} == {name.encode() for name in THIEVES}
-    assert sorted(record.value or b"" for record in said) == sorted(expected)
+    ring_alerts = [r for r in received(kafka, ALERTS.full_name(topic_prefix)) if is_of_a_ring(r)]
+    assert {record.key for record in ring_alerts} == {name.encode() for name in THIEVES}
+    assert sorted(record.value or b"" for record in ring_alerts) == sorted(expected)

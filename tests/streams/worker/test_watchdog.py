@@ -178,5 +178,5 @@ def test_the_ends_are_those_of_a_real_kafka(kafka: str, topic_prefix: str) -> No
         producer.send(topic, b"{}", partition=1)
     producer.close()
     positions = [(topic, 0), (topic, 1), (f"{topic_prefix}.holdings", 0)]
-    found = asyncio.run(topic_ends(positions, cluster=unprotected(kafka), timeout_seconds=10.0))
-    assert found == {(topic, 0): 0, (topic, 1): 3, (f"{topic_prefix}.holdings", 0): 0}
+    ends = asyncio.run(topic_ends(positions, cluster=unprotected(kafka), timeout_seconds=10.0))
+    assert ends == {(topic, 0): 0, (topic, 1): 3, (f"{topic_prefix}.holdings", 0): 0}

@@ -52,13 +52,13 @@ participants = "taken"
 
 def rows() -> list[tuple[bytes, bytes]]:
     """Return one day of rows: everybody takes a little, one takes everything."""
-    made = []
+    records = []
     for number in range(3_000):
         who = "thief" if number % 10 == 0 else f"honest-{number % 7}"
         taken = range(number * 160, number * 160 + 400) if who == "thief" else [number % 50]
         at = f"2026-04-01T{number // 150:02}:{number % 60:02}:00Z"
-        made.append((who.encode(), f"{at},{who},{' '.join(map(str, taken))}".encode()))
-    return made
+        records.append((who.encode(), f"{at},{who},{' '.join(map(str, taken))}".encode()))
+    return records
 
 
 async def _send(bootstrap: str, topic: str, records: list[tuple[bytes, bytes]]) -> None:
@@ -97,8 +97,8 @@ def expected_alerts(config: Path) -> set[bytes | None]:
     lines = ["at,who,taken", *(value.decode() for _, value in rows())]
     events = [event for event in mapping.rows(lines) if not isinstance(event, Rejected)]
     effects = Replay(settings.core, register=Register()).effects(events)
-    made = [alerts.record(e, topic_prefix="t") for e in effects if isinstance(e, RaiseAlert)]
-    return {record.value for record in made}
+    records = [alerts.record(e, topic_prefix="t") for e in effects if isinstance(e, RaiseAlert)]
+    return {record.value for record in records}
 
 
 @pytest.mark.kafka
@@ -122,8 +122,8 @@ def test_rows_through_kafka_alert_as_the_same_file_does(
     with worker(config, log) as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
-    found = [record.value for record in received(kafka, topic)]
-    assert (len(found), set(found)) == (len(expected), expected)
+    values = [record.value for record in received(kafka, topic)]
+    assert (len(values), set(values)) == (len(expected), expected)
 
 
 @pytest.mark.kafka
@@ -164,5 +164,5 @@ def test_a_worker_without_a_broker_ends_and_says_so(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MAIN, "worker", "--config", str(config), "--no-create-topics"]
     ended = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert ended.returncode == 1
-    said = ended.stderr.decode().splitlines()[-1]
-    assert "detail=\"can't look at the topics on 127.0.0.1:9: " in said
+    last_line = ended.stderr.decode().splitlines()[-1]
+    assert "detail=\"can't look at the topics on 127.0.0.1:9: " in last_line
