@@ -16,7 +16,7 @@ from streams.clock import monotonic_seconds
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.local_broker.broker import LocalBroker
-from streams.recorder.recorder import Dependencies, Recorder
+from streams.recorder.recorder import Recorder, RecorderDependencies
 from streams.sinks import alerts
 from streams.state.envelope import keys_from_text
 
@@ -66,7 +66,7 @@ async def measure(bootstrap: str, alerts_count: int) -> list[float]:
     """Return the delay of each alert, one after the other, in seconds."""
     modes = Modes(throttle="automatic", suspend="automatic")
     response = ResponseConfig(modes=modes, blast_radius_institutions=2 * alerts_count)
-    dependencies = Dependencies(
+    dependencies = RecorderDependencies(
         cluster=unprotected(bootstrap),
         prefix=PREFIX,
         partitions=1,

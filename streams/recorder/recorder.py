@@ -52,7 +52,7 @@ class RecorderWatcher(Protocol):
         """Note that another records from now on."""
 
 
-class Dependencies(Struct, frozen=True, kw_only=True):
+class RecorderDependencies(Struct, frozen=True, kw_only=True):
     """What a recorder is connected to."""
 
     cluster: Cluster
@@ -77,7 +77,7 @@ class Recorder:
         "_sources",
     )
 
-    def __init__(self, dependencies: Dependencies) -> None:
+    def __init__(self, dependencies: RecorderDependencies) -> None:
         """Connect to nothing yet."""
         self._dependencies = dependencies
         self._positions: Offsets = {}

@@ -24,8 +24,7 @@ from streams.kafka.topics import (
 )
 from streams.recorder.agent import RecorderAgent
 from streams.recorder.journal import configured_by
-from streams.recorder.recorder import Dependencies as RecorderDependencies
-from streams.recorder.recorder import Recorder, RecorderWatcher
+from streams.recorder.recorder import Recorder, RecorderDependencies, RecorderWatcher
 from streams.settings.settings import Settings
 from streams.state.checkpoint import Checkpointer, Done
 from streams.state.lease import Lease
@@ -33,7 +32,7 @@ from streams.state.profile_core import ProfileCore
 from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
-from streams.worker.dependencies import Dependencies, group_name
+from streams.worker.dependencies import WorkerDependencies, group_name
 from streams.worker.effect_sender import EffectSender
 from streams.worker.judge_agent import JudgeAgent, JudgeDependencies
 from streams.worker.lifecycle import LifecycleDependencies, WorkerLifecycle, stop_for
@@ -81,7 +80,7 @@ def build_worker(
     outbox = Outbox(
         cluster=settings.cluster, timeout_seconds=settings.file.checkpoint.timeout_seconds
     )
-    dependencies = Dependencies(
+    dependencies = WorkerDependencies(
         settings=settings,
         app=app,
         outbox=outbox,
@@ -113,7 +112,7 @@ def build_worker(
 
 
 def _add_judges(
-    dependencies: Dependencies,
+    dependencies: WorkerDependencies,
     state_store: StateStore[Profile, Durable],
     *,
     accept_lost_records: bool,
@@ -181,7 +180,7 @@ def _watched(
     )
 
 
-def _add_rekeying(dependencies: Dependencies, topic: str) -> RekeyAgent:
+def _add_rekeying(dependencies: WorkerDependencies, topic: str) -> RekeyAgent:
     mapping = dependencies.settings.row_mapping()
     assert mapping is not None  # noqa: S101 - a mapping is what gives a raw topic its name
     agent = RekeyAgent(
@@ -195,7 +194,7 @@ def _add_rekeying(dependencies: Dependencies, topic: str) -> RekeyAgent:
     return agent
 
 
-def _add_reference(dependencies: Dependencies) -> ReferenceAgent:
+def _add_reference(dependencies: WorkerDependencies) -> ReferenceAgent:
     settings = dependencies.settings
     summaries = SUMMARIES.full_name(dependencies.prefix)
     reference_topic = REFERENCE.full_name(dependencies.prefix)
@@ -214,7 +213,7 @@ def _add_reference(dependencies: Dependencies) -> ReferenceAgent:
     return agent
 
 
-def _add_recorder(dependencies: Dependencies, watcher: RecorderWatcher) -> RecorderAgent:
+def _add_recorder(dependencies: WorkerDependencies, watcher: RecorderWatcher) -> RecorderAgent:
     settings = dependencies.settings
     recorder_dependencies = RecorderDependencies(
         cluster=settings.cluster,
@@ -236,7 +235,7 @@ def _add_recorder(dependencies: Dependencies, watcher: RecorderWatcher) -> Recor
     return agent
 
 
-def _add_collusion(dependencies: Dependencies) -> CollusionAgent:
+def _add_collusion(dependencies: WorkerDependencies) -> CollusionAgent:
     core = dependencies.settings.core
     topic = HOLDINGS.full_name(dependencies.prefix)
     agent = CollusionAgent(

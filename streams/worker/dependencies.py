@@ -18,7 +18,7 @@ def group_name(topic_prefix: str) -> str:
     return f"{topic_prefix}-worker"
 
 
-class Dependencies(Struct, frozen=True, kw_only=True):
+class WorkerDependencies(Struct, frozen=True, kw_only=True):
     """What every part of the worker is connected to."""
 
     settings: Settings

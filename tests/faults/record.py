@@ -18,7 +18,7 @@ from detectors.response.entries import Configured
 from streams.control.keys import public_text
 from streams.kafka.cluster import unprotected
 from streams.kafka.records import OutgoingRecord
-from streams.recorder.recorder import Dependencies, Recorder
+from streams.recorder.recorder import Recorder, RecorderDependencies
 from streams.state.envelope import keys_from_text
 
 RESPONSE = ResponseConfig(
@@ -43,7 +43,7 @@ class Doomed(Recorder):
 
     __slots__ = ("_left", "_where")
 
-    def __init__(self, dependencies: Dependencies, *, moment: str) -> None:
+    def __init__(self, dependencies: RecorderDependencies, *, moment: str) -> None:
         """Take the moment."""
         super().__init__(dependencies)
         self._where, _, left = moment.partition(":")
@@ -69,7 +69,7 @@ class Doomed(Recorder):
 def main(bootstrap: str, prefix: str, partitions: str, moment: str) -> None:
     """Record until the moment comes, or until killed."""
     configured = Configured(response=RESPONSE, cohort_size=1_000, config_hash="c", version="1")
-    dependencies = Dependencies(
+    dependencies = RecorderDependencies(
         cluster=unprotected(bootstrap),
         prefix=prefix,
         partitions=int(partitions),

@@ -26,7 +26,7 @@ from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import committed_records, last_by_key
 from streams.recorder.journal import Followed
-from streams.recorder.recorder import Dependencies, Recorder
+from streams.recorder.recorder import Recorder, RecorderDependencies
 from streams.sinks import alerts, suspensions
 from streams.state.envelope import StateKeys
 from tests.builders import alert
@@ -91,7 +91,7 @@ class World:
     async def recording(self) -> AsyncIterator["asyncio.Task[None]"]:
         """Run a recorder."""
         recorder = Recorder(
-            Dependencies(
+            RecorderDependencies(
                 cluster=unprotected(self.bootstrap),
                 prefix=self.prefix,
                 partitions=PARTITIONS,
