@@ -19,15 +19,17 @@ from detectors.register import Institution, Registered, bound_ms
 _EXEMPTIONS_MAX: Final = 64
 
 
-def apply_instruction(profile: Profile, told: Registered | Feedback, *, sequence: int) -> None:
+def apply_instruction(
+    profile: Profile, instruction: Registered | Feedback, *, sequence: int
+) -> None:
     """Judge by what was told."""
     if sequence <= profile.state.instruction_sequence:
         return
     profile.state.instruction_sequence = sequence
-    if isinstance(told, Registered):
-        adopt_register(profile, told.entry)
+    if isinstance(instruction, Registered):
+        adopt_register(profile, instruction.entry)
     else:
-        adopt_feedback(profile, told)
+        adopt_feedback(profile, instruction)
 
 
 def switch_config(profile: Profile, schedule: Schedule, *, at_ms: int) -> None:
@@ -53,8 +55,12 @@ def adopt_feedback(profile: Profile, feedback: Feedback) -> None:
     state = profile.state
     name = f"feedback {feedback.alert_id}"
     now_ms = state.frontier_ms
-    kept = [one for one in state.exemptions if one.id != name and bound_ms(one.valid_to) > now_ms]
-    state.exemptions = kept[-_EXEMPTIONS_MAX + 1 :]
+    remaining = [
+        exemption
+        for exemption in state.exemptions
+        if exemption.id != name and bound_ms(exemption.valid_to) > now_ms
+    ]
+    state.exemptions = remaining[-_EXEMPTIONS_MAX + 1 :]
     if feedback.exemption is not None:
         state.exemptions.append(feedback.exemption)
     if feedback.label is Label.FALSE_POSITIVE:

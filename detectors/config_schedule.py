@@ -128,7 +128,7 @@ def refuse_crowd(pushed: tuple[Scheduled, ...], *, from_ms: int, now_ms: int) ->
     Raises:
         ConfigError: with one more that holds `from_ms`, they are too many.
     """
-    before_count = sum(now_ms < one.from_ms < from_ms for one in pushed)
+    before_count = sum(now_ms < scheduled.from_ms < from_ms for scheduled in pushed)
     waiting_count = before_count + (from_ms > now_ms)
     if waiting_count >= SCHEDULED_MAX:
         problem = (
@@ -151,10 +151,10 @@ def with_canaries(config: CoreConfig, *, of: CoreConfig) -> CoreConfig:
 
 def _in_force(config: CoreConfig, *, base: CoreConfig) -> CoreConfig:
     """Return a pushed configuration with what holds from a start, as the worker's file has it."""
-    kept = with_canaries(config, of=base)
-    detectors = replace(kept.detectors, collusion=base.detectors.collusion)
+    effective = with_canaries(config, of=base)
+    detectors = replace(effective.detectors, collusion=base.detectors.collusion)
     return replace(
-        kept,
+        effective,
         cohort=base.cohort,
         dedupe=base.dedupe,
         reference=base.reference,
@@ -177,10 +177,10 @@ def extended(pushed: tuple[Scheduled, ...], new: Scheduled) -> tuple[Scheduled, 
     """
     if pushed and new.sequence <= pushed[-1].sequence:
         return pushed
-    kept = (*(one for one in pushed if one.from_ms < new.from_ms), new)
-    if len(kept) <= SCHEDULED_MAX:
-        return kept
-    oldest, *rest = kept[-SCHEDULED_MAX:]
+    remaining = (*(scheduled for scheduled in pushed if scheduled.from_ms < new.from_ms), new)
+    if len(remaining) <= SCHEDULED_MAX:
+        return remaining
+    oldest, *rest = remaining[-SCHEDULED_MAX:]
     return (replace(oldest, from_ms=0), *rest)
 
 
@@ -203,10 +203,10 @@ class Schedule:
         file = Scheduled(sequence=FILE_SEQUENCE, from_ms=_BEFORE_ALL_MS, config=base)
         self.entries = (
             file,
-            *(replace(one, config=_in_force(one.config, base=base)) for one in pushed),
+            *(replace(entry, config=_in_force(entry.config, base=base)) for entry in pushed),
         )
-        self._times_ms = [one.from_ms for one in self.entries]
-        self._sequences = [one.sequence for one in self.entries]
+        self._times_ms = [entry.from_ms for entry in self.entries]
+        self._sequences = [entry.sequence for entry in self.entries]
 
     def extended(self, new: Scheduled) -> "Schedule":
         """Return the schedule with a newer push; the same one for a repeat."""

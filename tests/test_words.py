@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.old_words import OLD_WORDS
+from tests.old_words import EMPTY_NAMES, OLD_WORDS
 from tests.source_trees import ROOT, identifiers, sources
 
 EVERYWHERE = ("detectors", "streams", "tests", "benchmarks", "grafana")
@@ -20,6 +20,17 @@ def old_names(path: Path) -> list[str]:
 def test_old_words_stay_away() -> None:
     """As whole identifiers; sentences may say what they like."""
     assert [name for path in sources(*EVERYWHERE) for name in old_names(path)] == []
+
+
+def test_values_are_named_after_what_they_are() -> None:
+    """A name that says no more than that there is a result says nothing."""
+    empty = [
+        f"{path}:{line}: {name}"
+        for path in sources("detectors", "streams", "grafana")
+        for line, name in identifiers(path)
+        if name in EMPTY_NAMES
+    ]
+    assert empty == []
 
 
 def test_no_file_bears_an_old_word() -> None:

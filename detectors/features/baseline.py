@@ -117,13 +117,13 @@ class Baseline:
         """Return the usual; while no week lies behind the first days, seven mean days stand in."""
         history = self._history(today, newest=today - self.config.freeze_days)
         days_count = len(history[_DAY_PLACE])
-        found = []
+        usual = []
         for place, (maxima, mean) in enumerate(zip(history, _means(history), strict=True)):
             young = peers[place]
             if WINDOW_DAYS[place] > 1:
                 young = self._shrunk(mean, count=days_count, to=young)
-            found.append(self._shrunk(self._quantile(maxima), count=len(maxima), to=young))
-        return tuple(found)
+            usual.append(self._shrunk(self._quantile(maxima), count=len(maxima), to=young))
+        return tuple(usual)
 
     def _history(self, today: int, *, newest: int) -> tuple[list[int], ...]:
         """Return the daily maxima of each learnt window that reach into no first day."""

@@ -78,10 +78,10 @@ def bitmap_of(participants: Participants) -> BitMap64 | None:
     if participants.ids is not None:
         return BitMap64(participants.ids)
     if participants.ranges is not None:
-        found = BitMap64()
+        bitmap = BitMap64()
         for first, last in participants.ranges:
-            found.add_range(first, last + 1)
-        return found
+            bitmap.add_range(first, last + 1)
+        return bitmap
     if participants.bitmap is not None:
         # The 64-bit form is a list of (high 32 bits, 32-bit form): one high key, zero.
         return BitMap64.deserialize(_ONE_HIGH_KEY_OF_ZERO + participants.bitmap)
@@ -134,8 +134,8 @@ def _unheld_many(people: BitMap64, holding: Holding) -> ParticipantSet:
 
 def _unheld_few(people: set[int] | range, holding: Holding) -> ParticipantSet:
     recent, base = holding.recent, holding.base if holding.base_count else ()
-    for one in people:
-        if one not in recent and one not in base:
+    for person in people:
+        if person not in recent and person not in base:
             return {other for other in people if other not in recent and other not in base}
     # Mostly all are held, and no set need be made.
     return NO_PEOPLE

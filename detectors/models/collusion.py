@@ -114,15 +114,17 @@ class CollusionJudge:
         if ring is None:
             return ()
         # Who has been named within the window is part of the story, and is not told again.
-        told = {name for name in ring.institutions if self._named.get(name, first - 1) >= first}
-        self._named |= {name: day for name in ring.institutions if name not in told}
+        already_named = {
+            name for name in ring.institutions if self._named.get(name, first - 1) >= first
+        }
+        self._named |= {name: day for name in ring.institutions if name not in already_named}
         alerts = alerts_of(
             ring,
             cohort_size=self.cohort_size,
             config_hash=self.config_hash,
             window_days=self.config.window_days,
         )
-        return tuple(effect for effect in alerts if effect.alert.institution not in told)
+        return tuple(effect for effect in alerts if effect.alert.institution not in already_named)
 
     def _recent(self, name: str, *, first: int) -> _Recent | None:
         cached_first, cached = self._cache.get(name, (-1, None))
@@ -173,7 +175,7 @@ class CollusionJudge:
     def _ring(self, members: list[_Recent], holdings: NewHoldings) -> Ring | None:
         pairs = list(combinations(members, 2))
         log_p = fsum(
-            log_p_of_overlap(one, other, cohort_size=self.cohort_size) for one, other in pairs
+            log_p_of_overlap(first, other, cohort_size=self.cohort_size) for first, other in pairs
         )
         if log_p > log(self.config.group_p_value_max):
             return None
@@ -214,13 +216,13 @@ def clump_size(participants: BitMap64, *, cohort_size: int) -> float:
     return max(1.0, (_BLOCKS * squares - total * total) / (_BLOCKS * total))
 
 
-def log_p_of_overlap(one: _Recent, other: _Recent, *, cohort_size: int) -> float:
+def log_p_of_overlap(first: _Recent, other: _Recent, *, cohort_size: int) -> float:
     """Return the log of the chance that two independent works overlap as little as these do."""
-    reach = one.clump + other.clump - 1.0
-    expected = (one.count / one.clump) * (other.count / other.clump) * reach / cohort_size
-    shared = one.participants.intersection_cardinality(other.participants)
+    reach = first.clump + other.clump - 1.0
+    expected = (first.count / first.clump) * (other.count / other.clump) * reach / cohort_size
+    shared = first.participants.intersection_cardinality(other.participants)
     # A meeting of two clumps shares about half the smaller one, and at least one participant.
-    per_meeting = max(1.0, min(one.clump, other.clump) / 2.0)
+    per_meeting = max(1.0, min(first.clump, other.clump) / 2.0)
     meetings = int(shared / per_meeting + 0.5)
     if meetings >= expected or meetings > _MEETINGS_MAX:
         return 0.0

@@ -97,5 +97,5 @@ class Drip:
             self.state.surplus_participants = self._surplus(day_new, month_usual=month_usual)
 
     def _surplus(self, day_new: int, *, month_usual: float) -> float:
-        kept = (1.0 - 1.0 / _FADING_DAYS) * self.state.surplus_participants
-        return max(0.0, kept + day_new - month_usual / MONTH_DAYS)
+        faded = (1.0 - 1.0 / _FADING_DAYS) * self.state.surplus_participants
+        return max(0.0, faded + day_new - month_usual / MONTH_DAYS)

@@ -204,12 +204,12 @@ def full_cohort_days(profile: Profile) -> float | None:
 
 def _coverage(profile: Profile, incident: Incident) -> tuple[DatasetCoverage, ...]:
     size = profile.config.cohort.size
-    found = []
+    details = []
     for name, holding in sorted(profile.ledger.state.holdings.items()):
         counted = holding.counted_participants
         held = min(size, holding.held_participants + counted)
         before = incident.held_before.get(name, 0) + incident.counted_before.get(name, 0)
-        found.append(
+        details.append(
             DatasetCoverage(
                 dataset=name,
                 before_ratio=min(1.0, before / size),
@@ -218,7 +218,7 @@ def _coverage(profile: Profile, incident: Incident) -> tuple[DatasetCoverage, ..
                 kind="upper_bound" if counted else "exact",
             )
         )
-    return tuple(found)
+    return tuple(details)
 
 
 def _top(shares: dict[str, int]) -> tuple[str | None, float]:

@@ -81,15 +81,17 @@ def sentence(
     parts = [f"{institution} {clause(reasons[0])}"]
     if top_user is not None and top_user_share >= MAJORITY_RATIO:
         parts.append(f"{percent(top_user_share)} of it by user {top_user}")
-    said = ", ".join(parts)
+    clauses = ", ".join(parts)
     if not coverage:
-        return f"{said}."
-    most = max(coverage, key=lambda one: (one.after_ratio - one.before_ratio, one.after_ratio))
+        return f"{clauses}."
+    most = max(
+        coverage, key=lambda share: (share.after_ratio - share.before_ratio, share.after_ratio)
+    )
     bound = "at most " if most.kind == "upper_bound" else ""
     held = f"now holds {bound}{percent(most.after_ratio)} of the {most.dataset} cohort"
     if full_cohort_days is None or most.after_ratio >= 1.0:
-        return f"{said}; {held}."
-    return f"{said}; {held}, all of it {ahead(full_cohort_days)} at this pace."
+        return f"{clauses}; {held}."
+    return f"{clauses}; {held}, all of it {ahead(full_cohort_days)} at this pace."
 
 
 def ahead(days: float) -> str:

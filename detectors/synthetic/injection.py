@@ -14,8 +14,8 @@ from detectors.synthetic.scenarios import BY_ID, Scenario
 from detectors.synthetic.theft_requests import (
     THEFT_NUMBERS_EACH,
     THEFT_NUMBERS_FROM,
-    Loot,
     TheftContext,
+    TheftRequests,
 )
 from detectors.synthetic.world import World, build_honest_world, with_theft
 
@@ -60,7 +60,7 @@ def plant(world: World, scenario_id: str, *, trial: int) -> World:
     return with_theft(world, table, _label(scenario, scene, theft_requests))
 
 
-def _label(scenario: Scenario, scene: TheftContext, theft_requests: Loot) -> Theft:
+def _label(scenario: Scenario, scene: TheftContext, theft_requests: TheftRequests) -> Theft:
     walked = ("sweep",) if theft_requests.contiguous and "sweep" not in scenario.reasons else ()
     users = np.unique(theft_requests.table[["institution", "user"]]).tolist()
     plans = scene.world.plans

@@ -74,10 +74,10 @@ def drawn_bytes(
 
 def usual_scale(table: Table) -> float:
     """Return the scale of bytes that these requests have in the middle."""
-    kept = table[table["outcome"] == SUCCESS]
-    if not len(kept):
+    successful = table[table["outcome"] == SUCCESS]
+    if not len(successful):
         return REQUEST_BYTES
-    return float(np.median(kept["bytes"] / np.sqrt(kept["length"] + 1.0)))
+    return float(np.median(successful["bytes"] / np.sqrt(successful["length"] + 1.0)))
 
 
 def pages(total: int, *, page: int) -> tuple[Ints, Ints]:

@@ -10,9 +10,9 @@ from typing import Final, Literal
 from msgspec import Struct
 
 from detectors.synthetic import thefts
-from detectors.synthetic.theft_requests import Loot, TheftContext
+from detectors.synthetic.theft_requests import TheftContext, TheftRequests
 
-Thief = Callable[[TheftContext], Loot]
+Thief = Callable[[TheftContext], TheftRequests]
 Victims = Literal["any", "heavy", "newcomer", "hub"]
 
 

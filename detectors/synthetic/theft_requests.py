@@ -50,7 +50,7 @@ class TheftContext(Struct, frozen=True, kw_only=True):
         return max(1, int(self.drawn(low, high) * self.config.cohort_participants))
 
 
-class Loot(Struct, kw_only=True):
+class TheftRequests(Struct, kw_only=True):
     """A theft's requests, and what share of the cohort each of them took away."""
 
     table: Table
@@ -100,28 +100,28 @@ def page_size(scene: TheftContext, size: int) -> int:
 
 def requests_for(
     scene: TheftContext, member: Institution, source: Source, time_ms: Ints, *, user: int = 0
-) -> Loot:
+) -> TheftRequests:
     """Return requests by `member` that take all of `source`, one page at each of `time_ms`."""
     edges = np.linspace(0, source.size, len(time_ms) + 1).astype(np.int64)
     length = np.diff(edges)
-    kept = length > 0
+    taken = length > 0
     project = member.projects[0]
     table = table_of(
-        np.sort(time_ms)[kept],
+        np.sort(time_ms)[taken],
         institution=member.index,
         user=user,
         project=project.index,
         dataset=project.dataset,
         fields=project.fields,
         pool=source.pool,
-        offset=source.offset + edges[:-1][kept],
-        length=length[kept],
+        offset=source.offset + edges[:-1][taken],
+        length=length[taken],
         action=DOWNLOAD if scene.rng.integers(2) else QUERY,
-        rows=length[kept],
-        bytes=drawn_bytes(scene.rng, length[kept], sigma=1.0, scale=_scale(scene, member)),
+        rows=length[taken],
+        bytes=drawn_bytes(scene.rng, length[taken], sigma=1.0, scale=_scale(scene, member)),
     )
-    gained = length[kept] / scene.config.cohort_participants
-    return Loot(table=table, gained_ratio=gained, contiguous=source.contiguous)
+    gained = length[taken] / scene.config.cohort_participants
+    return TheftRequests(table=table, gained_ratio=gained, contiguous=source.contiguous)
 
 
 def _scale(scene: TheftContext, member: Institution) -> float:
@@ -153,7 +153,7 @@ def working_times(
     return np.sort(np.maximum(moments, scene.started_ms))
 
 
-def without_repeats(scene: TheftContext, theft_requests: Loot) -> Loot:
+def without_repeats(scene: TheftContext, theft_requests: TheftRequests) -> TheftRequests:
     """Return the theft requests with each participant counted once, at the first taking."""
     total = scene.config.cohort_participants
     gone = np.zeros(total, bool)
@@ -166,7 +166,7 @@ def without_repeats(scene: TheftContext, theft_requests: Loot) -> Loot:
         members = pools[pool][offset : offset + length]
         gained[row] = (length - int(np.count_nonzero(gone[members]))) / total
         gone[members] = True
-    return Loot(
+    return TheftRequests(
         table=theft_requests.table, gained_ratio=gained, contiguous=theft_requests.contiguous
     )
 
@@ -186,11 +186,11 @@ def approve(scene: TheftContext, *, participants: int, ended_ms: int) -> None:
     exports[member.index] = [*exports.get(member.index, []), export]
 
 
-def merged(loots: list[Loot]) -> Loot:
+def merged(loots: list[TheftRequests]) -> TheftRequests:
     """Return several loots as one, in order of time."""
     table = np.concatenate([theft_requests.table for theft_requests in loots])
     order = np.argsort(table["time_ms"], kind="stable")
-    return Loot(
+    return TheftRequests(
         table=table[order],
         gained_ratio=np.concatenate([theft_requests.gained_ratio for theft_requests in loots])[
             order

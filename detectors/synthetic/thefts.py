@@ -10,8 +10,8 @@ import numpy as np
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.synthetic.institutions import CANARY_EACH, Institution
 from detectors.synthetic.theft_requests import (
-    Loot,
     TheftContext,
+    TheftRequests,
     approve,
     draw_source,
     merged,
@@ -30,7 +30,7 @@ UNAPPROVED_DATASET: Final = 4
 WEEK_DAYS: Final = 7
 
 
-def grab(scene: TheftContext, *, hours: tuple[float, float]) -> Loot:
+def grab(scene: TheftContext, *, hours: tuple[float, float]) -> TheftRequests:
     """Take everything tonight, in one go."""
     haul = scene.haul(*HAUL)
     source = draw_source(scene, haul, walking_share=0.5)
@@ -39,7 +39,7 @@ def grab(scene: TheftContext, *, hours: tuple[float, float]) -> Loot:
     return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
-def walk(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
+def walk(scene: TheftContext, *, days: tuple[float, float]) -> TheftRequests:
     """Walk through the ids in ascending order, day and night."""
     haul = scene.haul(*HAUL)
     source = draw_source(scene, haul, walking_share=1.0)
@@ -48,7 +48,9 @@ def walk(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
-def many_users(scene: TheftContext, *, days: tuple[float, float], users: tuple[int, int]) -> Loot:
+def many_users(
+    scene: TheftContext, *, days: tuple[float, float], users: tuple[int, int]
+) -> TheftRequests:
     """Let 6 to 14 users of one institution each take a small part."""
     member = scene.members[0]
     count = int(scene.rng.integers(users[0], users[1] + 1))
@@ -64,7 +66,7 @@ def many_users(scene: TheftContext, *, days: tuple[float, float], users: tuple[i
     return merged(loots)
 
 
-def new_user(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
+def new_user(scene: TheftContext, *, days: tuple[float, float]) -> TheftRequests:
     """Take it by an account that nobody has seen before."""
     member = scene.members[0]
     haul = scene.haul(*HAUL)
@@ -74,7 +76,7 @@ def new_user(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, member, source, times, user=member.users + 1)
 
 
-def nights(scene: TheftContext, *, count: tuple[int, int]) -> Loot:
+def nights(scene: TheftContext, *, count: tuple[int, int]) -> TheftRequests:
     """Take half the usual haul, at night only."""
     member = scene.members[0]
     haul = scene.haul(0.06, 0.14)
@@ -85,7 +87,7 @@ def nights(scene: TheftContext, *, count: tuple[int, int]) -> Loot:
     return requests_for(scene, member, source, times, user=_some_user(scene))
 
 
-def slowly(scene: TheftContext, *, days: int, growth_ratio: float = 1.0) -> Loot:
+def slowly(scene: TheftContext, *, days: int, growth_ratio: float = 1.0) -> TheftRequests:
     """Take it in working hours over many days, each `growth_ratio` times the day before."""
     member = scene.members[0]
     haul = scene.haul(*HAUL)
@@ -97,7 +99,9 @@ def slowly(scene: TheftContext, *, days: int, growth_ratio: float = 1.0) -> Loot
     return requests_for(scene, member, source, times, user=_some_user(scene))
 
 
-def together(scene: TheftContext, *, days: tuple[float, float], haul: tuple[float, float]) -> Loot:
+def together(
+    scene: TheftContext, *, days: tuple[float, float], haul: tuple[float, float]
+) -> TheftRequests:
     """Let every member take its own part, none of them much."""
     source = draw_source(scene, scene.haul(*haul), walking_share=0.3)
     length = scene.drawn(*days)
@@ -112,7 +116,9 @@ def together(scene: TheftContext, *, days: tuple[float, float], haul: tuple[floa
     return merged(loots)
 
 
-def apart(scene: TheftContext, *, days: tuple[float, float], haul: tuple[float, float]) -> Loot:
+def apart(
+    scene: TheftContext, *, days: tuple[float, float], haul: tuple[float, float]
+) -> TheftRequests:
     """Let every member take people of its own choice: they never agreed on who takes whom.
 
     What two of them both have is gone once; the label counts it at its first taking.
@@ -130,7 +136,7 @@ def apart(scene: TheftContext, *, days: tuple[float, float], haul: tuple[float, 
     return without_repeats(scene, merged(loots))
 
 
-def slices(scene: TheftContext, *, days: tuple[float, float], fields_first: bool) -> Loot:
+def slices(scene: TheftContext, *, days: tuple[float, float], fields_first: bool) -> TheftRequests:
     """Take all participants a few fields at a time, in about twenty slices.
 
     Page by page (each page's slices in a row), or field by field (all pages, then once more).
@@ -159,10 +165,10 @@ def slices(scene: TheftContext, *, days: tuple[float, float], fields_first: bool
     table["fields"] = np.array(sets)[slice_number]
     table["bytes"] = table["bytes"] // 2
     gained = length / scene.config.cohort_participants / len(sets)
-    return Loot(table=table, gained_ratio=gained, contiguous=theft_requests.contiguous)
+    return TheftRequests(table=table, gained_ratio=gained, contiguous=theft_requests.contiguous)
 
 
-def now_and_then(scene: TheftContext, *, weeks: tuple[int, int]) -> Loot:
+def now_and_then(scene: TheftContext, *, weeks: tuple[int, int]) -> TheftRequests:
     """Take a part on one day of each week, and be quiet in between."""
     member = scene.members[0]
     haul = scene.haul(*HAUL)
@@ -174,7 +180,7 @@ def now_and_then(scene: TheftContext, *, weeks: tuple[int, int]) -> Loot:
     return requests_for(scene, member, source, times, user=_some_user(scene))
 
 
-def beyond_approval(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
+def beyond_approval(scene: TheftContext, *, days: tuple[float, float]) -> TheftRequests:
     """Take the usual haul under an approved export that covers 2 to 5 % of the cohort."""
     haul = scene.haul(*HAUL)
     source = draw_source(scene, haul, walking_share=0.5)
@@ -184,7 +190,7 @@ def beyond_approval(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
-def out_of_scope(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
+def out_of_scope(scene: TheftContext, *, days: tuple[float, float]) -> TheftRequests:
     """Read a dataset that was never approved: 0.5 to 5 % of the cohort."""
     haul = scene.haul(0.005, 0.05)
     source = draw_source(scene, haul, walking_share=0.3)
@@ -195,7 +201,7 @@ def out_of_scope(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     return theft_requests
 
 
-def over_canaries(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
+def over_canaries(scene: TheftContext, *, days: tuple[float, float]) -> TheftRequests:
     """Take 1 to 4 % of the cohort, quietly, in a run of ids long enough to hold a canary."""
     haul = max(CANARY_EACH, scene.haul(0.01, 0.04))
     source = draw_source(scene, haul, walking_share=1.0)
@@ -205,7 +211,7 @@ def over_canaries(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
     return requests_for(scene, scene.members[0], source, times, user=_some_user(scene))
 
 
-def under_cover(scene: TheftContext, *, days: tuple[float, float]) -> Loot:
+def under_cover(scene: TheftContext, *, days: tuple[float, float]) -> TheftRequests:
     """Ride along with a hub's nightly job: same user, same hours, a little more each night."""
     member = scene.members[0]
     mine = scene.world.table[scene.world.table["institution"] == member.index]
@@ -229,6 +235,6 @@ def _field_slices(scene: TheftContext, member: Institution) -> list[int]:
     field_sets = scene.world.draft.field_sets
     mine = field_sets[member.projects[0].fields]
     chunk = max(1, min(FIELDS_PER_SLICE, len(mine) // 3))
-    found = [mine[begin : begin + chunk] for begin in range(0, len(mine), chunk)][:SLICES]
-    field_sets.extend(found)
-    return list(range(len(field_sets) - len(found), len(field_sets)))
+    chunks = [mine[begin : begin + chunk] for begin in range(0, len(mine), chunk)][:SLICES]
+    field_sets.extend(chunks)
+    return list(range(len(field_sets) - len(chunks), len(field_sets)))

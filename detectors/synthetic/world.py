@@ -71,8 +71,8 @@ class World:
 
     def changed(self, **parts: Any) -> "World":  # noqa: ANN401 - any of the constructor's
         """Return the same world with some parts replaced."""
-        kept = {name: getattr(self, name) for name in self.__slots__ if name != "config"}
-        return World(**{**kept, **parts})
+        columns = {name: getattr(self, name) for name in self.__slots__ if name != "config"}
+        return World(**{**columns, **parts})
 
     def events(self, institutions: Collection[str] | None = None) -> Iterator[AccessEvent]:
         """Yield all events, or those of some institutions, in order of arrival."""
@@ -148,12 +148,12 @@ def build_honest_world(config: WorldConfig) -> World:
         )
         for number in range(config.releases)
     ]
-    spans += [span for _, found in releases for span in found]
+    spans += [span for _, episode_spans in releases for span in episode_spans]
     for plan in plans:
         released = [table[table["institution"] == plan.index] for table, _ in releases]
-        table, found, exported[plan.index] = _institution(draft, plan, released)
+        table, episode_spans, exported[plan.index] = _institution(draft, plan, released)
         tables.append(table)
-        spans += found
+        spans += episode_spans
     table = joined(tables)
     # Nobody speaks after the end of the world: a storm's last repeats are cut.
     table = table[table["arrival_ms"] < START_MS + config.days * DAY_MS]

@@ -47,8 +47,8 @@ class Child:
         code = self._process.poll() if self._process else None
         if code is not None:
             lines = self._log_path.read_text(errors="replace").splitlines()[-_LINES_TOLD:]
-            told = "\n".join(lines)
-            message = f"headgate {self._arguments[0]} ended with code {code}: {told}"
+            last_lines = "\n".join(lines)
+            message = f"headgate {self._arguments[0]} ended with code {code}: {last_lines}"
             raise ChildError(message)
 
     def _doomed(self) -> tuple[str, str]:

@@ -39,12 +39,12 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
     )
     topic = ACCESS_EVENTS.full_name(settings.file.kafka.topic_prefix)
     prefix = settings.file.kafka.topic_prefix
-    found: dict[str, bytes] = {}
+    replayed: dict[str, bytes] = {}
     effects = run.effects([f"{TOPIC_PREFIX}{topic}"], progress=NullProgress())
     for effect in effects:
         if isinstance(effect, RaiseAlert):
             value = alerts.record(effect, topic_prefix=prefix).value
-            found[alerts.statement_id(effect.alert)] = value or b""
+            replayed[alerts.statement_id(effect.alert)] = value or b""
     report = run.report(
         sources=[f"{TOPIC_PREFIX}{topic}"],
         truths=script.truths(),
@@ -54,7 +54,7 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
             + " planted among honest institutions.",
         ),
     )
-    return _with_kinds(report, script), found
+    return _with_kinds(report, script), replayed
 
 
 def _with_kinds(report: Report, script: Script) -> Report:
@@ -71,7 +71,7 @@ def _with_kinds(report: Report, script: Script) -> Report:
 
 
 def tell(
-    report: Report, found: dict[str, bytes], played: Played, script: Script, *, screen: Screen
+    report: Report, replayed: dict[str, bytes], played: Played, script: Script, *, screen: Screen
 ) -> None:
     """Say what was shown: each theft, the honest who were alerted, and live against replay."""
     flagged = {each.institution: each for each in report.flagged}
@@ -79,10 +79,10 @@ def tell(
     for institution in script.truths():
         _tell_theft(flagged.get(institution), script, institution, screen=screen)
     _tell_honest(report, script, screen=screen)
-    same = found == played.alerts
+    same = replayed == played.alerts
     verdict = "the same bytes" if same else "NOT the same bytes"
     screen.say(
-        f"replay   of the topic gives {plural(len(found), 'alert statement')}, the worker gave "
+        f"replay   of the topic gives {plural(len(replayed), 'alert statement')}, the worker gave "
         f"{len(played.alerts):,}: {verdict}",
         style="" if same else "bold red",
     )
@@ -92,18 +92,19 @@ def _tell_theft(
     flagged: Flagged | None, script: Script, institution: str, *, screen: Screen
 ) -> None:
     truth = script.truths()[institution]
-    told = (
+    alert_times_ms = (
         [alert.at_ms for alert in flagged.alerts if alert.at_ms >= truth.started_ms]
         if flagged
         else []
     )
-    kept = saved(flagged) if flagged else None
-    if not told or kept is None:
+    saved_share = saved(flagged) if flagged else None
+    if not alert_times_ms or saved_share is None:
         screen.say(f"MISSED   {truth.scenario} by {institution}", style="bold red")
         return
+    after = span(alert_times_ms[0] - truth.started_ms)
     screen.say(
-        f"caught   {truth.scenario} by {institution}, {span(told[0] - truth.started_ms)} after "
-        f"it began; {percent(kept.ratio)} of its haul was not yet taken",
+        f"caught   {truth.scenario} by {institution}, {after} after it began; "
+        f"{percent(saved_share.ratio)} of its haul was not yet taken",
         style="bold green",
     )
 

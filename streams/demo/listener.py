@@ -64,9 +64,9 @@ class Listener:
         await consumer.start()
         try:
             while True:
-                found: Mapping[object, list[ConsumerRecord]]
-                found = await consumer.getmany(timeout_ms=_POLL_MS)
-                for records in found.values():
+                polled: Mapping[object, list[ConsumerRecord]]
+                polled = await consumer.getmany(timeout_ms=_POLL_MS)
+                for records in polled.values():
                     for record in records:
                         hear[record.topic](record.value)
                 await asyncio.sleep(0)

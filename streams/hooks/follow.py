@@ -50,11 +50,11 @@ class SuspensionConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aio
             post, config=config, attempted=watch.attempted, ended=self._ended
         )
 
-    async def follow(self, topic: str, *, told: asyncio.Event) -> None:
+    async def follow(self, topic: str, *, stopping: asyncio.Event) -> None:
         """Deliver until told to stop."""
         self._consumer.subscribe([topic], listener=self)
         try:
-            while not told.is_set():
+            while not stopping.is_set():
                 await self._step()
         finally:
             await self._deliverer.forget()
@@ -68,8 +68,8 @@ class SuspensionConsumer(ConsumerRebalanceListener):  # type: ignore[misc] # aio
         else:
             self._consumer.pause(*places)
         # Polled even while paused: a member of the group that does not poll is taken for dead.
-        found = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=WAITING_MAX)
-        for place, records in found.items():
+        polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=WAITING_MAX)
+        for place, records in polled.items():
             self._take(place.partition, records)
         await self._commit()
         deliverer.check()

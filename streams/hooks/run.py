@@ -47,10 +47,10 @@ async def run(hook: Hook, *, kafka: KafkaConfig, cluster: Cluster, watch: HookWa
         SinkError: there is no Kafka.
     """
     bootstrap_patch.install()
-    told = asyncio.Event()
+    stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, stopping.set)
     consumer = AIOKafkaConsumer(
         **cluster.client_options(),
         group_id=hook_group(hook.config, prefix=kafka.topic_prefix),
@@ -68,7 +68,7 @@ async def run(hook: Hook, *, kafka: KafkaConfig, cluster: Cluster, watch: HookWa
                 consumer, poster.post, letters=hook.letters, config=hook.config, watch=watch
             )
             logger.info("Ready.")
-            await suspension_consumer.follow(topic, told=told)
+            await suspension_consumer.follow(topic, stopping=stopping)
     except KafkaError as error:
         message = f"no Kafka at {cluster.bootstrap}: {error}"
         raise SinkError(message) from error

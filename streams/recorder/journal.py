@@ -97,7 +97,10 @@ class Journal:
         The last batch may not have been carried out. A partition that is judged anew has its
         events, but what was pushed long before the first of them is gone from its log.
         """
-        pushed = (Followed(sequence=one.sequence, action=one) for one in self.state.pushed)
+        pushed = (
+            Followed(sequence=scheduled.sequence, action=scheduled)
+            for scheduled in self.state.pushed
+        )
         return (*pushed, *self._batch_actions)
 
     def next_offset(self, topic: str, partition: int) -> int:
@@ -113,8 +116,8 @@ class Journal:
         actions: list[Followed] = []
         for source, body in causes:
             followed = self._appended(lines, source, body, batch=batch, at_ms=at_ms)
-            for one in followed:
-                outcome = _outcome_of(one.action)
+            for step in followed:
+                outcome = _outcome_of(step.action)
                 if outcome is not None:
                     self._appended(lines, None, outcome, batch=batch, at_ms=at_ms)
             actions += followed

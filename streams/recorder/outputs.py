@@ -44,24 +44,24 @@ class Outputs:
 
     def suspensions(self, followed: Iterable[Followed]) -> list[OutgoingRecord]:
         """Return the new state of each suspension that has changed."""
-        changed = [one.action for one in followed if isinstance(one.action, Suspension)]
-        return [self._suspension(one) for one in changed]
+        changed = [step.action for step in followed if isinstance(step.action, Suspension)]
+        return [self._suspension(suspension) for suspension in changed]
 
-    def _suspension(self, one: Suspension) -> OutgoingRecord:
-        return suspensions.record(named(one, self._people), topic_prefix=self._prefix)
+    def _suspension(self, suspension: Suspension) -> OutgoingRecord:
+        return suspensions.record(named(suspension, self._people), topic_prefix=self._prefix)
 
     def register(self, followed: Iterable[Followed]) -> list[OutgoingRecord]:
         """Return the register's entries that have changed, for whoever reads what holds."""
         topic = REGISTER.full_name(self._prefix)
-        changed = [one.action for one in followed if isinstance(one.action, Registered)]
+        changed = [step.action for step in followed if isinstance(step.action, Registered)]
         return [
             OutgoingRecord(
                 topic=topic,
-                key=one.institution.encode(),
-                value=None if one.entry is None else _encode(one.entry),
+                key=registered.institution.encode(),
+                value=None if registered.entry is None else _encode(registered.entry),
                 partition=0,
             )
-            for one in changed
+            for registered in changed
         ]
 
     def people(self, changes: Mapping[str, bytes | None]) -> list[OutgoingRecord]:
@@ -82,7 +82,7 @@ class Outputs:
 
     def controls(self, followed: Iterable[Followed]) -> list[OutgoingRecord]:
         """Return what the judges must know: of an institution its own, of a configuration all."""
-        return [record for one in followed for record in self._controls(control_message_of(one))]
+        return [record for step in followed for record in self._controls(control_message_of(step))]
 
     def _controls(self, message: Instruction | Scheduled | None) -> Iterator[OutgoingRecord]:
         if isinstance(message, Scheduled):
@@ -108,10 +108,10 @@ class Outputs:
         )
 
 
-def named(one: Suspension, people: People) -> Suspension:
+def named(suspension: Suspension, people: People) -> Suspension:
     """Return a suspension with its user's pseudonym in place of the token."""
-    person = people.person(one.subject) if one.scope == "user" else None
+    person = people.person(suspension.subject) if suspension.scope == "user" else None
     if person is None:
-        return one
-    reason = one.reason.replace(one.subject, person.user)
-    return replace(one, subject=person.user, reason=reason)
+        return suspension
+    reason = suspension.reason.replace(suspension.subject, person.user)
+    return replace(suspension, subject=person.user, reason=reason)

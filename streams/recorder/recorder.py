@@ -188,11 +188,11 @@ class Recorder:
         await self._producer.commit_transaction()
         await self._tell(self._outputs.controls(written.actions))
         self._look(written.actions)
-        for one in written.actions:
-            if isinstance(one.action, ConfigRefused):
+        for step in written.actions:
+            if isinstance(step.action, ConfigRefused):
                 logger.error(
                     "A pushed configuration is refused.",
-                    extra={"line": one.sequence, "detail": one.action.problem},
+                    extra={"line": step.sequence, "detail": step.action.problem},
                 )
 
     def _look(self, followed: Sequence[Followed]) -> None:
@@ -208,7 +208,7 @@ class Recorder:
             for _, body in causes
             if isinstance(body, DecisionMade) and isinstance(body.verb, Erased)
         ]
-        held = {one.subject for one in self._journal.state.open.values()}
+        held = {suspension.subject for suspension in self._journal.state.open.values()}
         return [token for token in wanted if token not in held]
 
     async def _send(self, records: Sequence[OutgoingRecord]) -> None:

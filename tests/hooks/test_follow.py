@@ -79,7 +79,7 @@ def test_a_dead_receiver_fills_no_memory_and_a_living_one_gets_the_rest(
 
     async def run() -> tuple[int, list[str]]:
         await send(kafka, topic, records)
-        alive, told, full = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        alive, stopping, full = asyncio.Event(), asyncio.Event(), asyncio.Event()
         delivered: list[str] = []
 
         class Watch(HookWatch):
@@ -97,7 +97,7 @@ def test_a_dead_receiver_fills_no_memory_and_a_living_one_gets_the_rest(
                 return PostOutcome.UNREACHABLE
             delivered.append(delivery.id)
             if len(delivered) == len(records):
-                told.set()
+                stopping.set()
             return PostOutcome.ACKNOWLEDGED
 
         watch = Watch(CollectorRegistry(), dead_after_seconds=300)
@@ -114,7 +114,7 @@ def test_a_dead_receiver_fills_no_memory_and_a_living_one_gets_the_rest(
                 config=HookConfig(backoff_seconds_min=0.01, backoff_seconds_max=0.02),
                 watch=watch,
             )
-            following = asyncio.create_task(suspension_consumer.follow(topic, told=told))
+            following = asyncio.create_task(suspension_consumer.follow(topic, stopping=stopping))
             async with asyncio.timeout(60):
                 await full.wait()
                 most = watch.most
