@@ -47,7 +47,11 @@ def config_error(sentence: str, document: dict[str, object], kind: type[Struct])
 
 
 def refuse_infinite(value: object, path: str = "") -> None:
-    """Raise `ConfigError` at the first inf or nan: TOML can write them, no setting means them."""
+    """Refuse the first inf or nan: TOML can write them, no setting means them.
+
+    Raises:
+        ConfigError: there is one; the error names its key.
+    """
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(path, f"expected a finite number, got {value}")
     if isinstance(value, dict):

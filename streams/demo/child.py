@@ -43,7 +43,11 @@ class Child:
         return self._process.pid if self._process else None
 
     def check(self) -> None:
-        """Raise `ChildError` if it has ended by itself."""
+        """Notice that it has ended by itself.
+
+        Raises:
+            ChildError: it has.
+        """
         code = self._process.poll() if self._process else None
         if code is not None:
             lines = self._log_path.read_text(errors="replace").splitlines()[-_LINES_TOLD:]

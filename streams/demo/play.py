@@ -141,7 +141,11 @@ class _Performance:
         self._rate = 0.0
 
     async def run(self, worker: Child) -> Played:
-        """Wait for the worker, then send, listen and watch until everything has been said."""
+        """Wait for the worker, then send, listen and watch until everything has been said.
+
+        Raises:
+            ChildError: the worker has ended by itself.
+        """
         await self._ready(worker)
         self._screen.say(f"a worker is ready; Prometheus: {self._stage.metrics_address}")
         async with asyncio.TaskGroup() as tasks:

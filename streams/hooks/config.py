@@ -47,7 +47,11 @@ class HookConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def check_hook(config: HookConfig) -> None:
-    """Raise `ConfigError` for what the types cannot tell."""
+    """Refuse what the types cannot tell.
+
+    Raises:
+        ConfigError: the URL cannot be used, or the waits are upside down.
+    """
     if config.url is not None:
         _check_url(config.url)
     if config.backoff_seconds_max < config.backoff_seconds_min:

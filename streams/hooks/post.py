@@ -28,7 +28,11 @@ class WebhookPoster:
         signer: Signer,
         now_ms: Callable[[], int] = wall_ms,
     ) -> None:
-        """Connect to nothing yet; raise `ConfigError` where the certificates cannot be read."""
+        """Connect to nothing yet.
+
+        Raises:
+            ConfigError: the certificates cannot be read.
+        """
         self._url = url
         self._signer = signer
         self._now_ms = now_ms

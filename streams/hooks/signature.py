@@ -31,7 +31,11 @@ class Signer:
     __slots__ = ("_keys",)
 
     def __init__(self, secrets: str) -> None:
-        """Take `secret` or `current,previous`; raise `ConfigError` for what cannot sign."""
+        """Take `secret` or `current,previous`.
+
+        Raises:
+            ConfigError: one of them cannot sign, or there are none or too many.
+        """
         named = [secret.strip() for secret in secrets.split(",") if secret.strip()]
         if not 1 <= len(named) <= _SECRETS_MAX:
             problem = f"expected 1 to {_SECRETS_MAX} secrets, separated by commas"

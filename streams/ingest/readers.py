@@ -25,7 +25,11 @@ class FileSource:
     __slots__ = ("_raw", "_stream", "name", "size_bytes")
 
     def __init__(self, name: str) -> None:
-        """Open `name`: a path, or `-` for standard input; gz is recognised by its first bytes."""
+        """Open `name`: a path, or `-` for standard input; gz is recognised by its first bytes.
+
+        Raises:
+            SinkError: it cannot be opened.
+        """
         self.name = name
         self._raw, self.size_bytes = _opened(name)
         self._stream: BinaryIO = self._raw
@@ -38,7 +42,11 @@ class FileSource:
         return self._raw.tell() if self.size_bytes is not None else 0
 
     def blocks(self, *, line_bytes_max: int) -> Iterator[list[bytes]]:
-        """Yield the lines without their ends, in blocks."""
+        """Yield the lines without their ends, in blocks.
+
+        Raises:
+            SinkError: it cannot be read to its end.
+        """
         tail = b""
         skipping = False
         while block := self._read():

@@ -66,7 +66,11 @@ class AdminClient(AbstractContextManager["AdminClient"]):
     __slots__ = ("_client", "_cluster")
 
     def __init__(self, cluster: Cluster) -> None:
-        """Connect."""
+        """Connect.
+
+        Raises:
+            AdminError: the cluster does not answer.
+        """
         self._cluster = cluster
         with _as_admin_errors():
             self._client = KafkaAdminClient(
@@ -84,12 +88,20 @@ class AdminClient(AbstractContextManager["AdminClient"]):
         self._client.close()
 
     def brokers_count(self) -> int:
-        """Return how many brokers the cluster has."""
+        """Return how many brokers the cluster has.
+
+        Raises:
+            AdminError: the cluster refuses to say, or does not answer.
+        """
         with _as_admin_errors():
             return len(self._client.describe_cluster()["brokers"])
 
     def topic_states(self, names: Collection[str]) -> dict[str, TopicState]:
-        """Return what the cluster has of each of these topics."""
+        """Return what the cluster has of each of these topics.
+
+        Raises:
+            AdminError: the cluster refuses to say, or does not answer.
+        """
         with _as_admin_errors():
             rows = self._client.describe_topics(list(names))
             counts = {row["name"]: len(row["partitions"]) for row in rows}
@@ -119,12 +131,20 @@ class AdminClient(AbstractContextManager["AdminClient"]):
         return True
 
     def delete_topic(self, name: str) -> None:
-        """Delete a topic."""
+        """Delete a topic.
+
+        Raises:
+            AdminError: the cluster refuses, or does not answer; `UnknownTopicError` for none such.
+        """
         with _as_admin_errors():
             self._client.delete_topics([name])
 
     def alter_topic(self, name: str, settings: Mapping[str, str]) -> None:
-        """Give a topic these settings; others stay."""
+        """Give a topic these settings; others stay.
+
+        Raises:
+            AdminError: the cluster refuses, or does not answer.
+        """
         resource = ConfigResource(ConfigResourceType.TOPIC, name, dict(settings))
         with _as_admin_errors():
             self._client.alter_configs([resource])

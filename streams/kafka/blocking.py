@@ -33,7 +33,11 @@ class BlockingClient(ABC):
         """Disconnect what is connected, if anything is."""
 
     def __enter__(self) -> Self:
-        """Connect."""
+        """Connect.
+
+        Raises:
+            SinkError: the broker does not answer.
+        """
         try:
             self._runner.run(self._open())
         except KafkaError as error:

@@ -38,7 +38,11 @@ class EventProducer:
         await self.send_bytes(encode(event), key=event.institution.encode())
 
     async def send_bytes(self, value: bytes | None, *, key: bytes | None) -> None:
-        """Queue a record as it is."""
+        """Queue a record as it is.
+
+        Raises:
+            SinkError: a record before it was refused.
+        """
         assert self._producer is not None  # noqa: S101 - set on entering
         try:
             future = await self._producer.send(self._topic, value=value, key=key)
@@ -49,7 +53,11 @@ class EventProducer:
             await self.flush()
 
     async def flush(self) -> None:
-        """Wait until the broker has everything sent so far."""
+        """Wait until the broker has everything sent so far.
+
+        Raises:
+            SinkError: the broker has refused a record, or does not answer.
+        """
         flight, self._flight = self._flight, []
         try:
             for future in flight:
@@ -61,7 +69,11 @@ class EventProducer:
         return SinkError(f"{self._topic} on {self._cluster.bootstrap}: {error}")
 
     async def __aenter__(self) -> Self:
-        """Connect."""
+        """Connect.
+
+        Raises:
+            SinkError: the broker does not answer.
+        """
         producer = AIOKafkaProducer(
             **self._cluster.client_options(),
             acks="all",

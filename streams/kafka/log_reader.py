@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final, Literal, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
 
 from detectors.errors import SinkError
 from streams.kafka.blocking import BlockingClient
@@ -101,7 +102,11 @@ class LogReader:
         await self.stop()
 
     async def open(self) -> None:
-        """Connect, and look where the partitions begin and end."""
+        """Connect, and look where the partitions begin and end.
+
+        Raises:
+            SinkError: there is no such topic, or the broker does not answer.
+        """
         consumer = self._consumer = AIOKafkaConsumer(
             **self._cluster.client_options(),
             group_id=None,
@@ -110,7 +115,11 @@ class LogReader:
             isolation_level=self._isolation,
             max_partition_fetch_bytes=_FETCH_BYTES,
         )
-        await consumer.start()
+        try:
+            await consumer.start()
+        except KafkaError as error:
+            message = f"no Kafka at {self._cluster.bootstrap}: {error}"
+            raise SinkError(message) from error
         # Asked by name, a broker may create the topic; asked for all, it never does.
         if self.topic not in await consumer.topics():
             message = f"no topic {self.topic} on {self._cluster.bootstrap}"

@@ -41,7 +41,11 @@ class Security:
     __slots__ = ("context", "password", "sasl", "username")
 
     def __init__(self, config: SecurityConfig, environment: Mapping[str, str]) -> None:
-        """Read the files; `ConfigError` says what is missing or does not go together."""
+        """Read the files.
+
+        Raises:
+            ConfigError: something is missing, or does not go together.
+        """
         self.context = _context(config)
         self.sasl = config.sasl
         self.username = environment.get(USERNAME_VARIABLE) or ""

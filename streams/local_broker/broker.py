@@ -148,17 +148,29 @@ class LocalBroker:
         self.start()
 
     def pause(self) -> None:
-        """Freeze the broker and return once it is: connections stay open, nothing answers."""
+        """Freeze the broker and return once it is: connections stay open, nothing answers.
+
+        Raises:
+            BrokerError: it does not run.
+        """
         process = self._running()
         process.send_signal(signal.SIGSTOP)
         os.waitpid(process.pid, os.WUNTRACED)
 
     def resume(self) -> None:
-        """Go on after `pause`."""
+        """Go on after `pause`.
+
+        Raises:
+            BrokerError: it does not run.
+        """
         self._running().send_signal(signal.SIGCONT)
 
     def poll(self) -> int | None:
-        """Return the exit code if the broker has ended by itself, else None."""
+        """Return the exit code if the broker has ended by itself, else None.
+
+        Raises:
+            BrokerError: it was not started.
+        """
         return self._running().poll()
 
     def _running(self) -> subprocess.Popen[bytes]:

@@ -89,6 +89,9 @@ def fetch_runtime(
     """Return the runtime, fetched from Maven Central if it isn't in the cache yet.
 
     `resolve` fetches jars below the directory given and returns their paths.
+
+    Raises:
+        BrokerError: the extra `local-broker` is missing, or the jars cannot be fetched.
     """
     runtime = installed_runtime(cache)
     if runtime is not None:

@@ -203,7 +203,11 @@ class _Copier(BlockingClient):
         self.partitions: tuple[int, ...] = ()
 
     def send(self, records: list[TopicRecord]) -> None:
-        """Send records, and return once the broker has them."""
+        """Send records, and return once the broker has them.
+
+        Raises:
+            SinkError: the broker refuses one, or does not answer.
+        """
         try:
             self._runner.run(self._send(records))
         except KafkaError as error:

@@ -29,7 +29,11 @@ class Server:
 
 
 def serve(registry: CollectorRegistry, *, address: str, port: int) -> Server:
-    """Serve `registry` at `/metrics`; port 0 is a free one, told by the server's address."""
+    """Serve `registry` at `/metrics`; port 0 is a free one, told by the server's address.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
     # When each counter began is told by the process's start; a third of all series would be that.
     disable_created_metrics()  # type: ignore[no-untyped-call] # it has no types of its own
     try:

@@ -83,7 +83,11 @@ class _Rebuilt(Struct, frozen=True, kw_only=True):
 
 
 def recorded_in_file(path: Path, *, alert_id: str) -> RecordedFindings:
-    """Return what a file of findings, one a line, says of an alert."""
+    """Return what a file of findings, one a line, says of an alert.
+
+    Raises:
+        ConfigError: the file holds something else.
+    """
     try:
         return _recorded(path.read_bytes().splitlines(), alert_id)
     except msgspec.DecodeError as error:
@@ -104,9 +108,12 @@ def _recorded(lines: Iterable[bytes], alert_id: str) -> RecordedFindings:
 
 
 def refuse_other_config(recorded: RecordedFindings, *, config_hashes: Collection[str]) -> None:
-    """Raise `ConfigError` where an alert was raised under another configuration of the core.
+    """Refuse an alert that was raised under another configuration of the core.
 
     `config_hashes` are those that held: the file's, and from a topic those that were pushed.
+
+    Raises:
+        ConfigError: it was.
     """
     theirs = {read_finding(line).config_hash for line in recorded.values()}
     if not theirs.issubset(config_hashes):

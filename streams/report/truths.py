@@ -25,7 +25,11 @@ def truths_of(labels: Labels, *, cohort_participants: int) -> dict[str, Truth]:
 
 
 def load_truths(path: Path | None, *, cohort_participants: int) -> dict[str, Truth]:
-    """Return the thefts in a file of labels, as `headgate simulate --labels` writes it."""
+    """Return the thefts in a file of labels, as `headgate simulate --labels` writes it.
+
+    Raises:
+        ConfigError: the file holds something else.
+    """
     if path is None:
         return {}
     try:

@@ -12,7 +12,11 @@ from streams.config_errors import config_error
 
 
 def load_register(path: Path | None) -> Register:
-    """Return the register in `path`; without a path an empty one, in which nobody is exempt."""
+    """Return the register in `path`; without a path an empty one, in which nobody is exempt.
+
+    Raises:
+        ConfigError: it cannot be used; the error names the key.
+    """
     if path is None:
         return Register()
     document = _document(path)

@@ -148,7 +148,11 @@ def load_settings(
 
 
 def parse_config(text: str, *, name: str) -> ConfigFile:
-    """Return the file's content, checked to the last key."""
+    """Return the file's content, checked to the last key.
+
+    Raises:
+        ConfigError: it cannot be used; the error names the key.
+    """
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -41,6 +41,9 @@ def parse_key(raw: bytes) -> StateKey:
 
     >>> parse_key(part_key("a\0b", "imaging@3"))
     StateKey(institution='a\x00b', part='imaging@3')
+
+    Raises:
+        StateError: it is no key of ours.
     """
     if raw == PARTITION_RECORD_KEY:
         return StateKey()

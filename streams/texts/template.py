@@ -62,7 +62,11 @@ class Wording(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def read_wording(name: str | None) -> Wording:
-    """Return the words of a file, or the English ones; `ConfigError` names what is wrong."""
+    """Return the words of a file, or the English ones.
+
+    Raises:
+        ConfigError: the file cannot be used; the error names what is wrong.
+    """
     try:
         raw = (
             files("streams.texts").joinpath(_ENGLISH).read_bytes()

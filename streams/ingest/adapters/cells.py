@@ -23,6 +23,9 @@ def getter(choice: str | CellSource, *, key: str, columns: Sequence[str] | None)
     >>> read = getter(status, key="outcome", columns=["time", "status"])
     >>> read(["noon", "206"]), read(["noon", "500"])
     ('success', 'error')
+
+    Raises:
+        ConfigError: the mapping names no column, or one that the format does not have.
     """
     source = source_of(choice)
     if (source.column is None) == (source.constant is None):

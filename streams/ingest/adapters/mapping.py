@@ -57,7 +57,11 @@ class RowMapping:
     __slots__ = ("_columns", "_id", "_limits", "_plan", "config")
 
     def __init__(self, config: MappingConfig, *, limits: DecodeLimits) -> None:
-        """Compile the mapping; raise `ConfigError` where it cannot work."""
+        """Compile the mapping.
+
+        Raises:
+            ConfigError: it cannot work.
+        """
         if (config.format == "csv") == (not config.columns):
             raise ConfigError(
                 path="mapping.columns", problem="expected for csv, and for nothing else"
@@ -90,6 +94,9 @@ class RowMapping:
         """Yield the events of a file's lines; a csv file begins with its header.
 
         Quoted cells may hold line ends, so a row is not always a line.
+
+        Raises:
+            ConfigError: the header is not as the configuration says.
         """
         if self.config.format == "json":
             return (self.row(line.encode("utf-8", "replace")) for line in lines if line.strip())

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from streams.cli import COMMANDS, headgate, main
+from streams.settings.variables import BOOTSTRAP_VARIABLE
 
 MODULES = Path(__file__).parents[3] / "streams" / "cli"
 
@@ -98,6 +99,25 @@ def test_a_failure_ends_with_one(
         assert exit_code(monkeypatch, "broker", "--port", port) == 1
     said = f"headgate: port {port} on 127.0.0.1 is taken; choose another, or 0 for a free one\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "audit export",
+        "config pushed",
+        "feedback a-17 confirmed",
+        "register show north",
+        "suspensions list",
+    ],
+)
+def test_where_kafka_is_away_it_is_said_in_one_sentence(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not as a trace of the program."""
+    monkeypatch.setenv(BOOTSTRAP_VARIABLE, "127.0.0.1:1")
+    assert exit_code(monkeypatch, *command.split()) == 1
+    assert capsys.readouterr().err.startswith("headgate: no Kafka at 127.0.0.1:1: ")
 
 
 def test_the_version_is_the_distributions() -> None:
