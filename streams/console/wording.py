@@ -5,16 +5,18 @@ from typing import Final
 from detectors.instants import instant_of
 
 _SPAN_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+# From here on nobody reads a tenth.
+_WHOLE_MIN: Final = 1_000
 
 
 def number(value: float) -> str:
     """Return a number with thousands separated, and decimals only where they say something.
 
-    >>> number(41200), number(3.14159), number(0.0042), number(12.0)
-    ('41,200', '3.1', '0.0042', '12')
+    >>> number(41200), number(3.14159), number(0.0042), number(12.0), number(28741.96)
+    ('41,200', '3.1', '0.0042', '12', '28,742')
     """
-    if value == int(value):
-        return f"{int(value):,}"
+    if value == int(value) or abs(value) >= _WHOLE_MIN:
+        return f"{value:,.0f}"
     if abs(value) >= 1:
         return f"{value:,.1f}"
     return f"{value:.2g}"

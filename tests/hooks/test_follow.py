@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import signal
 import subprocess
@@ -199,11 +200,11 @@ def test_what_is_missing_is_named_before_anything_starts(
     ]
 
 
-def ended(config: Path, text: str) -> tuple[int, str]:
+def ended(config: Path, text: str, *options: str) -> tuple[int, str]:
     """Run the program under a configuration; return its exit code and its last line."""
     config.write_text(text)
     done = subprocess.run(
-        [sys.executable, "-c", HEADGATE, "hook", "--config", str(config)],
+        [sys.executable, "-c", HEADGATE, "hook", "--config", str(config), *options],
         env=os.environ | {"HEADGATE_HOOK_SECRETS": SECRET},
         capture_output=True,
         text=True,
@@ -218,6 +219,15 @@ def test_without_kafka_it_ends_and_says_so(tmp_path: Path) -> None:
     text = CONFIG.format(bootstrap="127.0.0.1:1", prefix="headgate", url="http://127.0.0.1:1/")
     code, line = ended(tmp_path / "headgate.toml", text)
     assert (code, 'The command failed. detail="no Kafka at 127.0.0.1:1: ' in line) == (1, True)
+
+
+def test_what_ends_it_can_be_read_by_a_machine(tmp_path: Path) -> None:
+    """The last line is of the same form as all before."""
+    text = CONFIG.format(bootstrap="127.0.0.1:1", prefix="headgate", url="http://127.0.0.1:1/")
+    code, line = ended(tmp_path / "headgate.toml", text, "--log-format", "json")
+    event = json.loads(line)
+    assert (code, event["exit_code"], event["level"]) == (1, 1, "critical")
+    assert event["detail"].startswith("no Kafka at 127.0.0.1:1: ")
 
 
 @pytest.mark.kafka
