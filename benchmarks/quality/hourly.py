@@ -6,7 +6,7 @@ from msgspec import Struct
 from detectors.instants import HOUR_MS
 from detectors.register import covers
 from detectors.synthetic.config import START_MS
-from detectors.synthetic.institutions import Institution
+from detectors.synthetic.institutions import InstitutionPlan
 from detectors.synthetic.materialise import dataset_name
 from detectors.synthetic.requests import IDENTITY_POOL, SUCCESS, Floats, Table
 from detectors.synthetic.world import World
@@ -26,7 +26,7 @@ class Hours(Struct, frozen=True, kw_only=True):
     user_day_bytes: Floats
 
 
-def hours_of(world: World, plan: Institution) -> Hours:
+def hours_of(world: World, plan: InstitutionPlan) -> Hours:
     """Return the hours of one institution; repeats of an id are left out for everybody."""
     table = world.table[world.table["institution"] == plan.index]
     _, firsts = np.unique(table["number"], return_index=True)
@@ -56,7 +56,7 @@ def rolling(values: Floats, hours: int) -> Floats:
     return np.asarray(total[last] - total[np.maximum(0, last - hours)])
 
 
-def _new_participants(world: World, plan: Institution, table: Table) -> Floats:
+def _new_participants(world: World, plan: InstitutionPlan, table: Table) -> Floats:
     """Return how many of each request's participants were never read before; approved ones 0.
 
     Where a producer says only how many, all of them count as new, as an upper bound.

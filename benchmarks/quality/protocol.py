@@ -27,8 +27,8 @@ from benchmarks.quality.results import Trial, WorldResult
 from detectors.config import CoreConfig
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.synthetic.config import START_MS
-from detectors.synthetic.injection import plant
-from detectors.synthetic.institutions import Institution
+from detectors.synthetic.injection import inject
+from detectors.synthetic.institutions import InstitutionPlan
 from detectors.synthetic.labels import Labels, Theft
 from detectors.synthetic.requests import Floats
 from detectors.synthetic.world import World
@@ -124,7 +124,7 @@ def run_seed(plan: Plan, calibration: Calibration, seed: int) -> WorldResult:
         )
     for scenario in plan.scenarios:
         for trial in range(plan.trials):
-            planted = plant(world, scenario, trial=trial)
+            planted = inject(world, scenario, trial=trial)
             theft = planted.labels.thefts[-1]
             for (name, budget), alarms in detectors.with_theft(planted, theft).items():
                 threshold = detectors.threshold(name, budget)
@@ -193,7 +193,7 @@ class _Detectors:
             found[HEADGATE, budget] = alarms_of([*judged.alerts, *shared])
         return found
 
-    def _hours(self, planted: World, plans: list[Institution]) -> list[Hours]:
+    def _hours(self, planted: World, plans: list[InstitutionPlan]) -> list[Hours]:
         return [hours_of(planted, each) for each in plans] if self.plan.baselines else []
 
     def _baselines(self, everybody: list[Hours]) -> dict[tuple[str, float], list[Alarms]]:

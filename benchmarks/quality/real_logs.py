@@ -18,7 +18,7 @@ from detectors.event import AccessEvent, time_ms
 from detectors.features.participant_sets import bitmap_of
 from detectors.instants import DAY_MS
 from detectors.synthetic.config import START_MS, WorldConfig
-from detectors.synthetic.institutions import Draft, Institution, Project
+from detectors.synthetic.institutions import Draft, InstitutionPlan, ProjectPlan
 from detectors.synthetic.labels import Labels
 from detectors.synthetic.requests import QUERY, Ints, Table, joined, table_of
 from detectors.synthetic.world import World
@@ -144,9 +144,9 @@ def _users(rows: list[Row]) -> Ints:
     return np.array(found, np.int64)
 
 
-def _plan(index: int, table: Table) -> Institution:
+def _plan(index: int, table: Table) -> InstitutionPlan:
     mine = table[table["institution"] == index]
-    project = Project(
+    project = ProjectPlan(
         name=f"p-{index:03d}-0",
         index=0,
         dataset=0,
@@ -157,7 +157,7 @@ def _plan(index: int, table: Table) -> Institution:
         recorded=True,
         budget_declared=False,
     )
-    return Institution(
+    return InstitutionPlan(
         index=index,
         name=f"inst-{index:03d}",
         kind="steady",

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from detectors.synthetic.config import START_MS, WorldConfig
-from detectors.synthetic.institutions import Draft, Institution, draw_fields, draw_pool
-from detectors.synthetic.labels import Span
+from detectors.synthetic.institutions import Draft, InstitutionPlan, draw_fields, draw_pool
+from detectors.synthetic.labels import HonestEpisode
 from detectors.synthetic.requests import (
     DOWNLOAD,
     EXPORT,
@@ -34,7 +34,7 @@ STORM_REQUESTS_MAX: Final = 50
 
 
 def full_read(
-    plan: Institution, *, number: int, day: float, days: float, rng: np.random.Generator
+    plan: InstitutionPlan, *, number: int, day: float, days: float, rng: np.random.Generator
 ) -> Table:
     """Return requests that read all of project `number` once, page by page."""
     project = plan.projects[number]
@@ -60,15 +60,15 @@ def full_read(
 
 
 def full_reads(
-    plan: Institution, config: WorldConfig, rng: np.random.Generator
-) -> tuple[Table, list[Span]]:
+    plan: InstitutionPlan, config: WorldConfig, rng: np.random.Generator
+) -> tuple[Table, list[HonestEpisode]]:
     """Return the first full read of every project, and the repeats of re-analysis.
 
     A warm institution reads what it already has while we warm up; a cold one at any time, which
     looks like a theft and is not. A project that starts later is read when it starts.
     """
     tables: list[Table] = []
-    spans: list[Span] = []
+    spans: list[HonestEpisode] = []
     opening_days = OPENING_DAYS[int(rng.integers(2))]
     for number, project in enumerate(plan.projects):
         from_start = project.start_day > plan.first_day
@@ -104,7 +104,7 @@ class Export(Struct, frozen=True, kw_only=True):
     table: Table
 
 
-def draw_export(draft: Draft, plan: Institution, rng: np.random.Generator) -> Export:
+def draw_export(draft: Draft, plan: InstitutionPlan, rng: np.random.Generator) -> Export:
     """Draw size, hour, pages and approval of one export."""
     config, project = draft.config, plan.projects[0]
     drawn = rng.lognormal(np.log(EXPORT_COHORT_MEDIAN_RATIO), 0.7)
@@ -139,7 +139,7 @@ def draw_export(draft: Draft, plan: Institution, rng: np.random.Generator) -> Ex
     )
 
 
-def exports(draft: Draft, plan: Institution, rng: np.random.Generator) -> list[Export]:
+def exports(draft: Draft, plan: InstitutionPlan, rng: np.random.Generator) -> list[Export]:
     """Return the bulk exports of one institution."""
     years = (draft.config.days - plan.first_day) / 365.0
     count = int(rng.poisson(draft.config.exports_per_year * years))
@@ -147,8 +147,8 @@ def exports(draft: Draft, plan: Institution, rng: np.random.Generator) -> list[E
 
 
 def release_day(
-    draft: Draft, plans: tuple[Institution, ...], *, number: int, rng: np.random.Generator
-) -> tuple[Table, list[Span]]:
+    draft: Draft, plans: tuple[InstitutionPlan, ...], *, number: int, rng: np.random.Generator
+) -> tuple[Table, list[HonestEpisode]]:
     """Return one release: most institutions fetch a new dataset for their own participants."""
     config = draft.config
     first_day = int(rng.integers(config.warmup_days, config.days - 4))
@@ -166,15 +166,19 @@ def release_day(
     return joined(tables), spans
 
 
-def retry_storm(table: Table, plan: Institution, rng: np.random.Generator) -> tuple[Table, Span]:
+def retry_storm(
+    table: Table, plan: InstitutionPlan, rng: np.random.Generator
+) -> tuple[Table, HonestEpisode]:
     """Return repeats, with the same ids, of a run of requests: a client that never heard back."""
     begin = int(rng.integers(max(1, len(table) - STORM_REQUESTS_MAX)))
     run = table[begin : begin + int(rng.integers(3, STORM_REQUESTS_MAX))]
     repeats = np.repeat(run, rng.integers(1, STORM_REPEATS_MAX, len(run)))
     repeats["arrival_ms"] += rng.integers(1, 30 * MINUTE_MS, len(repeats))
     first, last = int(run["time_ms"].min()), int(repeats["arrival_ms"].max())
-    span = Span(institution=plan.name, kind="retry_storm", started_ms=first, ended_ms=last + 1)
-    return repeats, span
+    episode = HonestEpisode(
+        institution=plan.name, kind="retry_storm", started_ms=first, ended_ms=last + 1
+    )
+    return repeats, episode
 
 
 def disturb(table: Table, config: WorldConfig, rng: np.random.Generator) -> bool:
@@ -188,8 +192,8 @@ def disturb(table: Table, config: WorldConfig, rng: np.random.Generator) -> bool
     return skewed
 
 
-def _span(plan: Institution, kind: str, first_day: float, last_day: float) -> Span:
-    return Span(
+def _span(plan: InstitutionPlan, kind: str, first_day: float, last_day: float) -> HonestEpisode:
+    return HonestEpisode(
         institution=plan.name,
         kind=kind,
         started_ms=int(START_MS + first_day * DAY_MS),

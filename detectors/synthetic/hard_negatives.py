@@ -26,7 +26,7 @@ _CALM: Final[dict[str, float]] = {
 }
 
 
-class Twin(Struct, frozen=True, kw_only=True):
+class HardNegative(Struct, frozen=True, kw_only=True):
     """One honest behaviour, as changes to a calm world."""
 
     id: str
@@ -35,30 +35,36 @@ class Twin(Struct, frozen=True, kw_only=True):
 
 
 TWINS: Final = (
-    Twin(id="steady_v1", looks_like="nothing", changes={}),
-    Twin(id="weekly_batch_v1", looks_like="a grab", changes={"weekly_batch_share": 1.0}),
-    Twin(id="nightly_sync_v1", looks_like="a grab at night", changes={"hub_share": 1.0}),
-    Twin(id="re_analysis_v1", looks_like="a grab", changes={"re_analysis_share": 1.0}),
-    Twin(id="pipeline_v1", looks_like="a slow theft", changes={"pipeline_share": 1.0}),
-    Twin(
+    HardNegative(id="steady_v1", looks_like="nothing", changes={}),
+    HardNegative(id="weekly_batch_v1", looks_like="a grab", changes={"weekly_batch_share": 1.0}),
+    HardNegative(id="nightly_sync_v1", looks_like="a grab at night", changes={"hub_share": 1.0}),
+    HardNegative(id="re_analysis_v1", looks_like="a grab", changes={"re_analysis_share": 1.0}),
+    HardNegative(id="pipeline_v1", looks_like="a slow theft", changes={"pipeline_share": 1.0}),
+    HardNegative(
         id="deadline_rush_v1",
         looks_like="a ramp-up",
         changes={"deadline_week_share": 0.3, "deadline_ratio": 5.0},
     ),
-    Twin(
+    HardNegative(
         id="approved_export_v1",
         looks_like="a grab",
         changes={"exports_per_year": 3.0, "exports_unrecorded_share": 0.0},
     ),
-    Twin(id="new_institution_v1", looks_like="a new account", changes={"onboarding_share": 1.0}),
-    Twin(id="holiday_then_back_v1", looks_like="a grab", changes={"holidays_per_year": 3.0}),
-    Twin(id="project_start_v1", looks_like="a grab", changes={"project_starts_per_year": 3.0}),
-    Twin(
+    HardNegative(
+        id="new_institution_v1", looks_like="a new account", changes={"onboarding_share": 1.0}
+    ),
+    HardNegative(
+        id="holiday_then_back_v1", looks_like="a grab", changes={"holidays_per_year": 3.0}
+    ),
+    HardNegative(
+        id="project_start_v1", looks_like="a grab", changes={"project_starts_per_year": 3.0}
+    ),
+    HardNegative(
         id="clock_skew_v1",
         looks_like="off-hours work",
         changes={"clock_skew_share": 1.0, "late_share": 0.05},
     ),
-    Twin(id="retry_storm_v1", looks_like="a grab", changes={"retry_storms_per_year": 12.0}),
+    HardNegative(id="retry_storm_v1", looks_like="a grab", changes={"retry_storms_per_year": 12.0}),
 )
 TWINS_BY_ID: Final = {twin.id: twin for twin in TWINS}
 

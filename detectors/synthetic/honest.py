@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from detectors.synthetic.config import START_MS, WorldConfig
-from detectors.synthetic.institutions import Institution, Project
+from detectors.synthetic.institutions import InstitutionPlan, ProjectPlan
 from detectors.synthetic.requests import (
     DENIED,
     DOWNLOAD,
@@ -37,7 +37,7 @@ WEEKLY_PIPELINE_SHARE: Final = 0.6
 
 
 def honest_requests(
-    plan: Institution, config: WorldConfig, rng: np.random.Generator, day_factors: Floats
+    plan: InstitutionPlan, config: WorldConfig, rng: np.random.Generator, day_factors: Floats
 ) -> Table:
     """Return every ordinary request of one institution; `day_factors` scales each day."""
     if plan.kind == "pipeline":
@@ -48,7 +48,7 @@ def honest_requests(
 
 
 def ordinary_factors(
-    plan: Institution, config: WorldConfig, rng: np.random.Generator
+    plan: InstitutionPlan, config: WorldConfig, rng: np.random.Generator
 ) -> tuple[Floats, list[tuple[str, int, int]]]:
     """Return each day's factor on the usual rate, and the episodes (kind, day, day) behind it."""
     factors = np.ones(config.days)
@@ -74,7 +74,7 @@ def ordinary_factors(
     return factors, episodes
 
 
-def members_at(project: Project, config: WorldConfig, day: Ints) -> Ints:
+def members_at(project: ProjectPlan, config: WorldConfig, day: Ints) -> Ints:
     """Return how many participants the project has on each of `day`; 0 before it starts."""
     age = np.maximum(0, day - project.start_day)
     grown = project.initial_participants * (1.0 + config.growth_per_day_ratio) ** age
@@ -82,7 +82,7 @@ def members_at(project: Project, config: WorldConfig, day: Ints) -> Ints:
 
 
 def _sessions(
-    plan: Institution, config: WorldConfig, rng: np.random.Generator, day_factors: Floats
+    plan: InstitutionPlan, config: WorldConfig, rng: np.random.Generator, day_factors: Floats
 ) -> Table:
     """Draw gamma-Poisson sessions; within one, an analyst reads on from where he is."""
     mean = plan.events_per_day * day_factors / config.session_events_mean
@@ -118,7 +118,7 @@ def _sessions(
     return _finish(table, config, rng)
 
 
-def _session_projects(plan: Institution, rng: np.random.Generator, session_day: Ints) -> Ints:
+def _session_projects(plan: InstitutionPlan, rng: np.random.Generator, session_day: Ints) -> Ints:
     """Return the project of each session: a fair share of those that have started."""
     chosen = rng.integers(len(plan.projects), size=len(session_day))
     start = np.array([project.start_day for project in plan.projects])
@@ -132,7 +132,7 @@ def _within(steps: Floats, first: Ints, counts: Ints) -> Floats:
 
 
 def _assign(
-    table: Table, mine: np.ndarray, project: Project, *, offset: Ints, length: Ints
+    table: Table, mine: np.ndarray, project: ProjectPlan, *, offset: Ints, length: Ints
 ) -> None:
     """Point the rows `mine` at a slice of the project's pool."""
     table["project"][mine] = project.index
@@ -143,7 +143,7 @@ def _assign(
     table["length"][mine] = length
 
 
-def _pipeline(plan: Institution, config: WorldConfig, rng: np.random.Generator) -> Table:
+def _pipeline(plan: InstitutionPlan, config: WorldConfig, rng: np.random.Generator) -> Table:
     """Read each project's pool round and round, in equal pages at equal distances, all week."""
     cycle_days = WEEK_DAYS if rng.random() < WEEKLY_PIPELINE_SHARE else 1
     per_day = max(1, int(plan.events_per_day / len(plan.projects)))
@@ -167,7 +167,7 @@ def _pipeline(plan: Institution, config: WorldConfig, rng: np.random.Generator) 
     return joined(tables)
 
 
-def _hub(plan: Institution, config: WorldConfig, rng: np.random.Generator) -> Table:
+def _hub(plan: InstitutionPlan, config: WorldConfig, rng: np.random.Generator) -> Table:
     """Fetch the newest every night, and everything every `hub_sync_days`."""
     tables = []
     phase = int(rng.integers(config.hub_sync_days))

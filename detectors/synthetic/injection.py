@@ -6,7 +6,7 @@ import numpy as np
 
 from detectors.instants import DAY_MS
 from detectors.synthetic.config import START_MS, WorldConfig
-from detectors.synthetic.institutions import CANARY_AT, CANARY_EACH, Draft, Institution
+from detectors.synthetic.institutions import CANARY_AT, CANARY_EACH, Draft, InstitutionPlan
 from detectors.synthetic.labels import Theft
 from detectors.synthetic.materialise import user_name
 from detectors.synthetic.requests import HONEST
@@ -26,14 +26,14 @@ VICTIM_REQUESTS_MIN: Final = 5
 
 
 def build_world(config: WorldConfig, *, thefts: tuple[str, ...] = ()) -> World:
-    """Return a world with the named thefts planted, each in institutions of its own."""
+    """Return a world with the named thefts injected, each in institutions of its own."""
     world = build_honest_world(config)
     for scenario_id in thefts:
-        world = plant(world, scenario_id, trial=0)
+        world = inject(world, scenario_id, trial=0)
     return world
 
 
-def plant(world: World, scenario_id: str, *, trial: int) -> World:
+def inject(world: World, scenario_id: str, *, trial: int) -> World:
     """Return the world with one more theft; `trial` varies victims, moments and parameters."""
     scenario = BY_ID[scenario_id]
     draft = world.draft
@@ -50,24 +50,24 @@ def plant(world: World, scenario_id: str, *, trial: int) -> World:
         world = _with_canaries(world)
     if scenario.budgeted:
         world = _with_budgets(world, members)
-    scene = TheftContext(world=world, members=members, started_ms=started_ms, rng=rng)
-    theft_requests = scenario.steal(scene)
+    context = TheftContext(world=world, members=members, started_ms=started_ms, rng=rng)
+    theft_requests = scenario.steal(context)
     theft_number = len(world.labels.thefts)
     table = theft_requests.table
     first = THEFT_NUMBERS_FROM + theft_number * THEFT_NUMBERS_EACH
     table["number"] = first + np.arange(len(table))
     table["theft"] = theft_number
-    return with_theft(world, table, _label(scenario, scene, theft_requests))
+    return with_theft(world, table, _label(scenario, context, theft_requests))
 
 
-def _label(scenario: Scenario, scene: TheftContext, theft_requests: TheftRequests) -> Theft:
+def _label(scenario: Scenario, context: TheftContext, theft_requests: TheftRequests) -> Theft:
     walked = ("sweep",) if theft_requests.contiguous and "sweep" not in scenario.reasons else ()
     users = np.unique(theft_requests.table[["institution", "user"]]).tolist()
-    plans = scene.world.plans
+    plans = context.world.plans
     taken = np.cumsum(theft_requests.gained_ratio)
     return Theft(
         scenario=scenario.id,
-        institutions=tuple(member.name for member in scene.members),
+        institutions=tuple(member.name for member in context.members),
         users=tuple(user_name(plans[institution], user) for institution, user in users),
         started_ms=int(theft_requests.table["time_ms"].min()),
         ended_ms=int(theft_requests.table["time_ms"].max()),
@@ -87,7 +87,7 @@ def _start(config: WorldConfig, scenario: Scenario, rng: np.random.Generator) ->
 
 def _victims(
     world: World, scenario: Scenario, rng: np.random.Generator, *, started_ms: int
-) -> tuple[Institution, ...]:
+) -> tuple[InstitutionPlan, ...]:
     """Choose who steals: institutions that read regularly and were there before, each once."""
     taken = {name for theft in world.labels.thefts for name in theft.institutions}
     counts = np.bincount(
@@ -110,7 +110,7 @@ def _victims(
     return tuple(fit[index] for index in rng.choice(len(fit), count, replace=False).tolist())
 
 
-def _silenced(world: World, plan: Institution, *, before_ms: int) -> World:
+def _silenced(world: World, plan: InstitutionPlan, *, before_ms: int) -> World:
     """Return the world in which `plan` says nothing before `before_ms`: it is new then."""
     table = world.table
     early = (table["institution"] == plan.index) & (table["arrival_ms"] < before_ms)
@@ -122,5 +122,5 @@ def _with_canaries(world: World) -> World:
     return world.changed(canaries=tuple(chosen))
 
 
-def _with_budgets(world: World, members: tuple[Institution, ...]) -> World:
+def _with_budgets(world: World, members: tuple[InstitutionPlan, ...]) -> World:
     return world.changed(budgeted=world.budgeted | {member.index for member in members})

@@ -24,7 +24,7 @@ PIPELINE_EVENTS_PER_DAY_MIN: Final = 12.0
 OTHER_DATASET_SHARE: Final = 0.3
 
 
-class Project(Struct, frozen=True, kw_only=True):
+class ProjectPlan(Struct, frozen=True, kw_only=True):
     """One approved project: its participants are a pool that grows day by day."""
 
     name: str
@@ -38,7 +38,7 @@ class Project(Struct, frozen=True, kw_only=True):
     budget_declared: bool
 
 
-class Institution(Struct, frozen=True, kw_only=True):
+class InstitutionPlan(Struct, frozen=True, kw_only=True):
     """Everything fixed about one institution."""
 
     index: int
@@ -51,7 +51,7 @@ class Institution(Struct, frozen=True, kw_only=True):
     peak_hour: float
     reports: Reports
     cold: bool
-    projects: tuple[Project, ...]
+    projects: tuple[ProjectPlan, ...]
 
 
 class Draft(Struct, kw_only=True):
@@ -91,7 +91,7 @@ def draw_fields(rng: np.random.Generator, draft: Draft, *, count: int | None = N
     return len(draft.field_sets) - 1
 
 
-def draw_institution(draft: Draft, index: int) -> Institution:
+def draw_institution(draft: Draft, index: int) -> InstitutionPlan:
     """Draw one institution; its stream of randomness is its own."""
     config = draft.config
     rng = np.random.default_rng([config.seed, 1, index])
@@ -106,7 +106,7 @@ def draw_institution(draft: Draft, index: int) -> Institution:
     cohort_ratio = _cohort_ratio(rng, config, kind=kind)
     cohort = max(10, int(cohort_ratio * config.cohort_participants))
     reports = _reports(rng, config)
-    return Institution(
+    return InstitutionPlan(
         index=index,
         name=f"inst-{index:03d}",
         kind=kind,
@@ -156,7 +156,7 @@ def _reports(rng: np.random.Generator, config: WorldConfig) -> Reports:
 
 def _projects(
     rng: np.random.Generator, draft: Draft, *, index: int, first_day: int, cohort: int
-) -> tuple[Project, ...]:
+) -> tuple[ProjectPlan, ...]:
     """Draw the projects held from the first day, and those that start while we watch."""
     config = draft.config
     clustered = bool(rng.random() < config.clustered_share)
@@ -169,14 +169,14 @@ def _projects(
         recorded = bool(rng.random() >= config.project_starts_unrecorded_share)
         starts.append((day, min(size, config.cohort_participants // 3), recorded))
     home = int(rng.integers(config.datasets))
-    projects: list[Project] = []
+    projects: list[ProjectPlan] = []
     for number, (day, size, recorded) in enumerate(starts):
         grown = int(size * (1.0 + config.growth_per_day_ratio) ** (config.days - day)) + 1
         other = int(rng.integers(config.datasets)) if rng.random() < OTHER_DATASET_SHARE else home
         # Work that nobody recorded runs under the name and the fields of work that is on record.
         cover = None if recorded else projects[0]
         projects.append(
-            Project(
+            ProjectPlan(
                 name=cover.name if cover else f"p-{index:03d}-{number}",
                 index=number,
                 dataset=cover.dataset if cover else other,

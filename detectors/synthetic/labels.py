@@ -24,7 +24,7 @@ class Theft(Struct, frozen=True, kw_only=True):
         return self.taken_ratio[index - 1] if index else 0.0
 
 
-class Span(Struct, frozen=True, kw_only=True):
+class HonestEpisode(Struct, frozen=True, kw_only=True):
     """One honest episode of one institution, such as a deadline or an approved export."""
 
     institution: str
@@ -37,7 +37,7 @@ class Labels(Struct, frozen=True, kw_only=True):
     """Everything a benchmark may know and a detector may not."""
 
     thefts: tuple[Theft, ...]
-    spans: tuple[Span, ...]
+    spans: tuple[HonestEpisode, ...]
     kinds: dict[str, str]
 
     def kinds_at(self, institution: str, at_ms: int) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from msgspec import Struct
 from pyroaring import BitMap
 
 from detectors.event import AccessEvent, Participants
-from detectors.synthetic.institutions import Institution, Pool, Reports
+from detectors.synthetic.institutions import InstitutionPlan, Pool, Reports
 from detectors.synthetic.requests import IDENTITY_POOL, Table
 
 IDS_MAX: Final = 256
@@ -26,7 +26,7 @@ _MASK_64: Final = 2**64 - 1
 class Names(Struct, frozen=True, kw_only=True):
     """What the numbers in the columns stand for."""
 
-    plans: tuple[Institution, ...]
+    plans: tuple[InstitutionPlan, ...]
     pools: list[Pool]
     field_sets: list[list[str]]
     hashed_ids: bool
@@ -53,7 +53,7 @@ def hashed(position: int) -> int:
     return (mixed ^ mixed >> 27) >> 1
 
 
-def user_name(plan: Institution, user: int) -> str:
+def user_name(plan: InstitutionPlan, user: int) -> str:
     """Return a user's pseudonym."""
     return f"u-{plan.index:03d}-{user}"
 

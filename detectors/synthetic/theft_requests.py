@@ -8,7 +8,7 @@ from msgspec import Struct
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.synthetic.config import WorldConfig
 from detectors.synthetic.episodes import Export
-from detectors.synthetic.institutions import Institution, draw_members
+from detectors.synthetic.institutions import InstitutionPlan, draw_members
 from detectors.synthetic.requests import (
     DOWNLOAD,
     IDENTITY_POOL,
@@ -32,7 +32,7 @@ class TheftContext(Struct, frozen=True, kw_only=True):
     """Where a theft takes place: the world, the institutions, the first moment, the dice."""
 
     world: World
-    members: tuple[Institution, ...]
+    members: tuple[InstitutionPlan, ...]
     started_ms: int
     rng: np.random.Generator
 
@@ -71,15 +71,15 @@ class Source(Struct, frozen=True, kw_only=True):
         return self.pool == IDENTITY_POOL
 
 
-def draw_source(scene: TheftContext, size: int, *, walking_share: float) -> Source:
+def draw_source(context: TheftContext, size: int, *, walking_share: float) -> Source:
     """Choose `size` participants: a run of ids with the given probability, or scattered."""
-    total = scene.config.cohort_participants
+    total = context.config.cohort_participants
     size = min(size, total)
-    if scene.rng.random() < walking_share:
-        offset = int(scene.rng.integers(0, total - size + 1))
+    if context.rng.random() < walking_share:
+        offset = int(context.rng.integers(0, total - size + 1))
         return Source(pool=IDENTITY_POOL, offset=offset, size=size)
-    pools = scene.world.draft.pools
-    pools.append(draw_members(scene.rng, scene.world.draft, size=size, clustered=False))
+    pools = context.world.draft.pools
+    pools.append(draw_members(context.rng, context.world.draft, size=size, clustered=False))
     return Source(pool=len(pools) - 1, offset=0, size=size)
 
 
@@ -93,13 +93,13 @@ def part(source: Source, number: int, *, of: int) -> Source:
     return Source(pool=source.pool, offset=source.offset + first, size=last - first)
 
 
-def page_size(scene: TheftContext, size: int) -> int:
+def page_size(context: TheftContext, size: int) -> int:
     """Return how many participants one request takes: at most a fiftieth of the haul."""
-    return int(np.clip(scene.rng.lognormal(np.log(500.0), 0.8), 1, max(1, size // 50)))
+    return int(np.clip(context.rng.lognormal(np.log(500.0), 0.8), 1, max(1, size // 50)))
 
 
 def requests_for(
-    scene: TheftContext, member: Institution, source: Source, time_ms: Ints, *, user: int = 0
+    context: TheftContext, member: InstitutionPlan, source: Source, time_ms: Ints, *, user: int = 0
 ) -> TheftRequests:
     """Return requests by `member` that take all of `source`, one page at each of `time_ms`."""
     edges = np.linspace(0, source.size, len(time_ms) + 1).astype(np.int64)
@@ -116,49 +116,54 @@ def requests_for(
         pool=source.pool,
         offset=source.offset + edges[:-1][taken],
         length=length[taken],
-        action=DOWNLOAD if scene.rng.integers(2) else QUERY,
+        action=DOWNLOAD if context.rng.integers(2) else QUERY,
         rows=length[taken],
-        bytes=drawn_bytes(scene.rng, length[taken], sigma=1.0, scale=_scale(scene, member)),
+        bytes=drawn_bytes(context.rng, length[taken], sigma=1.0, scale=_scale(context, member)),
     )
-    gained = length[taken] / scene.config.cohort_participants
+    gained = length[taken] / context.config.cohort_participants
     return TheftRequests(table=table, gained_ratio=gained, contiguous=source.contiguous)
 
 
-def _scale(scene: TheftContext, member: Institution) -> float:
+def _scale(context: TheftContext, member: InstitutionPlan) -> float:
     """Return the institution's usual bytes: the thief reads the same records as the others."""
-    table = scene.world.table
+    table = context.world.table
     return usual_scale(table[table["institution"] == member.index])
 
 
-def steady_times(scene: TheftContext, count: int, *, duration_ms: float) -> Ints:
+def steady_times(context: TheftContext, count: int, *, duration_ms: float) -> Ints:
     """Return `count` moments anywhere within the duration: a script that never sleeps."""
-    into = np.sort(scene.rng.random(count)) * duration_ms
-    return (scene.started_ms + into).astype(np.int64)
+    into = np.sort(context.rng.random(count)) * duration_ms
+    return (context.started_ms + into).astype(np.int64)
 
 
 def working_times(
-    scene: TheftContext, member: Institution, count: int, *, weights: Floats, nightly: bool = False
+    context: TheftContext,
+    member: InstitutionPlan,
+    count: int,
+    *,
+    weights: Floats,
+    nightly: bool = False,
 ) -> Ints:
     """Return about `count` moments on days weighted by `weights`, in working hours or at night."""
-    day = scene.rng.choice(len(weights), count, p=weights / weights.sum())
+    day = context.rng.choice(len(weights), count, p=weights / weights.sum())
     peak = member.peak_hour
     if nightly:
-        hours = (peak + 9.0 + scene.rng.random(count) * 6.0) % 24.0
+        hours = (peak + 9.0 + context.rng.random(count) * 6.0) % 24.0
     else:
-        ratio = scene.config.peak_trough_ratio
-        hours = hour_sampler(scene.rng, peak_trough_ratio=ratio, peak_hour=peak)(count)
+        ratio = context.config.peak_trough_ratio
+        hours = hour_sampler(context.rng, peak_trough_ratio=ratio, peak_hour=peak)(count)
     # Days are counted from the midnight before; nothing happens before the theft's first moment.
-    midnight_ms = scene.started_ms - scene.started_ms % DAY_MS
+    midnight_ms = context.started_ms - context.started_ms % DAY_MS
     moments = (midnight_ms + day * DAY_MS + hours * HOUR_MS).astype(np.int64)
-    return np.sort(np.maximum(moments, scene.started_ms))
+    return np.sort(np.maximum(moments, context.started_ms))
 
 
-def without_repeats(scene: TheftContext, theft_requests: TheftRequests) -> TheftRequests:
+def without_repeats(context: TheftContext, theft_requests: TheftRequests) -> TheftRequests:
     """Return the theft requests with each participant counted once, at the first taking."""
-    total = scene.config.cohort_participants
+    total = context.config.cohort_participants
     gone = np.zeros(total, bool)
     gained = np.zeros(len(theft_requests.table))
-    pools = scene.world.draft.pools
+    pools = context.world.draft.pools
     columns = zip(
         *(theft_requests.table[name].tolist() for name in ("pool", "offset", "length")), strict=True
     )
@@ -171,29 +176,29 @@ def without_repeats(scene: TheftContext, theft_requests: TheftRequests) -> Theft
     )
 
 
-def approve(scene: TheftContext, *, participants: int, ended_ms: int) -> None:
+def approve(context: TheftContext, *, participants: int, ended_ms: int) -> None:
     """Put an export of the first member on record, from the theft's first moment on."""
-    member = scene.members[0]
+    member = context.members[0]
     export = Export(
         approved=True,
         dataset=member.projects[0].dataset,
         participants=participants,
-        started_ms=scene.started_ms,
+        started_ms=context.started_ms,
         ended_ms=ended_ms,
         table=table_of(np.zeros(0, np.int64)),
     )
-    exports = scene.world.exports
+    exports = context.world.exports
     exports[member.index] = [*exports.get(member.index, []), export]
 
 
-def merged(loots: list[TheftRequests]) -> TheftRequests:
-    """Return several loots as one, in order of time."""
-    table = np.concatenate([theft_requests.table for theft_requests in loots])
+def merged(requests: list[TheftRequests]) -> TheftRequests:
+    """Return several requests as one, in order of time."""
+    table = np.concatenate([theft_requests.table for theft_requests in requests])
     order = np.argsort(table["time_ms"], kind="stable")
     return TheftRequests(
         table=table[order],
-        gained_ratio=np.concatenate([theft_requests.gained_ratio for theft_requests in loots])[
+        gained_ratio=np.concatenate([theft_requests.gained_ratio for theft_requests in requests])[
             order
         ],
-        contiguous=any(theft_requests.contiguous for theft_requests in loots),
+        contiguous=any(theft_requests.contiguous for theft_requests in requests),
     )

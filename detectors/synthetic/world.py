@@ -1,6 +1,6 @@
-"""A seeded world: honest institutions, the thefts planted among them, and what was approved.
+"""A seeded world: honest institutions, the thefts injected among them, and what was approved.
 
-The same config gives the same events, byte for byte. Thefts are planted on top: an honest
+The same config gives the same events, byte for byte. Thefts are injected on top: an honest
 institution does exactly the same in a world with thefts and in one without.
 """
 
@@ -23,8 +23,8 @@ from detectors.synthetic.episodes import (
     retry_storm,
 )
 from detectors.synthetic.honest import honest_requests, ordinary_factors
-from detectors.synthetic.institutions import Draft, Institution, draw_institution
-from detectors.synthetic.labels import Labels, Span, Theft
+from detectors.synthetic.institutions import Draft, InstitutionPlan, draw_institution
+from detectors.synthetic.labels import HonestEpisode, Labels, Theft
 from detectors.synthetic.materialise import Names, dataset_name, materialise
 from detectors.synthetic.requests import Table, joined
 
@@ -52,7 +52,7 @@ class World:
         self,
         *,
         draft: Draft,
-        plans: tuple[Institution, ...],
+        plans: tuple[InstitutionPlan, ...],
         table: Table,
         labels: Labels,
         exports: dict[int, list[Export]],
@@ -99,7 +99,7 @@ class World:
             institutions=tuple(self._entry(plan) for plan in self.plans),
         )
 
-    def _entry(self, plan: Institution) -> approvals.Institution:
+    def _entry(self, plan: InstitutionPlan) -> approvals.Institution:
         releases = [
             dataset_name(self.config.datasets + number) for number in range(self.config.releases)
         ]
@@ -128,7 +128,7 @@ class World:
             ),
         )
 
-    def _budget(self, plan: Institution, pool: int) -> int:
+    def _budget(self, plan: InstitutionPlan, pool: int) -> int:
         # What a committee would have agreed to: the project's people with some headroom, and
         # the bulk exports it approved by name.
         exported = sum(export.participants for export in self.exports.get(plan.index, []))
@@ -140,7 +140,7 @@ def build_honest_world(config: WorldConfig) -> World:
     draft = Draft(config=config, pools=[], field_sets=[])
     plans = tuple(draw_institution(draft, index) for index in range(config.institutions))
     tables: list[Table] = []
-    spans: list[Span] = []
+    spans: list[HonestEpisode] = []
     exported: dict[int, list[Export]] = {}
     releases = [
         release_day(
@@ -162,8 +162,8 @@ def build_honest_world(config: WorldConfig) -> World:
 
 
 def _institution(
-    draft: Draft, plan: Institution, released: Iterable[Table]
-) -> tuple[Table, list[Span], list[Export]]:
+    draft: Draft, plan: InstitutionPlan, released: Iterable[Table]
+) -> tuple[Table, list[HonestEpisode], list[Export]]:
     """Return every request of one honest institution, its episodes and its exports."""
     config = draft.config
     rng = np.random.default_rng([config.seed, 2, plan.index])
@@ -188,7 +188,9 @@ def _institution(
         kind = "approved_export" if export.approved else "unrecorded_export"
         last_ms = export.ended_ms + DAY_MS
         spans.append(
-            Span(institution=plan.name, kind=kind, started_ms=export.started_ms, ended_ms=last_ms)
+            HonestEpisode(
+                institution=plan.name, kind=kind, started_ms=export.started_ms, ended_ms=last_ms
+            )
         )
     return table, spans, exported
 
@@ -215,8 +217,8 @@ def _instant(at_ms: int) -> datetime:
     return instant_of(at_ms - at_ms % SECOND_MS)
 
 
-def _span(plan: Institution, kind: str, first_day: float, last_day: float) -> Span:
-    return Span(
+def _span(plan: InstitutionPlan, kind: str, first_day: float, last_day: float) -> HonestEpisode:
+    return HonestEpisode(
         institution=plan.name,
         kind=kind,
         started_ms=int(START_MS + first_day * DAY_MS),

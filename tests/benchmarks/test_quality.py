@@ -23,7 +23,7 @@ from benchmarks.quality.real_logs import log_world
 from benchmarks.quality.report import Report, world_report, write_curves, write_json
 from detectors.features.participant_sets import bitmap_of
 from detectors.instants import DAY_MS, HOUR_MS
-from detectors.synthetic import Theft, World, WorldConfig, build_world, plant
+from detectors.synthetic import Theft, World, WorldConfig, build_world, inject
 from detectors.synthetic.config import START_MS
 from detectors.verdict import RaiseAlert
 from streams.replay.replay import Replay
@@ -168,7 +168,7 @@ def test_a_baseline_does_not_see_the_future(name: str, hours: list[Hours]) -> No
 
 def test_the_reference_rule_sees_a_grab(world: World, hours: list[Hours]) -> None:
     """A grab scores at least ten times what its institution had scored without it."""
-    planted = plant(world, "smash_and_grab_v1", trial=0)
+    planted = inject(world, "smash_and_grab_v1", trial=0)
     theft = planted.labels.thefts[0]
     plan = next(plan for plan in planted.plans if plan.name in theft.institutions)
     peers, scored = peers_of(hours), CONFIG.warmup_days * 24
@@ -179,7 +179,7 @@ def test_the_reference_rule_sees_a_grab(world: World, hours: list[Hours]) -> Non
 
 def test_the_benchmark_judges_as_replay_does(world: World) -> None:
     """The alerts that are scored are those that a user's replay of the same events would raise."""
-    planted = plant(world, "smash_and_grab_v1", trial=0)
+    planted = inject(world, "smash_and_grab_v1", trial=0)
     config = core_config(planted, budget=5.0)
     scored = judge_all(planted.events(), config=config, register=planted.register)
     replay = Replay(config, register=planted.register)
@@ -281,7 +281,7 @@ def test_a_real_log_becomes_a_world(name: str) -> None:
     for half in halves:
         assert len(half.plans) > 10
         assert half.table["time_ms"].min() >= START_MS
-        theft = plant(half, "participant_sweep_v1", trial=0).labels.thefts[0]
+        theft = inject(half, "participant_sweep_v1", trial=0).labels.thefts[0]
         assert 0.1 < theft.haul_ratio < 0.3
     assert len(halves[0].table) != len(halves[1].table)
 

@@ -6,7 +6,7 @@ from pyroaring import BitMap64
 
 from detectors.features.participant_sets import bitmap_of
 from detectors.instants import DAY_MS
-from detectors.synthetic import SCENARIOS, WorldConfig, build_world, plant
+from detectors.synthetic import SCENARIOS, WorldConfig, build_world, inject
 from detectors.synthetic.config import START_MS
 from detectors.synthetic.scenarios import BY_ID, CORE_IDS
 from detectors.synthetic.theft_requests import THEFT_NUMBERS_FROM
@@ -34,7 +34,7 @@ def test_ids_are_permanent_and_distinct() -> None:
 @pytest.mark.parametrize("scenario", IDS)
 def test_a_theft_leaves_the_honest_alone(honest: World, scenario: str) -> None:
     """All honest requests of a planted world are those of the honest one."""
-    planted = plant(honest, scenario, trial=0)
+    planted = inject(honest, scenario, trial=0)
     kept = planted.table[planted.table["theft"] < 0]
     if BY_ID[scenario].victims == "newcomer":
         # Its institution is new: what it did before is not in this world.
@@ -47,7 +47,7 @@ def test_a_theft_leaves_the_honest_alone(honest: World, scenario: str) -> None:
 @pytest.mark.parametrize("scenario", IDS)
 def test_a_theft_is_labelled_with_what_it_took(honest: World, scenario: str) -> None:
     """The label's haul is the union of what the thief's events carry (or its share in cells)."""
-    planted = plant(honest, scenario, trial=1)
+    planted = inject(honest, scenario, trial=1)
     theft = planted.labels.thefts[0]
     taken = BitMap64()
     for event in planted.events(theft.institutions):
@@ -60,7 +60,7 @@ def test_a_theft_is_labelled_with_what_it_took(honest: World, scenario: str) -> 
 @pytest.mark.parametrize("scenario", IDS)
 def test_a_theft_lies_inside_the_scored_time(honest: World, scenario: str) -> None:
     """A theft begins after the warm-up where it fits, and ends before the world does."""
-    theft = plant(honest, scenario, trial=2).labels.thefts[0]
+    theft = inject(honest, scenario, trial=2).labels.thefts[0]
     assert theft.started_ms <= theft.ended_ms < START_MS + CONFIG.days * DAY_MS
     if BY_ID[scenario].days < CONFIG.days - CONFIG.warmup_days:
         assert theft.started_ms >= START_MS + CONFIG.warmup_days * DAY_MS
@@ -68,7 +68,7 @@ def test_a_theft_lies_inside_the_scored_time(honest: World, scenario: str) -> No
 
 def test_what_is_gone_grows_to_the_haul(honest: World) -> None:
     """Nothing is gone before the theft, everything after it."""
-    theft = plant(honest, "ramp_up_v1", trial=0).labels.thefts[0]
+    theft = inject(honest, "ramp_up_v1", trial=0).labels.thefts[0]
     assert theft.gone_ratio(theft.started_ms - 1) == 0.0
     assert theft.gone_ratio(theft.ended_ms) == pytest.approx(theft.haul_ratio)
     middle = (theft.started_ms + theft.ended_ms) // 2
@@ -77,8 +77,8 @@ def test_what_is_gone_grows_to_the_haul(honest: World) -> None:
 
 def test_the_same_trial_is_the_same_theft(honest: World) -> None:
     """Trials are seeded."""
-    first = plant(honest, "split_users_v1", trial=3)
-    second = plant(honest, "split_users_v1", trial=3)
+    first = inject(honest, "split_users_v1", trial=3)
+    second = inject(honest, "split_users_v1", trial=3)
     assert first.labels == second.labels
     assert np.array_equal(first.table, second.table)
 
@@ -92,13 +92,13 @@ def test_several_thefts_take_institutions_of_their_own() -> None:
 
 def test_collusion_is_spread_over_five(honest: World) -> None:
     """Five institutions share one haul, each with a part of its own."""
-    theft = plant(honest, "collusion_v1", trial=0).labels.thefts[0]
+    theft = inject(honest, "collusion_v1", trial=0).labels.thefts[0]
     assert len(theft.institutions) == 5
 
 
 def test_canaries_are_nobody_honest(honest: World) -> None:
     """No honest event carries a canary, the thief's do."""
-    planted = plant(honest, "canary_touch_v1", trial=0)
+    planted = inject(honest, "canary_touch_v1", trial=0)
     canaries = BitMap64(planted.canaries)
     for event in honest.events():
         ids = bitmap_of(event.participants) if event.participants else None
@@ -113,9 +113,9 @@ def test_canaries_are_nobody_honest(honest: World) -> None:
 
 def test_a_declared_budget_is_in_the_register(honest: World) -> None:
     """The heavy victim's projects are capped in the one scenario, and not in the other."""
-    capped = plant(honest, "heavy_56d_v1", trial=0)
+    capped = inject(honest, "heavy_56d_v1", trial=0)
     entry = capped.register.entry(capped.labels.thefts[0].institutions[0])  # type: ignore[arg-type]
     assert all(project.participants_max for project in entry.projects)
-    free = plant(honest, "heavy_56d_undeclared_v1", trial=0)
+    free = inject(honest, "heavy_56d_undeclared_v1", trial=0)
     entry = free.register.entry(free.labels.thefts[0].institutions[0])  # type: ignore[arg-type]
     assert not any(project.participants_max for project in entry.projects)

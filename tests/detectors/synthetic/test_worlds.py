@@ -8,7 +8,7 @@ import pytest
 
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import DAY_MS
-from detectors.synthetic import TWINS, Twin, WorldConfig, build_world, twin_config
+from detectors.synthetic import TWINS, HardNegative, WorldConfig, build_world, twin_config
 from detectors.synthetic.config import START_MS, cold, counts, few, hard, hashed, plain
 from detectors.synthetic.world import World
 
@@ -125,7 +125,7 @@ def test_hard_worlds_are_worlds_too(make: object) -> None:
 
 
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.id)
-def test_every_honest_twin_is_a_world(twin: Twin) -> None:
+def test_every_honest_twin_is_a_world(twin: HardNegative) -> None:
     """Each honest behaviour has a permanent id and a world of its own, without thefts."""
     drawn = build_world(twin_config(twin.id, SMALL))
     assert drawn.labels.thefts == ()
