@@ -21,11 +21,13 @@ import click
 ROOT: Final = Path(__file__).parents[2]
 RUNS_COUNT: Final = 7
 NOT_A_BROKER: Final = "127.0.0.1:1"
-# `{register}` stands for a register file, `{audit}` for an exported audit.
+# `{config}` stands for a configuration with a mapping, `{register}` for a register file, `{audit}`
+# for an exported audit.
 LIGHT_COMMANDS: Final = (
     "--help",
     "config --help",
     "config check",
+    "config check --config {config}",
     "config show",
     "config pushed",
     "suspensions --help",
@@ -47,7 +49,8 @@ def arguments_of(command: str, folder: Path) -> list[str]:
     register, audit = folder / "register.json", folder / "audit.jsonl"
     register.write_text('{"institutions": []}')
     audit.touch()
-    return [word.format(register=register, audit=audit) for word in command.split()]
+    config = ROOT / "docs" / "examples" / "edgar.toml"
+    return [word.format(config=config, register=register, audit=audit) for word in command.split()]
 
 
 def processor_seconds(root: Path, arguments: Sequence[str]) -> float:

@@ -22,7 +22,7 @@ from pyroaring import BitMap64
 
 from detectors.detector import DetectorMode
 from detectors.incident import severity_of
-from detectors.instants import DAY_MS
+from detectors.instants import DAY_MS, SECOND_MS
 from detectors.verdict import Alert, NewHoldings, RaiseAlert, ReasonDetail
 
 # More terms of the Poisson sum change nothing that a threshold of 1e-6 could see.
@@ -249,7 +249,7 @@ def alerts_of(
         detector="collusion",
         reason="collusion",
         feature="shared_participants",
-        window_seconds=window_days * DAY_MS // 1_000,
+        window_seconds=window_days * DAY_MS // SECOND_MS,
         observed=float(ring.shared_participants),
         expected=ring.expected_shared,
         p_value=ring.p_value,

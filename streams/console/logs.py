@@ -15,7 +15,7 @@ import click
 import structlog
 from structlog.stdlib import ExtraAdder, ProcessorFormatter
 
-from detectors.instants import rfc3339
+from detectors.instants import SECOND_MS, rfc3339
 from streams.clock import monotonic_seconds
 from streams.console import LOG_HANDLER_NAME
 
@@ -92,7 +92,7 @@ def _origin(_logger: object, _method: str, event: _Event) -> _Event:
     """Return a new event that begins with when, how grave, by whom and what, in this order."""
     record: logging.LogRecord = event["_record"]
     return {
-        "time": rfc3339(int(record.created * 1_000)),
+        "time": rfc3339(int(record.created * SECOND_MS)),
         "level": record.levelname.lower(),
         "logger": record.name,
         "pid": record.process,

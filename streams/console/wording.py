@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from detectors.instants import instant_of
+from detectors.instants import SECOND_MS, instant_of
 
 _SPAN_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 # From here on nobody reads a tenth.
@@ -46,7 +46,7 @@ def span(duration_ms: float) -> str:
     >>> span(7_800_000), span(86_400_000 * 60), span(4_200), span(0)
     ('2 h 10 min', '60 d', '4 s', '0 s')
     """
-    left_seconds = int(abs(duration_ms) // 1000)
+    left_seconds = int(abs(duration_ms) // SECOND_MS)
     words: list[str] = []
     for name, unit_seconds in _SPAN_UNITS:
         count, left_seconds = divmod(left_seconds, unit_seconds)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 
+from detectors.instants import MINUTE_MS
 from streams.clock import wall_ms
 from streams.doctor.finding import Finding, fail, ok, warn
 from streams.kafka.admin import differences, misfits, topic_states
@@ -15,7 +16,7 @@ from streams.kafka.topics import ACCESS_EVENTS, wanted_topics
 
 # A record's way to the broker is well within it on any network worth the name.
 SKEW_MS_WARN = 2_000
-SKEW_MS_FAIL = 60_000
+SKEW_MS_FAIL = MINUTE_MS
 LAG_RECORDS_WARN = 100_000
 
 

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from detectors.errors import SinkError
+from detectors.instants import SECOND_MS
 from streams.hooks.config import HookConfig
 from streams.hooks.follow import SuspensionConsumer
 from streams.hooks.post import WebhookPoster
@@ -54,7 +55,7 @@ async def run(hook: Hook, *, kafka: KafkaConfig, cluster: Cluster, watch: HookWa
     consumer = AIOKafkaConsumer(
         **cluster.client_options(),
         group_id=hook_group(hook.config, prefix=kafka.topic_prefix),
-        session_timeout_ms=int(kafka.session_timeout_seconds * 1000),
+        session_timeout_ms=int(kafka.session_timeout_seconds * SECOND_MS),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         # What was never committed to the record never happened.

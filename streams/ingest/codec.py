@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from detectors.event import AccessEvent, time_ms
+from detectors.instants import SECOND_MS
 from streams.ingest.cloudevents import completed, payload_of
 from streams.ingest.headers import Headers
 from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
@@ -88,7 +89,7 @@ def decode(
             return _key_problem(key)
         # Kafka itself says -1 where a record carries no time.
         if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
-            detail = f"{(at_ms - kafka_time_ms) // 1_000} s ahead of Kafka's time"
+            detail = f"{(at_ms - kafka_time_ms) // SECOND_MS} s ahead of Kafka's time"
             return rejected(RejectReason.TIME_FAR_FUTURE, detail)
     return check(event, at_ms, limits) or event
 

@@ -5,7 +5,6 @@ from typing import Final
 from detectors.event import Participants
 from streams.ingest.limits import DecodeLimits
 from streams.ingest.rejects import Rejected, RejectReason, rejected
-from streams.ingest.roaring import BitmapProblem, bitmap_problem
 
 _HASH_END: Final = 2**64
 _BITMAP_END: Final = 2**32
@@ -34,6 +33,9 @@ def participants_problem(participants: Participants, limits: DecodeLimits) -> Re
 def _bitmap_problem(bitmap: bytes, limits: DecodeLimits) -> Rejected | None:
     if limits.hashed:
         return _no_position()
+    # Here, because it needs NumPy: whoever checks a mapping's configuration reads no bitmap.
+    from streams.ingest.roaring import BitmapProblem, bitmap_problem  # noqa: PLC0415
+
     problem = bitmap_problem(bitmap, end=min(limits.cohort_size, _BITMAP_END))
     if problem is None:
         return None

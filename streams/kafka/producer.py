@@ -14,6 +14,7 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 from aiokafka.partitioner import DefaultPartitioner
 
+from detectors.instants import SECOND_MS
 from streams.ingest.headers import Headers
 from streams.kafka.cluster import Cluster
 from streams.kafka.records import OutgoingRecord
@@ -53,7 +54,7 @@ class Outbox:
             # As every Kafka client: by murmur2 of the key, so that all agree on the partition.
             partitioner=DefaultPartitioner(),
             max_request_size=REQUEST_BYTES_MAX,
-            request_timeout_ms=int(self._timeout_seconds * 1000),
+            request_timeout_ms=int(self._timeout_seconds * SECOND_MS),
         )
         await self._producer.start()
         self._pump = asyncio.create_task(self._send_all(self._producer))

@@ -12,7 +12,7 @@ from msgspec import Struct
 from prometheus_client import Gauge
 
 from detectors.features.windows import MONTH_DAYS, Quantity, Window
-from detectors.instants import DAY_MS
+from detectors.instants import DAY_MS, SECOND_MS
 from detectors.pipeline import Profile
 from detectors.verdict import SEVERITIES
 from streams.metrics.series import Series
@@ -21,7 +21,7 @@ OTHER: Final = "other"
 UNKNOWN: Final = "unknown"
 DATASETS_LABELLED_MAX: Final = 20
 
-_DAY_SECONDS: Final = DAY_MS / 1_000
+_DAY_SECONDS: Final = DAY_MS / SECOND_MS
 
 
 class InstitutionStatus(Struct, frozen=True, kw_only=True):

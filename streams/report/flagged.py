@@ -4,6 +4,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from detectors.instants import MINUTE_MS
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
 from detectors.verdict import Alert
@@ -22,7 +23,7 @@ from streams.report.record import (
 
 _TRACKS_MAX: Final = 4
 _ZOOM_MARGIN_RATIO: Final = 0.35
-_ZOOM_MS_MIN: Final = 30 * 60_000
+_ZOOM_MS_MIN: Final = 30 * MINUTE_MS
 # Zooming in on most of the record would only draw it twice.
 _ZOOM_OF_WHOLE_MAX: Final = 0.6
 _MARKS_APART_RATIO: Final = 0.01

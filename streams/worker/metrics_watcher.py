@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from detectors.config import CoreConfig, config_hash
-from detectors.instants import DAY_MS
+from detectors.instants import DAY_MS, SECOND_MS
 from detectors.pipeline import Profile
 from detectors.registry import DETECTORS
 from detectors.verdict import Effect, RaiseAlert
@@ -18,7 +18,6 @@ from streams.state.checkpoint import Done
 from streams.state.protocol import StateStore
 from streams.worker.batch_run import Counts
 
-_MS: Final = 1_000
 # Of the saved institutions of which no event has come since the start, for one look.
 _LOADED_AT_ONCE_COUNT: Final = 50
 
@@ -47,7 +46,7 @@ class MetricsWatcher:
             for reason in RejectReason
         }
         # One that begins has nothing unsaved.
-        metrics.checkpoint_time.set(now_ms() / _MS)
+        metrics.checkpoint_time.set(now_ms() / SECOND_MS)
 
     def judged(self, position: RecordPosition, counts: Counts) -> None:
         """Count the events of a batch, and note when Kafka received its last one."""
@@ -60,7 +59,7 @@ class MetricsWatcher:
         self._metrics.config_refused.inc(counts.configs_refused)
         if counts.config is not None:
             show_config(self._metrics, counts.config)
-        self._received_seconds[position.partition] = position.kafka_time_ms / _MS
+        self._received_seconds[position.partition] = position.kafka_time_ms / SECOND_MS
 
     def rejected(self, reject: Rejected, durable: Durable) -> None:
         """Count a rejected record, and its dead letter once the broker has it."""
@@ -77,7 +76,7 @@ class MetricsWatcher:
     def saved(self, done: Done | None) -> None:
         """Count a checkpoint; None where all that was judged is saved already."""
         if done is None or done.committed:
-            self._metrics.checkpoint_time.set(self._now_ms() / _MS)
+            self._metrics.checkpoint_time.set(self._now_ms() / SECOND_MS)
         if done is not None:
             self._metrics.checkpoint_duration.observe(done.seconds)
             self._metrics.checkpoint_bytes.inc(done.state_bytes)
@@ -116,7 +115,7 @@ class MetricsWatcher:
         self._metrics.set_lag(lags, {number: received[number] for number in lags.keys() & received})
 
     def _observe_delay(self, position: RecordPosition) -> None:
-        delay_seconds = (self._now_ms() - position.kafka_time_ms) / _MS
+        delay_seconds = (self._now_ms() - position.kafka_time_ms) / SECOND_MS
         self._metrics.alert_delay.observe(max(0.0, delay_seconds))
 
 
