@@ -1,0 +1,181 @@
+"""A ring in numbers that one can check by hand: who is in it, and what each is told."""
+
+import pytest
+from pyroaring import BitMap64
+
+from detectors.instants import DAY_MS
+from detectors.models.collusion import CollusionConfig, CollusionJudge, Ring, alerts_of
+from detectors.verdict import Alert, NewHoldings, RaiseAlert, ReasonDetail
+
+COHORT_SIZE = 100_000
+DAY = 20_454
+# Five thousand each, scattered; by chance two of them would share 250.
+EAST, NORTH, SOUTH, WEST = (BitMap64(range(first, COHORT_SIZE, 20)) for first in range(4))
+RING = Ring(
+    day=DAY,
+    at_ms=DAY * DAY_MS + 5,
+    institutions=("east", "north"),
+    p_value=1e-9,
+    union_participants=9_990,
+    shared_participants=10,
+    expected_shared=249.6,
+    taken_participants=(5_000, 5_001),
+)
+
+
+def judge(config: CollusionConfig | None = None) -> CollusionJudge:
+    """Return a judge of nobody yet."""
+    return CollusionJudge(config or CollusionConfig(), cohort_size=COHORT_SIZE, config_hash="c0")
+
+
+def alerts(judge: CollusionJudge, *taken: tuple[str, BitMap64], day: int = DAY) -> list[Alert]:
+    """Let institutions take people on one day, and return what is told of it."""
+    effects: list[RaiseAlert] = []
+    for institution, people in taken:
+        holdings = NewHoldings(
+            institution=institution,
+            day=day,
+            at_ms=day * DAY_MS + 5,
+            participants=people.serialize(),
+        )
+        effects += judge.add(holdings)
+    return [effect.alert for effect in effects]
+
+
+def test_every_member_is_told_the_same_story() -> None:
+    """What was taken, what is shared and what chance would share, each under an id of its own."""
+    told = [
+        effect.alert
+        for effect in alerts_of(RING, cohort_size=COHORT_SIZE, config_hash="c0", window_days=14)
+    ]
+    detail = ReasonDetail(
+        detector="collusion",
+        reason="collusion",
+        feature="shared_participants",
+        window_seconds=14 * 86_400,
+        observed=10.0,
+        expected=249.6,
+        p_value=1e-9,
+        share=1.0,
+    )
+    expected = Alert(
+        alert_id=told[0].alert_id,
+        change="create",
+        revision=1,
+        institution="east",
+        at_ms=RING.at_ms,
+        started_ms=RING.at_ms - 14 * DAY_MS,
+        severity="high",
+        confidence=1.0 - 1e-9,
+        p_value=1e-9,
+        sentence="east, north took 9,990 new participants between them in 14 days and share 10 of "
+        "these (expected 250 if they worked independently): parts of one list.",
+        reasons=(detail,),
+        taken_participants=5_000,
+        config_hash="c0",
+    )
+    assert told[0] == expected
+    assert (told[1].institution, told[1].taken_participants) == ("north", 5_001)
+    assert told[1].sentence == told[0].sentence
+
+
+def test_an_id_names_the_ring_the_day_and_the_member() -> None:
+    """The same ring of the same day says the same id again, whoever repeats it."""
+    ids = set()
+    for day in (DAY, DAY + 1):
+        for institutions in (("east", "north"), ("east", "south")):
+            ring = Ring(
+                day=day,
+                at_ms=0,
+                institutions=institutions,
+                p_value=1e-9,
+                union_participants=1,
+                shared_participants=0,
+                expected_shared=1.0,
+                taken_participants=(1, 1),
+            )
+            told = alerts_of(ring, cohort_size=COHORT_SIZE, config_hash="", window_days=1)
+            assert told == alerts_of(ring, cohort_size=COHORT_SIZE, config_hash="", window_days=1)
+            ids |= {effect.alert.alert_id for effect in told}
+    assert len(ids) == 8
+    assert {len(alert_id) for alert_id in ids} == {32}
+
+
+def test_a_window_before_the_epoch_begins_with_it() -> None:
+    """An alert's beginning is a time that can be written."""
+    ring = Ring(
+        day=1,
+        at_ms=DAY_MS,
+        institutions=("east",),
+        p_value=1e-9,
+        union_participants=1,
+        shared_participants=0,
+        expected_shared=1.0,
+        taken_participants=(1,),
+    )
+    (effect,) = alerts_of(ring, cohort_size=COHORT_SIZE, config_hash="", window_days=14)
+    assert effect.alert.started_ms == 0
+
+
+def test_a_ring_counts_its_people_once() -> None:
+    """Ten of north's are east's too: shared is what is counted twice, expected by pairs."""
+    overlapping = NORTH | EAST[:10]
+    told = alerts(judge(), ("east", EAST), ("north", overlapping), ("south", SOUTH))
+    assert [alert.institution for alert in told] == ["east", "north", "south"]
+    assert [alert.taken_participants for alert in told] == [5_000, 5_010, 5_000]
+    (detail,) = told[0].reasons
+    assert detail.observed == 10.0
+    assert detail.expected == pytest.approx((2 * 5_000 * 5_010 + 5_000**2) / COHORT_SIZE)
+    assert "took 15,000 new participants between them" in told[0].sentence
+    assert (told[0].severity, told[0].p_value) == ("high", 1e-12)
+    assert {(alert.at_ms, alert.config_hash) for alert in told} == {(DAY * DAY_MS + 5, "c0")}
+
+
+def test_as_many_must_fit_together_as_are_configured() -> None:
+    """Two prove nothing where three are wanted; where two are, they do."""
+    pair = (("east", EAST), ("north", NORTH))
+    assert alerts(judge(), *pair) == []
+    assert len(alerts(judge(CollusionConfig(members_min=2)), *pair)) == 2
+    quartet = (*pair, ("south", SOUTH), ("west", WEST))
+    assert alerts(judge(CollusionConfig(members_min=4)), *quartet[:3]) == []
+    assert len(alerts(judge(CollusionConfig(members_min=4)), *quartet)) == 4
+
+
+def test_whoever_joins_a_ring_is_told_alone_and_with_the_names_of_all() -> None:
+    """The others have been told; that they belong to it is part of the story."""
+    ring = judge()
+    alerts(ring, ("east", EAST), ("north", NORTH), ("south", SOUTH))
+    (joined,) = alerts(ring, ("west", WEST))
+    assert joined.institution == "west"
+    assert joined.sentence.startswith("east, north, south, west took 20,000 ")
+
+
+def test_a_ring_is_named_again_once_a_window_has_passed() -> None:
+    """Who goes on is news by then: not a day before."""
+    ring, config = judge(), CollusionConfig()
+    taken = (("east", EAST), ("north", NORTH), ("south", SOUTH))
+    assert len(alerts(ring, *taken)) == 3
+    assert alerts(ring, *taken, day=DAY + config.window_days - 1) == []
+    assert len(alerts(ring, *taken, day=DAY + config.window_days)) == 3
+
+
+def test_who_overlaps_as_chance_would_is_in_no_ring() -> None:
+    """Half of south's are east's: it may be honest, and two alone are too few."""
+    half = BitMap64(list(SOUTH)[:4_750]) | EAST[:250]
+    assert alerts(judge(), ("east", EAST), ("north", NORTH), ("south", half)) == []
+
+
+@pytest.mark.parametrize("count", [399, 400])
+def test_somebody_is_looked_at_from_the_floor_on(count: int) -> None:
+    """Four thousandths of the cohort, to the participant."""
+    config = CollusionConfig(pair_p_value_max=0.9, group_p_value_max=0.9)
+    people = [BitMap64(range(first, first + 250 * count, 250)) for first in range(3)]
+    names = ("east", "north", "south")
+    told = alerts(judge(config), *zip(names, people, strict=True))
+    assert len(told) == (3 if count == 400 else 0)
+
+
+def test_a_p_value_is_never_smaller_than_anybody_could_check() -> None:
+    """What is rarer than one in a million million is told as that."""
+    told = alerts(judge(), ("east", EAST), ("north", NORTH), ("south", SOUTH))
+    assert [(alert.p_value, alert.confidence) for alert in told] == [(1e-12, 1.0 - 1e-12)] * 3
