@@ -9,15 +9,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from detectors.event import AccessEvent, Participants
-from streams.cli import headgate
 from streams.cli.suspensions import command as suspensions_command
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.records import OutgoingRecord
 from streams.kafka.send import send
+from tests.commands import printed, ran
 from tests.waiting import wait_until
 
 CONFIG = """\
@@ -49,18 +49,6 @@ participants_max = 200
 """
 MAIN = "from streams.cli import main; main()"
 START_MS = 1_775_044_800_000
-
-
-def ran(*arguments: str) -> Result:
-    """Run a command of the program in this process."""
-    return CliRunner().invoke(headgate, list(arguments))
-
-
-def said(*arguments: str) -> str:
-    """Return what a command prints; it must succeed."""
-    result = ran(*arguments)
-    assert result.exit_code == 0, (arguments, result.output, result.exception)
-    return result.output
 
 
 def shown(institution: str, *where: str) -> bool:
@@ -107,49 +95,52 @@ def test_people_register_approve_judge_and_are_forgotten(
 ) -> None:
     """The whole way of the response, as somebody at a terminal goes it."""
     key, config, register = tmp_path / "ann.pem", tmp_path / "h.toml", tmp_path / "register.toml"
-    keys = said("suspensions", "keygen", "ann", "--out", str(key))
+    keys = printed("suspensions", "keygen", "ann", "--out", str(key))
     config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix, keys=keys))
     register.write_text(REGISTER)
     ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=1)
     where, mine = ("--config", str(config)), ("--key", str(key))
     with worker(config):
-        assert "ann registers north" in said("register", "push", str(register), *where, *mine)
+        assert "ann registers north" in printed("register", "push", str(register), *where, *mine)
         wait_until(lambda: shown("north", *where), what="registered")
-        assert "1 unchanged" in said("register", "push", str(register), *where)
-        assert '"hospitals"' in said("register", "show", "north", *where)
+        assert "1 unchanged" in printed("register", "push", str(register), *where)
+        assert '"hospitals"' in printed("register", "show", "north", *where)
         # Ten of the cap's two hundred, then a theft.
         take(kafka, topic_prefix, first=0, count=10)
         take(kafka, topic_prefix, first=1_000, count=41_200)
-        wait_until(lambda: "requested" in said("suspensions", "list", *where), what="requested")
-        listed = said("suspensions", "list", *where)
+        wait_until(lambda: "requested" in printed("suspensions", "list", *where), what="requested")
+        listed = printed("suspensions", "list", *where)
         assert "suspend user u-17 of north" in listed
         take(kafka, topic_prefix, first=100_000, count=60_000)
         everything = ("suspensions", "list", "--all", *where)
-        wait_until(lambda: "suspend is open already" in said(*everything), what="withheld")
-        declined = msgspec.json.decode(said(*everything, "--json").splitlines()[-1])
+        wait_until(lambda: "suspend is open already" in printed(*everything), what="withheld")
+        declined = msgspec.json.decode(printed(*everything, "--json").splitlines()[-1])
         assert (declined["type"], declined["withheld"]["reason"]) == ("withheld", "already_open")
         (one,) = [
             msgspec.json.decode(line)
-            for line in said("suspensions", "list", "--json", *where).splitlines()
+            for line in printed("suspensions", "list", "--json", *where).splitlines()
         ]
         assert one["contact"] == "access@example.org"
-        approved = said("suspensions", "approve", one["suspension_id"][:8], *where, *mine)
+        approved = printed("suspensions", "approve", one["suspension_id"][:8], *where, *mine)
         assert "ann approves" in approved
-        wait_until(lambda: "active" in said("suspensions", "list", *where), what="active")
+        wait_until(lambda: "active" in printed("suspensions", "list", *where), what="active")
         note = ("--note", "an agreed export")
-        said("feedback", one["alert_id"], "expected", "--until", "2026-06-01", *note, *where, *mine)
-        wait_until(lambda: not said("suspensions", "list", *where), what="released")
-        assert "by ann: expected" in said("suspensions", "list", "--all", *where)
-        assert "erases person-" in said("audit", "erase", "north", "u-17", *where, *mine)
+        printed(
+            "feedback", one["alert_id"], "expected", "--until", "2026-06-01", *note, *where, *mine
+        )
+        wait_until(lambda: not printed("suspensions", "list", *where), what="released")
+        assert "by ann: expected" in printed("suspensions", "list", "--all", *where)
+        assert "erases person-" in printed("audit", "erase", "north", "u-17", *where, *mine)
         forgotten = "suspend user u-17"
         wait_until(
-            lambda: forgotten not in said("suspensions", "list", "--all", *where), what="forgotten"
+            lambda: forgotten not in printed("suspensions", "list", "--all", *where),
+            what="forgotten",
         )
-    report = said("audit", "verify", *where)
+    report = printed("audit", "verify", *where)
     assert "whole" in report
     exported = tmp_path / "audit.jsonl"
-    exported.write_text(said("audit", "export", *where))
-    assert said("audit", "verify", "--file", str(exported)) == report
+    exported.write_text(printed("audit", "export", *where))
+    assert printed("audit", "verify", "--file", str(exported)) == report
     assert "u-17" not in exported.read_text()
     # The register was adopted before the theft: the cap is among the alert's reasons.
     assert re.search(r'"detectors":\[[^]]*"coverage"', exported.read_text())
@@ -200,4 +191,4 @@ def test_a_register_without_mistakes_is_said_to_be_one(tmp_path: Path) -> None:
     """And by how many institutions it has."""
     path = tmp_path / "register.toml"
     path.write_text(REGISTER)
-    assert "1 institutions, no mistakes found" in said("register", "check", str(path))
+    assert "1 institutions, no mistakes found" in printed("register", "check", str(path))

@@ -2,18 +2,16 @@
 
 import base64
 import time
-from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from detectors.config import CohortConfig
-from detectors.event import AccessEvent, FieldCount, Participants, time_ms
+from detectors.event import AccessEvent, FieldCount, Participants
 from streams.ingest.codec import (
     NESTING_MAX,
     DecodeConfig,
@@ -24,26 +22,14 @@ from streams.ingest.codec import (
     nesting_problem,
 )
 from streams.ingest.rejects import MEANINGS, Rejected, RejectReason
+from tests.streams.ingest.raw_events import LIMITS, NOON_MS, raw_event
 
-LIMITS = decode_limits(DecodeConfig(), CohortConfig(size=500_000))
 HASHED = decode_limits(DecodeConfig(), CohortConfig(size=500_000, participant_ids="hashed"))
+
+
 SMALL = decode_limits(
     DecodeConfig(participants_listed_max=4, fields_listed_max=4), CohortConfig(size=500_000)
 )
-NOON_MS = 1_775_044_800_000
-HOUR_MS = 3_600_000
-
-
-def raw_event(**changes: object) -> bytes:
-    """Return a good event as JSON; a key given as None is left out."""
-    event: dict[str, object] = {
-        "id": "e-1",
-        "time": NOON_MS,
-        "institution": "northgate",
-        "dataset": "imaging",
-        **changes,
-    }
-    return msgspec.json.encode({key: value for key, value in event.items() if value is not None})
 
 
 def with_text(text: str) -> bytes:
@@ -115,6 +101,7 @@ BAD: list[tuple[str, bytes | None, RejectReason]] = [
     ("closed and never opened", b"]" * 500_000, RejectReason.NOT_JSON),
     ("20 MB in one message", b'{"id":"' + b"x" * 20_000_000 + b'"}', RejectReason.TOO_LARGE),
 ]  # fmt: skip
+
 
 BAD_PARTICIPANTS: list[tuple[str, object, RejectReason]] = [
     ("nobody said how", {}, RejectReason.PARTICIPANTS_INVALID),
@@ -220,27 +207,6 @@ def test_hashed_ids_take_all_of_64_bits_and_nothing_else_is_a_position() -> None
     assert ranged.reason == RejectReason.PARTICIPANTS_INVALID
 
 
-@pytest.mark.parametrize(
-    "written",
-    [NOON_MS, "2026-04-01T12:00:00Z", "2026-04-01T14:00:00.000+02:00", "2026-04-01 12:00:00+00:00"],
-)
-def test_one_instant_may_be_written_in_many_ways(written: object) -> None:
-    """With an offset, or as ms since the epoch."""
-    event = decode(raw_event(time=written), limits=LIMITS)
-    assert isinstance(event, AccessEvent)
-    assert time_ms(event) == NOON_MS
-
-
-def test_time_is_exact_to_the_millisecond_in_any_year() -> None:
-    """As the integers say it, which no float would."""
-    for year in (2000, 2017, 2038, 2099):
-        for microsecond in (0, 1_000, 999_000, 123_456):
-            at = datetime(year, 3, 31, 23, 59, 59, microsecond, tzinfo=UTC)
-            event = decode(raw_event(time=at.isoformat()), limits=LIMITS)
-            assert isinstance(event, AccessEvent)
-            assert time_ms(event) % 1_000 == microsecond // 1_000
-
-
 def test_keys_that_nobody_knows_are_let_through() -> None:
     """Producers evolve; of a key given twice the last one counts."""
     event = decode(with_text('"new":{"a":[1,2]},"id":"e-2"'), limits=LIMITS)
@@ -287,19 +253,6 @@ def test_nesting_is_what_a_walk_through_the_brackets_finds(
     # Too few to nest deeply are left to the decoder, whether they are in order or not.
     few = raw.count("[") + raw.count("{") <= NESTING_MAX
     assert (found and found.reason) == (None if few else reason)
-
-
-@pytest.mark.parametrize(
-    ("kafka_time_ms", "good"),
-    [(NOON_MS, True), (NOON_MS - HOUR_MS, True), (NOON_MS - HOUR_MS - 1, False), (-1, True)],
-    ids=["at once", "an hour ahead", "more than an hour ahead", "Kafka has no time"],
-)
-def test_an_event_far_ahead_of_kafkas_time_is_rejected(kafka_time_ms: int, *, good: bool) -> None:
-    """One wrong clock would freeze a partition's time; a late event is none of that."""
-    found = decode(raw_event(), limits=LIMITS, key=b"northgate", kafka_time_ms=kafka_time_ms)
-    assert isinstance(found, AccessEvent) is good
-    late = decode(raw_event(), limits=LIMITS, key=b"northgate", kafka_time_ms=NOON_MS + 10**12)
-    assert isinstance(late, AccessEvent)
 
 
 @pytest.mark.parametrize(
@@ -389,40 +342,3 @@ def test_the_documented_event_is_a_good_one_and_every_key_is_documented() -> Non
     example = page.partition("```json")[2].partition("```")[0]
     assert isinstance(decode(example.strip().encode(), limits=LIMITS), AccessEvent)
     assert [key for key in AccessEvent.__struct_fields__ if f"`{key}`" not in page] == []
-
-
-@pytest.mark.parametrize(
-    ("time_ms_given", "reason"),
-    [
-        pytest.param(LIMITS.earliest_ms - 1, RejectReason.TIME_FAR_PAST, id="before the first"),
-        pytest.param(LIMITS.earliest_ms, None, id="the first instant"),
-        pytest.param(LIMITS.latest_ms, None, id="the last instant"),
-        pytest.param(LIMITS.latest_ms + 1, RejectReason.TIME_FAR_FUTURE, id="after the last"),
-    ],
-)
-def test_the_calendar_includes_its_first_and_last_instant(
-    time_ms_given: int, reason: RejectReason | None
-) -> None:
-    """The configured bounds are times that an event may have; one millisecond beyond is not."""
-    event = decode(raw_event(time=time_ms_given), limits=LIMITS)
-    if reason is None:
-        assert isinstance(event, AccessEvent)
-        assert time_ms(event) == time_ms_given
-    else:
-        assert isinstance(event, Rejected)
-        assert event.reason is reason
-
-
-def test_an_event_may_be_as_far_ahead_of_kafka_as_is_allowed() -> None:
-    """Clocks differ: to the millisecond what is configured, and not one more."""
-    ahead_ms = LIMITS.future_ms_max
-    key = b"northgate"
-    raw = raw_event(time=NOON_MS)
-    assert isinstance(
-        decode(raw, key=key, kafka_time_ms=NOON_MS - ahead_ms, limits=LIMITS), AccessEvent
-    )
-    reject = decode(raw, key=key, kafka_time_ms=NOON_MS - ahead_ms - 1, limits=LIMITS)
-    assert isinstance(reject, Rejected)
-    assert reject.reason is RejectReason.TIME_FAR_FUTURE
-    # Kafka says -1 where a record carries no time.
-    assert isinstance(decode(raw, key=key, kafka_time_ms=-1, limits=LIMITS), AccessEvent)
