@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Final, Self
 
 from detectors.errors import HeadgateError
+from streams.local_broker.reaper import Reaper
 
 _STOP_SECONDS_MAX: Final = 12.0
 _LINES_TOLD: Final = 5
-# Ends the child when the pipe on standard input closes, that is when the demo has ended, even by
-# kill -9; then removes the directory that its log lies in.
-_WATCHDOG: Final = 'read -r line; kill -9 "$1" 2>/dev/null; rm -rf -- "$2"'
 _HEADGATE: Final = "from streams.cli import main; main()"
 
 
@@ -28,14 +26,14 @@ class Child:
     The directory of `log_path` is the demo's own: if the demo is killed, it goes too.
     """
 
-    __slots__ = ("_arguments", "_log_path", "_process", "_watchdog")
+    __slots__ = ("_arguments", "_log_path", "_process", "_reaper")
 
     def __init__(self, arguments: Sequence[str], *, log_path: Path) -> None:
         """Start nothing yet."""
         self._arguments = tuple(arguments)
         self._log_path = log_path
         self._process: subprocess.Popen[bytes] | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._reaper: Reaper | None = None
 
     @property
     def pid(self) -> int | None:
@@ -55,10 +53,6 @@ class Child:
             message = f"headgate {self._arguments[0]} ended with code {code}: {last_lines}"
             raise ChildError(message)
 
-    def _doomed(self) -> tuple[str, str]:
-        """Return the process and the directory that must not outlive the demo."""
-        return str(self.pid), str(self._log_path.parent)
-
     def stop(self) -> None:
         """End it: politely, so that it saves and leaves its group, then not."""
         if self._process is not None and self._process.poll() is None:
@@ -68,10 +62,9 @@ class Child:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        if self._watchdog is not None:
-            self._watchdog.kill()
-            self._watchdog.communicate()
-        self._process = self._watchdog = None
+        if self._reaper is not None:
+            self._reaper.dismiss()
+        self._process = self._reaper = None
 
     def __enter__(self) -> Self:
         """Start it in a session of its own: Ctrl-C must reach the demo alone."""
@@ -84,13 +77,7 @@ class Child:
                 start_new_session=True,
                 env=os.environ | {"PYTHONUNBUFFERED": "1"},
             )
-        self._watchdog = subprocess.Popen(  # noqa: S603 - ours
-            ["/bin/sh", "-c", _WATCHDOG, "headgate-watchdog", *self._doomed()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self._reaper = Reaper(self._process.pid, directory=self._log_path.parent)
         return self
 
     def __exit__(self, *_: object) -> None:

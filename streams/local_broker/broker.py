@@ -20,6 +20,7 @@ from streams.kafka.admin_client import AdminClient, AdminError
 from streams.kafka.cluster import unprotected
 from streams.local_broker.ports import ADDRESS, free_ports, is_free
 from streams.local_broker.properties import server_properties
+from streams.local_broker.reaper import Reaper
 from streams.local_broker.runtime import BrokerError, KafkaRuntime, fetch_runtime
 
 START_SECONDS_MAX = 60.0
@@ -27,9 +28,6 @@ STOP_SECONDS_MAX = 10.0
 # At its end the training run writes the archive, with a second Java of its own.
 TRAINING_STOP_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.05
-# Ends the broker when the pipe on standard input closes, that is when its owner has ended,
-# even by kill -9; then removes the data, if they were temporary.
-WATCHDOG = 'read -r line; kill -9 "$1" 2>/dev/null; [ -z "$2" ] || rm -rf -- "$2"'
 
 
 class LocalBroker:
@@ -47,9 +45,9 @@ class LocalBroker:
         "_home",
         "_process",
         "_properties",
+        "_reaper",
         "_runtime",
         "_temporary",
-        "_watchdog",
         "port",
     )
 
@@ -72,7 +70,7 @@ class LocalBroker:
         self._temporary = data_dir is None
         self._home = data_dir
         self._process: subprocess.Popen[bytes] | None = None
-        self._watchdog: subprocess.Popen[bytes] | None = None
+        self._reaper: Reaper | None = None
 
     @property
     def bootstrap(self) -> str:
@@ -203,7 +201,7 @@ class LocalBroker:
             raise BrokerError(problem)
 
     def _launch(self, command: list[str]) -> None:
-        """Start the broker and its watchdog, each in a session of its own.
+        """Start the broker and its reaper, each in a session of its own.
 
         Ctrl-C in a terminal must reach their owner alone: it needs the broker for its farewell.
         """
@@ -216,21 +214,14 @@ class LocalBroker:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        doomed = str(self._home) if self._temporary else ""
-        self._watchdog = subprocess.Popen(  # noqa: S603 - ours
-            ["/bin/sh", "-c", WATCHDOG, "headgate-watchdog", str(self._process.pid), doomed],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        directory = self._home if self._temporary else None
+        self._reaper = Reaper(self._process.pid, directory=directory)
 
     def _reap(self) -> None:
-        """Collect what has ended; the watchdog first, before the process id can be reused."""
-        if self._watchdog is not None:
-            self._watchdog.kill()
-            self._watchdog.communicate()
-            self._watchdog = None
+        """Collect what has ended; the reaper first, before the process id can be reused."""
+        if self._reaper is not None:
+            self._reaper.dismiss()
+            self._reaper = None
         if self._process is not None:
             self._process.wait()
             self._process = None

@@ -1,8 +1,8 @@
 """Workers that start quickly: one process has imported what they need, and forks them.
 
 Importing is most of what a start costs, and a schedule starts six or seven. `python -m
-tests.faults.fork_server` reads a line for each birth (a log and a victim's arguments) and tells of
-each birth and death. It ends, and all of its children with it, when its standard input does.
+tests.faults.fork_server` reads a line for each fork (a log and a worker's arguments) and tells of
+each start and end. It ends, and all of its children with it, when its standard input does.
 """
 
 import os
@@ -21,18 +21,18 @@ from msgspec import Struct
 from tests.faults.worker_under_test import live
 
 REAP_SECONDS = 0.02
-BIRTH_SECONDS_MAX = 30.0
+FORK_SECONDS_MAX = 30.0
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """Who shall be born, and where it writes what it says."""
+    """What shall be forked, and where it writes what it says."""
 
     log: str
     arguments: list[str]
 
 
 class LifeSign(Struct, frozen=True, kw_only=True):
-    """A birth, or a death with its code: negative for a signal."""
+    """A start, or an end with its code: negative for a signal."""
 
     pid: int
     code: int | None = None
@@ -43,12 +43,12 @@ class Life:
 
     def __init__(self, fork_server: "ForkServer", pid: int) -> None:
         """Keep whom to ask."""
-        self._nursery = fork_server
+        self._fork_server = fork_server
         self.pid = pid
 
     def poll(self) -> int | None:
         """Return the code it ended with, None while it lives."""
-        return self._nursery.code(self.pid)
+        return self._fork_server.code(self.pid)
 
     def wait(self, timeout: float) -> int:
         """Return the code once it has ended; `subprocess.TimeoutExpired` if it does not."""
@@ -70,12 +70,12 @@ class Life:
 
 
 class ForkServer:
-    """Gives birth to workers, as a context manager."""
+    """Forks workers, as a context manager."""
 
     def __init__(self) -> None:
         """Start nothing yet."""
         self._codes: dict[int, int | None] = {}
-        self._born: list[int] = []
+        self._started: list[int] = []
         self._changed = threading.Condition()
 
     def __enter__(self) -> Self:
@@ -93,15 +93,15 @@ class ForkServer:
         self._process.stdout.close()
         self._process.wait()
 
-    def bear(self, arguments: list[str], *, log: Path) -> Life:
-        """Start a victim with these arguments."""
+    def fork(self, arguments: list[str], *, log: Path) -> Life:
+        """Fork a worker with these arguments."""
         order = Order(log=str(log.absolute()), arguments=arguments)
         assert self._process.stdin is not None
         with self._changed:
             self._process.stdin.write(msgspec.json.encode(order) + b"\n")
             self._process.stdin.flush()
-            assert self._changed.wait_for(lambda: self._born, BIRTH_SECONDS_MAX)
-            return Life(self, self._born.pop())
+            assert self._changed.wait_for(lambda: self._started, FORK_SECONDS_MAX)
+            return Life(self, self._started.pop())
 
     def code(self, pid: int) -> int | None:
         """Return the code that a worker ended with, None while it lives."""
@@ -115,12 +115,12 @@ class ForkServer:
             with self._changed:
                 self._codes[life_sign.pid] = life_sign.code
                 if life_sign.code is None:
-                    self._born.append(life_sign.pid)
+                    self._started.append(life_sign.pid)
                 self._changed.notify_all()
 
 
 def serve() -> Order | None:
-    """Give birth and bury, until there is no more input; in a child, return what it shall be."""
+    """Fork and collect, until there is no more input; in a child, return what it shall be."""
     living: set[int] = set()
     while True:
         if select.select([sys.stdin], [], [], REAP_SECONDS)[0]:
@@ -148,7 +148,7 @@ def tell(life_sign: LifeSign) -> None:
     sys.stdout.buffer.flush()
 
 
-def be_born(order: Order) -> None:
+def be_started(order: Order) -> None:
     """Become a worker."""
     with Path(order.log).open("ab") as log:
         os.dup2(log.fileno(), sys.stdout.fileno())
@@ -161,4 +161,4 @@ def be_born(order: Order) -> None:
 if __name__ == "__main__":
     order = serve()
     if order is not None:
-        be_born(order)
+        be_started(order)

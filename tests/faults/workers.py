@@ -22,7 +22,7 @@ class Worker:
     ) -> None:
         """Start nothing yet; whoever works here breaks one rule of the protocol, or none."""
         self._config, self._log, self._broken = config, log, broken
-        self._nursery = fork_server
+        self._fork_server = fork_server
         self.ended: list[int] = []
         self.armed = False
         self.points_count = 0
@@ -35,7 +35,7 @@ class Worker:
         arguments = [point, str(count), self._broken]
         arguments += ["--config", str(self._config), "--no-create-topics", *options]
         self._log.touch()
-        self.process = self._nursery.bear(arguments, log=self._log)
+        self.process = self._fork_server.fork(arguments, log=self._log)
 
     def tend(self) -> None:
         """Restart it if it has ended."""
