@@ -21,8 +21,10 @@ ResponseAction = Suspension | Withheld | Feedback | Registered | Scheduled | Con
 
 def apply(state: ResponseState, entry: AuditEntry) -> tuple[ResponseAction, ...]:
     """Take in one entry and return what follows; mostly nothing."""
+    # What follows from an entry is recorded in the same moment: then nothing can have expired.
+    time_passed = entry.recorded_ms > state.now_ms
     state.now_ms = max(state.now_ms, entry.recorded_ms)
-    actions: list[ResponseAction] = _expired(state)
+    actions: list[ResponseAction] = _expired(state) if time_passed else []
     body = entry.body
     if isinstance(body, AlertSeen):
         actions += on_alert(state, body)
