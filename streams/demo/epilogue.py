@@ -14,6 +14,7 @@ from streams.demo.script import Script
 from streams.kafka.topics import ACCESS_EVENTS
 from streams.replay.inputs import TOPIC_PREFIX, Rejects
 from streams.replay.replay_run import Reading, ReplayRun
+from streams.report.lines import begun_text
 from streams.report.page import render
 from streams.report.record import Flagged, Report, lead_alert, saved
 from streams.settings.register_file import load_register
@@ -86,6 +87,7 @@ def tell(
         f"{len(played.alerts):,}: {verdict}",
         style="" if same else "bold red",
     )
+    screen.say(f"ladder   {begun_text(report.measures)}: the report says when, and of whom")
 
 
 def _tell_theft(

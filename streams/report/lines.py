@@ -193,7 +193,7 @@ def total_lines(totals: Totals) -> Iterator[Line]:
     yield Line(text=f"flagged: {len(totals.flagged):,} of {institutions}", style="bold")
     for flagged in totals.flagged:
         yield _flagged_line(flagged)
-    yield Line(text=f"measures that would follow: {_begun(totals.measures)}", style="bold")
+    yield Line(text=f"measures that would follow: {begun_text(totals.measures)}", style="bold")
     for suspension in totals.measures:
         yield _indented(measure_line(suspension))
     counts = Counter(each.reason for each in totals.withheld)
@@ -207,7 +207,7 @@ def _indented(line: Line) -> Line:
     return Line(text=f"  {line.text}", style=line.style)
 
 
-def _begun(measures: Sequence[Suspension]) -> str:
+def begun_text(measures: Sequence[Suspension]) -> str:
     """Return how many measures of each kind there were, by what each came to at most."""
     strongest: dict[str, Measure] = {}
     for suspension in measures:

@@ -207,6 +207,8 @@ def test_the_demo_ends_by_itself_and_leaves_only_its_report(tmp_path: Path) -> N
     assert "Prometheus: http://127.0.0.1:" in out
     assert "the same bytes" in out
     assert "NOT the same bytes" not in out
+    # The demo's ladder suspends, and the replay climbs the same one.
+    assert "ladder   suspend " in out
     assert str(report) in out
     assert report.read_text().startswith("<!doctype html>")
 
