@@ -245,7 +245,7 @@ def _day_maxima(profile: Profile) -> list[int]:
 def _open_day(profile: Profile, day: int) -> None:
     old = profile.state.today
     fresh = DayState(day=day, hour=old.hour, hour_bytes=old.hour_bytes)
-    fresh.people_before = profile.ledger.state.held_participants
+    fresh.held_participants_before = profile.ledger.state.held_participants
     for name, holding in profile.ledger.state.holdings.items():
         fresh.held_before[name] = holding.held_participants
         fresh.counted_before[name] = holding.counted_participants

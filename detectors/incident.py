@@ -59,7 +59,7 @@ class Incident(Struct, kw_only=True):
     # The facts that have been told: what rules found, by detector and feature.
     facts: list[str] = field(default_factory=list)
     # Distinct people in all datasets, then each dataset's own.
-    people_before: int = 0
+    held_participants_before: int = 0
     held_before: dict[str, int] = field(default_factory=dict)
     counted_before: dict[str, int] = field(default_factory=dict)
 

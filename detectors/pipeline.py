@@ -166,11 +166,11 @@ def _book(amounts: list[int], event: AccessEvent, taken: Taken, at_ms: int) -> N
 
 def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: list[int]) -> None:
     """Note whether the user walks through the ids, or takes the same people slice by slice."""
-    if not taken.people:
+    if not taken.participants:
         return
     pages, user = profile.state.today.pages, event.user or ""
     if taken.new:
-        first, last = ends_of(taken.people)
+        first, last = ends_of(taken.participants)
         before = pages.pop(user, None)
         if before is not None and first > before[1]:
             amounts[_WALKED] += taken.new
@@ -179,7 +179,7 @@ def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: lis
             del pages[next(iter(pages))]
     elif (page := pages.get(user)) is not None and page[2] == taken.read:
         mark = _fields_mark(event)
-        if page[3] != mark and page[:2] == ends_of(taken.people):
+        if page[3] != mark and page[:2] == ends_of(taken.participants):
             amounts[_SLICED] += taken.read
             pages[user] = (*page[:3], mark)
 
@@ -199,7 +199,7 @@ def _breaches(
     rule_input = RuleInput(
         event=event,
         at_ms=at_ms,
-        participants=taken.people,
+        participants=taken.participants,
         new=taken.new,
         exempted=taken.exempted,
         held_participants=profile.ledger.state.held_participants,

@@ -43,7 +43,7 @@ class DayState(Struct, kw_only=True):
     users: dict[str, int] = field(default_factory=dict)
     projects: dict[str, int] = field(default_factory=dict)
     samples: list[tuple[int, str]] = field(default_factory=list)
-    people_before: int = 0
+    held_participants_before: int = 0
     held_before: dict[str, int] = field(default_factory=dict)
     counted_before: dict[str, int] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)

@@ -36,7 +36,9 @@ class Tail(Struct, frozen=True, kw_only=True):
         tuple[tuple[float, float], ...],
         Meta(min_length=1, description="(score, log10 rate), scores going up, rates down"),
     ]
-    slope: Annotated[float, Meta(gt=0, description="beyond the last knot")]
+    slope: Annotated[
+        float, Meta(gt=0, description="decades of rate per unit of score, beyond the last knot")
+    ]
 
     def log_rate(self, score: float) -> float:
         """Return log10 of how many exceedances of `score` an institution-day has."""

@@ -15,7 +15,7 @@ from detectors.features.participant_sets import (
     ParticipantSet,
     absorb,
     empty_holding,
-    people_of,
+    participants_of,
     take,
     unheld,
 )
@@ -45,7 +45,7 @@ class Taken(Struct, frozen=True, kw_only=True, gc=False):
     """What one event took; mostly nobody who was not held before."""
 
     read: int
-    people: ParticipantSet | None
+    participants: ParticipantSet | None
     named: bool = True
     project_new: int = 0
     # Never held before: those that may alert, the exempted, and both.
@@ -57,7 +57,7 @@ class Taken(Struct, frozen=True, kw_only=True, gc=False):
     unlearnt: bool = False
 
 
-NOBODY: Final = Taken(read=0, people=None)
+NOBODY: Final = Taken(read=0, participants=None)
 
 
 class Ledger:
@@ -103,7 +103,7 @@ class Ledger:
         if self._bytes_capped:
             self._count_bytes(event)
         participants = event.participants
-        people = None if participants is None else people_of(participants)
+        people = None if participants is None else participants_of(participants)
         if people is None:
             return self._take_counted(event, at_ms=at_ms)
         holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
@@ -111,11 +111,11 @@ class Ledger:
         project_new = self._take_for_project(event.project, people) if self._capped else 0
         gained = self._count_new(new_people, holding) if new_people else 0
         if not gained:
-            return Taken(read=len(people), people=people, project_new=project_new)
+            return Taken(read=len(people), participants=people, project_new=project_new)
         exempted, learnt, unlearnt = self._exempt(event, gained, at_ms=at_ms)
         return Taken(
             read=len(people),
-            people=people,
+            participants=people,
             project_new=project_new,
             new=gained - exempted,
             exempted=exempted,
@@ -159,7 +159,7 @@ class Ledger:
         exempted, learnt, unlearnt = self._exempt(event, read, at_ms=at_ms)
         return Taken(
             read=read,
-            people=None,
+            participants=None,
             named=False,
             new=read - exempted,
             exempted=exempted,

@@ -26,13 +26,13 @@ _ONE_HIGH_KEY_OF_ZERO: Final = struct.pack("<QI", 1, 0)
 # Whose data left, by name: few people as a plain set and neighbours as a range, since a bitmap
 # costs more to make than either costs to ask about.
 ParticipantSet = BitMap64 | set[int] | range
-NO_PEOPLE: Final = range(0)
+NO_PARTICIPANTS: Final = range(0)
 
 
-def people_of(participants: Participants) -> ParticipantSet | None:
+def participants_of(participants: Participants) -> ParticipantSet | None:
     """Return whose data left, or None where only a count is known.
 
-    >>> people_of(Participants(ids=[5, 3, 5])), people_of(Participants(ranges=[(3, 5)]))
+    >>> participants_of(Participants(ids=[5, 3, 5])), participants_of(Participants(ranges=[(3, 5)]))
     ({3, 5}, range(3, 6))
     """
     ids = participants.ids
@@ -93,7 +93,9 @@ class Holding(Struct, kw_only=True):
 
     Two levels, so that a checkpoint rewrites the recent part only. `base_version` names the
     base's content: it is the number of folds so far, and folds depend on the events alone.
-    The counts are kept, for counting a sparse bitmap costs its whole size.
+    The counts, in participants, are kept, for counting a sparse bitmap costs its whole size:
+    `base_count` and `recent_count` are those of the two sets, `counted_participants` an upper
+    bound on those of whom only the number is known.
     """
 
     base: BitMap64
@@ -138,7 +140,7 @@ def _unheld_few(people: set[int] | range, holding: Holding) -> ParticipantSet:
         if person not in recent and person not in base:
             return {other for other in people if other not in recent and other not in base}
     # Mostly all are held, and no set need be made.
-    return NO_PEOPLE
+    return NO_PARTICIPANTS
 
 
 def _unheld_neighbours(people: range, holding: Holding) -> ParticipantSet:
@@ -149,7 +151,7 @@ def _unheld_neighbours(people: range, holding: Holding) -> ParticipantSet:
     if not held:
         return people
     if held == len(people):
-        return NO_PEOPLE
+        return NO_PARTICIPANTS
     if len(people) <= _SMALL_PARTICIPANTS_MAX:
         return _unheld_few(people, holding)
     return _unheld_many(as_bitmap(people), holding)

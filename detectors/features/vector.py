@@ -1,9 +1,9 @@
 """Step 3 of 7: everything a detector may look at, at one moment of one institution."""
 
 from math import log1p
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from detectors.features.windows import Quantity, Window, Windows
 
@@ -27,11 +27,13 @@ class Features(Struct, frozen=True, kw_only=True):
 
     at_ms: int
     windows: Windows
-    new: tuple[int, ...]
-    usual: tuple[float, ...]
-    cohort_size: int
-    hour_bytes: int
-    today_new: int = 0
+    new: Annotated[
+        tuple[int, ...], Meta(description="participants that were never held before, by window")
+    ]
+    usual: Annotated[tuple[float, ...], Meta(description="such participants usually, by window")]
+    cohort_size: Annotated[int, Meta(description="participants")]
+    hour_bytes: Annotated[int, Meta(description="taken in the open hour")]
+    today_new: Annotated[int, Meta(description="new participants since midnight, UTC")] = 0
 
     @property
     def day(self) -> tuple[float, ...]:

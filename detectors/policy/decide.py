@@ -103,7 +103,7 @@ def taken_participants(ledger: LedgerState, incident: Incident) -> int:
         - min(holding.counted_participants, incident.counted_before.get(name, 0))
         for name, holding in ledger.holdings.items()
     )
-    return max(0, ledger.held_participants - incident.people_before) + counted
+    return max(0, ledger.held_participants - incident.held_participants_before) + counted
 
 
 def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
@@ -117,7 +117,7 @@ def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
             last_day=at_ms // DAY_MS,
             started_ms=max(at_ms - window_ms, state.first_day * DAY_MS),
             mark=0.0,
-            people_before=state.today.people_before,
+            held_participants_before=state.today.held_participants_before,
             held_before=dict(state.today.held_before),
             counted_before=dict(state.today.counted_before),
         )
