@@ -22,7 +22,12 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "Wires": "Dependencies",
     "wires": "dependencies",
     "Follower": "RebalanceListener, SuspensionConsumer",
-    # SavedRecord state
+    "Poster": "RecordSender, WebhookPoster",
+    "Outgoing": "OutgoingRecord",
+    "judged_positions": "judge_positions",
+    "expect_brokers": "bootstrap_patch.install",
+    "open_admin": "AdminClient",
+    # Saved state
     "Keeper": "StateStore",
     "keeper": "state_store",
     "PartitionKeeper": "PartitionState",

@@ -1,1 +1,1 @@
-"""SavedRecord state: the checkpoint protocol, sealed records, and what recovery reads back."""
+"""Saved state: the checkpoint protocol, sealed records, and what recovery reads back."""

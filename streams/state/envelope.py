@@ -1,4 +1,4 @@
-"""SavedRecord state as signed, versioned bytes: what lies on the state topic.
+"""Saved state as signed, versioned bytes: what lies on the state topic.
 
 Whoever can write the topic must not own the worker, and a state must not be swapped for
 another's. So the payload is plain data (never pickle), signed together with where it belongs,

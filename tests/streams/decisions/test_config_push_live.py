@@ -212,7 +212,7 @@ def test_a_push_holds_from_its_time_on_in_every_partition_whatever_dies(
     assert (run.hashes("north"), run.hashes("south")) == ([old, old, new], [new, new])
     assert "whole" in printed("audit", "verify", "--config", run.file)
     log = run.log.read_text()
-    assert "configuration: cohort.size: cannot change while judging; 500000 holds, got 9." in log
+    assert "configuration: cohort.size: cannot change while judging; 500000 holds, got 9" in log
     # Once for each of the two workers.
     told = f"Configuration {new} was pushed, to hold from 2026-04-01 22:00:00 UTC on"
     assert log.count(told) == 2
