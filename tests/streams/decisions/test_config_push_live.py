@@ -214,8 +214,8 @@ def test_a_push_holds_from_its_time_on_in_every_partition_whatever_dies(
     log = run.log.read_text()
     assert "configuration: cohort.size: cannot change while judging; 500000 holds, got 9" in log
     # Once for each of the two workers.
-    told = f"Configuration {new} was pushed, to hold from 2026-04-01 22:00:00 UTC on"
-    assert log.count(told) == 2
+    warning = "A configuration was pushed that this worker's file does not hold yet."
+    assert log.count(f"{warning} config_hash={new} from_time=2026-04-01T22:00:00.000Z") == 2
     replay_says_the_same(run)
 
 
