@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from detectors.config import CoreConfig
     from detectors.errors import ConfigError, CoreError, HeadgateError, StateError
     from detectors.event import AccessEvent, Participants
-    from detectors.pipeline import adopt_reference, judge
+    from detectors.pipeline import apply_reference, judge
     from detectors.profile import Profile, open_profile
     from detectors.reference import Reference, ReferenceBuilder
     from detectors.register import Exemption, Institution, Project, Register
@@ -45,7 +45,7 @@ __all__ = [
     "Register",
     "Snapshot",
     "StateError",
-    "adopt_reference",
+    "apply_reference",
     "dump",
     "judge",
     "load",
@@ -56,7 +56,7 @@ _HOMES: Final = {
     "config": ("CoreConfig",),
     "errors": ("ConfigError", "CoreError", "HeadgateError", "StateError"),
     "event": ("AccessEvent", "Participants"),
-    "pipeline": ("adopt_reference", "judge"),
+    "pipeline": ("apply_reference", "judge"),
     "profile": ("Profile", "open_profile"),
     "reference": ("Reference", "ReferenceBuilder"),
     "register": ("Exemption", "Institution", "Project", "Register"),

@@ -11,7 +11,6 @@ from zlib import crc32
 
 import msgspec
 
-from detectors.adoption import note_exempted
 from detectors.day_rollover import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
 from detectors.detector import Breach, RuleInput
 from detectors.event import AccessEvent, time_ms
@@ -19,6 +18,7 @@ from detectors.features.ledger import NOBODY, Taken
 from detectors.features.participant_sets import ends_of
 from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Quantity, bound, zeros
 from detectors.instants import HOUR_MS
+from detectors.instructions import note_exempted
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate
@@ -27,7 +27,7 @@ from detectors.profile_state import DayState
 from detectors.reference import Reference
 from detectors.verdict import Effect, Verdict
 
-__all__ = ["Profile", "adopt_reference", "judge", "open_profile"]
+__all__ = ["Profile", "apply_reference", "judge", "open_profile"]
 
 _NAMES_MAX: Final = 64
 _SAMPLES_MAX: Final = 5
@@ -145,7 +145,7 @@ def _judged(
     return decide(profile, verdict, at_ms=now_ms, event_id=event.id)
 
 
-def adopt_reference(profile: Profile, reference: Reference) -> None:
+def apply_reference(profile: Profile, reference: Reference) -> None:
     """Judge against `reference` from now on."""
     profile.reference = reference
 

@@ -45,6 +45,10 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "obey": "apply_control",
     "_obey": "_apply_control",
     "adopt": "apply_instruction",
+    "adoption": "instructions",
+    "adopt_feedback": "apply_instruction",
+    "adopt_reference": "apply_reference",
+    "adopt_register": "apply_register",
     "hold_to_config": "apply_config",
     "hold_to_register": "apply_register",
     # Metrics
@@ -56,6 +60,7 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "Bar": "PValuePenalty",
     "reckon_due": "update_thresholds",
     "due_new_participants": "next_evaluation_new_participants",
+    "due_new": "next_evaluation_new",
     "due_bytes": "next_evaluation_bytes",
     "note_hour": "update_thresholds",
     "_raised": "_penalised",
@@ -63,6 +68,10 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "counted_otherwise": "incompatibility",
     "at_a_start": "is_restart_only",
     "climb": "escalate",
+    "EventId": "nothing: it was used nowhere",
+    "from_truth": "nothing: it was used nowhere",
+    "CELLS": "nothing: nobody read it",
+    "recoverable": "nothing: nobody read it",
     # Commands and connections
     "deciding": "submit",
     "pushing": "config_push",
@@ -73,6 +82,7 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "Steps": "Progress",
     # Synthetic worlds and tests
     "loot": "theft_requests",
+    "Loot": "TheftRequests",
     "Scene": "TheftContext",
     "planting": "injection",
     "twins": "hard_negatives",
@@ -80,6 +90,7 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "Nursery": "fork_server",
     "arena": "fault_harness",
     "Arena": "FaultHarness",
+    "victim": "worker_under_test",
     "Victim": "WorkerUnderTest",
 }
 

@@ -1,10 +1,14 @@
 """One word per thing, and the field's word: what the code was called once stays away."""
 
+import ast
+import re
 from pathlib import Path
 
 from tests.old_words import EMPTY_NAMES, OLD_WORDS
-from tests.source_trees import ROOT, identifiers, sources
+from tests.source_trees import ROOT, identifiers, parsed, sources
 
+# A synthetic world's institutions and projects are what the register's entries are about.
+OF_THE_WORLDS = frozenset({"Institution", "Project"})
 EVERYWHERE = ("detectors", "streams", "tests", "benchmarks", "grafana")
 
 
@@ -50,3 +54,30 @@ def test_events_are_rejected_and_never_refused() -> None:
     """What can be read and does not take effect is refused: that is another thing, and later."""
     rooms = [*sources("streams/ingest"), ROOT / "streams" / "sinks" / "dead_letters.py"]
     assert [str(path) for path in rooms if "refus" in path.read_text().lower()] == []
+
+
+def test_no_two_modules_define_one_name() -> None:
+    """A public class or alias of one name is one thing; private ones are their module's own."""
+    modules: dict[str, list[str]] = {}
+    for path in sources("detectors", "streams"):
+        for name in public_types(parsed(path)):
+            modules.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    shared = {name: paths for name, paths in modules.items() if len(paths) > 1}
+    assert {name: paths for name, paths in shared.items() if name not in OF_THE_WORLDS} == {}
+
+
+def public_types(tree: ast.Module) -> set[str]:
+    """Return the classes and aliases of types that a module defines."""
+    classes = {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+    targets = [
+        target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets
+    ]
+    names = classes | {target.id for target in targets if isinstance(target, ast.Name)}
+    return {name for name in names if re.match(r"[A-Z]\w*[a-z]", name)}
+
+
+def test_nothing_durable_is_a_list_of_anything() -> None:
+    """What is told apart by isinstance is lost in silence where it is of no type that was meant."""
+    pattern = re.compile(r"\blist\[object\]")
+    paths = [path for path in sources("detectors", "streams") if pattern.search(path.read_text())]
+    assert [str(path) for path in paths] == []

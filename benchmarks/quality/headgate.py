@@ -15,7 +15,7 @@ from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import DAY_MS
 from detectors.models.collusion import CollusionJudge
-from detectors.pipeline import adopt_reference, judge, open_profile
+from detectors.pipeline import apply_reference, judge, open_profile
 from detectors.profile import Profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
@@ -133,7 +133,7 @@ class _Run:
     def apply_instruction(self, reference: Reference) -> None:
         self.reference = reference
         for profile in self.profiles.values():
-            adopt_reference(profile, reference)
+            apply_reference(profile, reference)
 
     def judge(self, event: AccessEvent) -> list[DailySummary]:
         profile = self.profiles.get(event.institution)

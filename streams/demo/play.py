@@ -16,7 +16,7 @@ from streams.demo.child import Child, ChildError
 from streams.demo.feed import Feed
 from streams.demo.listener import Listener
 from streams.demo.scrape import Numbers, scrape
-from streams.demo.screen import Row, Screen, View
+from streams.demo.screen import InstitutionRow, Screen, View
 from streams.demo.script import DemoConfig, Script
 from streams.kafka.admin import ensure_topics
 from streams.kafka.event_producer import EventProducer
@@ -212,7 +212,7 @@ class _Performance:
             lag_events=max(0, feed.sent_count - numbers.judged_count),
             alerts_count=len(self._listener.severities),
             rows=tuple(
-                Row(
+                InstitutionRow(
                     institution=institution,
                     coverage_ratio=ratio,
                     severity=self._listener.severities.get(institution),

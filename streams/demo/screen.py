@@ -25,7 +25,7 @@ _PLAIN_EVERY_SECONDS: Final = 3.0
 _BAR_CELLS: Final = 16
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class InstitutionRow(Struct, frozen=True, kw_only=True):
     """One institution on the screen."""
 
     institution: str
@@ -44,7 +44,7 @@ class View(Struct, frozen=True, kw_only=True):
     events_per_second: float
     lag_events: int
     alerts_count: int
-    rows: tuple[Row, ...]
+    rows: tuple[InstitutionRow, ...]
     metrics_address: str
 
 
@@ -145,7 +145,7 @@ def _figures(view: View) -> str:
     )
 
 
-def _institutions(rows: Sequence[Row]) -> Table:
+def _institutions(rows: Sequence[InstitutionRow]) -> Table:
     """Return those that hold most, side by side, the flagged ones first."""
     table = Table(box=None, expand=True, padding=(0, 1, 0, 0), header_style="dim")
     for _ in range(_COLUMNS):
@@ -169,7 +169,7 @@ def _institutions(rows: Sequence[Row]) -> Table:
     return table
 
 
-def _ranked(rows: Sequence[Row]) -> list[Row]:
+def _ranked(rows: Sequence[InstitutionRow]) -> list[InstitutionRow]:
     return sorted(
         rows, key=lambda row: (row.severity is None, -row.coverage_ratio, row.institution)
     )

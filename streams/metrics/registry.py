@@ -42,10 +42,10 @@ class Metrics:
         "_alert_days",
         "_config_info",
         "_detectors",
+        "_institution_gauges",
         "_modes",
         "_partition_lag",
         "_partition_time",
-        "_standing",
         "alert_delay",
         "alert_p_value",
         "alerts",
@@ -92,7 +92,7 @@ class Metrics:
         self._detectors = Series(_gauge(table.STRANGE, registry))
         self._partition_lag = Series(_gauge(table.LAG, registry))
         self._partition_time = Series(_gauge(table.EVENT_TIME, registry))
-        self._standing = InstitutionGauges(
+        self._institution_gauges = InstitutionGauges(
             coverage=_gauge(table.COVERAGE, registry),
             incident=_gauge(table.INCIDENT, registry),
             distance=_gauge(table.LIMIT, registry),
@@ -132,7 +132,7 @@ class Metrics:
 
     def set_institutions(self, statuses: Iterable[InstitutionStatus]) -> None:
         """Show how the institutions stand that are judged here, and nobody else."""
-        self._standing.show(statuses)
+        self._institution_gauges.show(statuses)
 
     def set_detectors(self, detectors: Iterable[str]) -> None:
         """Show in how many institutions each detector senses something, named once for each."""

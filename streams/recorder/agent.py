@@ -21,7 +21,7 @@ logger = logging.getLogger("headgate.recorder")
 PATIENCE_SECONDS: Final = 10.0
 _STOP_SECONDS: Final = 5.0
 
-Run = Callable[[], Awaitable[None]]
+RunRecorder = Callable[[], Awaitable[None]]
 
 
 class RecorderAgent:
@@ -31,7 +31,7 @@ class RecorderAgent:
 
     def __init__(
         self,
-        run: Run,
+        run: RunRecorder,
         *,
         recorded: Positions,
         group: Group,

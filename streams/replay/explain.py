@@ -46,7 +46,7 @@ class Part(Struct, frozen=True, kw_only=True):
     ]
 
 
-class Statement(Struct, frozen=True, kw_only=True):
+class AlertStatement(Struct, frozen=True, kw_only=True):
     """What was said at one time."""
 
     revision: int
@@ -61,7 +61,9 @@ class Explanation(Struct, frozen=True, kw_only=True):
     """What a rebuilt alert says, and whether it is what was said."""
 
     alert_id: str
-    statements: Annotated[tuple[Statement, ...], Meta(description="all that came out, in order")]
+    statements: Annotated[
+        tuple[AlertStatement, ...], Meta(description="all that came out, in order")
+    ]
     record: Annotated[
         Literal["same_bytes", "different", "none"],
         Meta(description="none: there was nothing to compare with"),
@@ -191,8 +193,10 @@ def _shown(statements: Sequence[_Rebuilt], revision: int | None) -> _Rebuilt:
     raise NotExplainedError(message)
 
 
-def _statement(alert: Alert) -> Statement:
-    return Statement(**{name: getattr(alert, name) for name in Statement.__struct_fields__})
+def _statement(alert: Alert) -> AlertStatement:
+    return AlertStatement(
+        **{name: getattr(alert, name) for name in AlertStatement.__struct_fields__}
+    )
 
 
 def _rebuilt(

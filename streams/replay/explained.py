@@ -6,7 +6,7 @@ from typing import Final
 from detectors.policy.explain import duration, percent
 from detectors.verdict import DatasetCoverage, ReasonDetail
 from streams.console.wording import moment, number, probability
-from streams.replay.explain import Explanation, Part, Statement
+from streams.replay.explain import AlertStatement, Explanation, Part
 from streams.report.lines import measure_line, withheld_line
 
 _RECORD: Final = {
@@ -73,7 +73,7 @@ def _event(part: Part, trigger_event_id: str) -> str:
     return f"{moment(part.at_ms)}  {part.id}: {part.action} of {part.dataset}{by}{new}{tripped}"
 
 
-def _statement(statement: Statement) -> str:
+def _statement(statement: AlertStatement) -> str:
     return (
         f"{statement.revision}  {moment(statement.at_ms)}  {statement.change}, "
         f"{statement.severity}, p {statement.p_value:.3g}: {statement.sentence}"

@@ -8,13 +8,13 @@ is built here as event time passes, by the same builder.
 from collections.abc import Iterable, Iterator
 from typing import Final, Literal
 
-from detectors.adoption import apply_instruction, switch_config
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import DAY_MS
+from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion import CollusionJudge
-from detectors.pipeline import Profile, adopt_reference, judge, open_profile
+from detectors.pipeline import Profile, apply_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
 from detectors.verdict import DailySummary, Effect, NewHoldings
@@ -192,7 +192,7 @@ class Replay:
             return
         self._reference = reference
         for profile in self.profiles.values():
-            adopt_reference(profile, reference)
+            apply_reference(profile, reference)
 
     def _sample(self) -> None:
         """Let the recorder see those that have moved since it last looked."""

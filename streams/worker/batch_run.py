@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import NEVER_MS, Schedule
-from detectors.pipeline import Profile, adopt_reference
+from detectors.pipeline import Profile, apply_reference
 from detectors.verdict import Effect
 from streams.control.partition_context import PartitionContext
 from streams.ingest.adapters.mapping import UNRESOLVED
@@ -79,7 +79,7 @@ class BatchRun:
         """Return the institution's judge, who judges by what holds now."""
         loaded = self.partition_state.loaded(institution)
         if loaded.profile.reference is not self.context.reference:
-            adopt_reference(loaded.profile, self.context.reference)
+            apply_reference(loaded.profile, self.context.reference)
         institution_run = InstitutionRun(
             institution,
             loaded.profile,

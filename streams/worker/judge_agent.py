@@ -12,11 +12,11 @@ from typing import Final
 
 from msgspec import Struct
 
-from detectors.adoption import apply_instruction, switch_config
 from detectors.config import CoreConfig
 from detectors.config_schedule import FILE_SEQUENCE, Scheduled
 from detectors.errors import CoreError
 from detectors.event import AccessEvent, time_ms
+from detectors.instructions import apply_instruction, switch_config
 from detectors.pipeline import Profile, judge
 from detectors.reference import Reference
 from detectors.verdict import Effect

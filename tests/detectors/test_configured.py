@@ -3,7 +3,6 @@
 import pytest
 from msgspec.structs import replace
 
-from detectors.adoption import switch_config
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash
 from detectors.config_schedule import (
@@ -17,6 +16,7 @@ from detectors.config_schedule import (
     without_canaries,
 )
 from detectors.event import AccessEvent, Participants
+from detectors.instructions import switch_config
 from detectors.models.canary import CanaryConfig
 from detectors.models.collusion import CollusionConfig
 from detectors.models.quota import QuotaConfig

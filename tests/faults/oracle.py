@@ -5,12 +5,12 @@ from itertools import chain
 
 import msgspec
 
-from detectors.adoption import apply_instruction, switch_config
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import time_ms
+from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion import CollusionJudge
-from detectors.pipeline import Profile, adopt_reference, judge, open_profile
+from detectors.pipeline import Profile, apply_reference, judge, open_profile
 from detectors.reference import prior_reference
 from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
@@ -81,7 +81,7 @@ class Oracle:
             self.rejected[record.partition, record.offset] = event.reason.value
             return
         profile = self._profile(record.partition, event.institution)
-        adopt_reference(profile, self._reference)
+        apply_reference(profile, self._reference)
         switch_config(profile, self._schedule, at_ms=time_ms(event))
         for effect in judge(profile, event):
             self._note(self._sinks.effect(effect, position))

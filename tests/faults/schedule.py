@@ -29,7 +29,7 @@ class Fault(Struct, frozen=True, kw_only=True):
 
     name: str
     after_seconds: float
-    victim: int
+    target: int
     visits: int
 
 
@@ -41,18 +41,18 @@ class Schedule(Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """Return it as one reads it."""
-        faults = ", ".join(f"{fault.name} {fault.victim}" for fault in self.faults)
+        faults = ", ".join(f"{fault.name} {fault.target}" for fault in self.faults)
         return f"schedule {self.seed}: {faults}"
 
 
 def kill(harness: FaultHarness, fault: Fault) -> None:
     """End a worker at once, wherever it is."""
-    harness.workers[fault.victim].signal(signal.SIGKILL)
+    harness.workers[fault.target].signal(signal.SIGKILL)
 
 
 def jump_clock(harness: FaultHarness, fault: Fault) -> None:
     """Replace a worker by one whose time of day jumps, at once."""
-    worker = harness.workers[fault.victim]
+    worker = harness.workers[fault.target]
     worker.kill()
     worker.start(point=CLOCK)
 
@@ -65,7 +65,7 @@ def die_at(point: str) -> Callable[[FaultHarness, Fault], None]:
         return not worker.armed or (point == RECOVERY and worker.is_ready())
 
     def strike(harness: FaultHarness, fault: Fault) -> None:
-        worker = harness.workers[fault.victim]
+        worker = harness.workers[fault.target]
         # Politely, for the group waits a whole session for one that was killed.
         worker.retire(POLITE_SECONDS_MAX)
         worker.start(point=point, count=fault.visits)
@@ -78,7 +78,7 @@ def die_at(point: str) -> Callable[[FaultHarness, Fault], None]:
 
 def freeze(harness: FaultHarness, fault: Fault) -> None:
     """Stop a worker until another has taken over, and wake it as a zombie."""
-    worker = harness.workers[fault.victim]
+    worker = harness.workers[fault.target]
     worker.signal(signal.SIGSTOP)
     # The fault is that time passes for everybody else; nobody is restarted meanwhile.
     time.sleep(SESSION_SECONDS + 1.0)
@@ -87,7 +87,7 @@ def freeze(harness: FaultHarness, fault: Fault) -> None:
 
 def roll(harness: FaultHarness, fault: Fault) -> None:
     """Restart the workers politely, one after the other, as an upgrade does."""
-    first = fault.victim
+    first = fault.target
     for worker in (*harness.workers[first:], *harness.workers[:first]):
         worker.signal(signal.SIGTERM)
         harness.pass_time(1.0)
@@ -98,7 +98,7 @@ def join(harness: FaultHarness, fault: Fault) -> None:
     third = harness.workers[WORKERS]
     third.start()
     harness.pass_time(1.0 + fault.visits)
-    third.signal(signal.SIGTERM if fault.victim else signal.SIGKILL)
+    third.signal(signal.SIGTERM if fault.target else signal.SIGKILL)
     assert third.process is not None
     third.process.wait(30)
     third.process = None
@@ -157,7 +157,7 @@ def drawn(seed: int) -> Schedule:
         fault = Fault(
             name=name,
             after_seconds=source.uniform(0.2, PAUSE_SECONDS_MAX),
-            victim=source.randrange(WORKERS),
+            target=source.randrange(WORKERS),
             visits=source.randint(1, POINT_VISITS_MAX),
         )
         faults.append(fault)

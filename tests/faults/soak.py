@@ -65,7 +65,7 @@ def _endure(harness: FaultHarness, seconds: float, faults: Iterator[Fault]) -> i
         click.echo(f"{harness.source.sent_count} sent, {behind} not committed, {sizes_text}")
         if strike_at < time.monotonic() < end - CALM_SECONDS:
             fault = next(faults)
-            click.echo(f"  {fault.name} {fault.victim}")
+            click.echo(f"  {fault.name} {fault.target}")
             FAULTS[fault.name](harness, fault)
             strike_at = time.monotonic() + CALM_SECONDS
     return peak_bytes

@@ -54,21 +54,21 @@ def test_one_of_three_brokers_is_killed_and_nothing_is_lost(
     brokers: list[LocalBroker], tmp_path: Path
 ) -> None:
     """Everything was acknowledged by two at least, and the third comes back later."""
-    victim, survivor, _ = brokers
+    target, survivor, _ = brokers
     addresses = ",".join(broker.bootstrap for broker in brokers)
     with contextlib.closing(Proxy().start(survivor.port)) as unused, ForkServer() as fork_server:
         field = Ground(broker=survivor, proxy=unused, fork_server=fork_server)
-        strike(field, victim, addresses, tmp_path)
+        strike(field, target, addresses, tmp_path)
 
 
-def strike(field: Ground, victim: LocalBroker, addresses: str, home: Path) -> None:
+def strike(field: Ground, target: LocalBroker, addresses: str, home: Path) -> None:
     """Kill one broker while events come in, and start it again later."""
     with battle(field, home, name="three", addresses=addresses) as harness:
         with harness.source:
             harness.wait_until(harness.are_ready)
             harness.wait_until(lambda: harness.source.has_sent(600))
-            victim.kill()
+            target.kill()
             harness.wait_until(lambda: harness.source.has_sent(2_400))
-            victim.start()
+            target.start()
             harness.wait_until(lambda: harness.source.has_sent(3_600))
         assert harness.compared().differences == []

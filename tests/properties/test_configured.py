@@ -4,13 +4,13 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.adoption import switch_config
 from detectors.calibration.budget import BudgetConfig
 from detectors.config import CoreConfig, DetectorsConfig
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.features.baseline import BaselineConfig
 from detectors.incident import PolicyConfig
+from detectors.instructions import switch_config
 from detectors.models.drip import DripConfig
 from detectors.models.excess import ExcessConfig
 from detectors.models.multivariate import MultivariateConfig, RiverModel

@@ -10,7 +10,7 @@ from detectors.config import CoreConfig, DetectorsConfig
 from detectors.event import AccessEvent, FieldCount, Participants, time_ms
 from detectors.models.canary import CanaryConfig
 from detectors.models.quota import QuotaConfig
-from detectors.pipeline import Profile, adopt_reference, judge, open_profile
+from detectors.pipeline import Profile, apply_reference, judge, open_profile
 from detectors.reference import INCIDENT_CHANNEL, Reference, prior_reference
 from detectors.register import Exemption, Institution, Project
 from detectors.snapshot import dump, load, part_names
@@ -215,8 +215,8 @@ def test_an_adopted_reference_holds_from_there_on(
     prior, lasting, restarting = north(), north(), north()
     assert effects_of(lasting, events[:place]) == effects_of(prior, events[:place])
     effects_of(restarting, events[:place])
-    adopt_reference(lasting, reference)
-    adopt_reference(restarting, reference)
+    apply_reference(lasting, reference)
+    apply_reference(restarting, reference)
     restarting = Shelf().restarted(restarting)
     effects = effects_of(lasting, events[place:])
     assert effects_of(restarting, events[place:]) == effects

@@ -17,7 +17,7 @@ from detectors.verdict import Alert, RaiseAlert
 from streams.demo.child import Child, ChildError
 from streams.demo.listener import Listener
 from streams.demo.scrape import read_numbers
-from streams.demo.screen import PlainScreen, Row, View, drawn
+from streams.demo.screen import InstitutionRow, PlainScreen, View, drawn
 from streams.demo.script import THEFTS, DemoConfig, write_script
 from streams.report.lines import Line
 from streams.sinks import alerts, suspensions
@@ -38,7 +38,7 @@ MARK = "HEADGATE_TEST_MARK"
 PREFIX = "headgate"
 
 
-def a_view(*rows: Row) -> View:
+def a_view(*rows: InstitutionRow) -> View:
     """Return a moment of the demo."""
     return View(
         phase="live",
@@ -115,9 +115,14 @@ def test_the_screen_puts_the_flagged_first() -> None:
     """Who needs attention must not be looked for."""
     out = Console(width=120, file=io.StringIO(), record=True)
     rows = [
-        Row(institution=f"inst-{n:02d}", coverage_ratio=n / 40, severity=None) for n in range(40)
+        InstitutionRow(institution=f"inst-{n:02d}", coverage_ratio=n / 40, severity=None)
+        for n in range(40)
     ]
-    out.print(drawn(a_view(Row(institution="thief", coverage_ratio=0.01, severity="high"), *rows)))
+    out.print(
+        drawn(
+            a_view(InstitutionRow(institution="thief", coverage_ratio=0.01, severity="high"), *rows)
+        )
+    )
     text = out.export_text()
     assert text.index("! thief") < text.index("inst-39") < text.index("inst-38")
     assert "inst-00" not in text
@@ -128,7 +133,7 @@ def test_the_screen_puts_the_flagged_first() -> None:
 def test_plain_lines_carry_the_same_figures(capsys: pytest.CaptureFixture[str]) -> None:
     """A log of the demo is as good as its screen."""
     screen = PlainScreen()
-    screen.show(a_view(Row(institution="north", coverage_ratio=0.38, severity=None)))
+    screen.show(a_view(InstitutionRow(institution="north", coverage_ratio=0.38, severity=None)))
     screen.say("took too much")
     out = capsys.readouterr().out
     assert "1,500 of 2,000 events, 12,346/s, lag 500" in out

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from detectors.adoption import apply_instruction
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.feedback import Feedback, Label
 from detectors.instants import DAY_MS, instant_of
+from detectors.instructions import apply_instruction
 from detectors.models.quota import QuotaConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.register import Exemption, Institution, Project, Registered

@@ -1,7 +1,7 @@
-"""What the response tells -> how an institution is judged from now on.
+"""An instruction of the response -> how an institution is judged from now on.
 
-Each carries its place in the audit: what is told twice, or late, has no effect. It lies in the
-institution's own partition, so that a replay of it adopts it at the same event.
+Each carries its line of the audit: one that comes twice, or late, has no effect. It lies in the
+institution's own partition, so that a replay applies it at the same event.
 """
 
 from typing import Final
@@ -22,14 +22,14 @@ _EXEMPTIONS_MAX: Final = 64
 def apply_instruction(
     profile: Profile, instruction: Registered | Feedback, *, sequence: int
 ) -> None:
-    """Judge by what was told."""
+    """Judge by an instruction from now on."""
     if sequence <= profile.state.instruction_sequence:
         return
     profile.state.instruction_sequence = sequence
     if isinstance(instruction, Registered):
-        adopt_register(profile, instruction.entry)
+        _apply_registered(profile, instruction.entry)
     else:
-        adopt_feedback(profile, instruction)
+        _apply_feedback(profile, instruction)
 
 
 def switch_config(profile: Profile, schedule: Schedule, *, at_ms: int) -> None:
@@ -44,13 +44,13 @@ def switch_config(profile: Profile, schedule: Schedule, *, at_ms: int) -> None:
         profile.apply_config(held.config, profile.ledger.state)
 
 
-def adopt_register(profile: Profile, entry: Institution | None) -> None:
+def _apply_registered(profile: Profile, entry: Institution | None) -> None:
     """Hold the institution to a new register entry; without one nothing is approved for it."""
     profile.state.entry = entry or Institution(id=profile.state.institution)
     profile.apply_register(profile.ledger.state)
 
 
-def adopt_feedback(profile: Profile, feedback: Feedback) -> None:
+def _apply_feedback(profile: Profile, feedback: Feedback) -> None:
     """Raise the bar after a false positive; exempt what was expected; take back what was wrong."""
     state = profile.state
     name = f"feedback {feedback.alert_id}"
