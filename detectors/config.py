@@ -74,6 +74,11 @@ class CoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     policy: PolicyConfig = field(default_factory=PolicyConfig)
 
 
+def modes_of(config: CoreConfig) -> dict[str, str]:
+    """Return each detector's mode."""
+    return {name: getattr(config.detectors, name).mode for name in DETECTORS}
+
+
 def config_hash(config: CoreConfig) -> str:
     """Return the name under which verdicts quote this config.
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.calibration.budget import budget_rate
-from detectors.config import CoreConfig, config_hash
+from detectors.config import CoreConfig, config_hash, modes_of
 from detectors.config_schedule import ConfigCursor
 from detectors.detector import Detector, EventRule, HourlyDetector, WindowRule
 from detectors.features.baseline import Baseline
@@ -125,11 +125,6 @@ class Profile:
             cohort_size=self.config.cohort.size,
         )
         self.rules = _event_rules(self.config, self.entry)
-
-
-def modes_of(config: CoreConfig) -> dict[str, str]:
-    """Return each detector's mode."""
-    return {name: getattr(config.detectors, name).mode for name in DETECTORS}
 
 
 def _detectors(config: CoreConfig, states: Mapping[str, Struct]) -> dict[str, Detector]:

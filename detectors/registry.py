@@ -138,7 +138,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         card="docs/detectors/multivariate.md",
         detector=Multivariate,
         state=MultivariateState,
-        features={ANY_FEATURE: Feature(clause="had a day that {name} scores {observed:.3g}")},
+        features={ANY_FEATURE: Feature(clause="had an unusual day ({name}: {observed:.3g})")},
         channels=channels_of,
         any_channel_tail=Tail(knots=((0.0, 0.0),), slope=1.0),
     ),

@@ -10,7 +10,6 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from detectors.config import CoreConfig
 from detectors.registry import DETECTORS
 from detectors.verdict import ALERT_CHANGES, SEVERITIES, Alert
 from streams.ingest.rejects import RejectReason
@@ -150,11 +149,6 @@ class Metrics:
         """Note how many are judged and how far event time has come; recompute what was realised."""
         self.institutions.set(institutions_count)
         self.realised.set(self._alert_days.rate(institutions_count, at_ms=at_ms))
-
-
-def detector_modes(config: CoreConfig) -> dict[str, str]:
-    """Return whether each detector is off, in shadow or on."""
-    return {name: getattr(config.detectors, name).mode for name in DETECTORS}
 
 
 def _counter(spec: Spec, registry: CollectorRegistry) -> Counter:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from detectors.config import CoreConfig, config_hash
+from detectors.config import CoreConfig, config_hash, modes_of
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.pipeline import Profile
 from detectors.registry import DETECTORS
@@ -13,7 +13,7 @@ from streams.ingest.rejects import Rejected, RejectReason
 from streams.kafka.producer import Durable
 from streams.kafka.records import RecordPosition
 from streams.metrics.institution_gauges import institution_status
-from streams.metrics.registry import REPEATED, SAVED, Metrics, detector_modes
+from streams.metrics.registry import REPEATED, SAVED, Metrics
 from streams.state.checkpoint import Done
 from streams.state.protocol import StateStore
 from streams.worker.batch_run import Counts
@@ -124,7 +124,7 @@ def show_config(metrics: Metrics, config: CoreConfig) -> None:
     metrics.configured(
         config_hash=config_hash(config),
         budget=config.budget.false_alert_days_per_week_per_100_institutions,
-        modes=detector_modes(config),
+        modes=modes_of(config),
     )
 
 

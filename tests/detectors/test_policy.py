@@ -124,6 +124,16 @@ def test_every_alert_names_the_config_it_was_judged_by() -> None:
             "north read a dataset outside its project's approval",
             id="a breach of scope says which",
         ),
+        pytest.param(
+            detail("coverage", "institution_participants"),
+            "north holds 41,200 participants (approved 300)",
+            id="a cap says what was approved",
+        ),
+        pytest.param(
+            detail("multivariate", "half_space_trees"),
+            "north had an unusual day (half space trees: 4.12e+04)",
+            id="a model of points has no amount, only its name and its score",
+        ),
     ],
 )
 def test_a_sentence_says_who_did_what(reason: ReasonDetail, said: str) -> None:

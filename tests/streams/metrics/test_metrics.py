@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, generate_latest
 
-from detectors.config import CoreConfig
+from detectors.config import CoreConfig, modes_of
 from detectors.errors import ConfigError
 from detectors.registry import DETECTORS
 from streams.ingest.rejects import RejectReason
 from streams.metrics.alert_days import AlertDays
 from streams.metrics.institution_gauges import DATASETS_LABELLED_MAX, InstitutionStatus
-from streams.metrics.registry import Metrics, detector_modes
+from streams.metrics.registry import Metrics
 from streams.metrics.server import serve
 from streams.metrics.table import SPECS, Spec
 from streams.recorder.gauges import ResponseGauges
@@ -131,7 +131,7 @@ def test_one_who_takes_nothing_never_reaches_the_limit() -> None:
 def test_a_detector_that_senses_nothing_is_shown_at_zero() -> None:
     """With its mode, so that shadow stands beside live."""
     registry, metrics = fresh()
-    metrics.configured(config_hash="c", budget=5.0, modes=detector_modes(CoreConfig()))
+    metrics.configured(config_hash="c", budget=5.0, modes=modes_of(CoreConfig()))
     metrics.set_detectors(["excess", "multivariate", "excess"])
     found = {
         (sample.labels["detector"], sample.labels["mode"]): sample.value
@@ -139,7 +139,7 @@ def test_a_detector_that_senses_nothing_is_shown_at_zero() -> None:
         for sample in family.samples
         if sample.name == "headgate_detector_institutions_count"
     }
-    assert found.keys() == {(name, mode) for name, mode in detector_modes(CoreConfig()).items()}
+    assert found.keys() == {(name, mode) for name, mode in modes_of(CoreConfig()).items()}
     assert found["excess", "on"] == 2.0
     assert found["multivariate", "shadow"] == 1.0
     assert found["drip", "on"] == 0.0

@@ -4,7 +4,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from detectors.calibration.budget import BudgetConfig
-from detectors.config import CoreConfig, DetectorsConfig, config_hash
+from detectors.config import CoreConfig, DetectorsConfig, config_hash, modes_of
 from detectors.event import AccessEvent, Participants
 from detectors.models.excess import ExcessConfig
 from detectors.pipeline import Profile, judge
@@ -13,7 +13,7 @@ from detectors.verdict import RaiseAlert
 from streams.ingest.rejects import RejectReason, rejected
 from streams.kafka.producer import Durable
 from streams.kafka.records import FetchSpan, RecordPosition
-from streams.metrics.registry import Metrics, detector_modes
+from streams.metrics.registry import Metrics
 from streams.state.checkpoint import Done
 from streams.state.keys import main_key, part_key
 from streams.state.profile_core import ProfileCore
@@ -87,7 +87,7 @@ def test_the_whole_is_looked_at_after_a_checkpoint() -> None:
     """Lag, institutions and coverage are as the state_store has them."""
     registry = CollectorRegistry()
     metrics = Metrics(registry, institutions_labelled_max=5)
-    metrics.configured(config_hash="c", budget=5.0, modes=detector_modes(CoreConfig()))
+    metrics.configured(config_hash="c", budget=5.0, modes=modes_of(CoreConfig()))
     watcher = MetricsWatcher(metrics)
     state_store: StateStore[Profile, Durable] = StateStore(
         ProfileCore(CoreConfig(), register=REGISTER)
