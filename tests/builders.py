@@ -6,7 +6,9 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from detectors.event import AccessEvent, Participants
+from detectors.instants import DAY_MS
 from detectors.pipeline import Profile, judge
+from detectors.response.entries import AlertSeen, AuditEntry, Body, DecisionMade, Verb
 from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, DatasetCoverage, Effect, RaiseAlert, ReasonDetail
 from streams.ingest.headers import Headers
@@ -128,3 +130,39 @@ def suspension(**changes: object) -> Suspension:
         contact=None,
     )
     return replace(stated, **changes)
+
+
+def alert_seen(**changes: object) -> AlertSeen:
+    """Return an alert as the audit has it: one user took 100 people for sure, with changes."""
+    seen = AlertSeen(
+        alert_id="a1",
+        change="create",
+        revision=1,
+        institution="north",
+        at_ms=60 * DAY_MS,
+        started_ms=0,
+        severity="high",
+        confidence=1.0,
+        p_value=1e-9,
+        taken_participants=100,
+        detectors=("excess",),
+        user="u1",
+        user_share=0.9,
+        project="p1",
+        sentence="north took 100.",
+        config_hash="",
+        record_sha256="",
+    )
+    return replace(seen, **changes)
+
+
+def decision_made(verb: Verb, **changes: object) -> DecisionMade:
+    """Return a decision of ann's as the audit has it, with changes."""
+    decision = DecisionMade(decision_id="d", who="ann", note="", at_ms=1, verb=verb, jws="")
+    return replace(decision, **changes)
+
+
+def audit_entry(body: Body, **changes: object) -> AuditEntry:
+    """Return the first entry of an audit, with changes."""
+    entry = AuditEntry(sequence=1, previous="", batch=0, recorded_ms=1_000, source=None, body=body)
+    return replace(entry, **changes)

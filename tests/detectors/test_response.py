@@ -5,98 +5,20 @@ from msgspec.structs import replace
 
 from detectors.feedback import Feedback, Label
 from detectors.register import Institution, Project, Registered
-from detectors.response.config import Modes, ResponseConfig, ResponseMode
+from detectors.response.config import Modes, ResponseMode
 from detectors.response.entries import (
-    AlertSeen,
     Approved,
-    AuditEntry,
-    Body,
     Configured,
-    DecisionMade,
     Labelled,
     Released,
-    Tick,
-    Verb,
 )
-from detectors.response.fold import ResponseAction, apply
-from detectors.response.state import ResponseState, next_due_ms
+from detectors.response.fold import ResponseAction
+from detectors.response.state import next_due_ms
 from detectors.response.suspension import Asked, Suspension
+from tests.response_desk import ResponseDesk
 
 DAY_MS = 86_400_000
 COHORT = 1_000
-
-
-class Desk:
-    """A journal that grows, and its fold."""
-
-    def __init__(self, mode: ResponseMode = "automatic", **changes: object) -> None:
-        """Begin with one mode for both rungs."""
-        modes = Modes(throttle=mode, suspend=mode)
-        config = replace(ResponseConfig(modes=modes), **changes)
-        self.state = ResponseState()
-        self.now_ms = 1_000
-        self.sequence = 0
-        self.put(Configured(response=config, cohort_size=COHORT, config_hash="", version=""))
-
-    def put(self, body: Body) -> tuple[ResponseAction, ...]:
-        """Add an entry and return what follows."""
-        self.sequence += 1
-        entry = AuditEntry(
-            sequence=self.sequence,
-            previous="",
-            batch=0,
-            recorded_ms=self.now_ms,
-            source=None,
-            body=body,
-        )
-        return apply(self.state, entry)
-
-    def alert(self, **changes: object) -> tuple[ResponseAction, ...]:
-        """State an alert of north in which 100 of 1,000 were taken, by one user."""
-        seen = AlertSeen(
-            alert_id="a1",
-            change="create",
-            revision=1,
-            institution="north",
-            at_ms=60 * DAY_MS,
-            started_ms=0,
-            severity="high",
-            confidence=1.0,
-            p_value=1e-9,
-            taken_participants=100,
-            detectors=("excess",),
-            user="u1",
-            user_share=0.9,
-            project="p1",
-            sentence="north took 100.",
-            config_hash="",
-            record_sha256="",
-        )
-        return self.put(replace(seen, **changes))
-
-    def decide(self, verb: Verb, *, who: str = "ann", at_ms: int = 1) -> tuple[ResponseAction, ...]:
-        """Let somebody decide."""
-        return self.put(
-            DecisionMade(
-                decision_id="d",
-                who=who,
-                note="",
-                at_ms=at_ms,
-                verb=verb,
-                jws="",
-            )
-        )
-
-    def wait(self, seconds: int) -> tuple[ResponseAction, ...]:
-        """Let time pass."""
-        self.now_ms += seconds * 1_000
-        return self.put(Tick())
-
-    @property
-    def one(self) -> Suspension:
-        """Return the only open suspension."""
-        (found,) = self.state.open.values()
-        return found
 
 
 def standing(actions: tuple[ResponseAction, ...]) -> list[tuple[str, str]]:
@@ -119,7 +41,9 @@ def test_the_rung_is_confidence_times_harm(
     taken: int, confidence: float, expected: list[tuple[str, str]]
 ) -> None:
     """The share of the cohort that was taken, weighed by how sure we are."""
-    assert standing(Desk().alert(taken_participants=taken, confidence=confidence)) == expected
+    assert (
+        standing(ResponseDesk().alert(taken_participants=taken, confidence=confidence)) == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,15 +56,15 @@ def test_the_rung_is_confidence_times_harm(
 )
 def test_each_mode_does_what_it_says(mode: ResponseMode, state: str, *, dry_run: bool) -> None:
     """Dry run, approve and automatic; off does nothing at all."""
-    desk = Desk(mode)
+    desk = ResponseDesk(mode)
     desk.alert()
-    assert (desk.one.state, desk.one.dry_run) == (state, dry_run)
-    assert standing(Desk("off").alert()) == []
+    assert (desk.only_open.state, desk.only_open.dry_run) == (state, dry_run)
+    assert standing(ResponseDesk("off").alert()) == []
 
 
 def test_a_jurisdiction_may_have_its_own_modes() -> None:
     """Where the law wants a person first, a person is asked."""
-    desk = Desk(jurisdictions={"uk": Modes(throttle="approve", suspend="approve")})
+    desk = ResponseDesk(jurisdictions={"uk": Modes(throttle="approve", suspend="approve")})
     desk.decide(Registered(institution="north", entry=Institution(id="north", jurisdiction="uk")))
     assert standing(desk.alert()) == [("suspend", "requested")]
     assert standing(desk.alert(alert_id="a2", institution="south")) == [("suspend", "active")]
@@ -158,16 +82,16 @@ def test_the_scope_is_the_smallest_that_holds_the_story(
     share: float, projects: tuple[str, ...], expected: tuple[str, str]
 ) -> None:
     """Colleagues who took nothing go on working."""
-    desk = Desk()
+    desk = ResponseDesk()
     entry = Institution(id="north", projects=tuple(Project(id=name) for name in projects))
     desk.decide(Registered(institution="north", entry=entry))
     desk.alert(user_share=share)
-    assert (desk.one.scope, desk.one.subject) == expected
+    assert (desk.only_open.scope, desk.only_open.subject) == expected
 
 
 def test_an_incident_that_grows_is_one_suspension() -> None:
     """The throttle becomes a suspension under the same id, and lasts longer."""
-    desk = Desk()
+    desk = ResponseDesk()
     first, _ = desk.alert(taken_participants=20)
     desk.now_ms += 10_000
     (second,) = desk.alert(taken_participants=60, change="update")
@@ -179,17 +103,17 @@ def test_an_incident_that_grows_is_one_suspension() -> None:
 
 def test_incidents_of_one_institution_add_up_and_decay() -> None:
     """Two small ones together are a larger one; a week halves what was."""
-    desk = Desk()
+    desk = ResponseDesk()
     desk.alert(taken_participants=30)
     assert standing(desk.alert(alert_id="a2", taken_participants=30)) == [("suspend", "active")]
-    desk = Desk()
+    desk = ResponseDesk()
     desk.alert(taken_participants=30, at_ms=0)
     assert standing(desk.alert(alert_id="a2", taken_participants=30)) == [("throttle", "active")]
 
 
 def test_a_measure_ends_by_itself() -> None:
     """At its expiry, without a person, and whoever waits for it knows when."""
-    desk = Desk()
+    desk = ResponseDesk()
     desk.alert()
     assert next_due_ms(desk.state) == 1_000 + DAY_MS
     assert standing(desk.wait(86_399)) == []
@@ -198,31 +122,31 @@ def test_a_measure_ends_by_itself() -> None:
 
 def test_a_measure_may_need_a_person_to_end() -> None:
     """Where config says so; a request that nobody answers still ends."""
-    desk = Desk(release="human")
+    desk = ResponseDesk(release="human")
     desk.alert()
     assert standing(desk.wait(10_000_000)) == []
-    asking = Desk("approve", release="human")
+    asking = ResponseDesk("approve", release="human")
     asking.alert()
     assert standing(asking.wait(86_400)) == [("suspend", "released")]
 
 
 def test_nobody_flaps() -> None:
     """After a release, the same risk acts only once the scope has cooled down; twice it at once."""
-    desk = Desk()
+    desk = ResponseDesk()
     desk.alert()
-    desk.decide(Released(suspension_id=desk.one.suspension_id))
+    desk.decide(Released(suspension_id=desk.only_open.suspension_id))
     assert standing(desk.alert(change="update", taken_participants=199)) == []
     assert standing(desk.alert(change="update", taken_participants=200)) == [("suspend", "active")]
-    cooled = Desk()
+    cooled = ResponseDesk()
     cooled.alert()
-    cooled.decide(Released(suspension_id=cooled.one.suspension_id))
+    cooled.decide(Released(suspension_id=cooled.only_open.suspension_id))
     cooled.wait(86_400)
     assert standing(cooled.alert(change="update")) == [("suspend", "active")]
 
 
 def test_a_storm_is_held_for_people() -> None:
     """The fourth institution at once holds all four, and a person's word lets one begin."""
-    desk = Desk()
+    desk = ResponseDesk()
     for number in range(3):
         assert standing(desk.alert(alert_id=f"a{number}", institution=f"i{number}")) == [
             ("suspend", "active")
@@ -237,7 +161,7 @@ def test_a_storm_is_held_for_people() -> None:
 
 def test_a_large_register_widens_the_guard() -> None:
     """A share of all known institutions, where that is more than the number."""
-    desk = Desk(blast_radius_ratio=0.5)
+    desk = ResponseDesk(blast_radius_ratio=0.5)
     for number in range(10):
         name = f"i{number}"
         desk.decide(Registered(institution=name, entry=Institution(id=name)))
@@ -250,38 +174,38 @@ def test_a_large_register_widens_the_guard() -> None:
 
 def test_two_people_agree_on_an_institution() -> None:
     """The same person twice is one person; of a single user one is enough."""
-    desk = Desk("approve")
+    desk = ResponseDesk("approve")
     desk.alert(user_share=0.1)
-    wanted = Approved(suspension_id=desk.one.suspension_id)
+    wanted = Approved(suspension_id=desk.only_open.suspension_id)
     assert standing(desk.decide(wanted, who="ann")) == [("suspend", "approved")]
     assert standing(desk.decide(wanted, who="ann")) == []
     assert standing(desk.decide(wanted, who="ben")) == [("suspend", "active")]
-    assert desk.one.approvals == ("ann", "ben")
+    assert desk.only_open.approvals == ("ann", "ben")
     assert desk.decide(wanted, who="cat") == ()
-    single = Desk("approve")
+    single = ResponseDesk("approve")
     single.alert()
-    approved = single.decide(Approved(suspension_id=single.one.suspension_id))
+    approved = single.decide(Approved(suspension_id=single.only_open.suspension_id))
     assert standing(approved) == [("suspend", "active")]
 
 
 def test_a_stronger_measure_needs_a_new_agreement() -> None:
     """Who agreed to throttle has not agreed to suspend; the throttle goes on meanwhile."""
-    desk = Desk("approve")
+    desk = ResponseDesk("approve")
     desk.alert(taken_participants=20)
-    desk.decide(Approved(suspension_id=desk.one.suspension_id))
+    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
     desk.alert(taken_participants=60, change="update")
-    assert (desk.one.measure, desk.one.state) == ("throttle", "active")
-    assert desk.one.asks == Asked(measure="suspend", approvals=())
-    desk.decide(Approved(suspension_id=desk.one.suspension_id))
-    assert desk.one.measure == "suspend"
-    assert desk.one.asks is None
+    assert (desk.only_open.measure, desk.only_open.state) == ("throttle", "active")
+    assert desk.only_open.asks == Asked(measure="suspend", approvals=())
+    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
+    assert desk.only_open.measure == "suspend"
+    assert desk.only_open.asks is None
 
 
 def test_the_guard_also_counts_what_has_outgrown_its_agreement() -> None:
     """An agreed throttle that would become a suspension by itself asks, where too many did."""
-    desk = Desk("approve")
+    desk = ResponseDesk("approve")
     desk.alert(taken_participants=20)
-    desk.decide(Approved(suspension_id=desk.one.suspension_id))
+    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
     automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
     desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
     for number in range(3):
@@ -293,7 +217,7 @@ def test_the_guard_also_counts_what_has_outgrown_its_agreement() -> None:
 
 def test_a_dry_run_becomes_real_only_as_another_suspension() -> None:
     """The recorded one ends, and a new id begins."""
-    desk = Desk("dry_run")
+    desk = ResponseDesk("dry_run")
     (dry,) = desk.alert()
     automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
     desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
@@ -307,7 +231,7 @@ def test_a_dry_run_becomes_real_only_as_another_suspension() -> None:
 
 def test_what_was_harmless_leaves_the_ladder() -> None:
     """A false positive ends its suspension and adds no risk; the judge is told."""
-    desk = Desk()
+    desk = ResponseDesk()
     desk.alert()
     told, ended = desk.decide(Labelled(alert_id="a1", label=Label.FALSE_POSITIVE))
     assert isinstance(told, Feedback)
@@ -320,7 +244,7 @@ def test_what_was_harmless_leaves_the_ladder() -> None:
 
 def test_what_was_expected_becomes_an_exemption() -> None:
     """For as much again as was taken, until the given day, in the name of who said so."""
-    desk = Desk()
+    desk = ResponseDesk()
     desk.alert()
     labelled = Labelled(alert_id="a1", label=Label.EXPECTED, until_ms=70 * DAY_MS)
     told = desk.decide(labelled)[0]
@@ -332,7 +256,7 @@ def test_what_was_expected_becomes_an_exemption() -> None:
 
 def test_a_confirmed_incident_weighs_more() -> None:
     """A throttled one may be suspended by it at once, and a person is surer than any alert."""
-    desk = Desk()
+    desk = ResponseDesk()
     desk.alert(taken_participants=30, confidence=0.8)
     _, grown = desk.decide(Labelled(alert_id="a1", label=Label.CONFIRMED))
     assert standing((grown,)) == [("suspend", "active")]
@@ -340,7 +264,7 @@ def test_a_confirmed_incident_weighs_more() -> None:
 
 def test_effectiveness_is_counted_by_detector() -> None:
     """A later word replaces an earlier one, and an old one sent again changes nothing."""
-    desk = Desk()
+    desk = ResponseDesk()
     desk.alert(detectors=("excess", "sweep"))
     desk.decide(Labelled(alert_id="a1", label=Label.CONFIRMED), at_ms=5)
     desk.decide(Labelled(alert_id="a1", label=Label.FALSE_POSITIVE), at_ms=6)
@@ -351,7 +275,7 @@ def test_effectiveness_is_counted_by_detector() -> None:
 
 def test_a_closed_incident_is_no_new_evidence() -> None:
     """Its statement has no reasons; what was said before stays, and starts nothing."""
-    desk = Desk("approve")
+    desk = ResponseDesk("approve")
     desk.alert()
     closing = desk.alert(
         change="close", confidence=0.5, detectors=(), sentence="quiet", user="u2", user_share=0.1
@@ -366,7 +290,7 @@ def test_a_closed_incident_is_no_new_evidence() -> None:
 
 def test_memory_is_bounded() -> None:
     """Of one institution the oldest incident is forgotten, and with it its name."""
-    desk = Desk()
+    desk = ResponseDesk()
     for number in range(70):
         desk.alert(alert_id=f"a{number}", at_ms=number * DAY_MS)
     assert len(desk.state.incidents["north"]) == 64
@@ -376,18 +300,18 @@ def test_memory_is_bounded() -> None:
 
 def test_an_agreement_covers_no_more_than_was_agreed() -> None:
     """What grows by itself under a later configuration counts as nobody's decision."""
-    desk = Desk("approve")
+    desk = ResponseDesk("approve")
     desk.alert(taken_participants=20)
-    desk.decide(Approved(suspension_id=desk.one.suspension_id))
+    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
     automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
     desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
     desk.alert(taken_participants=60, change="update")
-    assert (desk.one.measure, desk.one.agreed) == ("suspend", False)
+    assert (desk.only_open.measure, desk.only_open.agreed) == ("suspend", False)
 
 
 def test_an_entry_is_of_the_institution_it_names() -> None:
     """Else one signature could be read in two ways; without an entry, none is left."""
-    desk = Desk()
+    desk = ResponseDesk()
     entry = Institution(id="north", group="g")
     assert desk.decide(Registered(institution="south", entry=entry)) == ()
     assert desk.decide(Registered(institution="north", entry=entry)) != ()

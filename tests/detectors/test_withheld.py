@@ -11,81 +11,19 @@ from detectors.feedback import Label
 from detectors.register import Institution, Registered
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.entries import (
-    AlertSeen,
-    AuditEntry,
-    Body,
-    Configured,
-    DecisionMade,
     Labelled,
     Released,
-    Verb,
 )
-from detectors.response.fold import ResponseAction, apply
+from detectors.response.fold import ResponseAction
 from detectors.response.ladder import rung_of
-from detectors.response.state import ResponseState
 from detectors.response.suspension import Asked, Suspension
 from detectors.response.withheld import Threshold, Withheld
 from tests.builders import suspension
+from tests.response_desk import ResponseDesk
 
 DAY_MS = 86_400_000
 COHORT = 1_000
 AUTOMATIC = Modes(throttle="automatic", suspend="automatic")
-
-
-class Ladder:
-    """A fold of alerts and decisions under one configuration."""
-
-    def __init__(self, modes: Modes = AUTOMATIC, **changes: object) -> None:
-        """Begin under these modes."""
-        self.state = ResponseState()
-        self.sequence = 0
-        self.now_ms = 5_000
-        response = msgspec.structs.replace(ResponseConfig(modes=modes), **changes)
-        self.put(Configured(response=response, cohort_size=COHORT, config_hash="", version=""))
-
-    def put(self, body: Body) -> tuple[ResponseAction, ...]:
-        """Add an entry and return what follows."""
-        self.sequence += 1
-        entry = AuditEntry(
-            sequence=self.sequence,
-            previous="",
-            batch=0,
-            recorded_ms=self.now_ms,
-            source=None,
-            body=body,
-        )
-        return apply(self.state, entry)
-
-    def alert(self, **changes: object) -> tuple[ResponseAction, ...]:
-        """State an alert of north in which one user took 100 of 1,000."""
-        seen = AlertSeen(
-            alert_id="a1",
-            change="create",
-            revision=1,
-            institution="north",
-            at_ms=60 * DAY_MS,
-            started_ms=0,
-            severity="high",
-            confidence=1.0,
-            p_value=1e-9,
-            taken_participants=100,
-            detectors=("excess",),
-            user="u1",
-            user_share=0.9,
-            project="p1",
-            sentence="north took 100.",
-            config_hash="",
-            record_sha256="",
-        )
-        return self.put(msgspec.structs.replace(seen, **changes))
-
-    def decide(self, verb: Verb, *, decision_id: str = "d-1", at_ms: int = 1) -> None:
-        """Let ann decide."""
-        self.put(
-            DecisionMade(
-                decision_id=decision_id, who="ann", note="", at_ms=at_ms, verb=verb, jws=""
-            )
-        )
 
 
 def reason_in(actions: Sequence[ResponseAction]) -> Withheld:
@@ -101,7 +39,7 @@ def measures_in(actions: Sequence[ResponseAction]) -> list[tuple[str, str]]:
 
 def test_below_both_rungs_each_number_that_was_too_small_is_named() -> None:
     """Which measure asks for which confidence and harm, and what was seen."""
-    actions = Ladder().alert(confidence=0.7, taken_participants=20)
+    actions = ResponseDesk().alert(confidence=0.7, taken_participants=20)
     withheld = reason_in(actions)
     assert (len(actions), withheld.reason, withheld.measure) == (1, "below_threshold", None)
     assert withheld.thresholds == (
@@ -110,12 +48,12 @@ def test_below_both_rungs_each_number_that_was_too_small_is_named() -> None:
         Threshold(measure="throttle", quantity="confidence", needed=0.75, seen=0.7),
     )
     assert (withheld.alert_id, withheld.institution) == ("a1", "north")
-    assert (withheld.alerted_ms, withheld.at_ms) == (60 * DAY_MS, 5_000)
+    assert (withheld.alerted_ms, withheld.at_ms) == (60 * DAY_MS, 1_000)
 
 
 def test_a_throttle_says_why_it_is_no_suspension() -> None:
     """Much was taken, and the alert is nearly sure enough: the night shift sees by how much."""
-    actions = Ladder().alert(confidence=0.93, taken_participants=200)
+    actions = ResponseDesk().alert(confidence=0.93, taken_participants=200)
     assert measures_in(actions) == [("throttle", "active")]
     withheld = reason_in(actions)
     assert withheld.reason == "below_threshold"
@@ -126,7 +64,7 @@ def test_a_throttle_says_why_it_is_no_suspension() -> None:
 
 def test_a_suspension_leaves_no_reason() -> None:
     """Nothing stronger was left undone."""
-    ladder = Ladder()
+    ladder = ResponseDesk()
     actions = ladder.alert()
     assert measures_in(actions) == [("suspend", "active")]
     assert len(actions) == 1
@@ -151,7 +89,7 @@ def test_a_mode_that_is_off_is_named(
     modes: Modes, measure: str, placed: list[tuple[str, str]]
 ) -> None:
     """The rung was reached, and does not exist here."""
-    actions = Ladder(modes).alert()
+    actions = ResponseDesk(modes).alert()
     assert measures_in(actions) == placed
     withheld = reason_in(actions)
     assert (withheld.reason, withheld.measure, withheld.thresholds) == ("mode_off", measure, ())
@@ -159,7 +97,7 @@ def test_a_mode_that_is_off_is_named(
 
 def test_a_mode_of_the_jurisdiction_is_what_counts() -> None:
     """Off in one country, on in all others."""
-    ladder = Ladder(jurisdictions={"uk": Modes(throttle="off", suspend="off")})
+    ladder = ResponseDesk(jurisdictions={"uk": Modes(throttle="off", suspend="off")})
     ladder.decide(Registered(institution="north", entry=Institution(id="north", jurisdiction="uk")))
     assert reason_in(ladder.alert()).reason == "mode_off"
     assert measures_in(ladder.alert(alert_id="a2", institution="south")) == [("suspend", "active")]
@@ -167,7 +105,7 @@ def test_a_mode_of_the_jurisdiction_is_what_counts() -> None:
 
 def test_a_label_names_the_decision_by_which_it_was_said() -> None:
     """Whoever asks why the next statement had no effect finds who said so on the audit."""
-    ladder = Ladder()
+    ladder = ResponseDesk()
     ladder.alert()
     labelled = Labelled(alert_id="a1", label=Label.FALSE_POSITIVE)
     ladder.decide(labelled, decision_id="d-42")
@@ -179,13 +117,13 @@ def test_a_label_names_the_decision_by_which_it_was_said() -> None:
 
 def test_a_scope_that_cools_down_says_until_when_and_what_would_act() -> None:
     """Only a doubled risk acts before."""
-    ladder = Ladder()
+    ladder = ResponseDesk()
     ladder.alert()
     (open_one,) = ladder.state.open.values()
     ladder.decide(Released(suspension_id=open_one.suspension_id))
     withheld = reason_in(ladder.alert(change="update", taken_participants=150))
     assert (withheld.reason, withheld.measure) == ("cooling_down", "suspend")
-    assert withheld.until_ms == 5_000 + DAY_MS
+    assert withheld.until_ms == 1_000 + DAY_MS
     assert withheld.thresholds == (
         Threshold(measure="suspend", quantity="risk", needed=0.2, seen=0.15),
     )
@@ -193,7 +131,7 @@ def test_a_scope_that_cools_down_says_until_when_and_what_would_act() -> None:
 
 def test_the_guard_says_how_many_would_be_affected() -> None:
     """Held, with the number that is allowed beside the number that it would be."""
-    ladder = Ladder(blast_radius_institutions=1)
+    ladder = ResponseDesk(blast_radius_institutions=1)
     ladder.alert()
     actions = ladder.alert(alert_id="a2", institution="south")
     assert measures_in(actions) == [("suspend", "held")] * 2
@@ -208,7 +146,7 @@ def test_the_guard_says_how_many_would_be_affected() -> None:
 
 def test_what_is_open_already_is_named_and_what_a_stronger_one_would_need() -> None:
     """It lasts longer, under the same id."""
-    ladder = Ladder()
+    ladder = ResponseDesk()
     first = ladder.alert(confidence=0.88, taken_participants=200)[0]
     actions = ladder.alert(confidence=0.93, change="update", taken_participants=210)
     assert isinstance(first, Suspension)
@@ -221,7 +159,7 @@ def test_what_is_open_already_is_named_and_what_a_stronger_one_would_need() -> N
 
 def test_a_closing_statement_says_that_it_closes() -> None:
     """The incident is over; what was taken stays in the risk."""
-    ladder = Ladder()
+    ladder = ResponseDesk()
     ladder.alert()
     actions = ladder.alert(change="close")
     assert reason_in(actions).reason == "closed"

@@ -27,6 +27,7 @@ from detectors.response.fold import ResponseAction, apply
 from detectors.response.state import ResponseState, next_due_ms
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
+from tests.builders import alert_seen, audit_entry
 
 COHORT = 1_000
 DAY_MS = 86_400_000
@@ -42,25 +43,14 @@ few = st.sampled_from(INSTITUTIONS[:2])
 
 
 def seen(alert_id: str, institution: str, *, taken: int, day: int = 60) -> AlertSeen:
-    """Return an alert as the ladder sees it."""
-    return AlertSeen(
+    """Return an alert as the ladder sees it, of nobody in particular."""
+    return alert_seen(
         alert_id=alert_id,
-        change="create",
-        revision=1,
         institution=institution,
         at_ms=day * DAY_MS,
-        started_ms=0,
-        severity="high",
-        confidence=1.0,
-        p_value=1e-9,
         taken_participants=taken,
-        detectors=("excess",),
         user=None,
-        user_share=0.0,
         project=None,
-        sentence="",
-        config_hash="",
-        record_sha256="",
     )
 
 
@@ -74,13 +64,6 @@ alerts = st.builds(
     project=st.sampled_from([None, "p1"]),
     change=st.sampled_from(["create", "update", "close"]),
 )
-
-
-def entry_of(body: Body, *, sequence: int, now_ms: int) -> AuditEntry:
-    """Return the journal's entry around a body."""
-    return AuditEntry(
-        sequence=sequence, previous="", batch=sequence, recorded_ms=now_ms, source=None, body=body
-    )
 
 
 class Response(RuleBasedStateMachine):
@@ -113,7 +96,9 @@ class Response(RuleBasedStateMachine):
 
     def take(self, body: Body) -> tuple[ResponseAction, ...]:
         """Let one entry act, and note what is shown to the world."""
-        entry = entry_of(body, sequence=len(self.entries), now_ms=self.now_ms)
+        entry = audit_entry(
+            body, sequence=len(self.entries), batch=len(self.entries), recorded_ms=self.now_ms
+        )
         self.entries.append(entry)
         actions = apply(self.state, entry)
         self.actions += actions

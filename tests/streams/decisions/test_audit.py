@@ -38,6 +38,7 @@ from streams.cli.audit import command
 from streams.control.keys import public_text
 from streams.control.signature import Decision, checked, sign
 from streams.recorder.journal import Journal
+from tests.builders import alert_seen
 
 ANN = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 DAY_MS = 86_400_000
@@ -47,24 +48,13 @@ TOPICS = {AlertSeen: "t.alerts", DecisionMade: TOPIC}
 
 def seen(number: int) -> AlertSeen:
     """Return one of many alerts."""
-    return AlertSeen(
+    return alert_seen(
         alert_id=f"a{number}",
-        change="create",
-        revision=1,
         institution=f"i{number % 4}",
         at_ms=number * DAY_MS,
-        started_ms=0,
-        severity="high",
-        confidence=1.0,
-        p_value=1e-9,
         taken_participants=10 * number,
-        detectors=("excess",),
         user=None,
-        user_share=0.0,
         project=None,
-        sentence="",
-        config_hash="",
-        record_sha256="",
     )
 
 

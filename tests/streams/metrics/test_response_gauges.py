@@ -8,41 +8,25 @@ from detectors.response.entries import AlertSeen, Configured, DecisionMade, Labe
 from detectors.response.withheld import WITHHELD_REASONS
 from streams.recorder.gauges import ResponseGauges
 from streams.recorder.journal import Journal, Written
+from tests.builders import alert_seen, decision_made
 
 
 def seen(number: int) -> AlertSeen:
     """Return an alert that is suspended at once."""
-    return AlertSeen(
+    return alert_seen(
         alert_id=f"a{number}",
-        change="create",
-        revision=1,
         institution=f"i{number}",
         at_ms=0,
-        started_ms=0,
-        severity="high",
-        confidence=1.0,
-        p_value=1e-9,
         taken_participants=500,
         detectors=("excess", "sweep"),
         user=None,
-        user_share=0.0,
         project=None,
-        sentence="",
-        config_hash="",
-        record_sha256="",
     )
 
 
 def labelled(number: int, label: Label) -> DecisionMade:
     """Return what somebody says of an alert."""
-    return DecisionMade(
-        decision_id="d",
-        who="ann",
-        note="",
-        at_ms=1,
-        verb=Labelled(alert_id=f"a{number}", label=label),
-        jws="",
-    )
+    return decision_made(Labelled(alert_id=f"a{number}", label=label))
 
 
 class Shown:
