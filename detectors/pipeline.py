@@ -21,7 +21,7 @@ from detectors.instants import HOUR_MS
 from detectors.instructions import note_exempted
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
-from detectors.policy.evaluate import evaluate
+from detectors.policy.evaluate import evaluate, note
 from detectors.profile import Profile, open_profile
 from detectors.profile_state import DayState
 from detectors.reference import Reference
@@ -139,10 +139,11 @@ def _judged(
     # Late events are judged at the institution's own time, which never turns back.
     now_ms = max(profile.state.frontier_ms, at_ms)
     profile.state.frontier_ms = now_ms
-    verdict = evaluate(profile, now_ms, breaches=breaches)
+    evaluation = evaluate(profile, now_ms, breaches=breaches)
+    note(profile, evaluation)
     profile.gate.reset(judged_bytes=profile.state.today.judged_bytes)
-    _chain(profile, verdict)
-    return decide(profile, verdict, at_ms=now_ms, event_id=event.id)
+    _chain(profile, evaluation.verdict)
+    return decide(profile, evaluation.verdict, at_ms=now_ms, event_id=event.id)
 
 
 def apply_reference(profile: Profile, reference: Reference) -> None:

@@ -61,32 +61,61 @@ class Unusual(Struct, frozen=True, kw_only=True):
     reasons: tuple[ReasonDetail, ...]
 
 
-def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Breach, ...] = ()) -> Verdict:
-    """Return the verdict of this moment; note what was strange in the open runs.
+class Evaluation(Struct, frozen=True, kw_only=True):
+    """What one look at an institution has shown."""
+
+    at_ms: int
+    features: Features
+    verdict: Verdict
+    strange: Annotated[
+        tuple[tuple[str, float], ...], Meta(description="channels that spoke, with their scores")
+    ] = ()
+
+
+def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Breach, ...] = ()) -> Evaluation:
+    """Look at an institution as it is at `at_ms`; change nothing, which is for `note`.
 
     `breaches` are the lines that the event at hand has crossed. A crossed line decides alone; what
     is unusual beside it is shown, with no share in the decision.
     """
     features = features_of(profile, at_ms)
-    _mark_judged(profile, features)
     scores = [score for detector in profile.detectors for score in detector.score(features)]
     in_windows = (breach for rule in profile.window_rules for breach in rule.evaluate(features))
     breaches = (*in_windows, *breaches)
     if not scores and not breaches:
-        return Verdict(watched=False, p_value=1.0, reasons=())
-    today = at_ms // DAY_MS
-    for score in scores:
-        note_run(profile, score.channel, score.value, today=today)
+        silence = Verdict(watched=False, p_value=1.0, reasons=())
+        return Evaluation(at_ms=at_ms, features=features, verdict=silence)
     unusual = _unusual(profile, [score for score in scores if score.detector not in profile.shadow])
-    is_candidate = unusual.surprise >= profile.config.policy.candidate_surprise
-    if is_candidate:
-        note_run(profile, INCIDENT_CHANNEL, unusual.surprise, today=today)
     audible = [breach for breach in breaches if breach.detector not in profile.shadow]
-    if audible:
-        return _broken(audible, unusual)
+    strange = [(score.channel, score.value) for score in scores]
+    if _is_candidate(profile, unusual):
+        strange.append((INCIDENT_CHANNEL, unusual.surprise))
+    return Evaluation(
+        at_ms=at_ms,
+        features=features,
+        verdict=_broken(audible, unusual) if audible else _judged(profile, unusual),
+        strange=tuple(strange),
+    )
+
+
+def note(profile: Profile, evaluation: Evaluation) -> None:
+    """Remember what was looked at, and what was strange as part of its run."""
+    today = profile.state.today
+    today.judged = list(evaluation.features.new)
+    today.judged_bytes = evaluation.features.hour_bytes
+    for channel, value in evaluation.strange:
+        _note_run(profile, channel, value, today=evaluation.at_ms // DAY_MS)
+
+
+def _is_candidate(profile: Profile, unusual: Unusual) -> bool:
+    return unusual.surprise >= profile.config.policy.candidate_surprise
+
+
+def _judged(profile: Profile, unusual: Unusual) -> Verdict:
+    """Return the verdict on what is unusual, calibrated against whole incidents."""
     tail = tail_of(profile.reference, group_of(profile), INCIDENT_CHANNEL)
     return Verdict(
-        watched=is_candidate and bool(unusual.reasons),
+        watched=_is_candidate(profile, unusual) and bool(unusual.reasons),
         p_value=tail.p_value(unusual.surprise),
         reasons=_in_order(unusual.reasons),
     )
@@ -153,13 +182,7 @@ def _detail(source: Score | Breach, *, p_value: float, share: float) -> ReasonDe
     )
 
 
-def _mark_judged(profile: Profile, features: Features) -> None:
-    today = profile.state.today
-    today.judged = list(features.new)
-    today.judged_bytes = features.hour_bytes
-
-
-def note_run(profile: Profile, channel: str, value: float, *, today: int) -> None:
+def _note_run(profile: Profile, channel: str, value: float, *, today: int) -> None:
     """Remember that `channel` was strange today, as part of its run."""
     runs = profile.state.open_runs
     run = runs.get(channel)

@@ -8,10 +8,12 @@ from detectors.instants import DAY_MS, HOUR_MS
 from detectors.models.canary import CanaryConfig
 from detectors.models.excess import ExcessConfig
 from detectors.pipeline import Profile, open_profile
+from detectors.policy.evaluate import evaluate
 from detectors.policy.explain import duration, percent, sentence
 from detectors.register import Institution
+from detectors.snapshot import dump
 from detectors.verdict import DatasetCoverage, ReasonDetail
-from tests.builders import alerts_of, taking
+from tests.builders import alerts_of, effects_of, taking
 
 START_MS = 1_767_225_600_000
 
@@ -86,6 +88,16 @@ def test_samples_are_the_largest_takings() -> None:
     told = alerts_of(north(), [*events, took(8, 40_000)])
     assert told[-1].sample_event_ids == ("e-8", "e-7", "e-6", "e-5", "e-4")
     assert told[-1].trigger_event_id == "e-8"
+
+
+def test_to_evaluate_changes_nothing() -> None:
+    """Whoever looks twice sees the same, and the state is as before; only a note changes it."""
+    profile = north()
+    effects_of(profile, [took(number, 300 * (number + 1)) for number in range(9)])
+    before, at_ms = dump(profile), profile.state.frontier_ms
+    assert evaluate(profile, at_ms).verdict == evaluate(profile, at_ms).verdict
+    assert evaluate(profile, at_ms).strange
+    assert dump(profile) == before
 
 
 def test_a_smaller_budget_never_tells_more() -> None:
