@@ -94,6 +94,8 @@ def _steps_on(total: int, size: int, limit: int) -> bool:
 
     >>> [_steps_on(total, 5, 100) for total in (100, 103, 108, 112)]
     [False, True, False, True]
+    >>> _steps_on(103, 3, 100)
+    True
     """
     if total <= limit:
         return False

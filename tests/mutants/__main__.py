@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.mutants.report import Explained, Mutant, change_of, read_mutants, table
+from msgspec.structs import replace
+
+from tests.mutants.report import Explained, Mutant, changes_in, read_mutants, table
 
 ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("detectors", "streams", "tests", "benchmarks")
@@ -30,12 +32,14 @@ pytest_add_cli_args = ["-m", "not kafka and not slow"]
 pytest_add_cli_args_test_selection = {tests}
 use_git_change_detection = false
 """
+# One process for all survivors: mutmut takes seconds to begin.
+SHOW: Final = "import sys, mutmut.__main__ as m; [m.show.callback(n) for n in sys.argv[1:]]"
 
 
 def workshop_of(part: str, tests: Sequence[str]) -> Path:
     """Return a directory with a copy of the code as it is now, and of what earlier runs found."""
     workshop = ROOT / "mutants" / part.replace("/", "-")
-    for copy in [*workshop.glob("*/**/*.py"), *workshop.glob("mutants/*/**/*.py")]:
+    for copy in list(workshop.rglob("*.py")):
         original = copy.relative_to(workshop).as_posix().removeprefix("mutants/")
         if not (ROOT / original).exists():
             copy.unlink()
@@ -46,10 +50,10 @@ def workshop_of(part: str, tests: Sequence[str]) -> Path:
     return workshop
 
 
-def mutmut(workshop: Path, *arguments: str, shown: bool = False) -> str:
-    """Run mutmut; return what it printed, unless that is shown as it comes."""
+def run(workshop: Path, *arguments: str, shown: bool = False) -> str:
+    """Run Python in a workshop; return what it printed, unless that is shown as it comes."""
     done = subprocess.run(
-        [sys.executable, "-m", "mutmut", *arguments],
+        [sys.executable, *arguments],
         cwd=workshop,
         env=os.environ | {"HYPOTHESIS_PROFILE": "mutants"},
         stdout=None if shown else subprocess.PIPE,
@@ -61,15 +65,15 @@ def mutmut(workshop: Path, *arguments: str, shown: bool = False) -> str:
 
 def mutants_of(workshop: Path) -> list[Mutant]:
     """Return every mutant of a part, and the change that each survivor makes."""
-    mutants = []
-    for line in mutmut(workshop, "results", "--all", "true").splitlines():
-        name, _, status = line.strip().partition(": ")
-        mutant = Mutant(name=name, status=status)
-        if mutant.survived:
-            removed, added = change_of(mutmut(workshop, "show", name))
-            mutant = Mutant(name=name, status=status, removed=removed, added=added)
-        mutants.append(mutant)
-    return mutants
+    lines = run(workshop, "-m", "mutmut", "results", "--all", "true").splitlines()
+    pairs = [line.strip().partition(": ") for line in lines]
+    mutants = [Mutant(name=name, status=status) for name, _, status in pairs]
+    survivors = [mutant.name for mutant in mutants if mutant.survived]
+    changes = changes_in(run(workshop, "-c", SHOW, *survivors))
+    return [
+        replace(mutant, **changes[mutant.name]) if mutant.name in changes else mutant
+        for mutant in mutants
+    ]
 
 
 def counted(
@@ -99,7 +103,8 @@ def main() -> int:
     for part in options.parts:
         workshop = workshop_of(part, config.parts[part].tests)
         if not options.figures_only:
-            mutmut(workshop, "run", "--max-children", str(options.processes), shown=True)
+            arguments = ("-m", "mutmut", "run", "--max-children", str(options.processes))
+            run(workshop, *arguments, shown=True)
         rows[part], unexplained = counted(mutants_of(workshop), config.explained)
         survivors += unexplained
     for mutant in survivors:

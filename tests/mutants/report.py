@@ -77,16 +77,20 @@ def read_mutants(raw: bytes) -> Mutants:
     return msgspec.toml.decode(raw, type=Mutants)
 
 
-def change_of(diff: str) -> tuple[str, str]:
-    r"""Return the lines that a diff removes and adds, each without indentation, as one line.
+def changes_in(text: str) -> dict[str, dict[str, str]]:
+    r"""Return by mutant what is removed and added, without indentation, as one line each.
 
-    >>> change_of("--- a.py\n+++ a.py\n def f():\n-    return 1\n+    return 2\n")
-    ('return 1', 'return 2')
+    >>> changes_in("# a.x_f__mutmut_1: survived\n--- a\n+++ a\n-    return 1\n+    return 2\n")
+    {'a.x_f__mutmut_1': {'removed': 'return 1', 'added': 'return 2'}}
     """
-    lines = diff.splitlines()
-    removed = [line[1:].strip() for line in lines if line[:1] == "-" and line[:3] != "---"]
-    added = [line[1:].strip() for line in lines if line[:1] == "+" and line[:3] != "+++"]
-    return " ".join(removed), " ".join(added)
+    changes: dict[str, dict[str, str]] = {}
+    for line in text.splitlines():
+        if line.startswith("# ") and "__mutmut_" in line:
+            change = changes[line[2:].partition(": ")[0]] = {"removed": "", "added": ""}
+        elif line[:3] not in {"---", "+++"} and line[:1] in {"-", "+"}:
+            side = "removed" if line[0] == "-" else "added"
+            change[side] = f"{change[side]} {line[1:].strip()}".strip()
+    return changes
 
 
 def table(rows: Mapping[str, Counter[str]]) -> str:

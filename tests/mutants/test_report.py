@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.__main__ import counted
-from tests.mutants.report import Explained, Mutant, change_of, read_mutants, table
+from tests.mutants.report import Explained, Mutant, changes_in, read_mutants, table
 
-DIFF = """\
+NAME = "a.tail.x_fit__mutmut_3"
+DIFF = f"""\
+# {NAME}: survived
 --- detectors/calibration/tail.py
 +++ detectors/calibration/tail.py
 @@ -1,3 +1,3 @@
@@ -17,9 +19,9 @@ DIFF = """\
 +    if rank < COUNTED_MIN:
          break
 """
-REMOVED, ADDED = change_of(DIFF)
-SURVIVOR = Mutant(name="a.tail.x_fit__mutmut_3", status="survived", removed=REMOVED, added=ADDED)
-WHY = Explained(function="a.tail.fit", removed=REMOVED, added=ADDED, why="nobody can tell")
+CHANGE = changes_in(DIFF)[NAME]
+SURVIVOR = Mutant(name=NAME, status="survived", **CHANGE)
+WHY = Explained(function="a.tail.fit", **CHANGE, why="nobody can tell")
 
 
 def test_every_mutant_counts_in_one_column() -> None:
@@ -34,7 +36,7 @@ def test_every_mutant_counts_in_one_column() -> None:
 @pytest.mark.parametrize("change", ["function", "removed", "added"])
 def test_an_explanation_is_of_one_change_to_one_function(change: str) -> None:
     """Not of its number, which moves with every edit of the function."""
-    values = {"function": "a.tail.fit", "removed": REMOVED, "added": ADDED}
+    values = {"function": "a.tail.fit", **CHANGE}
     assert Explained(**values, why="").explains(SURVIVOR)
     assert not Explained(**values | {change: "another"}, why="").explains(SURVIVOR)
 
