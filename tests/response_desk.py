@@ -50,3 +50,8 @@ class ResponseDesk:
         """Return the only open suspension."""
         (suspension,) = self.state.open.values()
         return suspension
+
+
+def measures_in(actions: tuple[ResponseAction, ...]) -> list[tuple[str, str]]:
+    """Return measure and state of each suspension among the actions."""
+    return [(action.measure, action.state) for action in actions if isinstance(action, Suspension)]

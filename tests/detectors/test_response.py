@@ -7,23 +7,15 @@ from detectors.feedback import Feedback, Label
 from detectors.register import Institution, Project, Registered
 from detectors.response.config import Modes, ResponseMode
 from detectors.response.entries import (
-    Approved,
     Configured,
     Labelled,
     Released,
 )
-from detectors.response.fold import ResponseAction
 from detectors.response.state import next_due_ms
-from detectors.response.suspension import Asked, Suspension
-from tests.response_desk import ResponseDesk
+from detectors.response.suspension import Suspension
+from tests.response_desk import COHORT_SIZE, ResponseDesk, measures_in
 
 DAY_MS = 86_400_000
-COHORT = 1_000
-
-
-def standing(actions: tuple[ResponseAction, ...]) -> list[tuple[str, str]]:
-    """Return measure and state of each suspension among the actions."""
-    return [(one.measure, one.state) for one in actions if isinstance(one, Suspension)]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +34,8 @@ def test_the_rung_is_confidence_times_harm(
 ) -> None:
     """The share of the cohort that was taken, weighed by how sure we are."""
     assert (
-        standing(ResponseDesk().alert(taken_participants=taken, confidence=confidence)) == expected
+        measures_in(ResponseDesk().alert(taken_participants=taken, confidence=confidence))
+        == expected
     )
 
 
@@ -59,15 +52,15 @@ def test_each_mode_does_what_it_says(mode: ResponseMode, state: str, *, dry_run:
     desk = ResponseDesk(mode)
     desk.alert()
     assert (desk.only_open.state, desk.only_open.dry_run) == (state, dry_run)
-    assert standing(ResponseDesk("off").alert()) == []
+    assert measures_in(ResponseDesk("off").alert()) == []
 
 
 def test_a_jurisdiction_may_have_its_own_modes() -> None:
     """Where the law wants a person first, a person is asked."""
     desk = ResponseDesk(jurisdictions={"uk": Modes(throttle="approve", suspend="approve")})
     desk.decide(Registered(institution="north", entry=Institution(id="north", jurisdiction="uk")))
-    assert standing(desk.alert()) == [("suspend", "requested")]
-    assert standing(desk.alert(alert_id="a2", institution="south")) == [("suspend", "active")]
+    assert measures_in(desk.alert()) == [("suspend", "requested")]
+    assert measures_in(desk.alert(alert_id="a2", institution="south")) == [("suspend", "active")]
 
 
 @pytest.mark.parametrize(
@@ -105,10 +98,10 @@ def test_incidents_of_one_institution_add_up_and_decay() -> None:
     """Two small ones together are a larger one; a week halves what was."""
     desk = ResponseDesk()
     desk.alert(taken_participants=30)
-    assert standing(desk.alert(alert_id="a2", taken_participants=30)) == [("suspend", "active")]
+    assert measures_in(desk.alert(alert_id="a2", taken_participants=30)) == [("suspend", "active")]
     desk = ResponseDesk()
     desk.alert(taken_participants=30, at_ms=0)
-    assert standing(desk.alert(alert_id="a2", taken_participants=30)) == [("throttle", "active")]
+    assert measures_in(desk.alert(alert_id="a2", taken_participants=30)) == [("throttle", "active")]
 
 
 def test_a_measure_ends_by_itself() -> None:
@@ -116,18 +109,18 @@ def test_a_measure_ends_by_itself() -> None:
     desk = ResponseDesk()
     desk.alert()
     assert next_due_ms(desk.state) == 1_000 + DAY_MS
-    assert standing(desk.wait(86_399)) == []
-    assert standing(desk.wait(1)) == [("suspend", "released")]
+    assert measures_in(desk.wait(86_399)) == []
+    assert measures_in(desk.wait(1)) == [("suspend", "released")]
 
 
 def test_a_measure_may_need_a_person_to_end() -> None:
     """Where config says so; a request that nobody answers still ends."""
     desk = ResponseDesk(release="human")
     desk.alert()
-    assert standing(desk.wait(10_000_000)) == []
+    assert measures_in(desk.wait(10_000_000)) == []
     asking = ResponseDesk("approve", release="human")
     asking.alert()
-    assert standing(asking.wait(86_400)) == [("suspend", "released")]
+    assert measures_in(asking.wait(86_400)) == [("suspend", "released")]
 
 
 def test_nobody_flaps() -> None:
@@ -135,84 +128,15 @@ def test_nobody_flaps() -> None:
     desk = ResponseDesk()
     desk.alert()
     desk.decide(Released(suspension_id=desk.only_open.suspension_id))
-    assert standing(desk.alert(change="update", taken_participants=199)) == []
-    assert standing(desk.alert(change="update", taken_participants=200)) == [("suspend", "active")]
+    assert measures_in(desk.alert(change="update", taken_participants=199)) == []
+    assert measures_in(desk.alert(change="update", taken_participants=200)) == [
+        ("suspend", "active")
+    ]
     cooled = ResponseDesk()
     cooled.alert()
     cooled.decide(Released(suspension_id=cooled.only_open.suspension_id))
     cooled.wait(86_400)
-    assert standing(cooled.alert(change="update")) == [("suspend", "active")]
-
-
-def test_a_storm_is_held_for_people() -> None:
-    """The fourth institution at once holds all four, and a person's word lets one begin."""
-    desk = ResponseDesk()
-    for number in range(3):
-        assert standing(desk.alert(alert_id=f"a{number}", institution=f"i{number}")) == [
-            ("suspend", "active")
-        ]
-    actions = desk.alert(alert_id="a3", institution="i3")
-    assert standing(actions) == [("suspend", "held")] * 4
-    held = next(iter(desk.state.open.values()))
-    assert standing(desk.decide(Approved(suspension_id=held.suspension_id))) == [
-        ("suspend", "active")
-    ]
-
-
-def test_a_large_register_widens_the_guard() -> None:
-    """A share of all known institutions, where that is more than the number."""
-    desk = ResponseDesk(blast_radius_ratio=0.5)
-    for number in range(10):
-        name = f"i{number}"
-        desk.decide(Registered(institution=name, entry=Institution(id=name)))
-    for number in range(5):
-        desk.alert(alert_id=f"a{number}", institution=f"i{number}")
-    assert {one.state for one in desk.state.open.values()} == {"active"}
-    desk.alert(alert_id="a5", institution="i5")
-    assert {one.state for one in desk.state.open.values()} == {"held"}
-
-
-def test_two_people_agree_on_an_institution() -> None:
-    """The same person twice is one person; of a single user one is enough."""
-    desk = ResponseDesk("approve")
-    desk.alert(user_share=0.1)
-    wanted = Approved(suspension_id=desk.only_open.suspension_id)
-    assert standing(desk.decide(wanted, who="ann")) == [("suspend", "approved")]
-    assert standing(desk.decide(wanted, who="ann")) == []
-    assert standing(desk.decide(wanted, who="ben")) == [("suspend", "active")]
-    assert desk.only_open.approvals == ("ann", "ben")
-    assert desk.decide(wanted, who="cat") == ()
-    single = ResponseDesk("approve")
-    single.alert()
-    approved = single.decide(Approved(suspension_id=single.only_open.suspension_id))
-    assert standing(approved) == [("suspend", "active")]
-
-
-def test_a_stronger_measure_needs_a_new_agreement() -> None:
-    """Who agreed to throttle has not agreed to suspend; the throttle goes on meanwhile."""
-    desk = ResponseDesk("approve")
-    desk.alert(taken_participants=20)
-    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
-    desk.alert(taken_participants=60, change="update")
-    assert (desk.only_open.measure, desk.only_open.state) == ("throttle", "active")
-    assert desk.only_open.asks == Asked(measure="suspend", approvals=())
-    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
-    assert desk.only_open.measure == "suspend"
-    assert desk.only_open.asks is None
-
-
-def test_the_guard_also_counts_what_has_outgrown_its_agreement() -> None:
-    """An agreed throttle that would become a suspension by itself asks, where too many did."""
-    desk = ResponseDesk("approve")
-    desk.alert(taken_participants=20)
-    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
-    automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
-    desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
-    for number in range(3):
-        desk.alert(alert_id=f"b{number}", institution=f"i{number}")
-    desk.alert(taken_participants=60, change="update")
-    asks = [one.asks for one in desk.state.open.values() if one.institution == "north"]
-    assert asks == [Asked(measure="suspend", approvals=())]
+    assert measures_in(cooled.alert(change="update")) == [("suspend", "active")]
 
 
 def test_a_dry_run_becomes_real_only_as_another_suspension() -> None:
@@ -220,7 +144,7 @@ def test_a_dry_run_becomes_real_only_as_another_suspension() -> None:
     desk = ResponseDesk("dry_run")
     (dry,) = desk.alert()
     automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
-    desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
+    desk.put(Configured(response=automatic, cohort_size=COHORT_SIZE, config_hash="", version=""))
     ended, real = desk.alert(change="update")
     assert isinstance(dry, Suspension)
     assert isinstance(ended, Suspension)
@@ -237,9 +161,9 @@ def test_what_was_harmless_leaves_the_ladder() -> None:
     assert isinstance(told, Feedback)
     assert (told.detectors, told.factor, told.exemption) == (("excess",), 100.0, None)
     assert told.until_ms == 60 * DAY_MS + 30 * DAY_MS
-    assert standing((ended,)) == [("suspend", "released")]
-    assert standing(desk.alert(change="update", taken_participants=1_000)) == []
-    assert standing(desk.alert(alert_id="a2", taken_participants=44)) == [("throttle", "active")]
+    assert measures_in((ended,)) == [("suspend", "released")]
+    assert measures_in(desk.alert(change="update", taken_participants=1_000)) == []
+    assert measures_in(desk.alert(alert_id="a2", taken_participants=44)) == [("throttle", "active")]
 
 
 def test_what_was_expected_becomes_an_exemption() -> None:
@@ -259,7 +183,7 @@ def test_a_confirmed_incident_weighs_more() -> None:
     desk = ResponseDesk()
     desk.alert(taken_participants=30, confidence=0.8)
     _, grown = desk.decide(Labelled(alert_id="a1", label=Label.CONFIRMED))
-    assert standing((grown,)) == [("suspend", "active")]
+    assert measures_in((grown,)) == [("suspend", "active")]
 
 
 def test_effectiveness_is_counted_by_detector() -> None:
@@ -280,7 +204,7 @@ def test_a_closed_incident_is_no_new_evidence() -> None:
     closing = desk.alert(
         change="close", confidence=0.5, detectors=(), sentence="quiet", user="u2", user_share=0.1
     )
-    assert standing(closing) == []
+    assert measures_in(closing) == []
     incident = desk.state.incident("a1")
     assert incident is not None
     assert (incident.confidence, incident.detectors) == (1.0, ("excess",))
@@ -296,17 +220,6 @@ def test_memory_is_bounded() -> None:
     assert len(desk.state.incidents["north"]) == 64
     assert desk.state.incident("a5") is None
     assert desk.decide(Labelled(alert_id="a5", label=Label.CONFIRMED)) == ()
-
-
-def test_an_agreement_covers_no_more_than_was_agreed() -> None:
-    """What grows by itself under a later configuration counts as nobody's decision."""
-    desk = ResponseDesk("approve")
-    desk.alert(taken_participants=20)
-    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
-    automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
-    desk.put(Configured(response=automatic, cohort_size=COHORT, config_hash="", version=""))
-    desk.alert(taken_participants=60, change="update")
-    assert (desk.only_open.measure, desk.only_open.agreed) == ("suspend", False)
 
 
 def test_an_entry_is_of_the_institution_it_names() -> None:

@@ -27,3 +27,8 @@ def raw_event(**changes: object) -> bytes:
         **changes,
     }
     return msgspec.json.encode({key: value for key, value in event.items() if value is not None})
+
+
+def with_text(text: str) -> bytes:
+    """Return a good event with one more key and value, given as JSON text."""
+    return raw_event()[:-1] + b"," + text.encode() + b"}"

@@ -1,64 +1,24 @@
 """Step 1: a declared mapping reads rows of files and of topics to the same events."""
 
-import gzip
-import io
-from pathlib import Path
-
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from detectors.config import CohortConfig
 from detectors.errors import ConfigError
-from detectors.event import AccessEvent, Participants, time_ms
+from detectors.event import AccessEvent, Participants
 from streams.ingest.adapters.config import CellSource, EventMapping, MappingConfig
 from streams.ingest.adapters.mapping import UNRESOLVED, RowMapping
 from streams.ingest.adapters.values import participant_hash
-from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
-from streams.ingest.rejects import Rejected, RejectReason
-from streams.settings.settings import load_settings
-
-ROOT = Path(__file__).parents[3]
-DATA = ROOT / "../shared/data"
-HASHED = decode_limits(DecodeConfig(), CohortConfig(participant_ids="hashed"))
-POSITIONS = decode_limits(DecodeConfig(event_bytes_max=1_024), CohortConfig(size=100))
-COLUMNS = ("at", "who", "user", "what", "whom", "bytes", "status")
-CONFIG = MappingConfig(
-    name="log",
-    format="csv",
-    columns=COLUMNS,
-    participant_separator=";",
-    event=EventMapping(
-        time="at",
-        institution="who",
-        user="user",
-        dataset="what",
-        participants="whom",
-        bytes="bytes",
-        outcome=CellSource(
-            column="status", values={"2*": "success", "403": "denied"}, otherwise="error"
-        ),
-    ),
+from streams.ingest.rejects import RejectReason
+from tests.streams.ingest.mapped_rows import (
+    COLUMNS,
+    CONFIG,
+    HASHED,
+    POSITIONS,
+    ROW,
+    accepted,
+    mapping,
+    reject_reason,
 )
-ROW = b"2026-04-01T12:00:00Z,northgate,u1,imaging,4;9,120,200"
-
-
-def mapping(config: MappingConfig = CONFIG, **changes: object) -> RowMapping:
-    """Return a mapping over positions."""
-    return RowMapping(msgspec.structs.replace(config, **changes), limits=POSITIONS)
-
-
-def accepted(found: AccessEvent | Rejected) -> AccessEvent:
-    """Return an event that was expected to be one."""
-    assert isinstance(found, AccessEvent), found
-    return found
-
-
-def reject_reason(found: AccessEvent | Rejected) -> RejectReason:
-    """Return why what was expected to be rejected was rejected."""
-    assert isinstance(found, Rejected), found
-    return found.reason
 
 
 def test_a_row_becomes_an_event_by_its_columns() -> None:
@@ -290,75 +250,6 @@ def test_a_mapping_that_cannot_work_is_refused_before_anything_starts(
     with pytest.raises(ConfigError) as caught:
         mapping(msgspec.structs.replace(CONFIG, **config))
     assert caught.value.path == path
-
-
-def test_a_file_begins_with_its_header_and_any_other_is_rejected() -> None:
-    """Columns that have moved would be read as one another."""
-    lines = [",".join(COLUMNS), ROW.decode(), "", ROW.decode().replace("120", "121")]
-    assert [accepted(found).bytes for found in mapping().rows(lines)] == [120, 121]
-    with pytest.raises(ConfigError, match=r"mapping\.columns"):
-        list(mapping().rows(reversed(lines)))
-
-
-def test_rows_go_on_after_a_bad_one() -> None:
-    """A cell larger than the reader allows, a row too short, and then a good one."""
-    lines = io.StringIO(
-        ",".join(COLUMNS) + "\n" + "x" * 200_000 + "\nshort\n" + ROW.decode() + "\n"
-    )
-    found = list(mapping().rows(lines))
-    assert [type(one).__name__ for one in found] == ["Rejected", "Rejected", "AccessEvent"]
-
-
-def test_a_quoted_cell_may_hold_a_line_end_in_a_file_and_in_a_record() -> None:
-    """And gives the same event."""
-    row = ROW.decode().replace("u1", '"u\n1"')
-    text = io.StringIO(",".join(COLUMNS) + "\n" + row + "\n", newline="")
-    (from_file,) = mapping().rows(text)
-    assert from_file == mapping().row(row.encode())
-    assert accepted(from_file).user == "u\n1"
-
-
-@given(
-    cells=st.lists(st.text(max_size=12), min_size=5, max_size=9),
-    separator=st.sampled_from([",", ";", "\n"]),
-    junk=st.binary(max_size=60),
-)
-def test_any_row_ends_as_an_event_or_a_reject(
-    cells: list[str], separator: str, junk: bytes
-) -> None:
-    """Never an exception; and an accepted one survives the way over Kafka unchanged."""
-    row = separator.join(["2026-04-01T12:00:00Z", *cells]).encode()
-    for record in (row, junk, row + junk):
-        found = mapping().row(record)
-        if isinstance(found, AccessEvent):
-            assert decode(encode(found), limits=POSITIONS) == found
-
-
-@pytest.mark.parametrize(
-    ("name", "rows_count", "institutions_count"),
-    [("edgar", 174_856, 1_621), ("wikiticker", 39_244, 51)],
-)
-def test_a_real_log_is_read_whole_and_alike_from_file_and_topic(
-    name: str, rows_count: int, institutions_count: int
-) -> None:
-    """Every row is an event; line by line, as records of a topic, they are the same."""
-    path = DATA / f"{name}.csv.gz"
-    if not path.exists():
-        pytest.skip(f"{path.name} is not on this machine")
-    settings = load_settings(ROOT / "docs/examples" / f"{name}.toml", environment={})
-    log = settings.row_mapping()
-    assert log is not None
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        events = [accepted(found) for found in log.rows(lines)]
-    assert len(events) == rows_count
-    assert len({event.institution for event in events}) == institutions_count
-    with gzip.open(path, "rb") as records:
-        next(records)
-        for event, record in zip(events[:20_000], records, strict=False):
-            assert log.row(record.rstrip(b"\r\n")) == event
-    sample = events[:: max(1, rows_count // 2_000)]
-    assert [decode(encode(event), limits=settings.limits) for event in sample] == sample
-    assert all(time_ms(event) > 0 for event in sample)
 
 
 def test_a_column_of_names_is_split_where_the_mapping_says() -> None:

@@ -2,27 +2,22 @@
 
 import base64
 import time
-from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pyroaring import BitMap
 
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, FieldCount, Participants
 from streams.ingest.codec import (
-    NESTING_MAX,
     DecodeConfig,
     DecodeLimits,
     decode,
     decode_limits,
     encode,
-    nesting_problem,
 )
 from streams.ingest.rejects import MEANINGS, Rejected, RejectReason
-from tests.streams.ingest.raw_events import LIMITS, NOON_MS, raw_event
+from tests.streams.ingest.raw_events import LIMITS, NOON_MS, raw_event, with_text
 
 HASHED = decode_limits(DecodeConfig(), CohortConfig(size=500_000, participant_ids="hashed"))
 
@@ -30,11 +25,6 @@ HASHED = decode_limits(DecodeConfig(), CohortConfig(size=500_000, participant_id
 SMALL = decode_limits(
     DecodeConfig(participants_listed_max=4, fields_listed_max=4), CohortConfig(size=500_000)
 )
-
-
-def with_text(text: str) -> bytes:
-    """Return a good event with one more key and value, given as JSON text."""
-    return raw_event()[:-1] + b"," + text.encode() + b"}"
 
 
 def bitmap(*, values: BitMap) -> dict[str, str]:
@@ -212,47 +202,6 @@ def test_keys_that_nobody_knows_are_let_through() -> None:
     event = decode(with_text('"new":{"a":[1,2]},"id":"e-2"'), limits=LIMITS)
     assert isinstance(event, AccessEvent)
     assert event.id == "e-2"
-
-
-def test_brackets_inside_texts_are_no_nesting() -> None:
-    """Nor does a text hide any."""
-    text = '"' + "[{" * 1_000 + r"\"" + '"'
-    assert isinstance(decode(with_text(f'"x":{text}'), limits=LIMITS), AccessEvent)
-    hidden = with_text(f'"x":"{"]" * 300}","y":{"[" * 300}{"]" * 300}')
-    rejected = decode(hidden, limits=LIMITS)
-    assert isinstance(rejected, Rejected)
-    assert rejected.reason == RejectReason.NESTING_TOO_DEEP
-
-
-@pytest.mark.parametrize(("depth", "good"), [(NESTING_MAX - 1, True), (NESTING_MAX, False)])
-def test_the_limit_of_nesting_is_exact(depth: int, *, good: bool) -> None:
-    """The event itself is the first level; what the caller's stack holds has no influence."""
-    found = decode(with_text('"x":' + "[" * depth + "]" * depth + ',"y":[],"z":{}'), limits=LIMITS)
-    assert isinstance(found, AccessEvent) is good
-
-
-RUNS = st.lists(st.tuples(st.sampled_from("[{]}"), st.integers(1, 210)), min_size=1, max_size=8)
-
-
-@given(runs=RUNS, closed=st.booleans())
-def test_nesting_is_what_a_walk_through_the_brackets_finds(
-    runs: list[tuple[str, int]], *, closed: bool
-) -> None:
-    """Whatever the brackets, in one pass."""
-    raw = "".join(bracket * count for bracket, count in runs)
-    depths = list(accumulate(1 if bracket in "[{" else -1 for bracket in raw))
-    if closed and depths[-1] > 0:
-        raw += "]" * depths[-1]
-        depths.append(0)
-    reason = None
-    if depths[-1] != 0 or min(depths) < 0:
-        reason = RejectReason.NOT_JSON
-    elif max(depths) > NESTING_MAX:
-        reason = RejectReason.NESTING_TOO_DEEP
-    found = nesting_problem(raw.encode())
-    # Too few to nest deeply are left to the decoder, whether they are in order or not.
-    few = raw.count("[") + raw.count("{") <= NESTING_MAX
-    assert (found and found.reason) == (None if few else reason)
 
 
 @pytest.mark.parametrize(
