@@ -49,6 +49,7 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "adopt_feedback": "apply_instruction",
     "adopt_reference": "apply_reference",
     "adopt_register": "apply_register",
+    "hold_to": "apply_config",
     "hold_to_config": "apply_config",
     "hold_to_register": "apply_register",
     # Metrics
@@ -70,6 +71,7 @@ OLD_WORDS: Final[Mapping[str, str]] = {
     "climb": "escalate",
     "EventId": "nothing: it was used nowhere",
     "from_truth": "nothing: it was used nowhere",
+    "GroupConfig": "nothing: nobody could set it",
     "CELLS": "nothing: nobody read it",
     "recoverable": "nothing: nobody read it",
     # Commands and connections
