@@ -1,0 +1,290 @@
+"""What an alert says, from its first statement to its last, in numbers that one can check."""
+
+import pytest
+from msgspec.structs import replace
+
+from detectors.config import CoreConfig, DetectorsConfig
+from detectors.event import Participants
+from detectors.feedback import Feedback, Label
+from detectors.incident import PolicyConfig
+from detectors.instants import DAY_MS, HOUR_MS
+from detectors.instructions import apply_instruction
+from detectors.models.canary import CanaryConfig
+from detectors.pipeline import Profile, open_profile
+from detectors.policy.decide import full_cohort_days
+from detectors.policy.evaluate import GROWTH_DECADES, evaluate, note
+from detectors.policy.explain import ahead, duration, percent, sentence
+from detectors.verdict import Alert, DailySummary
+from tests.builders import alerts_of, coverage, effects_of, event, reason_detail, taking
+
+START_MS = 1_767_225_600_000
+
+
+def north() -> Profile:
+    """Return a profile nobody has seen before."""
+    return open_profile("north", config=CoreConfig())
+
+
+def grabbed(*, days: int) -> list[Alert]:
+    """Let ada grab 40,000, and then 20 people a day be taken; return all that is told."""
+    events = [taking(40_000, id="grab", time=START_MS + HOUR_MS // 2, user="ada", project="p-1")]
+    events += [
+        taking(
+            20,
+            first=50_000 + 20 * day,
+            id=str(day),
+            time=START_MS + day * DAY_MS,
+            user="ben",
+            project="p-2",
+        )
+        for day in range(1, days)
+    ]
+    return alerts_of(north(), events)
+
+
+def test_the_first_statement_says_who_took_what() -> None:
+    """One user's grab: share, project, coverage before and after, and the event that showed it."""
+    told = grabbed(days=1)[0]
+    assert (told.change, told.revision, told.severity) == ("create", 1, "high")
+    assert (told.at_ms, told.started_ms) == (START_MS + HOUR_MS // 2, START_MS)
+    assert (told.top_user, told.top_user_share, told.top_project) == ("ada", 1.0, "p-1")
+    assert (told.sample_event_ids, told.trigger_event_id) == (("grab",), "grab")
+    assert told.taken_participants == 40_000
+    (held,) = told.coverage
+    assert (held.before_ratio, held.after_ratio, held.held_participants) == (0.0, 0.08, 40_000)
+    assert told.full_cohort_days == pytest.approx(460_000 / 40_000)
+    assert told.reference_version == "prior"
+    assert "100 % of it by user ada" in told.sentence
+    assert "now holds 8 % of the imaging cohort, all of it in 12 days at this pace" in told.sentence
+
+
+def test_the_last_statement_says_that_it_is_over_and_what_is_held() -> None:
+    """After so many quiet days: no reason, no event, the id of before and one revision more."""
+    first, *_, last = grabbed(days=PolicyConfig().quiet_days + 5)
+    assert [first.change, last.change] == ["create", "close"]
+    assert (last.alert_id, last.revision) == (first.alert_id, first.revision + 1)
+    assert (last.p_value, last.confidence, last.reasons) == (1.0, 0.5, ())
+    assert (last.trigger_event_id, last.severity) == ("", "high")
+    assert last.sentence == "north has been quiet since; the incident is closed."
+    closed_day, rest_ms = divmod(last.at_ms - START_MS, DAY_MS)
+    assert (closed_day > PolicyConfig().quiet_days, rest_ms) == (True, 0)
+    # All that was taken since the incident began is in it, calm work included.
+    assert 40_000 < last.taken_participants <= 40_000 + 20 * closed_day
+    assert last.coverage[0].held_participants == last.taken_participants
+
+
+def test_an_incident_that_nobody_heard_of_ends_in_silence() -> None:
+    """Its evidence was never within the budget, so there is nothing to take back."""
+    profile = north()
+    events = [taking(3_000, time=START_MS)]
+    events += [event(id=str(day), time=START_MS + day * DAY_MS) for day in range(1, 40)]
+    assert alerts_of(profile, events[:1]) == []
+    assert profile.state.incident is not None
+    assert not profile.state.incident.raised
+    assert alerts_of(profile, events[1:]) == []
+    assert profile.state.incident is None
+
+
+def test_people_who_were_only_counted_are_in_what_was_taken() -> None:
+    """A mere count may be of anybody: coverage is an upper bound, and the alert says so."""
+    profile = north()
+    counted = event(id="c", time=START_MS, participants=Participants(count=40_000))
+    (told,) = alerts_of(profile, [counted])
+    assert told.taken_participants == 40_000
+    assert told.coverage[0].kind == "upper_bound"
+    assert "now holds at most 8 % of the imaging cohort" in told.sentence
+
+
+def test_what_was_counted_before_an_incident_is_not_in_it() -> None:
+    """Of two datasets one was counted before: only what is counted since was taken."""
+    profile = north()
+    early = event(id="early", time=START_MS, participants=Participants(count=90))
+    assert alerts_of(profile, [early]) == []
+    late_ms = START_MS + 3 * DAY_MS
+    both = [
+        event(id=name, time=late_ms, dataset=name, participants=Participants(count=20_000))
+        for name in ("imaging", "genomes")
+    ]
+    told = alerts_of(profile, both)[-1]
+    assert told.taken_participants == 40_000
+    assert {held.dataset: held.held_participants for held in told.coverage} == {
+        "imaging": 20_090,
+        "genomes": 20_000,
+    }
+
+
+def test_an_incident_after_another_has_a_number_and_an_id_of_its_own() -> None:
+    """Also where people were told of both."""
+    profile = north()
+    quiet_days = PolicyConfig().quiet_days + 5
+    first = alerts_of(profile, [taking(40_000, id="one", time=START_MS)])
+    calm = [event(id=str(day), time=START_MS + day * DAY_MS) for day in range(1, quiet_days)]
+    assert [alert.change for alert in alerts_of(profile, calm)] == ["close"]
+    again_ms = START_MS + quiet_days * DAY_MS
+    second = alerts_of(profile, [taking(90_000, first=100_000, id="two", time=again_ms)])
+    assert [alert.change for alert in first + second] == ["create", "create"]
+    assert first[0].alert_id != second[0].alert_id
+    assert profile.state.incidents_count == 2
+    assert profile.state.incident is not None
+    assert (profile.state.incident.number, second[0].taken_participants) == (2, 90_000)
+
+
+def test_a_day_with_an_alert_is_counted_as_one() -> None:
+    """The budget is kept in such days: the summary of the day says whether it was one."""
+    profile = north()
+    events = [
+        event(id="calm", time=START_MS),
+        taking(40_000, id="grab", time=START_MS + DAY_MS),
+        event(id="next", time=START_MS + 2 * DAY_MS),
+    ]
+    effects = effects_of(profile, events)
+    summaries = [effect for effect in effects if isinstance(effect, DailySummary)]
+    assert [summary.alerted for summary in summaries] == [False, True]
+
+
+def test_what_is_unusual_beside_a_broken_rule_has_no_share_in_it() -> None:
+    """The rule alone decides, and is the only fact; what else was seen is shown."""
+    canary = CanaryConfig(participants=(5,))
+    config = CoreConfig(detectors=DetectorsConfig(canary=canary))
+    profile = open_profile("north", config=config)
+    (told,) = alerts_of(profile, [taking(40_000, time=START_MS)])
+    shares = {detail.detector: detail.share for detail in told.reasons}
+    assert shares.pop("canary") == 1.0
+    assert shares
+    assert set(shares.values()) == {0.0}
+    assert profile.state.incident is not None
+    assert [fact.partition("/")[0] for fact in profile.state.incident.facts] == ["canary"]
+
+
+def test_what_is_merely_unusual_is_no_fact() -> None:
+    """Facts are what rules found; evidence grows and is told when it has grown."""
+    profile = north()
+    alerts_of(profile, [taking(40_000, time=START_MS)])
+    assert profile.state.incident is not None
+    assert profile.state.incident.facts == []
+
+
+@pytest.mark.parametrize(
+    ("days", "words"),
+    [
+        (0.99 / 24, "within the hour"),
+        (1 / 24, "in 1 h"),
+        (1.9 / 24, "in 2 h"),
+        (47.9 / 24, "in 48 h"),
+        (2.0, "in 2 days"),
+        (2.04, "in 2 days"),
+        (364.6, "in 365 days"),
+    ],
+)
+def test_how_far_off_it_is_is_said_in_hours_and_days(days: float, words: str) -> None:
+    """Hours up to two days, and never a number below one."""
+    assert ahead(days) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (300, "5 min"),
+        (3_599, "59 min"),
+        (3_600, "1 h"),
+        (86_399, "23 h"),
+        (86_400, "1 day"),
+        (172_800, "2 days"),
+    ],
+)
+def test_a_window_is_said_in_its_largest_unit(seconds: int, words: str) -> None:
+    """Whole minutes below an hour, whole hours below a day."""
+    assert duration(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("ratio", "words"),
+    [
+        (0.0, "0 %"),
+        (0.000001, "0.0001 %"),
+        (0.125, "12 %"),
+        (0.98, "98 %"),
+        (0.99, "99.0 %"),
+        (0.9994, "99.9 %"),
+        (0.9995, "100 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_a_share_has_two_figures_and_is_whole_only_when_it_is(ratio: float, words: str) -> None:
+    """Nearly all is not all, and nearly nothing is not nothing."""
+    assert percent(ratio) == words
+
+
+def told_of(*, share: float = 0.0, days: float | None = None, **changes: object) -> str:
+    """Return the sentence about a grab, with a user's share, a forecast and coverage."""
+    return sentence(
+        "north",
+        (reason_detail(),),
+        (coverage(**changes), coverage(dataset="genomes", before_ratio=0.3, after_ratio=0.3)),
+        top_user="ada",
+        top_user_share=share,
+        full_cohort_days=days,
+    )
+
+
+def test_a_user_is_named_from_half_on() -> None:
+    """Whoever took less is not the story."""
+    assert "by user" not in told_of(share=0.49)
+    assert "50 % of it by user ada" in told_of(share=0.5)
+
+
+def test_coverage_is_that_of_the_dataset_that_grew_most() -> None:
+    """Another may be fuller; a bound is said to be one, and what is full has no forecast."""
+    assert "now holds 10 % of the imaging cohort" in told_of()
+    assert "now holds at most 10 % of the imaging cohort" in told_of(kind="upper_bound")
+    assert told_of(days=3.0).endswith("cohort, all of it in 3 days at this pace.")
+    assert told_of(days=3.0, after_ratio=1.0).endswith("now holds 100 % of the imaging cohort.")
+
+
+def test_a_forecast_is_of_the_last_days_pace_and_of_years_none() -> None:
+    """Nobody plans for a date that is decades away, and without a pace there is none."""
+    profile = north()
+    assert full_cohort_days(profile) is None
+    alerts_of(profile, [taking(2_000, time=START_MS)])
+    assert full_cohort_days(profile) == pytest.approx(249.0)
+    slow = north()
+    alerts_of(slow, [taking(10, time=START_MS)])
+    assert full_cohort_days(slow) is None
+
+
+@pytest.mark.parametrize(("hours", "raised"), [(0, True), (23, True), (24, False)])
+def test_a_false_positive_counts_against_its_detector_until_it_ends(
+    hours: int, *, raised: bool
+) -> None:
+    """Its p-values are that many times larger meanwhile, one at most, and from then on as ever."""
+    profile, plain = north(), north()
+    feedback = Feedback(
+        alert_id="a1",
+        institution="north",
+        label=Label.FALSE_POSITIVE,
+        until_ms=START_MS + 24 * HOUR_MS,
+        detectors=("excess",),
+        factor=10.0,
+    )
+    apply_instruction(profile, feedback, sequence=1)
+    at_ms = START_MS + hours * HOUR_MS
+    p_values = []
+    for judged in (profile, plain):
+        alerts_of(judged, [taking(20_000, time=at_ms)])
+        reasons = evaluate(judged, at_ms).verdict.reasons
+        p_values += [detail.p_value for detail in reasons if detail.detector == "excess"]
+    assert p_values[0] == pytest.approx(min(1.0, p_values[1] * (10.0 if raised else 1.0)))
+
+
+def test_a_run_lasts_while_its_evidence_grows() -> None:
+    """By so many decades, or it has not: the peak moves with every larger value, the end not."""
+    profile = north()
+    values = [(1, 3.0), (2, 3.0 + GROWTH_DECADES), (4, 3.05 + GROWTH_DECADES), (5, 2.0)]
+    for day, value in values:
+        at_ms = START_MS + day * DAY_MS
+        note(profile, replace(evaluate(profile, at_ms), strange=(("excess", value),)))
+    run, first_day = profile.state.open_runs["excess"], START_MS // DAY_MS
+    assert (run.first_day, run.last_day) == (first_day + 1, first_day + 2)
+    assert (run.peak_day, run.peak) == (first_day + 4, 3.05 + GROWTH_DECADES)
+    assert run.mark == 3.0 + GROWTH_DECADES
+    assert profile.state.today.runs["excess"].peak == run.peak
