@@ -39,27 +39,27 @@ def shortfalls(report: Report, bounds: list[Bound]) -> list[str]:
         if row.detector == HEADGATE
     }
     measured_worlds = {each.world for each in report.worlds}
-    found = []
+    problems = []
     for bound in bounds:
         if bound.form != report.form or bound.world not in measured_worlds:
             continue
         name = f"{bound.world}, budget {bound.budget:g}, {bound.scenario}"
         row = rows.get((bound.world, bound.budget, bound.scenario))
         if row is None:
-            found.append(f"{name}: not measured.")
+            problems.append(f"{name}: not measured.")
             continue
         if row.recall < bound.recall_min:
-            found.append(f"{name}: recall {row.recall:.3f} is below {bound.recall_min:.3f}.")
+            problems.append(f"{name}: recall {row.recall:.3f} is below {bound.recall_min:.3f}.")
         if row.gone_ratio > bound.gone_ratio_max:
-            found.append(
+            problems.append(
                 f"{name}: {row.gone_ratio:.4f} of the cohort gone, over {bound.gone_ratio_max:.4f}."
             )
         if row.reason_ratio < bound.reason_ratio_min:
-            found.append(
+            problems.append(
                 f"{name}: true reasons {row.reason_ratio:.3f}, below {bound.reason_ratio_min:.3f}."
             )
         if row.measured > bound.measured_max:
-            found.append(
+            problems.append(
                 f"{name}: {row.measured:.2f} false alert-days, above {bound.measured_max:.2f}."
             )
-    return found
+    return problems

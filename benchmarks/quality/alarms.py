@@ -36,14 +36,14 @@ def alert_days(
     alarms: Iterable[Alarms], *, threshold: float, since_ms: int
 ) -> dict[tuple[str, int], tuple[int, str]]:
     """Return the alert-days, institution and day, each with its first alarm's moment and reason."""
-    found: dict[tuple[str, int], tuple[int, str]] = {}
+    first_by_day: dict[tuple[str, int], tuple[int, str]] = {}
     for each in alarms:
         over = np.flatnonzero((each.score > threshold) & (each.at_ms >= since_ms))
         for place in over.tolist():
             at_ms = int(each.at_ms[place])
             reason = each.reasons[place] if each.reasons else ""
-            found.setdefault((each.institution, at_ms // DAY_MS), (at_ms, reason))
-    return found
+            first_by_day.setdefault((each.institution, at_ms // DAY_MS), (at_ms, reason))
+    return first_by_day
 
 
 def day_peaks(alarms: Iterable[Alarms], *, since_ms: int) -> Floats:

@@ -35,15 +35,15 @@ class Cost(Struct, frozen=True, kw_only=True):
 
 def typical(events: Iterator[AccessEvent]) -> list[AccessEvent]:
     """Return the events with what a typical request names: up to ten ids, or one range."""
-    found = []
+    shortened = []
     for event in events:
         given = event.participants
         if given is not None and given.ids is not None:
             short = Participants(ids=given.ids[:TYPICAL_IDS])
-            found.append(structs.replace(event, participants=short))
+            shortened.append(structs.replace(event, participants=short))
         elif given is not None and given.ranges is not None:
-            found.append(event)
-    return found
+            shortened.append(event)
+    return shortened
 
 
 def decoding_microseconds(events: list[AccessEvent]) -> float:

@@ -59,12 +59,12 @@ def _own_quantiles(hours: Hours) -> tuple[Floats, Floats]:
         ],
         axis=1,
     )
-    found = np.full((days, len(WINDOW_HOURS)), np.nan)
+    usual = np.full((days, len(WINDOW_HOURS)), np.nan)
     known = np.zeros(days)
     for day in range(days):
         last = day - FROZEN_DAYS
         first = max(first_day, last - HISTORY_DAYS)
         if last > first:
-            found[day] = np.quantile(maxima[first:last], 0.95, axis=0)
+            usual[day] = np.quantile(maxima[first:last], 0.95, axis=0)
             known[day] = last - first
-    return found, known
+    return usual, known

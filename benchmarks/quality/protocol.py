@@ -87,13 +87,13 @@ def calibration_peaks(plan: Plan, seed: int) -> tuple[dict[str, Floats], Floats,
     return peaks, np.stack(by_window), institution_weeks(world)
 
 
-def calibrate(plan: Plan, found: list[tuple[dict[str, Floats], Floats, float]]) -> Calibration:
+def calibrate(plan: Plan, worlds: list[tuple[dict[str, Floats], Floats, float]]) -> Calibration:
     """Fix the thresholds so that the calibration seeds would have had the budgets' false alarms."""
-    weeks = sum(each for _, _, each in found)
-    windows = np.concatenate([each for _, each, _ in found], axis=1)
+    weeks = sum(each for _, _, each in worlds)
+    windows = np.concatenate([each for _, each, _ in worlds], axis=1)
     scales = np.maximum(np.quantile(windows, EQUALISED_QUANTILE, axis=1), SCALE_MIN)
     pooled = {
-        name: np.concatenate([peaks[name] for peaks, _, _ in found])
+        name: np.concatenate([peaks[name] for peaks, _, _ in worlds])
         for name in plan.baselines
         if name in BASELINES
     }
@@ -158,14 +158,14 @@ class _Detectors:
         return self.calibration.thresholds[name][budget]
 
     def background(self) -> dict[tuple[str, float], list[Alarms]]:
-        found: dict[tuple[str, float], list[Alarms]] = {}
+        alarms_by: dict[tuple[str, float], list[Alarms]] = {}
         everybody = []
         if self.plan.baselines:
             everybody = [hours_of(self.world, each) for each in self.world.plans]
             self.peers = peers_of(everybody)
-        found.update(self._baselines(everybody))
+        alarms_by.update(self._baselines(everybody))
         if PERFECT in self.plan.baselines:
-            found.update({(PERFECT, budget): [] for budget in self.plan.budgets})
+            alarms_by.update({(PERFECT, budget): [] for budget in self.plan.budgets})
         events = list(self.world.events())
         shared: list[Alert] = []
         for budget in self.plan.knobs:
@@ -174,15 +174,17 @@ class _Detectors:
             if not self.judged:
                 shared = rings(judged.holdings, config=config)
             self.judged[budget] = judged
-            found[HEADGATE, budget] = alarms_of([*judged.alerts, *shared])
-        return found
+            alarms_by[HEADGATE, budget] = alarms_of([*judged.alerts, *shared])
+        return alarms_by
 
     def with_theft(self, planted: World, theft: Theft) -> dict[tuple[str, float], list[Alarms]]:
         names = set(theft.institutions)
         plans = [each for each in planted.plans if each.name in names]
-        found = self._baselines(self._hours(planted, plans))
+        alarms_by = self._baselines(self._hours(planted, plans))
         if PERFECT in self.plan.baselines:
-            found.update({(PERFECT, budget): [_omniscient(theft)] for budget in self.plan.budgets})
+            alarms_by.update(
+                {(PERFECT, budget): [_omniscient(theft)] for budget in self.plan.budgets}
+            )
         events = list(planted.events(names))
         shared: list[Alert] | None = None
         for budget in self.plan.knobs:
@@ -190,21 +192,21 @@ class _Detectors:
             judged = judge_some(events, config=config, register=planted.register, honest=honest)
             if shared is None:
                 shared = _shared(honest, judged, theft, config=config)
-            found[HEADGATE, budget] = alarms_of([*judged.alerts, *shared])
-        return found
+            alarms_by[HEADGATE, budget] = alarms_of([*judged.alerts, *shared])
+        return alarms_by
 
     def _hours(self, planted: World, plans: list[InstitutionPlan]) -> list[Hours]:
         return [hours_of(planted, each) for each in plans] if self.plan.baselines else []
 
     def _baselines(self, everybody: list[Hours]) -> dict[tuple[str, float], list[Alarms]]:
-        found = {}
+        alarms_by = {}
         for name in self.plan.baselines:
             if name == PERFECT:
                 continue
             alarms = [alarms_at(hours, self._score(name, hours)) for hours in everybody]
             for budget in self.plan.budgets:
-                found[name, budget] = alarms
-        return found
+                alarms_by[name, budget] = alarms
+        return alarms_by
 
     def _score(self, name: str, hours: Hours) -> Floats:
         if name != EXCESS or self.peers is None:
@@ -224,8 +226,8 @@ def _shared(honest: Judged, judged: Judged, theft: Theft, *, config: CoreConfig)
         since_ms=theft.started_ms - config.detectors.collusion.window_days * DAY_MS,
         until_ms=theft.ended_ms + GRACE_MS,
     )
-    said = rings(holdings, config=config)
-    return [alert for alert in said if alert.institution in theft.institutions]
+    alerts = rings(holdings, config=config)
+    return [alert for alert in alerts if alert.institution in theft.institutions]
 
 
 def alarms_at(hours: Hours, score: Floats) -> Alarms:

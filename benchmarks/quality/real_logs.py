@@ -60,13 +60,13 @@ def log_world(seed: int, *, log: Path, mapping: Path, calibration_below: int) ->
     counts: dict[str, int] = {}
     for row in rows:
         counts[row.institution] = counts.get(row.institution, 0) + 1
-    kept = [
+    rows = [
         row
         for row in rows
         if row.institution in half and counts[row.institution] >= ACTIVE_REQUESTS_MIN
     ]
     positions = _positions(rows)
-    return _world(kept, positions, config=_config(seed, kept, cohort=len(positions)))
+    return _world(rows, positions, config=_config(seed, rows, cohort=len(positions)))
 
 
 def _rows(log: Path, mapping: Path) -> Iterator[Row]:
@@ -137,11 +137,11 @@ def _stretched(at_ms: Ints) -> Ints:
 def _users(rows: list[Row]) -> Ints:
     """Return each row's user as a number, in order of appearance in its institution."""
     known: dict[str, dict[str, int]] = {}
-    found = []
+    numbers = []
     for row in rows:
         mine = known.setdefault(row.institution, {})
-        found.append(mine.setdefault(row.user, len(mine)))
-    return np.array(found, np.int64)
+        numbers.append(mine.setdefault(row.user, len(mine)))
+    return np.array(numbers, np.int64)
 
 
 def _plan(index: int, table: Table) -> InstitutionPlan:

@@ -43,15 +43,15 @@ def world_report(world: str, results: list[WorldResult]) -> WorldReport:
     """Return the figures of one kind of world."""
     kinds: dict[str, Counter[str]] = {}
     for result in results:
-        for (detector, budget), found in result.kinds.items():
+        for (detector, budget), counts in result.kinds.items():
             if detector == HEADGATE:
-                kinds.setdefault(f"{budget:g}", Counter()).update(found)
+                kinds.setdefault(f"{budget:g}", Counter()).update(counts)
     return WorldReport(
         world=world,
         seeds=tuple(result.seed for result in results),
         institution_weeks=sum(result.institution_weeks for result in results),
         figures=tuple(figures(results)),
-        false_kinds={budget: dict(found.most_common()) for budget, found in kinds.items()},
+        false_kinds={budget: dict(counts.most_common()) for budget, counts in kinds.items()},
     )
 
 
@@ -80,12 +80,12 @@ def write_json(report: Report, path: Path) -> None:
 
 def _reviewed(report: WorldReport) -> WorldReport:
     """Return the report without what nobody reviews: baselines theft by theft at every budget."""
-    kept = (
+    figures = (
         row
         for row in report.figures
         if row.detector == HEADGATE or row.scenario == "all" or row.budget == REVIEWED_BUDGET
     )
-    return structs.replace(report, figures=tuple(kept))
+    return structs.replace(report, figures=tuple(figures))
 
 
 def write_curves(report: WorldReport, folder: Path) -> None:

@@ -63,7 +63,7 @@ def figures(results: list[WorldResult]) -> list[Figures]:
 def _row(results: list[WorldResult], key: tuple[str, float, str], trials: list[Trial]) -> Figures:
     detector, budget, scenario = key
     measured = false_rate(results, detector, budget)
-    found = [trial.outcome for trial in trials if trial.outcome.found]
+    caught = [trial.outcome for trial in trials if trial.outcome.found]
     weeks = np.array([trial.weeks for trial in trials])
     return Figures(
         detector=detector,
@@ -71,10 +71,12 @@ def _row(results: list[WorldResult], key: tuple[str, float, str], trials: list[T
         scenario=scenario,
         trials=len(trials),
         measured=measured,
-        recall=len(found) / len(trials),
+        recall=len(caught) / len(trials),
         # An alarm that falls into a long theft by luck finds it: report what luck alone would.
         chance=float(np.mean(1.0 - np.exp(-measured / 100.0 * weeks))),
-        delay_hours=float(np.median([each.delay_hours for each in found])) if found else None,
+        delay_hours=float(np.median([outcome.delay_hours for outcome in caught]))
+        if caught
+        else None,
         gone_ratio=float(np.mean([trial.outcome.gone_ratio for trial in trials])),
-        reason_ratio=float(np.mean([each.reason_true for each in found])) if found else 0.0,
+        reason_ratio=float(np.mean([outcome.reason_true for outcome in caught])) if caught else 0.0,
     )

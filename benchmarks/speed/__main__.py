@@ -113,8 +113,8 @@ def _judging(bootstrap: str, home: Path, given: argparse.Namespace) -> Judging:
     last = prefixes[-1]
     with worker(bootstrap, last, home, number=2):
         idle = asyncio.run(alert_delay(bootstrap, last, 20))
-        told = open_loop(bootstrap, last, seconds=given.seconds, partitions=PARTITIONS)
-        loop = asyncio.run(told)
+        measuring = open_loop(bootstrap, last, seconds=given.seconds, partitions=PARTITIONS)
+        loop = asyncio.run(measuring)
     state = state_size(bootstrap, last, belongs="institution-")
     return Judging(rates=rates, idle=idle, loop=loop, state=state)
 

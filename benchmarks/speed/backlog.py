@@ -77,8 +77,8 @@ def backlog(bootstrap: str, home: Path, *, events: int, shows: bool) -> Backlog:
     with worker(bootstrap, _PREFIX, home) as idle:
         idle_bytes = resident_bytes(idle.process_id)
     with steps("fill", total=events) if shows else NullProgress() as progress:
-        told = _told(many(events), progress)
-        asyncio.run(fill(bootstrap, f"{_PREFIX}.access-events", told))
+        shown = _told(many(events), progress)
+        asyncio.run(fill(bootstrap, f"{_PREFIX}.access-events", shown))
     with worker(bootstrap, _PREFIX, home) as running:
         with steps("judge", total=events) if shows else NullProgress() as progress:
             rate = _worked_off(running, events, progress)
@@ -115,9 +115,9 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=EVENTS_COUNT)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as home, LocalBroker() as broker:
-        found = backlog(broker.bootstrap, Path(home), events=given.events, shows=True)
-    print(found)
-    sys.exit(0 if found.fits else 1)
+        result = backlog(broker.bootstrap, Path(home), events=given.events, shows=True)
+    print(result)
+    sys.exit(0 if result.fits else 1)
 
 
 if __name__ == "__main__":

@@ -108,8 +108,8 @@ async def limit_rate(bootstrap: str, topic: str, count: int) -> Rate:
     read_count = 0
     watch = Stopwatch()
     while read_count < count:
-        found = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
-        for batch in found.values():
+        polled = await consumer.getmany(timeout_ms=1_000, max_records=4_000)
+        for batch in polled.values():
             for record in batch:
                 decoder.decode(record.value)
             read_count += len(batch)

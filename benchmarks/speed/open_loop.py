@@ -53,17 +53,17 @@ def schedule(count: int, *, seed: int = 3) -> list[float]:
 
 def events(count: int) -> list[AccessEvent]:
     """Return typical events, every hundredth of which is one that trips an alert at once."""
-    made = list(typical_events(count, seed=5))
+    sent = list(typical_events(count, seed=5))
     for number in range(GRAB_EVERY - 1, count, GRAB_EVERY):
         theft = msgspec.structs.replace(grab(number), institution=f"open-{number}", time=START_MS)
-        made[number] = theft
-    return made
+        sent[number] = theft
+    return sent
 
 
 async def open_loop(bootstrap: str, prefix: str, *, seconds: float, partitions: int) -> OpenLoop:
     """Send for so long, and return what the alerts waited."""
     count = int(seconds * PER_SECOND)
-    times, made = schedule(count), events(count)
+    times, sent = schedule(count), events(count)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
     await consumer.start()
     places = [TopicPartition(f"{prefix}.alerts", partition) for partition in range(partitions)]
@@ -74,7 +74,7 @@ async def open_loop(bootstrap: str, prefix: str, *, seconds: float, partitions: 
     began = time.perf_counter()
     wanted_count = count // GRAB_EVERY
     hearing = asyncio.create_task(_hear(consumer, intended, delays, wanted_count=wanted_count))
-    await _send(bootstrap, f"{prefix}.access-events", made, times, intended, began=began)
+    await _send(bootstrap, f"{prefix}.access-events", sent, times, intended, began=began)
     sent_seconds = time.perf_counter() - began
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(hearing, _WAIT_SECONDS_MAX)
@@ -93,7 +93,7 @@ async def open_loop(bootstrap: str, prefix: str, *, seconds: float, partitions: 
 async def _send(
     bootstrap: str,
     topic: str,
-    made: list[AccessEvent],
+    sent: list[AccessEvent],
     times: list[float],
     intended: dict[bytes, float],
     *,
@@ -103,7 +103,7 @@ async def _send(
         bootstrap_servers=bootstrap, partitioner=DefaultPartitioner(), linger_ms=5
     )
     await producer.start()
-    for event, at in zip(made, times, strict=True):
+    for event, at in zip(sent, times, strict=True):
         ahead = began + at - time.perf_counter()
         if ahead > 0:
             await asyncio.sleep(ahead)

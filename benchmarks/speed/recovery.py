@@ -41,8 +41,8 @@ def recovery(bootstrap: str, home: Path, *, institutions: int) -> Recovery:
     prefix = f"recovery-{institutions}"
     ensure_topics(unprotected(bootstrap), prefix=prefix, partitions=PARTITIONS)
     without_seconds = _start_seconds(bootstrap, prefix, home)
-    made = spread(2 * institutions, institutions=institutions)
-    records = [(event.institution.encode(), encode(event)) for event in made]
+    events = spread(2 * institutions, institutions=institutions)
+    records = [(event.institution.encode(), encode(event)) for event in events]
     asyncio.run(fill(bootstrap, f"{prefix}.access-events", records))
     with worker(bootstrap, prefix, home) as running:
         while judged_count(running.metrics) < len(records):

@@ -88,8 +88,8 @@ async def measure(bootstrap: str, alerts_count: int) -> list[float]:
     await consumer.start()
     delays = []
     for number in range(alerts_count + WARM_COUNT):
-        made = alerts.record(RaiseAlert(alert=alert(number)), topic_prefix=PREFIX)
-        await producer.send_and_wait(made.topic, made.value, key=made.key)
+        record = alerts.record(RaiseAlert(alert=alert(number)), topic_prefix=PREFIX)
+        await producer.send_and_wait(record.topic, record.value, key=record.key)
         began = monotonic_seconds()
         await consumer.getone()
         delays.append(monotonic_seconds() - began)

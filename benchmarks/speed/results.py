@@ -88,11 +88,11 @@ def _sizes(result: Result) -> Rows:
     for point in result.growth.by_institutions:
         if point.size >= _INSTITUTIONS_SHARING_MIN:
             yield f"one in memory of {point.size:,}", f"{point.resident_bytes_each:,.0f} B", ""
-    found = result.backlog
-    most = found.idle_bytes + found.allowed_bytes
-    yield "memory, idle", f"{found.idle_bytes / MEGABYTE:.0f} MB", ""
-    told = f"{found.peak_bytes / MEGABYTE:.0f} of {most / MEGABYTE:.0f} MB"
-    yield f"in a backlog of {found.events_count:,}", told, ""
+    backlog = result.backlog
+    most = backlog.idle_bytes + backlog.allowed_bytes
+    yield "memory, idle", f"{backlog.idle_bytes / MEGABYTE:.0f} MB", ""
+    memory = f"{backlog.peak_bytes / MEGABYTE:.0f} of {most / MEGABYTE:.0f} MB"
+    yield f"in a backlog of {backlog.events_count:,}", memory, ""
 
 
 def _workers(result: Result) -> Rows:
@@ -105,22 +105,22 @@ def _workers(result: Result) -> Rows:
         f"{100 * scaling.efficiency_per_cpu_second:.0f} %",
     )
     dead_letter = f"dead_letter {refusing.refusal_cpu_microseconds:.0f} us"
-    told = f"{100 * refusing.spoilt_ratio:.0f} % refused, processor time"
-    yield told, dead_letter, f"{100 * refusing.cost_ratio:+.1f} %"
+    name = f"{100 * refusing.spoilt_ratio:.0f} % refused, processor time"
+    yield name, dead_letter, f"{100 * refusing.cost_ratio:+.1f} %"
 
 
 def _recovery(result: Result) -> Rows:
-    found = result.growth.recovery
-    name, _, told = str(found).partition(": ")
-    yield f"{name} of {found.institutions_count:,} states", told.replace("allowed ", ""), ""
-    yield "start without", f"{found.start_without_states_seconds:.1f} s", ""
-    yield "bare read of these states", f"{found.bare_read_seconds:.2f} s", ""
+    recovery = result.growth.recovery
+    name, _, seconds = str(recovery).partition(": ")
+    yield f"{name} of {recovery.institutions_count:,} states", seconds.replace("allowed ", ""), ""
+    yield "start without", f"{recovery.start_without_states_seconds:.1f} s", ""
+    yield "bare read of these states", f"{recovery.bare_read_seconds:.2f} s", ""
 
 
 def _curves(result: Result) -> Rows:
-    for one in result.growth.by_institutions:
-        first = f"first {one.first_event_cpu_microseconds:.0f} us"
-        yield f"{one.size:,} institutions", first, f"{one.per_cpu_second:,.0f}/s"
+    for growth in result.growth.by_institutions:
+        first = f"first {growth.first_event_cpu_microseconds:.0f} us"
+        yield f"{growth.size:,} institutions", first, f"{growth.per_cpu_second:,.0f}/s"
     for many in result.growth.by_participants:
         ids = f"{many.participants_per_cpu_second:,.0f} ids/s"
         yield f"{many.size:,} participants an event", ids, f"{many.per_cpu_second:,.0f}/s"

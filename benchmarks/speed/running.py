@@ -46,8 +46,8 @@ def worker(
         process = subprocess.Popen(command, stderr=output)
     try:
         _wait_for(lambda: " Ready." in log.read_text(), process)
-        found = _METRICS.search(log.read_text())
-        yield Running(metrics=found.group() if found else "", process_id=process.pid)
+        match = _METRICS.search(log.read_text())
+        yield Running(metrics=match.group() if match else "", process_id=process.pid)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(_STOP_SECONDS_MAX)
@@ -65,14 +65,14 @@ def resident_bytes(process_id: int) -> int:
 
 def judged_count(metrics: str) -> float:
     """Return how many events a worker has judged, as its metrics say."""
-    found = _JUDGED.search(_said(metrics))
-    return float(found.group(1)) if found else 0.0
+    match = _JUDGED.search(_said(metrics))
+    return float(match.group(1)) if match else 0.0
 
 
 def through_count(metrics: str) -> float:
     """Return how many messages a worker has judged or rejected."""
-    said = _said(metrics)
-    counts = [*_JUDGED.findall(said), *_REJECTED.findall(said)]
+    text = _said(metrics)
+    counts = [*_JUDGED.findall(text), *_REJECTED.findall(text)]
     return sum(map(float, counts))
 
 
@@ -84,8 +84,8 @@ def _said(metrics: str) -> str:
 
 def _status_bytes(process_id: int, name: str) -> int:
     lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
-    found = next(line for line in lines if line.startswith(name))
-    return int(found.split()[1]) * 1_024
+    line = next(line for line in lines if line.startswith(name))
+    return int(line.split()[1]) * 1_024
 
 
 def _wait_for(is_so: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:

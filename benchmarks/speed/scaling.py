@@ -43,8 +43,8 @@ def scaling(bootstrap: str, home: Path, *, events: int) -> Scaling:
     """Quantity one worker and two in turn."""
     rates: dict[int, list[Rate]] = {1: [], WORKERS: []}
     for turn in range(TURNS):
-        for workers, found in rates.items():
-            found.append(_rate(bootstrap, f"scaling-{workers}-{turn}", home, events, workers))
+        for workers, measured in rates.items():
+            measured.append(_rate(bootstrap, f"scaling-{workers}-{turn}", home, events, workers))
     one, two = _best(rates[1]), _best(rates[WORKERS])
     return Scaling(
         one=one,
@@ -71,9 +71,9 @@ def _rate(bootstrap: str, prefix: str, home: Path, events: int, workers: int) ->
         ]
         # Only now: the first would have judged half of it before the second had joined.
         asyncio.run(fill(bootstrap, f"{prefix}.access-events", many(events)))
-        while not all(judged_count(one.metrics) for one in running):
+        while not all(judged_count(worker.metrics) for worker in running):
             time.sleep(_BEGIN_SECONDS)
-        watches = [Stopwatch(one.process_id) for one in running]
+        watches = [Stopwatch(worker.process_id) for worker in running]
         before = _judged(running)
         wanted = before + _COUNTED_RATIO * (events - before)
         while (judged := _judged(running)) < wanted:
@@ -87,4 +87,4 @@ def _rate(bootstrap: str, prefix: str, home: Path, events: int, workers: int) ->
 
 
 def _judged(running: list[Running]) -> float:
-    return sum(judged_count(one.metrics) for one in running)
+    return sum(judged_count(worker.metrics) for worker in running)
