@@ -180,3 +180,32 @@ def test_every_outcome_has_its_series_from_the_start() -> None:
         for outcome in PostOutcome
     }
     assert values == dict.fromkeys(PostOutcome, 0.0)
+
+
+def test_what_fails_in_a_row_is_told_once_and_counted_each_time(
+    delivery: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Another kind of failure is news, and so is the same one after a success."""
+    registry = CollectorRegistry()
+    watch = HookWatch(registry, dead_after_seconds=300.0)
+    failed, refused, taken = PostOutcome.FAILED, PostOutcome.REFUSED, PostOutcome.ACKNOWLEDGED
+    for outcome in (failed, failed, refused, refused, taken, refused):
+        watch.attempted(delivery(), outcome)
+    warnings = [line.__dict__["outcome"] for line in caplog.records]
+    assert warnings == ["failed", "refused", "refused"]
+    counts = [
+        registry.get_sample_value("headgate_hook_attempts_total", {"outcome": outcome.value})
+        for outcome in (failed, refused, taken)
+    ]
+    assert counts == [2.0, 3.0, 1.0]
+
+
+def test_a_record_that_is_no_cloudevent_is_counted_and_passed_over(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Somebody else has written to the topic: an error in the log, with its offset."""
+    registry = CollectorRegistry()
+    HookWatch(registry, dead_after_seconds=300.0).unreadable(17)
+    assert registry.get_sample_value("headgate_hook_unreadable_total") == 1.0
+    (line,) = caplog.records
+    assert (line.levelname, line.__dict__["offset"]) == ("ERROR", 17)

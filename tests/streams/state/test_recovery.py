@@ -147,3 +147,14 @@ def test_what_was_saved_is_recovered_and_skipped() -> None:
     assert state_store.new_from(FetchSpan(40, 43)) == 40
     assert state_store.profile("north", 41) is None
     assert state_store.profile("north", 42) == [7]
+
+
+def test_a_partition_of_which_nothing_is_saved_judges_nothing() -> None:
+    """Not even where it begins is known: to begin anywhere would be a guess."""
+    world = World()
+    partition = world.state_store.partition(0)
+    partition.commit_again()
+    partition.advance(5)
+    assert partition.position is None
+    with pytest.raises(StateError, match="partition 0 has no partition record"):
+        partition.new_from(FetchSpan(0, 1))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.errors import ConfigError, StateError
-from streams.state.envelope import PLAIN_BYTES_MAX, StateKeys, keys_from_text
+from detectors.errors import StateError
+from streams.state.envelope import StateKeys, keys_from_text
 from streams.state.keys import main_key
 from streams.state.phases import Write
 from streams.state.records import StateTopic
@@ -51,30 +51,3 @@ def test_a_record_is_read_only_where_it_belongs(
     value = TOPIC.record(Write(3, NORTH, SavedRecord(7, b"state"))).value
     with pytest.raises(StateError, match="is not signed by a key of ours for this place"):
         topic.saved(partition, key, value)
-
-
-def test_keys_can_be_changed_while_states_lie_there() -> None:
-    """The first signs; the one before is still read, until all states have been rewritten."""
-    old, new = "the key of last year", "the key of this year"
-    before = StateTopic("t.state", app="t-worker", keys=keys_from_text(old))
-    both = StateTopic("t.state", app="t-worker", keys=keys_from_text(f"{new}, {old}"))
-    after = StateTopic("t.state", app="t-worker", keys=keys_from_text(new))
-    state = Write(0, NORTH, SavedRecord(1, b"state"))
-    assert both.saved(0, NORTH, before.record(state).value) == state.saved
-    assert after.saved(0, NORTH, both.record(state).value) == state.saved
-    with pytest.raises(StateError):
-        after.saved(0, NORTH, before.record(state).value)
-
-
-@pytest.mark.parametrize("text", ["short", "the key of this year, short", ","])
-def test_a_short_key_is_refused(text: str) -> None:
-    """Whichever of them it is: one that can be guessed protects nothing."""
-    with pytest.raises(ConfigError, match="expected at least 16 characters in every key"):
-        keys_from_text(text)
-
-
-def test_a_state_that_is_too_large_is_not_written() -> None:
-    """It would be refused by the topic, or by whoever reads it."""
-    write = Write(0, NORTH, SavedRecord(1, bytes(PLAIN_BYTES_MAX + 1)))
-    with pytest.raises(StateError, match="more than 16777216"):
-        TOPIC.record(write)
