@@ -215,7 +215,7 @@ def test_a_share_has_two_figures_and_is_whole_only_when_it_is(ratio: float, word
     assert percent(ratio) == words
 
 
-def statements_of(*, share: float = 0.0, days: float | None = None, **changes: object) -> str:
+def sentence_of(*, share: float = 0.0, days: float | None = None, **changes: object) -> str:
     """Return the sentence about a grab, with a user's share, a forecast and coverage."""
     return sentence(
         "north",
@@ -229,18 +229,16 @@ def statements_of(*, share: float = 0.0, days: float | None = None, **changes: o
 
 def test_a_user_is_named_from_half_on() -> None:
     """Whoever took less is not the story."""
-    assert "by user" not in statements_of(share=0.49)
-    assert "50 % of it by user ada" in statements_of(share=0.5)
+    assert "by user" not in sentence_of(share=0.49)
+    assert "50 % of it by user ada" in sentence_of(share=0.5)
 
 
 def test_coverage_is_that_of_the_dataset_that_grew_most() -> None:
     """Another may be fuller; a bound is said to be one, and what is full has no forecast."""
-    assert "now holds 10 % of the imaging cohort" in statements_of()
-    assert "now holds at most 10 % of the imaging cohort" in statements_of(kind="upper_bound")
-    assert statements_of(days=3.0).endswith("cohort, all of it in 3 days at this pace.")
-    assert statements_of(days=3.0, after_ratio=1.0).endswith(
-        "now holds 100 % of the imaging cohort."
-    )
+    assert "now holds 10 % of the imaging cohort" in sentence_of()
+    assert "now holds at most 10 % of the imaging cohort" in sentence_of(kind="upper_bound")
+    assert sentence_of(days=3.0).endswith("cohort, all of it in 3 days at this pace.")
+    assert sentence_of(days=3.0, after_ratio=1.0).endswith("now holds 100 % of the imaging cohort.")
 
 
 def test_a_forecast_is_of_the_last_days_pace_and_of_years_none() -> None:
