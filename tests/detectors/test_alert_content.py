@@ -76,12 +76,13 @@ def test_the_last_statement_says_that_it_is_over_and_what_is_held() -> None:
 def test_an_incident_that_nobody_heard_of_ends_in_silence() -> None:
     """Its evidence was never within the budget, so there is nothing to take back."""
     profile = north()
-    events = [taking(3_000, time=START_MS)]
-    events += [event(id=str(day), time=START_MS + day * DAY_MS) for day in range(1, 40)]
-    assert alerts_of(profile, events[:1]) == []
+    calm = [event(id=str(day), time=START_MS + day * DAY_MS) for day in range(60)]
+    assert alerts_of(profile, calm) == []
+    assert alerts_of(profile, [taking(3_000, time=START_MS + 60 * DAY_MS)]) == []
     assert profile.state.incident is not None
     assert not profile.state.incident.raised
-    assert alerts_of(profile, events[1:]) == []
+    later = [event(id=str(day), time=START_MS + day * DAY_MS) for day in range(61, 100)]
+    assert alerts_of(profile, later) == []
     assert profile.state.incident is None
 
 
@@ -111,6 +112,8 @@ def test_what_was_counted_before_an_incident_is_not_in_it() -> None:
         "imaging": 20_090,
         "genomes": 20_000,
     }
+    before = {held.dataset: held.before_ratio for held in told.coverage}
+    assert before == {"imaging": 90 / 500_000, "genomes": 0.0}
 
 
 def test_an_incident_after_another_has_a_number_and_an_id_of_its_own() -> None:
@@ -279,7 +282,8 @@ def test_a_false_positive_counts_against_its_detector_until_it_ends(
 def test_a_run_lasts_while_its_evidence_grows() -> None:
     """By so many decades, or it has not: the peak moves with every larger value, the end not."""
     profile = north()
-    values = [(1, 3.0), (2, 3.0 + GROWTH_DECADES), (4, 3.05 + GROWTH_DECADES), (5, 2.0)]
+    values = [(1, 3.0), (2, 3.0 + GROWTH_DECADES), (4, 3.05 + GROWTH_DECADES)]
+    values += [(5, 2.0), (6, 3.05 + GROWTH_DECADES)]
     for day, value in values:
         at_ms = START_MS + day * DAY_MS
         note(profile, replace(evaluate(profile, at_ms), strange=(("excess", value),)))
