@@ -249,3 +249,39 @@ def test_states_are_rewritten_at_their_pace_however_often_one_saves(
     hours = 10 * sum(pauses_seconds) / 3_600
     due = states_count * hours / CheckpointConfig().rewrite_hours
     assert asyncio.run(rewritten_count()) == pytest.approx(due, abs=1.01)
+
+
+def test_a_checkpoint_says_what_it_saved_and_how_long_it_took() -> None:
+    """Two states of one byte each and their partition record, committed, within seconds."""
+
+    async def scenario() -> list[Done | None]:
+        world = World()
+        await world.begin()
+        world.judge(10, institution="north")
+        world.judge(11, institution="south")
+        return [await world.checkpointer.carry_out() for _ in range(2)]
+
+    done, nothing = asyncio.run(scenario())
+    assert nothing is None
+    assert done is not None
+    assert (done.states_count, done.state_bytes, done.committed) == (2, 2, True)
+    assert 0.0 <= done.seconds < 60.0
+
+
+def test_events_add_up_until_a_checkpoint_is_due_and_begin_anew_after_it() -> None:
+    """Batch by batch; what was saved is not counted towards the next."""
+
+    async def scenario() -> list[bool]:
+        world = World()
+        await world.begin()
+        dues = []
+        for _ in range(2):
+            for _ in range(3):
+                world.checkpointer.note(1)
+                dues.append(world.checkpointer._due.is_set())
+            async with asyncio.timeout(5):
+                await world.checkpointer.wait_until_due()
+            await world.checkpointer.carry_out()
+        return dues
+
+    assert asyncio.run(scenario()) == [False, False, True] * 2

@@ -112,3 +112,23 @@ def test_a_short_key_is_a_config_error() -> None:
     """A key that could be guessed names the variable to change."""
     with pytest.raises(ConfigError, match="HEADGATE_STATE_KEY: expected at least 16"):
         keys_from_text("short")
+
+
+def test_a_key_of_sixteen_characters_is_long_enough() -> None:
+    """The bound itself is allowed, as its message says."""
+    keys = StateKeys("k" * 16)
+    assert open_sealed(
+        seal(b"x", address=HOME, applied_offset=1, keys=keys), address=HOME, keys=keys
+    ) == Opened(applied_offset=1, payload=b"x")
+
+
+def test_without_a_key_states_are_signed_by_the_public_one() -> None:
+    """A development machine needs no secret, and its states read back."""
+    raw = seal(b"x", address=HOME, applied_offset=1, keys=keys_from_text(None))
+    assert open_sealed(raw, address=HOME, keys=keys_from_text("")).payload == b"x"
+
+
+def test_what_is_no_state_is_named_with_its_place_and_size() -> None:
+    """An operator must find the record among thousands."""
+    with pytest.raises(StateError, match=r"north.* is not a Headgate state \(3 bytes\)"):
+        open_sealed(b"abc", address=HOME, keys=KEYS)

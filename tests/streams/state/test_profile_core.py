@@ -1,0 +1,33 @@
+"""Profiles in the checkpoint protocol: opened and loaded with their entry, dumped in parts."""
+
+from detectors.config import CoreConfig
+from detectors.pipeline import judge
+from detectors.register import Institution, Register
+from detectors.snapshot import dump
+from streams.state.profile_core import ProfileCore
+from tests.builders import taking
+
+ENTRY = Institution(id="north", participants_max=1_000)
+CORE = ProfileCore(CoreConfig(), register=Register(institutions=(ENTRY,)))
+
+
+def test_a_profile_is_opened_and_loaded_with_its_own_entry() -> None:
+    """Its caps hold from its first event on, and after every restart; nobody else has them."""
+    north = CORE.open("north")
+    saved = CORE.dump(north, known=frozenset())
+    loaded = CORE.load(saved.main, saved.new_parts, institution="north")
+    assert north.entry.participants_max == loaded.entry.participants_max == 1_000
+    assert CORE.open("south").entry.participants_max is None
+
+
+def test_what_is_known_is_not_dumped_again() -> None:
+    """Large parts never change under one name, and are written once."""
+    north = CORE.open("north")
+    judge(north, taking(20_000, time=1_767_225_600_000))
+    first = CORE.dump(north, known=frozenset())
+    assert first.new_parts
+    assert first.names == frozenset(first.new_parts)
+    again = CORE.dump(north, known=first.names)
+    assert (again.main, again.names, again.new_parts) == (first.main, first.names, {})
+    loaded = CORE.load(first.main, first.new_parts, institution="north")
+    assert dump(loaded).main == dump(north).main
