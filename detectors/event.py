@@ -21,8 +21,8 @@ Note1024 = Annotated[str, Meta(max_length=1024)]
 Count = Annotated[int, Meta(ge=0, le=COUNT_MAX)]
 ParticipantId = Annotated[int, Meta(ge=0)]
 
-Action = Literal["download", "query", "export"]
-Outcome = Literal["success", "denied", "error"]
+Action = Literal["download", "query", "export", "other"]
+Outcome = Literal["success", "partial", "denied", "error", "other"]
 
 
 class Participants(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
@@ -67,6 +67,10 @@ class AccessEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     client: Note1024 | None = None
     destination: Note1024 | None = None
     query_hash: Name128 | None = None
+    repairs: Annotated[
+        dict[Name128, Count] | None,
+        Meta(description="what could not be read as written, how often: judged in part"),
+    ] = None
 
 
 def time_ms(event: AccessEvent) -> int:

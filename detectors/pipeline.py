@@ -5,6 +5,7 @@ config, register and references give the same effects byte for byte, whatever th
 """
 
 from bisect import insort
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 from zlib import crc32
@@ -23,7 +24,7 @@ from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate, note
 from detectors.profile import Profile, open_profile
-from detectors.profile_state import DayState
+from detectors.profile_state import DayState, ProfileState
 from detectors.reference import Reference
 from detectors.verdict import Effect, Verdict
 
@@ -71,6 +72,8 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     at_ms = time_ms(event)
     effects = advance(profile, at_ms) if at_ms >= profile.windows.ends_ms else ()
     state.events_count += 1
+    if event.repairs is not None:
+        _count_repairs(state, event.repairs)
     taken, amounts = _take(profile, event, at_ms)
     if taken.gained:
         _note_gained(profile, event, taken, at_ms)
@@ -98,7 +101,7 @@ def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list
     apart = late or profile.window_rules
     amounts = zeros() if apart else windows.state.open
     amounts[_REQUESTS] += 1
-    if event.outcome == "success":
+    if _delivers(event):
         taken = profile.ledger.take(event, at_ms)
         _book(amounts, event, taken, at_ms)
         _note_order(profile, event, taken, amounts)
@@ -109,12 +112,28 @@ def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list
                 today.hour_bytes = AMOUNT_MAX
     else:
         taken = NOBODY
-        amounts[_DENIED] += event.outcome == "denied"
+    if event.outcome == "denied":
+        amounts[_DENIED] += 1
     if apart:
         windows.add(at_ms, amounts)
     if late:
         profile.state.late_count += at_ms < profile.state.frontier_ms - LATE_MS
     return taken, amounts
+
+
+def _count_repairs(state: ProfileState, repairs: Mapping[str, int]) -> None:
+    """Count an event judged in part, and how often each thing was mended."""
+    state.repaired_count += 1
+    for reason, count in repairs.items():
+        state.repairs[reason] = min(AMOUNT_MAX, state.repairs.get(reason, 0) + count)
+
+
+def _delivers(event: AccessEvent) -> bool:
+    """Tell whether anything left: it counts, however the request ended.
+
+    Of a denied request that delivered neither bytes nor rows, the people are those asked for.
+    """
+    return event.outcome != "denied" or event.bytes > 0 or event.rows > 0
 
 
 def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int) -> None:
@@ -195,7 +214,7 @@ def _breaches(
     profile: Profile, event: AccessEvent, taken: Taken, *, at_ms: int
 ) -> tuple[Breach, ...]:
     """Return what the event breaks in the register."""
-    if event.outcome != "success":
+    if not _delivers(event):
         return ()
     rule_input = RuleInput(
         event=event,

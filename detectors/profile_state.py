@@ -64,6 +64,9 @@ class ProfileState(Struct, kw_only=True):
     first_day: int = -1
     events_count: int = 0
     repeats_count: int = 0
+    # Events judged in part, and how often each thing in them was mended.
+    repaired_count: int = 0
+    repairs: dict[str, int] = field(default_factory=dict)
     late_count: int = 0
     counted_events: int = 0
     incidents_count: int = 0

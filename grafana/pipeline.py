@@ -133,6 +133,12 @@ def _not_judged() -> tuple[timeseries.Panel, ...]:
             says="The reasons are in the metrics' page.",
         ),
         curves(
+            "Mended in events judged in part, by what was done",
+            query("sum by (reason) (rate(headgate_event_repairs_total[5m])) > 0", "{{reason}}"),
+            unit="eps",
+            says="What left is judged by what can be read; the table is in the events' page.",
+        ),
+        curves(
             "Dead letters on the broker, by reason",
             query("sum by (reason) (rate(headgate_dead_letters_total[5m])) > 0", "{{reason}}"),
             unit="eps",

@@ -99,12 +99,12 @@ class Ledger:
         return self.state.capped_bytes.get(project or INSTITUTION, 0)
 
     def take(self, event: AccessEvent, at_ms: int) -> Taken:
-        """Book what a successful event took and return it."""
+        """Book what an event took and return it."""
         if self._bytes_capped:
             self._count_bytes(event)
         participants = event.participants
         people = None if participants is None else participants_of(participants)
-        if people is None:
+        if not people:
             return self._take_counted(event, at_ms=at_ms)
         holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
         new_people = take(holding, people)
@@ -151,7 +151,8 @@ class Ledger:
     def _take_counted(self, event: AccessEvent, *, at_ms: int) -> Taken:
         """Book a count: an upper bound, since nobody knows whose data it was."""
         counted = event.participants.count if event.participants is not None else None
-        read = min(self.cohort_size, event.rows if counted is None else counted)
+        # Nobody named and nobody counted: the rows that left are all that is known.
+        read = min(self.cohort_size, counted or event.rows)
         if not read:
             return NOBODY
         holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)

@@ -92,7 +92,10 @@ class _Builder:
             bytes=taken_bytes,
             rows=rows,
             files=1 if action else 0,
-            participants=self._participants(plan.reports, pool, offset, length),
+            # Of a request that failed, nobody's data left.
+            participants=self._participants(plan.reports, pool, offset, length)
+            if OUTCOMES[outcome] == "success"
+            else None,
             fields=self.names.field_sets[fields] if fields != NO_FIELDS else None,
             outcome=OUTCOMES[outcome],
         )

@@ -5,16 +5,18 @@ time against Kafka's, participants against the cohort, the key against the insti
 """
 
 import re
-from itertools import accumulate
 from typing import Final
 
 import msgspec
+import numpy as np
 
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import SECOND_MS
 from streams.ingest.cloudevents import completed, payload_of
 from streams.ingest.headers import Headers
 from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
+from streams.ingest.oversized import without_lists
+from streams.ingest.partial_event import partial_event
 from streams.ingest.participants import participants_problem, short, too_many
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 
@@ -47,6 +49,12 @@ NESTING_MAX: Final = 200
 _OWN_LEVELS: Final = 4
 _NESTED_BYTES_MIN: Final = NESTING_MAX * len("[]")
 
+_MICROSECOND_DIGITS: Final = 6
+_LONG_FRACTION: Final = re.compile(rb'("time"\s*:\s*"[^".]{0,30}\.\d{6})\d+')
+# What is read key by key is read slowly: of more, lists and long texts are only counted.
+PARTIAL_BYTES_MAX: Final = 2 * 2**20
+_TIME_REASONS: Final = frozenset({RejectReason.TIME_FAR_PAST, RejectReason.TIME_FAR_FUTURE})
+
 _events: Final = msgspec.json.Decoder(AccessEvent)
 _decode: Final = _events.decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -78,8 +86,9 @@ def decode(
         return rejected(RejectReason.EMPTY_VALUE, "expected an event, got no bytes")
     if len(raw) > limits.event_bytes_max:
         detail = f"{len(raw)} bytes, more than {limits.event_bytes_max}"
-        return rejected(RejectReason.TOO_LARGE, detail)
-    event = _opened(raw, headers) if headers else _parsed(raw)
+        event = _in_part(raw, limits, rejected(RejectReason.TOO_LARGE, detail))
+    else:
+        event = _opened(raw, headers, limits) if headers else _parsed(raw, limits)
     # Not the other way round: Python tells at once what a thing is, but not what it is not.
     if not isinstance(event, AccessEvent):
         return event
@@ -91,7 +100,8 @@ def decode(
         if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
             detail = f"{(at_ms - kafka_time_ms) // SECOND_MS} s ahead of Kafka's time"
             return rejected(RejectReason.TIME_FAR_FUTURE, detail)
-    return check(event, at_ms, limits) or event
+    problem = check(event, at_ms, limits)
+    return event if problem is None else _within(event, problem, limits)
 
 
 def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | None:
@@ -108,13 +118,56 @@ def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | No
     return None
 
 
-def _parsed(raw: bytes) -> AccessEvent | Rejected:
+def _within(event: AccessEvent, problem: Rejected, limits: DecodeLimits) -> AccessEvent | Rejected:
+    """Return what can be judged of an event that goes beyond the limits."""
+    if problem.reason in _TIME_REASONS:
+        return problem
+    return _in_part(_encode(event), limits, problem)
+
+
+def _parsed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
     # Nearly every event is too short to nest too deeply.
     problem = nesting_problem(raw) if len(raw) > _NESTED_BYTES_MIN else None
     if problem is not None:
         return problem
+    event = _strict(raw)
+    if isinstance(event, AccessEvent) and not _may_repeat_a_key(raw):
+        return event
+    return _in_part(raw, limits, event)
+
+
+def _may_repeat_a_key(raw: bytes) -> bool:
+    """Tell whether an amount may be given twice: the decoder would take the last, and say nothing.
+
+    A text that names a key is written with its quotes escaped, and is not counted.
+    """
+    return (
+        raw.count(b'"participants"') > 1
+        or raw.count(b'"bytes"') > 1
+        or raw.count(b'"rows"') > 1
+        or raw.count(b'"files"') > 1
+    )
+
+
+def _in_part(
+    raw: bytes, limits: DecodeLimits, strict: AccessEvent | Rejected
+) -> AccessEvent | Rejected:
+    """Return the event by what can be read of `raw`, or what the strict decoder said of it.
+
+    The lists of a large message are only counted.
+    """
+    if len(raw) > PARTIAL_BYTES_MAX:
+        raw = without_lists(raw)
+    if len(raw) > PARTIAL_BYTES_MAX or nesting_problem(raw) is not None:
+        return strict
+    return partial_event(raw, limits, strict)
+
+
+def _strict(raw: bytes) -> AccessEvent | Rejected:
     try:
-        return _decode(raw)
+        event = _decode(raw)
+        rounded = type(event.time) is not int and _is_finer_than_microseconds(raw)
+        return _decode(_LONG_FRACTION.sub(rb"\1", raw)) if rounded else event
     except msgspec.ValidationError as error:
         return _invalid(raw, str(error))
     except msgspec.DecodeError as error:
@@ -123,7 +176,13 @@ def _parsed(raw: bytes) -> AccessEvent | Rejected:
         return rejected(RejectReason.NOT_JSON, f"not UTF-8: {error.reason}")
 
 
-def _opened(raw: bytes, headers: Headers) -> AccessEvent | Rejected:
+def _is_finer_than_microseconds(raw: bytes) -> bool:
+    """Tell whether a time has more digits than msgspec keeps: it rounds, into the next day too."""
+    digit = raw.find(b".", raw.find(b'"time"')) + _MICROSECOND_DIGITS + 1
+    return raw[digit : digit + 1].isdigit()
+
+
+def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
     """Return the event of a message with headers: inside a CloudEvent, or the plain one."""
     problem = nesting_problem(raw)
     if problem is not None:
@@ -132,12 +191,14 @@ def _opened(raw: bytes, headers: Headers) -> AccessEvent | Rejected:
     if isinstance(payload, Rejected):
         return payload
     if payload is None:
-        return _parsed(raw)
-    event = _parsed(payload.raw)
-    if isinstance(event, Rejected) and event.reason is RejectReason.MISSING_KEY:
-        whole = completed(payload)
-        return event if whole is None else _parsed(whole)
-    return event
+        return _parsed(raw, limits)
+    problem = nesting_problem(payload.raw)
+    if problem is not None:
+        return problem
+    event = _strict(payload.raw)
+    if isinstance(event, AccessEvent):
+        return event
+    return _parsed(completed(payload) or payload.raw, limits)
 
 
 def reason_of(sentence: str) -> RejectReason:
@@ -169,10 +230,12 @@ def nesting_problem(raw: bytes) -> Rejected | None:
     # Leaves are removed level by level, as many as an event has itself: mostly nothing is left.
     for _ in range(_OWN_LEVELS):
         brackets = brackets.replace(b"[]", b"")
-    depths = list(accumulate(memoryview(brackets.translate(_STEPS)).cast("b"), initial=0))
-    if depths[-1] != 0 or min(depths) < 0:
+    if not brackets:
+        return None
+    depths = np.cumsum(np.frombuffer(brackets.translate(_STEPS), np.int8), dtype=np.int32)
+    if depths[-1] != 0 or depths.min() < 0:
         return rejected(RejectReason.NOT_JSON, "brackets without their partners")
-    if max(depths) > NESTING_MAX - _OWN_LEVELS:
+    if depths.max() > NESTING_MAX - _OWN_LEVELS:
         detail = f"objects or arrays nest deeper than {NESTING_MAX}"
         return rejected(RejectReason.NESTING_TOO_DEEP, detail)
     return None

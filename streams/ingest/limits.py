@@ -10,14 +10,17 @@ from detectors.instants import SECOND_MS, Instant, instant_ms
 
 
 class DecodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What an event may be at most; what is more is rejected, not cut."""
+    """What an event may be at most; what is more is judged by what can be read of it."""
 
-    event_bytes_max: Annotated[int, Meta(ge=1_024, le=64 * 2**20, description="of one message")] = (
-        1_048_576
-    )
-    participants_listed_max: Annotated[
-        int, Meta(ge=1, description="ids, or ranges, of one event")
-    ] = 100_000
+    # A cohort of half a million hashed ids takes eleven megabytes.
+    event_bytes_max: Annotated[
+        int,
+        Meta(
+            ge=1_024,
+            le=64 * 2**20,
+            description="of one message; lists of a larger one are counted, not read",
+        ),
+    ] = 12 * 2**20
     fields_listed_max: Annotated[int, Meta(ge=1, description="fields of one event")] = 20_000
     future_seconds_max: Annotated[
         int, Meta(ge=0, description="how far an event may be ahead of Kafka's time")
@@ -34,7 +37,6 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
     """The same, with the cohort, in the units of the comparison."""
 
     event_bytes_max: int
-    participants_listed_max: int
     fields_listed_max: int
     future_ms_max: int
     earliest_ms: int
@@ -47,7 +49,6 @@ def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
     """Return what `decode` compares with."""
     return DecodeLimits(
         event_bytes_max=config.event_bytes_max,
-        participants_listed_max=config.participants_listed_max,
         fields_listed_max=config.fields_listed_max,
         future_ms_max=config.future_seconds_max * SECOND_MS,
         earliest_ms=instant_ms(config.earliest),

@@ -45,8 +45,8 @@ def _bitmap_problem(bitmap: bytes, limits: DecodeLimits) -> Rejected | None:
 
 
 def _ids_problem(ids: list[int], limits: DecodeLimits) -> Rejected | None:
-    if len(ids) > limits.participants_listed_max:
-        return too_many("ids", len(ids), limits.participants_listed_max)
+    if len(ids) > limits.cohort_size:
+        return too_many("ids", len(ids), limits.cohort_size)
     end = _HASH_END if limits.hashed else limits.cohort_size
     largest = max(ids) if ids else 0
     return _beyond(largest, end) if largest >= end else None
@@ -55,8 +55,8 @@ def _ids_problem(ids: list[int], limits: DecodeLimits) -> Rejected | None:
 def _ranges_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Rejected | None:
     if limits.hashed:
         return _no_position()
-    if len(ranges) > limits.participants_listed_max:
-        return too_many("ranges", len(ranges), limits.participants_listed_max)
+    if len(ranges) > limits.cohort_size:
+        return too_many("ranges", len(ranges), limits.cohort_size)
     end = limits.cohort_size
     named = 0
     for first, last in ranges:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from detectors.registry import DETECTORS
 from detectors.verdict import ALERT_CHANGES, SEVERITIES, Alert
 from streams.ingest.rejects import RejectReason
+from streams.ingest.repairs import RepairReason
 from streams.metrics import table
 from streams.metrics.alert_days import AlertDays
 from streams.metrics.institution_gauges import (
@@ -63,6 +64,7 @@ class Metrics:
         "late",
         "realised",
         "rejects",
+        "repairs",
         "unresolved",
     )
 
@@ -70,6 +72,7 @@ class Metrics:
         """Register everything, at zero."""
         self.events = _counter(table.EVENTS, registry)
         self.late = _counter(table.LATE, registry)
+        self.repairs = _counter(table.REPAIRS, registry)
         self.unresolved = _counter(table.UNRESOLVED, registry)
         self.rejects = _counter(table.REJECTS, registry)
         self.dead_letters = _counter(table.DEAD_LETTERS, registry)
@@ -105,6 +108,8 @@ class Metrics:
         for reason in RejectReason:
             self.rejects.labels(reason=reason.value)
             self.dead_letters.labels(reason=reason.value)
+        for repair in RepairReason:
+            self.repairs.labels(reason=repair.value)
         for dropped in (REPEATED, SAVED):
             self.dropped.labels(reason=dropped)
         for detector in DETECTORS:

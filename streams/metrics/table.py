@@ -43,6 +43,12 @@ LATE: Final = Spec(
     kind="counter",
     meaning="Judged events more than an hour older than the newest of their institution.",
 )
+REPAIRS: Final = Spec(
+    name="headgate_event_repairs_total",
+    kind="counter",
+    meaning="What could not be read as it was written in events judged in part, by what was done.",
+    labels=("reason",),
+)
 UNRESOLVED: Final = Spec(
     name="headgate_events_unresolved_total",
     kind="counter",
@@ -209,7 +215,8 @@ BUILD_INFO: Final = Spec(
 )
 
 SPECS: Final = (
-    EVENTS, LATE, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY, ALERT_P_VALUE,
+    EVENTS, LATE, REPAIRS, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY,
+    ALERT_P_VALUE,
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
     INCIDENT, LIMIT, INSTITUTIONS, LAG, EVENT_TIME,
     CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET, REALISED,

@@ -1,8 +1,8 @@
 """Steps 1 to 7 of 7: one batch of a partition, between decoding and what follows from it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import NEVER_MS, Schedule
@@ -24,6 +24,8 @@ class Counts(Struct, kw_only=True):
     late: int = 0
     unresolved: int = 0
     repeated: int = 0
+    # How often each thing in events judged in part was mended.
+    repairs: Counter[str] = field(default_factory=Counter)
     saved: int = 0
     configs_accepted: int = 0
     configs_refused: int = 0
@@ -41,6 +43,7 @@ class InstitutionRun:
         "judged_count",
         "late_before",
         "profile",
+        "repairs_before",
         "repeats_before",
     )
 
@@ -58,6 +61,7 @@ class InstitutionRun:
         self.judged_count = 0
         self.repeats_before = profile.state.repeats_count
         self.late_before = profile.state.late_count
+        self.repairs_before = Counter(profile.state.repairs)
 
 
 class BatchRun:
@@ -106,6 +110,7 @@ class BatchRun:
             )
             counts.judged += judged
             counts.repeated += state.repeats_count - institution_run.repeats_before
+            counts.repairs += Counter(state.repairs) - institution_run.repairs_before
             counts.late += state.late_count - institution_run.late_before
             counts.unresolved += judged if institution_run.institution == UNRESOLVED else 0
         self.institution_runs.clear()

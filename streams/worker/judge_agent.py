@@ -24,6 +24,7 @@ from streams.control.config_record import CONFIG
 from streams.control.partition_context import PartitionContexts
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeLimits, decode
+from streams.ingest.partial_event import placed
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable
 from streams.kafka.records import Batch, Record, RecordPosition
@@ -120,6 +121,7 @@ class JudgeAgent:
     def _judge_all(self, batch_run: BatchRun, key: bytes | None, records: list[Record]) -> None:
         """Judge the records of one key, which is an institution's unless all are rejected."""
         limits, outcomes, institution_run = self._dependencies.limits, batch_run.outcomes, None
+        place = f"{self._dependencies.topic}/{batch_run.partition_state.partition}"
         for record in records:
             event = decode(record.value, limits, key, record.headers, record.timestamp)
             if not isinstance(event, AccessEvent):
@@ -136,7 +138,10 @@ class JudgeAgent:
             if institution_run.awaits_config:
                 self._switch_config(institution_run.profile, event, batch_run)
             try:
-                effects = judge(institution_run.profile, event)
+                effects = judge(
+                    institution_run.profile,
+                    event if event.repairs is None else placed(event, place, offset),
+                )
             except Exception as error:  # noqa: BLE001 - it is logged.
                 outcomes.append((record, self._failed(event, error)))
                 continue

@@ -52,6 +52,8 @@ class MetricsWatcher:
         """Count the events of a batch, and note when Kafka received its last one."""
         self._metrics.events.inc(counts.judged)
         self._metrics.late.inc(counts.late)
+        for repair, count in counts.repairs.items():
+            self._metrics.repairs.labels(reason=repair).inc(count)
         self._metrics.unresolved.inc(counts.unresolved)
         self._metrics.dropped.labels(reason=REPEATED).inc(counts.repeated)
         self._metrics.dropped.labels(reason=SAVED).inc(counts.saved)

@@ -1,12 +1,10 @@
 """What must hold for a history to be trusted: nobody teaches the judge while stealing."""
 
-from typing import Literal
-
 import msgspec
 import pytest
 
 from detectors.config import CoreConfig
-from detectors.event import AccessEvent, Participants
+from detectors.event import AccessEvent, Outcome, Participants
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.verdict import DailySummary, RaiseAlert
 from tests.builders import effects_of
@@ -86,16 +84,27 @@ def test_peers_are_told_which_days_were_under_suspicion() -> None:
     assert trusted == [True, False, False, False]
 
 
-@pytest.mark.parametrize("outcome", ["denied", "error"])
-def test_what_was_refused_or_failed_is_not_held(outcome: Literal["denied", "error"]) -> None:
-    """Only success moves holdings: what did not leave can still be new tomorrow."""
+@pytest.mark.parametrize("outcome", ["success", "partial", "denied", "error", "other"])
+def test_what_left_is_held_however_the_request_ended(outcome: Outcome) -> None:
+    """A client that hangs up after the last byte has the data all the same."""
     profile = calm_profile()
     held = profile.ledger.state.held_participants
     (event,) = theft(1)
-    refused = msgspec.structs.replace(event, id="refused", outcome=outcome)
-    assert [one for one in effects_of(profile, [refused]) if isinstance(one, RaiseAlert)] == []
+    left = msgspec.structs.replace(event, outcome=outcome, bytes=5_000)
+    assert any(isinstance(effect, RaiseAlert) for effect in effects_of(profile, [left]))
+    assert profile.ledger.state.held_participants > held
+
+
+def test_what_was_denied_and_delivered_nothing_is_not_held() -> None:
+    """Its people are those who were asked for: they can still be new tomorrow."""
+    profile = calm_profile()
+    held = profile.ledger.state.held_participants
+    (event,) = theft(1)
+    denied = msgspec.structs.replace(event, id="denied", outcome="denied", bytes=0, rows=0)
+    effects = effects_of(profile, [denied])
+    assert [effect for effect in effects if isinstance(effect, RaiseAlert)] == []
     assert profile.ledger.state.held_participants == held
-    assert any(isinstance(one, RaiseAlert) for one in effects_of(profile, [event]))
+    assert any(isinstance(effect, RaiseAlert) for effect in effects_of(profile, [event]))
 
 
 def test_reading_the_same_people_again_is_never_collection() -> None:

@@ -22,7 +22,8 @@ from streams.console.progress import NullProgress
 from streams.ingest.codec import DecodeConfig, decode_limits, encode
 from streams.kafka.cluster import unprotected
 from streams.replay.inputs import Rejects
-from streams.replay.replay_run import Reading, ReplayRun
+from streams.replay.reading import Reading
+from streams.replay.replay_run import ReplayRun
 from streams.state.envelope import keys_from_text
 
 HERE: Final = Path(__file__).parent

@@ -95,7 +95,8 @@ def test_new_is_what_was_never_held_in_any_dataset(
         taken = ledger.take(event, at_ms=START_MS)
         assert (taken.read, taken.new) == (len(people), len(people - held))
         held |= people
-        by_dataset.setdefault(dataset, set()).update(people)
+        if people:
+            by_dataset.setdefault(dataset, set()).update(people)
         assert ledger.state.held_participants == len(held)
     found = {
         name: set(holding.base | holding.recent) for name, holding in ledger.state.holdings.items()

@@ -16,9 +16,7 @@ from streams.ingest.rejects import DETAIL_LENGTH_MAX, Rejected
 from streams.ingest.roaring import bitmap_problem
 
 COHORT = 200_000
-LIMITS = decode_limits(
-    DecodeConfig(event_bytes_max=16_384, participants_listed_max=20), CohortConfig(size=COHORT)
-)
+LIMITS = decode_limits(DecodeConfig(event_bytes_max=16_384), CohortConfig(size=COHORT))
 GOOD = [
     b'{"id":"e","time":1775044800000,"institution":"i","dataset":"d"}',
     (

@@ -66,3 +66,22 @@ def test_the_calendar_includes_its_first_and_last_instant(
     else:
         assert isinstance(event, Rejected)
         assert event.reason is reason
+
+
+@pytest.mark.parametrize(
+    ("written", "expected_ms"),
+    [
+        ("2026-04-01T11:59:59.9999999Z", NOON_MS - 1),
+        ("2026-04-01T11:59:59.999999999Z", NOON_MS - 1),
+        ("2026-04-01T11:59:59.9999999+00:00", NOON_MS - 1),
+        ("2026-04-01T12:00:00.0009996Z", NOON_MS),
+        ("2026-04-01T12:00:00.123456789Z", NOON_MS + 123),
+    ],
+)
+def test_a_time_written_to_the_nanosecond_is_cut_never_rounded_up(
+    written: str, expected_ms: int
+) -> None:
+    """Else the last event of a day would be judged on the next."""
+    event = decode(raw_event(time=written), limits=LIMITS)
+    assert isinstance(event, AccessEvent)
+    assert time_ms(event) == expected_ms
