@@ -23,7 +23,8 @@ from streams.replay.explain import (
 )
 from streams.replay.explained import explanation_lines
 from streams.replay.inputs import TOPIC_PREFIX, Rejects
-from streams.replay.replay_run import ReplayRun, reading_of
+from streams.replay.reading import reading_of
+from streams.replay.replay_run import ReplayRun
 from streams.replay.response import Outcomes
 from streams.settings.register_file import load_register
 from streams.settings.settings import Settings, load_settings

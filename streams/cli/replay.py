@@ -1,9 +1,10 @@
 """`headgate replay`: recorded events through the worker's core, without a broker for files."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 import click
 import msgspec
@@ -14,13 +15,18 @@ from streams.clock import monotonic_seconds
 from streams.console.progress import Progress, steps
 from streams.recorder.control_messages import ExportedAudit, exported_audit
 from streams.replay.inputs import Rejects
-from streams.replay.replay_run import ReplayRun, reading_of
+from streams.replay.reading import reading_of
+from streams.replay.replay_run import ReplayRun
 from streams.report.lines import Totals, effect_line, total_lines, totals_of
 from streams.report.page import render
+from streams.report.record import Report
 from streams.report.truths import load_truths
 from streams.settings.register_file import load_register
 from streams.settings.settings import load_settings
 from streams.sinks.alerts import finding
+
+# The exit code of a replay that could not see what it was given.
+BLIND: Final = 4
 
 
 @click.command(
@@ -60,6 +66,9 @@ from streams.sinks.alerts import finding
     type=options.EXISTING_FILE,
     help="What really happened, as simulate --labels wrote it; for the report.",
 )
+@click.option(
+    "--sort", "sorts_files", is_flag=True, help="Sort each file by time before it is judged."
+)
 @options.as_json
 def command(  # noqa: PLR0913 - one parameter an option
     inputs: tuple[str, ...],
@@ -72,14 +81,16 @@ def command(  # noqa: PLR0913 - one parameter an option
     report_path: Path | None,
     dead_letters_path: Path | None,
     labels_path: Path | None,
+    sorts_files: bool,
     as_json: bool,
 ) -> None:
     """Judge recorded events and print the alerts.
 
-    Each INPUT is read in the order given. It is a file of canonical events, one JSON object a
-    line, plain or gz; or a file in the format that the config's mapping declares; or `-` for
-    standard input; or `kafka:TOPIC`, from the topic's beginning to its present end: that of
-    access events, a raw one, or that of holdings, by which rings of institutions are judged.
+    An INPUT is a file of canonical events, one JSON object a line, plain or gz; or one in the
+    format that the config's mapping declares; or `-` for standard input; or `kafka:TOPIC`, from
+    the topic's beginning to its present end: that of access events, a raw one, or that of
+    holdings, by which rings are judged. Files are merged by the times of their events. Ends with
+    4 where nothing, or not even half, could be judged, or nobody is named.
     """
     settings = load_settings(config_path)
     register = load_register(register_path)
@@ -92,6 +103,7 @@ def command(  # noqa: PLR0913 - one parameter an option
             reading_of(settings),
             audit=audit,
             follows_pushes=not ignore_pushed,
+            sorts_files=sorts_files,
         )
         run = ReplayRun(settings.core, register=register, reading=reading, rejects=rejects)
         alerts = _opened(files, alerts_path)
@@ -100,11 +112,17 @@ def command(  # noqa: PLR0913 - one parameter an option
             if not as_json:
                 _say(progress, effect)
     report = run.report(sources=[Path(name).name for name in inputs], truths=truths)
-    if report_path is not None:
-        report_path.write_text(render(report))
+    _write_report(report, report_path)
     _tell(totals_of(report, elapsed_seconds=monotonic_seconds() - began), as_json=as_json)
     if report_path is not None and not as_json:
         click.echo(f"report: {report_path}")
+    if run.blindness:
+        sys.exit(BLIND)
+
+
+def _write_report(report: Report, path: Path | None) -> None:
+    if path is not None:
+        path.write_text(render(report))
 
 
 def _opened(files: ExitStack, path: Path | None) -> BinaryIO | None:

@@ -13,7 +13,8 @@ from streams.demo.screen import Screen
 from streams.demo.script import Script
 from streams.kafka.topics import ACCESS_EVENTS
 from streams.replay.inputs import TOPIC_PREFIX, Rejects
-from streams.replay.replay_run import Reading, ReplayRun
+from streams.replay.reading import Reading
+from streams.replay.replay_run import ReplayRun
 from streams.report.lines import begun_text
 from streams.report.page import render
 from streams.report.record import Flagged, Report, lead_alert, saved

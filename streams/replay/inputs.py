@@ -14,11 +14,14 @@ from detectors.verdict import NewHoldings
 from streams.control.records import OnRecord, control_kind, decode_control
 from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits, decode
+from streams.ingest.partial_event import placed
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
 from streams.state.envelope import StateKeys
+
+_EXAMPLE_BYTES: Final = 60
 
 TOPIC_PREFIX: Final = "kafka:"
 
@@ -30,16 +33,22 @@ Reached = Callable[[float], None]
 class Rejects:
     """Counts what could not be judged, by reason, and keeps the original bytes where asked."""
 
-    __slots__ = ("_file", "counts")
+    __slots__ = ("_file", "counts", "example")
 
     def __init__(self, file: BinaryIO | None) -> None:
         """Keep dead letters in `file`, one JSON object a line; None counts only."""
         self._file = file
         self.counts: Counter[str] = Counter()
+        # The first one in words, where it lies, and how it begins.
+        self.example: str | None = None
 
     def add(self, rejected: Rejected, raw: bytes | None, *, source: str, number: int) -> None:
         """Note one reject; `number` is its line or offset in `source`, counted from 1 for lines."""
         self.counts[rejected.reason.value] += 1
+        if self.example is None:
+            where, reason = f"{source}:{number}", rejected.reason.value
+            begins = (raw or b"")[:_EXAMPLE_BYTES]
+            self.example = f"{where}: {reason}, {rejected.detail}; it begins {begins!r}"
         if self._file is None:
             return
         letter = {
@@ -76,7 +85,7 @@ def file_events(
             if isinstance(event, Rejected):
                 rejects.add(event, line, source=source.name, number=number)
             else:
-                yield event
+                yield placed(event, source.name, number)
         reached(_share(source))
 
 
@@ -183,10 +192,13 @@ def read_canonical(
     """Return what one record of the topic of access events says, as the worker reads it."""
     if record.headers and control_kind(record.headers) is not None:
         return decode_control(record, topic=topic, partition=record.partition, keys=keys, base=base)
-    return decode(
+    event = decode(
         record.value,
         limits=limits,
         key=record.key,
         headers=record.headers,
         kafka_time_ms=record.timestamp,
     )
+    if isinstance(event, Rejected):
+        return event
+    return placed(event, f"{topic}/{record.partition}", record.offset)

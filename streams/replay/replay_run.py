@@ -2,63 +2,43 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
+from itertools import groupby
 from typing import Final
-
-from msgspec import Struct
 
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent
 from detectors.models.collusion import CollusionJudge
 from detectors.pipeline import Profile
 from detectors.register import Register
-from detectors.response.config import ResponseConfig
 from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.console.progress import Progress
 from streams.control.records import OnRecord
-from streams.ingest.adapters.mapping import RowMapping
-from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
-from streams.kafka.cluster import Cluster
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
-from streams.kafka.topics import HOLDINGS, raw_topic
-from streams.recorder.control_messages import ExportedAudit, merge_by_time
+from streams.recorder.control_messages import merge_by_time
 from streams.recorder.journal import configured_by
+from streams.replay.blindness import blindness
+from streams.replay.files import FileInputs
 from streams.replay.inputs import (
     TOPIC_PREFIX,
     Reached,
     Rejects,
-    csv_events,
     events_of,
-    file_events,
     holdings_of,
     partition_events,
     read_canonical,
 )
+from streams.replay.reading import Reading
 from streams.replay.replay import References, Replay
 from streams.replay.response import Outcomes, outcomes_of
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
-from streams.settings.settings import Settings
-from streams.state.envelope import StateKeys, keys_from_text
 
 _TITLE: Final = "Headgate report"
-
-
-class Reading(Struct, frozen=True, kw_only=True):
-    """How inputs become events, and what is known beside them: decisions, and the ladder."""
-
-    limits: DecodeLimits
-    mapping: RowMapping | None
-    cluster: Cluster
-    keys: StateKeys
-    raw_topic: str | None
-    holdings_topic: str | None = None
-    audit: ExportedAudit = ExportedAudit()
-    response: ResponseConfig = ResponseConfig()
-    follows_pushes: bool = True
 
 
 class ReplayRun:
@@ -68,6 +48,7 @@ class ReplayRun:
         "_alerts",
         "_control_messages",
         "_files",
+        "_inputs",
         "_reading",
         "_register",
         "_replays",
@@ -87,6 +68,7 @@ class ReplayRun:
         self._register = register
         self._replays: list[Replay] = []
         # Access events have their instructions on record; files have not.
+        self._inputs = FileInputs(reading, rejects)
         self._control_messages = deque(reading.audit.control_messages)
         self._alerts: list[Alert] = []
         # All files, and all partitions of a raw topic, tell of one world: they share its judges.
@@ -95,9 +77,10 @@ class ReplayRun:
     def effects(
         self, names: Sequence[str], *, progress: Progress, institution: str | None = None
     ) -> Iterator[Effect]:
-        """Judge every input in the order given and yield what should happen.
+        """Judge every input and yield what should happen.
 
-        Of a topic that has its references on record, `institution` alone may be judged: it does
+        Files are merged by the times of their events; topics are judged in the order given. Of a
+        topic that has its references on record, `institution` alone may be judged: it does
         not depend on what others did.
         """
         for effect in self._judged(names, progress=progress, institution=institution):
@@ -108,15 +91,21 @@ class ReplayRun:
     def _judged(
         self, names: Sequence[str], *, progress: Progress, institution: str | None
     ) -> Iterator[Effect]:
-        for index, name in enumerate(names):
-            reached = partial(self._reached, progress, index)
-            if name.startswith(TOPIC_PREFIX):
-                topic = name.removeprefix(TOPIC_PREFIX)
-                yield from self._topic_effects(topic, reached, institution=institution)
+        before = 0
+        for is_topic, group in groupby(names, key=lambda name: name.startswith(TOPIC_PREFIX)):
+            inputs = list(group)
+            reached = partial(self._reached, progress, before, [0.0] * len(inputs))
+            if is_topic:
+                for index, name in enumerate(inputs):
+                    topic = name.removeprefix(TOPIC_PREFIX)
+                    yield from self._topic_effects(
+                        topic, partial(reached, index), institution=institution
+                    )
             else:
-                with FileSource(name) as source:
-                    events = self._file_events(source, reached)
+                with ExitStack() as opened:
+                    events = self._inputs.merged(inputs, opened, reached=reached)
                     yield from self._files.effects(merge_by_time(self._control_messages, events))
+            before += len(inputs)
 
     def events(self, names: Sequence[str]) -> Iterator[AccessEvent]:
         """Yield the events of every input in the order given, unjudged; holdings have none."""
@@ -124,23 +113,11 @@ class ReplayRun:
             topic = name.removeprefix(TOPIC_PREFIX)
             if not name.startswith(TOPIC_PREFIX):
                 with FileSource(name) as source:
-                    yield from self._file_events(source, _unseen)
+                    yield from self._inputs.events(source, _unseen)
             elif topic != self._reading.holdings_topic:
                 with TopicReader(topic, cluster=self._reading.cluster) as reader:
                     for records in self._partitions(reader, _unseen):
                         yield from (event for event in records if isinstance(event, AccessEvent))
-
-    def _file_events(self, source: FileSource, reached: Reached) -> Iterator[AccessEvent]:
-        limits, mapping = self._reading.limits, self._reading.mapping
-        most = limits.event_bytes_max
-        if mapping is not None and mapping.config.format == "csv":
-            return csv_events(
-                source, mapping, line_bytes_max=most, rejects=self.rejects, reached=reached
-            )
-        read = mapping.row if mapping is not None else partial(decode, limits=limits)
-        return file_events(
-            source, read=read, line_bytes_max=most, rejects=self.rejects, reached=reached
-        )
 
     def _topic_effects(
         self, topic: str, reached: Reached, *, institution: str | None
@@ -207,8 +184,12 @@ class ReplayRun:
         self._replays.append(replay)
         return replay
 
-    def _reached(self, progress: Progress, index: int, share: float) -> None:
-        progress.reach(events_count=self.events_count, done=index + share)
+    def _reached(
+        self, progress: Progress, before: int, shares: list[float], index: int, share: float
+    ) -> None:
+        """Show that the input at `index` was read so far; `before` inputs were read whole."""
+        shares[index] = share
+        progress.reach(events_count=self.events_count, done=before + sum(shares))
 
     @property
     def events_count(self) -> int:
@@ -240,6 +221,21 @@ class ReplayRun:
     def _last_ms(self) -> int:
         return max((replay.last_ms for replay in self._replays), default=0)
 
+    @property
+    def blindness(self) -> tuple[str, ...]:
+        """Return what kept this replay from seeing, in words; nothing where it saw."""
+        ledgers = [profile.ledger.state for profile in self.profiles]
+        holdings = [holding for ledger in ledgers for holding in ledger.holdings.values()]
+        return tuple(
+            blindness(
+                self.rejects,
+                events_count=self.events_count,
+                taken_participants=sum(ledger.held_participants for ledger in ledgers)
+                + sum(holding.counted_participants for holding in holdings),
+                has_mapping=self._reading.mapping is not None,
+            )
+        )
+
     def report(
         self,
         *,
@@ -264,24 +260,13 @@ class ReplayRun:
             withheld=outcomes.withheld,
             quiet=self.recorder.quiet(profiles, cohort_size=size),
             config_hash=config_hash(self.config),
-            notes=notes,
+            repairs={
+                profile.state.institution: dict(profile.state.repairs)
+                for profile in profiles
+                if profile.state.repairs
+            },
+            notes=self.blindness + notes + self._inputs.notes,
         )
-
-
-def reading_of(settings: Settings) -> Reading:
-    """Return how inputs are read under `settings`."""
-    mapping = settings.row_mapping()
-    raw = raw_topic(mapping.config.name) if mapping else None
-    prefix = settings.file.kafka.topic_prefix
-    return Reading(
-        limits=settings.limits,
-        mapping=mapping,
-        cluster=settings.cluster,
-        keys=keys_from_text(settings.secrets.state_key),
-        raw_topic=raw.full_name(prefix) if raw else None,
-        holdings_topic=HOLDINGS.full_name(prefix),
-        response=settings.file.response,
-    )
 
 
 def _unseen(_share: float) -> None:

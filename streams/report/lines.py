@@ -15,6 +15,7 @@ from streams.report.record import Flagged, Report, lead_alert, main_track, saved
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _WORD_WIDTH: Final = 8
+_REPAIRED_SHOWN_MAX: Final = 5
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -135,6 +136,8 @@ class Totals(Struct, frozen=True, kw_only=True):
     first_ms: int
     last_ms: int
     config_hash: str
+    repairs: dict[str, dict[str, int]]
+    notes: tuple[str, ...]
     elapsed_seconds: float
     events_per_second: float
 
@@ -151,6 +154,8 @@ def totals_of(report: Report, *, elapsed_seconds: float) -> Totals:
         first_ms=report.first_ms,
         last_ms=report.last_ms,
         config_hash=report.config_hash,
+        repairs=report.repairs,
+        notes=report.notes,
         elapsed_seconds=round(elapsed_seconds, 3),
         events_per_second=round(report.events_count / max(elapsed_seconds, 1e-9), 1),
     )
@@ -173,7 +178,9 @@ def _flagged_total(flagged: Flagged) -> FlaggedTotal:
 
 
 def total_lines(totals: Totals) -> Iterator[Line]:
-    """Yield the totals as lines."""
+    """Yield the totals as lines: first what was not seen."""
+    for note in totals.notes:
+        yield Line(text=note, style="bold red")
     institutions = plural(totals.institutions_count, "institution")
     yield Line(
         text=f"{plural(totals.events_count, 'event')} of {institutions} in "
@@ -190,6 +197,8 @@ def total_lines(totals: Totals) -> Iterator[Line]:
     )
     rejected_count = sum(totals.rejects.values())
     yield Line(text=f"rejected: {rejected_count:,}" + (f" ({reasons})" if reasons else ""))
+    if totals.repairs:
+        yield Line(text=f"judged in part: {_repairs_text(totals.repairs)}")
     yield Line(text=f"flagged: {len(totals.flagged):,} of {institutions}", style="bold")
     for flagged in totals.flagged:
         yield _flagged_line(flagged)
@@ -201,6 +210,17 @@ def total_lines(totals: Totals) -> Iterator[Line]:
     yield Line(text=f"no measure, or no stronger one: {reasons_text or 'none'}", style="bold")
     for withheld in totals.withheld:
         yield _indented(withheld_line(withheld))
+
+
+def _repairs_text(repairs: dict[str, dict[str, int]]) -> str:
+    """Return what was mended, and in whose events: those with most of it first."""
+    by_most = sorted(repairs.items(), key=lambda item: (-sum(item[1].values()), item[0]))
+    named = []
+    for institution, counts in by_most[:_REPAIRED_SHOWN_MAX]:
+        mended = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
+        named.append(f"{institution} ({mended})")
+    more = len(by_most) - len(named)
+    return "; ".join(named) + (f"; and {plural(more, 'more institution')}" if more else "")
 
 
 def _indented(line: Line) -> Line:

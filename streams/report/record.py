@@ -82,6 +82,8 @@ class Report(Struct, frozen=True, kw_only=True):
     withheld: tuple[Withheld, ...] = ()
     quiet: tuple[Quiet, ...]
     config_hash: str
+    # Of each institution with events judged in part: how often each thing was mended.
+    repairs: dict[str, dict[str, int]] = {}
     notes: tuple[str, ...] = ()
 
 

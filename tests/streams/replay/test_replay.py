@@ -18,8 +18,9 @@ from streams.console.progress import LineProgress
 from streams.ingest.codec import DecodeConfig, decode_limits, encode
 from streams.kafka.cluster import unprotected
 from streams.replay.inputs import Rejects
+from streams.replay.reading import Reading
 from streams.replay.replay import Replay
-from streams.replay.replay_run import Reading, ReplayRun
+from streams.replay.replay_run import ReplayRun
 from streams.report.builder import ReportBuilder
 from streams.state.envelope import keys_from_text
 

@@ -1,0 +1,53 @@
+"""Step 7 of 7: what a replay could not see, in words: an empty report is no quiet one.
+
+A log of which nothing can be read, or in which nobody is named, raises no alert, and says nothing
+about the institutions in it.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from streams.replay.inputs import Rejects
+
+# From here on, what was rejected may well hold what matters.
+REJECTED_RATIO_MAX: Final = 0.5
+# How files begin that are no lines of text, and what they are.
+_MAGIC: Final = {
+    "BZh": "this is bzip2: unpack it first",
+    r"\xfd7zXZ": "this is xz: unpack it first",
+    r"(\xb5/\xfd": "this is zstd: unpack it first",
+    "PK\\x03\\x04": "this is zip: unpack it first",
+    "PAR1": "this is Parquet: write it out as lines",
+    r"\xff\xfe": "this is UTF-16: convert it to UTF-8",
+    r"\xfe\xff": "this is UTF-16: convert it to UTF-8",
+    "[": "this is one JSON array, not one object a line",
+}
+
+
+def blindness(
+    rejects: Rejects, *, events_count: int, taken_participants: int, has_mapping: bool
+) -> Iterator[str]:
+    """Yield what kept a replay from seeing; nothing where it saw."""
+    rejected_count = sum(rejects.counts.values())
+    if not events_count:
+        yield "nothing was judged: no event could be read"
+    elif rejected_count > REJECTED_RATIO_MAX * (rejected_count + events_count):
+        yield f"most was not judged: {rejected_count:,} rejected, {events_count:,} judged"
+    elif not taken_participants:
+        yield "nobody was seen: no event says whose data left, how many people, or how many rows"
+    else:
+        return
+    if rejects.example is not None:
+        yield f"the first that was rejected: {rejects.example}"
+        yield from _hints(rejects.example, has_mapping=has_mapping)
+
+
+def _hints(example: str, *, has_mapping: bool) -> Iterator[str]:
+    begins = example.rpartition("; it begins b")[2][1:]
+    for magic, hint in _MAGIC.items():
+        if begins.startswith(magic):
+            yield hint
+            return
+    if not has_mapping:
+        yield "if these are not Headgate's own events, declare their format: [mapping] in --config"
+    yield "all of them, with their reasons: --dead-letters FILE"

@@ -1,0 +1,85 @@
+"""A replay that could not see says so first, and ends with a code of its own."""
+
+import bz2
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from streams.cli.replay import BLIND, command
+
+NOON_MS = 1_775_044_800_000
+
+
+def line(number: int, **changes: object) -> str:
+    """Return one event as a line."""
+    event = {
+        "id": f"e-{number}",
+        "time": NOON_MS + number * 60_000,
+        "institution": "north",
+        "dataset": "imaging",
+        "bytes": 100,
+        "participants": {"ids": [number]},
+    }
+    return json.dumps(event | changes) + "\n"
+
+
+def replayed(path: Path, *more: str) -> Result:
+    """Return what the command prints and ends with."""
+    return CliRunner().invoke(command, [str(path), *more])
+
+
+@pytest.mark.parametrize(
+    ("content", "first", "hint"),
+    [
+        (b"", "nothing was judged", None),
+        (b"hello\n" * 3, "nothing was judged", "[mapping] in --config"),
+        (bz2.compress(line(1).encode()), "nothing was judged", "this is bzip2"),
+        (b"[" + line(1).strip().encode() + b"]", "nothing was judged", "one JSON array"),
+        (line(1).encode("utf-16"), "nothing was judged", "this is UTF-16"),
+        (line(1).encode() + b"x\n" * 3, "most was not judged: 3 rejected", "--dead-letters"),
+        (line(1, participants=None).encode(), "nobody was seen", None),
+        (line(1, time=0).encode(), "nothing was judged", "time_far_past"),
+    ],
+    ids=["empty", "text", "bzip2", "an array", "UTF-16", "mostly text", "nobody", "too old"],
+)  # fmt: skip
+def test_a_blind_replay_is_no_quiet_one(
+    tmp_path: Path, content: bytes, first: str, hint: str | None
+) -> None:
+    """The first line says what was not seen, an example and a hint follow, the code is not 0."""
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    result = replayed(path)
+    assert result.exit_code == BLIND
+    lines = [text for text in result.output.splitlines() if text]
+    assert any(text.startswith(first) for text in lines[:2])
+    assert hint is None or hint in result.output
+    report = json.loads(replayed(path, "--json").stdout)
+    assert report["notes"][0].startswith(first)
+
+
+def test_a_replay_that_sees_ends_with_0_and_says_what_was_mended(tmp_path: Path) -> None:
+    """A few rejects, and events judged in part, do not make it blind."""
+    path = tmp_path / "log"
+    text = "".join(line(number, client="x" * 2_000) for number in range(5)) + "x\n"
+    path.write_text(text)
+    result = replayed(path)
+    assert result.exit_code == 0
+    assert "judged in part: north (text_cut 5)" in result.output
+
+
+def test_files_are_judged_as_one_log_and_a_disordered_one_is_told(tmp_path: Path) -> None:
+    """Two halves of a log, given as two files or one behind the other in one."""
+    halves = [[line(number) for number in range(place, 200, 2)] for place in (0, 1)]
+    first, second, both = (tmp_path / name for name in ("first", "second", "both"))
+    first.write_text("".join(halves[0]))
+    second.write_text("".join(halves[1]))
+    both.write_text("".join(halves[0] + halves[1]))
+    merged = CliRunner().invoke(command, [str(first), str(second)]).output
+    unsorted, sort = replayed(both).output, replayed(both, "--sort").output
+    assert "came more than an hour after younger ones" not in merged
+    assert "run again with --sort" in unsorted
+    assert (
+        merged.splitlines()[2:] == [text for text in sort.splitlines() if "--sort" not in text][2:]
+    )
