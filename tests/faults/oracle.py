@@ -16,6 +16,7 @@ from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
+from streams.ingest.partial_event import placed
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
@@ -80,6 +81,7 @@ class Oracle:
             self._note([self._sinks.dead_letter(event, record, position)])
             self.rejected[record.partition, record.offset] = event.reason.value
             return
+        event = placed(event, f"{self._topic}/{record.partition}", record.offset)
         profile = self._profile(record.partition, event.institution)
         apply_reference(profile, self._reference)
         switch_config(profile, self._schedule, at_ms=time_ms(event))
