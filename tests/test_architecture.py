@@ -102,24 +102,24 @@ def test_no_file_is_long() -> None:
 
 def test_no_function_is_long() -> None:
     """A function fits on a screen."""
-    found = [
+    problems = [
         f"{name}:{node.lineno}: {node.name} has {node.end_lineno - node.lineno + 1} lines"
         for name, tree in trees(*SHIPPED)
         for node in functions(tree)
         if node.end_lineno is not None and node.end_lineno - node.lineno >= FUNCTION_LINES_MAX
     ]
-    assert found == []
+    assert problems == []
 
 
 def test_nothing_is_nested_deeply() -> None:
     """Ifs are pushed up and loops down."""
-    found = [
+    problems = [
         f"{name}:{node.lineno}: {node.name} nests {depth} deep"
         for name, tree in trees(*PACKAGES)
         for node in functions(tree)
         if (depth := max((nesting(child) for child in node.body), default=0)) > NESTING_MAX
     ]
-    assert found == []
+    assert problems == []
 
 
 def test_every_module_says_what_it_is() -> None:
@@ -129,13 +129,13 @@ def test_every_module_says_what_it_is() -> None:
 
 def test_every_test_says_what_it_shows() -> None:
     """A test's docstring is the sentence of the specification that it stands for."""
-    found = [
+    problems = [
         f"{name}:{node.lineno}: {node.name}"
         for name, tree in trees("tests")
         for node in functions(tree)
         if node.name.startswith("test_") and not ast.get_docstring(node)
     ]
-    assert found == []
+    assert problems == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -206,9 +206,9 @@ def step_expected(name: str) -> tuple[int, int]:
 def test_every_module_of_the_way_says_its_step() -> None:
     """And the number is that of its room; a module off the way says none."""
     wrong = {
-        name: (said, expected)
+        name: (steps, expected)
         for name, tree in trees(*PACKAGES)
-        if (said := step_said(tree)) != (expected := step_expected(name))
+        if (steps := step_said(tree)) != (expected := step_expected(name))
     }
     assert wrong == {}
 

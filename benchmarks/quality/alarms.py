@@ -25,7 +25,7 @@ class Alarms(Struct, frozen=True, kw_only=True):
 class Outcome(Struct, frozen=True, kw_only=True):
     """What one detector made of one theft at one threshold."""
 
-    found: bool
+    detected: bool
     delay_hours: float
     gone_ratio: float
     reason: str
@@ -72,14 +72,14 @@ def outcome(alarms: Iterable[Alarms], theft: Theft, *, threshold: float) -> Outc
             reason = each.reasons[hits[0]] if each.reasons else ""
     if first_ms is None:
         return Outcome(
-            found=False,
+            detected=False,
             delay_hours=np.inf,
             gone_ratio=theft.haul_ratio,
             reason="",
             reason_true=False,
         )
     return Outcome(
-        found=True,
+        detected=True,
         delay_hours=(first_ms - theft.started_ms) / HOUR_MS,
         gone_ratio=theft.gone_ratio(first_ms),
         reason=reason,

@@ -63,7 +63,7 @@ def _new_participants(world: World, plan: InstitutionPlan, table: Table) -> Floa
     """
     if plan.reports != "participants":
         return table["length"].astype(np.float64)
-    held: dict[int, np.ndarray] = {}
+    read_by_dataset: dict[int, np.ndarray] = {}
     exemptions = world.register.institutions[plan.index].exemptions
     new = np.zeros(len(table))
     columns = zip(
@@ -75,7 +75,7 @@ def _new_participants(world: World, plan: InstitutionPlan, table: Table) -> Floa
         strict=True,
     )
     for row, (dataset, pool, offset, length, at_ms) in enumerate(columns):
-        mine = held.setdefault(dataset, np.zeros(world.config.cohort_participants, bool))
+        mine = read_by_dataset.setdefault(dataset, np.zeros(world.config.cohort_participants, bool))
         members = slice(offset, offset + length)
         chosen = members if pool == IDENTITY_POOL else world.draft.pools[pool][members]
         fresh = length - int(np.count_nonzero(mine[chosen]))

@@ -58,8 +58,8 @@ def world_report(world: str, results: list[WorldResult]) -> WorldReport:
 def show(report: WorldReport) -> None:
     """Print the tables of one kind of world."""
     rows = sorted(report.figures, key=lambda row: (row.detector != HEADGATE, row.detector))
-    shown = {row.budget for row in rows if row.detector == HEADGATE}
-    budgets = sorted(shown & set(TABLE_BUDGETS)) or sorted(shown)
+    measured_budgets = {row.budget for row in rows if row.detector == HEADGATE}
+    budgets = sorted(measured_budgets & set(TABLE_BUDGETS)) or sorted(measured_budgets)
     for budget in budgets:
         print(f"\n{report.world}: budget {budget:g} false alert-days a week per 100 institutions")
         for row in rows:

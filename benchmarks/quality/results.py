@@ -63,7 +63,7 @@ def figures(results: list[WorldResult]) -> list[Figures]:
 def _row(results: list[WorldResult], key: tuple[str, float, str], trials: list[Trial]) -> Figures:
     detector, budget, scenario = key
     measured = false_rate(results, detector, budget)
-    caught = [trial.outcome for trial in trials if trial.outcome.found]
+    caught = [trial.outcome for trial in trials if trial.outcome.detected]
     weeks = np.array([trial.weeks for trial in trials])
     return Figures(
         detector=detector,

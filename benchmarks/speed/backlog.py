@@ -77,8 +77,8 @@ def backlog(bootstrap: str, home: Path, *, events: int, shows: bool) -> Backlog:
     with worker(bootstrap, _PREFIX, home) as idle:
         idle_bytes = resident_bytes(idle.process_id)
     with steps("fill", total=events) if shows else NullProgress() as progress:
-        shown = _told(many(events), progress)
-        asyncio.run(fill(bootstrap, f"{_PREFIX}.access-events", shown))
+        messages = _told(many(events), progress)
+        asyncio.run(fill(bootstrap, f"{_PREFIX}.access-events", messages))
     with worker(bootstrap, _PREFIX, home) as running:
         with steps("judge", total=events) if shows else NullProgress() as progress:
             rate = _worked_off(running, events, progress)

@@ -45,12 +45,12 @@ def scaling(bootstrap: str, home: Path, *, events: int) -> Scaling:
     for turn in range(TURNS):
         for workers, measured in rates.items():
             measured.append(_rate(bootstrap, f"scaling-{workers}-{turn}", home, events, workers))
-    one, two = _best(rates[1]), _best(rates[WORKERS])
+    alone, shared = _best(rates[1]), _best(rates[WORKERS])
     return Scaling(
-        one=one,
-        two=two,
-        efficiency=two.per_second / (WORKERS * one.per_second),
-        efficiency_per_cpu_second=two.per_cpu_second / one.per_cpu_second,
+        one=alone,
+        two=shared,
+        efficiency=shared.per_second / (WORKERS * alone.per_second),
+        efficiency_per_cpu_second=shared.per_cpu_second / alone.per_cpu_second,
     )
 
 

@@ -89,18 +89,18 @@ def hours(world: World) -> list[Hours]:
 
 def test_an_alert_day_is_counted_once_however_often_it_alarms() -> None:
     """Two alarms of one institution on one day are one alert-day."""
-    found = alert_days(
+    days = alert_days(
         [alarms("a", (5, 1.0, "excess"), (6, 2.0, "drip")), alarms("b", (7, 1.0, "drip"))],
         threshold=0.5,
         since_ms=0,
     )
-    assert found == {("a", 0): (5, "excess"), ("b", 0): (7, "drip")}
+    assert days == {("a", 0): (5, "excess"), ("b", 0): (7, "drip")}
 
 
 def test_alarms_before_the_warm_up_ends_do_not_count() -> None:
     """Nothing is scored while everybody is new."""
-    found = alert_days([alarms("a", (5, 1.0, "excess"))], threshold=0.5, since_ms=6)
-    assert found == {}
+    days = alert_days([alarms("a", (5, 1.0, "excess"))], threshold=0.5, since_ms=6)
+    assert days == {}
 
 
 def test_a_day_peaks_once() -> None:
@@ -111,7 +111,7 @@ def test_a_day_peaks_once() -> None:
 
 def test_the_first_alarm_of_any_member_finds_the_theft() -> None:
     """Delay, share gone and reason are those of the earliest alarm inside the theft."""
-    found = outcome(
+    theft_outcome = outcome(
         [
             alarms("a", (10 * DAY_MS + 2 * HOUR_MS, 1.0, "volume")),
             alarms("b", (9 * DAY_MS, 1.0, "drip"), (10 * DAY_MS + HOUR_MS, 1.0, "excess")),
@@ -119,25 +119,29 @@ def test_the_first_alarm_of_any_member_finds_the_theft() -> None:
         THEFT,
         threshold=0.0,
     )
-    assert (found.found, found.delay_hours, found.gone_ratio) == (True, 1.0, 0.1)
-    assert (found.reason, found.reason_true) == ("excess", True)
+    assert (theft_outcome.detected, theft_outcome.delay_hours, theft_outcome.gone_ratio) == (
+        True,
+        1.0,
+        0.1,
+    )
+    assert (theft_outcome.reason, theft_outcome.reason_true) == ("excess", True)
 
 
 def test_a_missed_theft_costs_its_whole_haul() -> None:
     """No alarm: everything is gone."""
-    found = outcome([alarms("a", (13 * DAY_MS, 1.0, "excess"))], THEFT, threshold=0.0)
-    assert (found.found, found.gone_ratio) == (False, 0.2)
+    theft_outcome = outcome([alarms("a", (13 * DAY_MS, 1.0, "excess"))], THEFT, threshold=0.0)
+    assert (theft_outcome.detected, theft_outcome.gone_ratio) == (False, 0.2)
 
 
 def test_new_participants_sum_to_what_the_events_carry(world: World, hours: list[Hours]) -> None:
     """The hourly new participants of an institution are those that its events name, once each."""
     plan = next(plan for plan in world.plans if not world.exports[plan.index])
-    held: dict[str, set[int]] = {}
+    read_by_dataset: dict[str, set[int]] = {}
     from_events = 0
     for event in world.events({plan.name}):
         if event.outcome != "success" or event.participants is None:
             continue
-        before = held.setdefault(event.dataset, set())
+        before = read_by_dataset.setdefault(event.dataset, set())
         ids = set(bitmap_of(event.participants) or ())
         from_events += len(ids - before)
         before |= ids
@@ -188,8 +192,10 @@ def test_the_benchmark_judges_as_replay_does(world: World) -> None:
         for effect in replay.effects(planted.events())
         if isinstance(effect, RaiseAlert)
     ]
-    said = [*scored.alerts, *rings(scored.holdings, config=config)]
-    assert sorted(alert.alert_id for alert in said) == sorted(alert.alert_id for alert in raised)
+    scored_alerts = [*scored.alerts, *rings(scored.holdings, config=config)]
+    assert sorted(alert.alert_id for alert in scored_alerts) == sorted(
+        alert.alert_id for alert in raised
+    )
 
 
 def test_judging_some_alone_is_judging_them_among_all(world: World) -> None:

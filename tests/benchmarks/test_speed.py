@@ -42,18 +42,22 @@ def judged(records: list[tuple[bytes, bytes]]) -> list[AccessEvent | Rejected]:
 
 def test_events_made_from_templates_are_events_of_their_own() -> None:
     """So many ids, in the order of their times, by the institutions of the typical workload."""
-    made = [one for one in judged(list(many(60_000))) if isinstance(one, AccessEvent)]
-    assert len({one.id for one in made}) == 60_000
-    assert [time_ms(one) for one in made] == sorted(time_ms(one) for one in made)
-    assert len({one.institution for one in made}) == 200
+    access_events = [
+        event for event in judged(list(many(60_000))) if isinstance(event, AccessEvent)
+    ]
+    assert len({event.id for event in access_events}) == 60_000
+    assert [time_ms(event) for event in access_events] == sorted(
+        time_ms(event) for event in access_events
+    )
+    assert len({event.institution for event in access_events}) == 200
 
 
 def test_every_tenth_message_is_spoilt_and_each_kind_is_refused_for_its_reason() -> None:
     """Or the cost of refusing would be that of something else."""
-    found = judged(list(spoilt(600)))
-    refused = [one.reason.value for one in found if isinstance(one, Rejected)]
+    results = judged(list(spoilt(600)))
+    refused = [result.reason.value for result in results if isinstance(result, Rejected)]
     assert Counter(refused) == dict.fromkeys(KINDS, 10)
-    assert all(isinstance(one, Rejected) for one in found[9::10])
+    assert all(isinstance(result, Rejected) for result in results[9::10])
 
 
 def test_each_of_many_institutions_sends_as_often_as_each_of_few() -> None:
@@ -70,25 +74,25 @@ def test_a_backlog_fits_up_to_what_is_allowed() -> None:
     """Half a gigabyte above the idle worker, and not a byte more."""
     figures = {"events_count": 1, "end_bytes": 0, "per_second": 1.0, "per_cpu_second": 1.0}
     for over, fits in ((0, True), (1, False)):
-        found = Backlog(
+        measured = Backlog(
             idle_bytes=100,
             peak_bytes=100 + ALLOWED_BYTES + over,
             allowed_bytes=ALLOWED_BYTES,
             **figures,  # type: ignore[arg-type]
         )
-        assert found.fits is fits
+        assert measured.fits is fits
 
 
 def test_the_figures_on_record_keep_what_is_promised() -> None:
     """Recovery, memory, refusals and a second worker, within what each may cost."""
-    found = json.loads(LATEST.read_text())
-    recovery, backlog = found["growth"]["recovery"], found["backlog"]
+    figures = json.loads(LATEST.read_text())
+    recovery, backlog = figures["growth"]["recovery"], figures["backlog"]
     assert recovery["institutions_count"] == 10_000
     assert recovery["start_seconds"] <= recovery["allowed_seconds"]
     assert backlog["peak_bytes"] <= backlog["idle_bytes"] + backlog["allowed_bytes"]
-    assert found["refusing"]["spoilt_ratio"] == TOLD_RATIO
-    assert found["refusing"]["cost_ratio"] < 0.05
-    assert found["scaling"]["efficiency_per_cpu_second"] > 0.8
+    assert figures["refusing"]["spoilt_ratio"] == TOLD_RATIO
+    assert figures["refusing"]["cost_ratio"] < 0.05
+    assert figures["scaling"]["efficiency_per_cpu_second"] > 0.8
 
 
 def test_the_figures_on_record_show_no_cliff() -> None:
@@ -102,8 +106,8 @@ def test_the_figures_on_record_show_no_cliff() -> None:
 
 def test_the_figures_on_record_name_everybody() -> None:
     """Events a second of all six; no alert was missing, and the naive build is far behind."""
-    found = json.loads(LATEST.read_text())
+    figures = json.loads(LATEST.read_text())
     names = ("limit", "worker", "replay", "naive", "quixstreams", "bytewax")
-    assert all(found[name] > 0 for name in names)
-    assert found["ratio_to_naive"]["worker"] > 10
-    assert found["alert_delay"]["missing_count"] == 0
+    assert all(figures[name] > 0 for name in names)
+    assert figures["ratio_to_naive"]["worker"] > 10
+    assert figures["alert_delay"]["missing_count"] == 0

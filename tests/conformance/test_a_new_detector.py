@@ -53,11 +53,11 @@ def run(tree: Path, *arguments: str) -> str:
 
 def test_it_speaks_is_explained_documented_calibrated_and_saved(tree: Path) -> None:
     """Nothing but the module, the row and the card was written, and everything knows of it."""
-    said = json.loads(run(tree, "tests/conformance/new_detector/speaks.py"))
-    sentence = said.pop("sentence")
+    report = json.loads(run(tree, "tests/conformance/new_detector/speaks.py"))
+    sentence = report.pop("sentence")
     assert sentence.startswith("north took 10,800 rows of tables in 1 day (expected 801), ")
-    assert said.pop("days_count") == 32
-    assert said == {
+    assert report.pop("days_count") == 32
+    assert report == {
         "analytic": {"uid": "rows", "name": "rows", "type_id": 3, "type": "Statistical"},
         "remembered": True,
         "calibrated": True,

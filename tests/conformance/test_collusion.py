@@ -35,20 +35,20 @@ def parts(count: int, *, day: int = 20_454) -> list[NewHoldings]:
 def honest(seed: int, count: int) -> list[NewHoldings]:
     """Return institutions that each select their people by chance, alone or in runs."""
     random = Random(seed)
-    found = []
+    holdings = []
     for number in range(count):
         run = random.choice([1, 1, 20, 500])
         people = BitMap64()
         while len(people) < random.randint(2_500, 25_000):
             first = random.randrange(COHORT_SIZE - run)
             people.add_range(first, first + run)
-        found.append(took(f"honest-{number}", people))
-    return found
+        holdings.append(took(f"honest-{number}", people))
+    return holdings
 
 
-def judged(found: CollusionJudge, holdings: list[NewHoldings]) -> list[RaiseAlert]:
+def judged(collusion_judge: CollusionJudge, holdings: list[NewHoldings]) -> list[RaiseAlert]:
     """Return every alert of `holdings`, in order."""
-    return [effect for one in holdings for effect in found.add(one)]
+    return [effect for holding in holdings for effect in collusion_judge.add(holding)]
 
 
 @pytest.mark.parametrize("count", [3, 4, 5])
@@ -79,10 +79,10 @@ def test_a_ring_is_found_among_the_honest() -> None:
 
 def test_a_ring_is_named_once() -> None:
     """What is said again, or has grown a little, is not told again within the window."""
-    found = judge()
-    assert judged(found, parts(3)) != []
-    assert judged(found, parts(3)) == []
-    assert judged(found, parts(3, day=20_455)) == []
+    collusion_judge = judge()
+    assert judged(collusion_judge, parts(3)) != []
+    assert judged(collusion_judge, parts(3)) == []
+    assert judged(collusion_judge, parts(3, day=20_455)) == []
 
 
 def test_the_same_input_gives_the_same_alerts() -> None:
@@ -94,7 +94,7 @@ def test_the_same_input_gives_the_same_alerts() -> None:
 def test_a_day_said_again_replaces_what_was_said_before() -> None:
     """The later set of a day holds the earlier: repeats and growth change nothing else."""
     grown = [
-        took(one.institution, BitMap64.deserialize(one.participants)[:500]) for one in parts(3)
+        took(part.institution, BitMap64.deserialize(part.participants)[:500]) for part in parts(3)
     ]
     alerts = judged(judge(), grown + grown + parts(3))
     assert len(alerts) == len(judged(judge(), parts(3)))
@@ -108,10 +108,10 @@ def test_small_takers_are_not_looked_at() -> None:
 
 def test_what_lies_behind_the_window_is_forgotten() -> None:
     """Days older than the window leave the state, whoever took them."""
-    found = judge()
+    collusion_judge = judge()
     for day in range(20_454, 20_554):
-        judged(found, [took("north", BitMap64(range(day, day + 3_000)), day=day)])
-    assert len(found._days["north"]) <= CollusionConfig().window_days
+        judged(collusion_judge, [took("north", BitMap64(range(day, day + 3_000)), day=day)])
+    assert len(collusion_judge._days["north"]) <= CollusionConfig().window_days
 
 
 @pytest.mark.parametrize(
@@ -125,9 +125,9 @@ def test_what_lies_behind_the_window_is_forgotten() -> None:
 )
 def test_no_set_ends_the_judge(torment: BitMap64) -> None:
     """Empty, whole, hashed, late and far ahead: each is judged, and p-values stay valid."""
-    found = judge()
+    collusion_judge = judge()
     holdings = parts(2)
     for day in (20_454, 0, 20_440, 40_000):
         holdings += [took(f"odd-{number}", torment, day=day) for number in range(3)]
-    for effect in judged(found, holdings + parts(3)):
+    for effect in judged(collusion_judge, holdings + parts(3)):
         assert 0.0 < effect.alert.p_value <= 1.0

@@ -53,8 +53,8 @@ def test_a_detector_has_a_card_with_every_section(row: DetectorRow) -> None:
     """One card per detector: without it nobody can trust an alert of it."""
     card = ROOT / row.card
     assert card.is_file()
-    found = re.findall(r"^## (.+)$", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert tuple(found) == CARD_SECTIONS
+    sections = re.findall(r"^## (.+)$", card.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert tuple(sections) == CARD_SECTIONS
 
 
 def test_no_card_is_left_of_a_detector_that_is_gone() -> None:

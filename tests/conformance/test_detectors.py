@@ -142,9 +142,9 @@ def watched(name: str) -> Watched:
     """Return all that a detector or rule said of the stream."""
     profile = profile_of(name)
     seen = Watched(profile)
-    profile.detectors = tuple(WatchedDetector(seen, one) for one in profile.detectors)
-    profile.rules = tuple(WatchedEventRule(seen, one) for one in profile.rules)
-    profile.window_rules = tuple(WatchedWindowRule(seen, one) for one in profile.window_rules)
+    profile.detectors = tuple(WatchedDetector(seen, detector) for detector in profile.detectors)
+    profile.rules = tuple(WatchedEventRule(seen, rule) for rule in profile.rules)
+    profile.window_rules = tuple(WatchedWindowRule(seen, rule) for rule in profile.window_rules)
     effects_of(profile, stream())
     return seen
 
@@ -177,8 +177,12 @@ def test_a_score_is_on_a_channel_with_a_weight_and_a_prior_tail(name: str) -> No
 @every_detector
 def test_a_detector_finds_the_theft_alone_and_says_so(name: str) -> None:
     """With everything else off, the theft in the stream is told under this detector's name."""
-    alerts = [one for one in effects_of(profile_of(name), stream()) if isinstance(one, RaiseAlert)]
-    reasons = {detail.detector for one in alerts for detail in one.alert.reasons}
+    alerts = [
+        effect
+        for effect in effects_of(profile_of(name), stream())
+        if isinstance(effect, RaiseAlert)
+    ]
+    reasons = {detail.detector for effect in alerts for detail in effect.alert.reasons}
     assert reasons == {name}
 
 
@@ -199,24 +203,24 @@ def test_a_snapshot_mid_stream_goes_on_identically(name: str, cut: int) -> None:
 @every_detector
 def test_a_detector_gives_the_same_in_every_run(name: str) -> None:
     """Nothing is drawn by chance, and nothing is remembered between judges."""
-    one, other = profile_of(name), profile_of(name)
-    assert effects_of(one, stream()) == effects_of(other, stream())
-    assert dump(one) == dump(other)
+    profile, other = profile_of(name), profile_of(name)
+    assert effects_of(profile, stream()) == effects_of(other, stream())
+    assert dump(profile) == dump(other)
 
 
 @every_detector
 def test_a_detector_in_shadow_is_silent(name: str) -> None:
     """Shadow scores and records, and has no effect on people."""
     effects = effects_of(profile_of(name, mode="shadow"), stream())
-    assert [one for one in effects if isinstance(one, RaiseAlert)] == []
+    assert [effect for effect in effects if isinstance(effect, RaiseAlert)] == []
 
 
 @every_detector
 def test_the_state_stays_small_through_torments(name: str) -> None:
     """What one institution's judge keeps, holdings apart, fits 32 kB."""
     profile = profile_of(name)
-    for one in stream():
-        judge(profile, one)
+    for access_event in stream():
+        judge(profile, access_event)
         recent = sum(
             len(holding.recent.serialize()) for holding in profile.ledger.state.holdings.values()
         )

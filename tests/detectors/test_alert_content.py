@@ -44,18 +44,20 @@ def grabbed(*, days: int) -> list[Alert]:
 
 def test_the_first_statement_says_who_took_what() -> None:
     """One user's grab: share, project, coverage before and after, and the event that showed it."""
-    told = grabbed(days=1)[0]
-    assert (told.change, told.revision, told.severity) == ("create", 1, "high")
-    assert (told.at_ms, told.started_ms) == (START_MS + HOUR_MS // 2, START_MS)
-    assert (told.top_user, told.top_user_share, told.top_project) == ("ada", 1.0, "p-1")
-    assert (told.sample_event_ids, told.trigger_event_id) == (("grab",), "grab")
-    assert told.taken_participants == 40_000
-    (held,) = told.coverage
-    assert (held.before_ratio, held.after_ratio, held.held_participants) == (0.0, 0.08, 40_000)
-    assert told.full_cohort_days == pytest.approx(460_000 / 40_000)
-    assert told.reference_version == "prior"
-    assert "100 % of it by user ada" in told.sentence
-    assert "now holds 8 % of the imaging cohort, all of it in 12 days at this pace" in told.sentence
+    alert = grabbed(days=1)[0]
+    assert (alert.change, alert.revision, alert.severity) == ("create", 1, "high")
+    assert (alert.at_ms, alert.started_ms) == (START_MS + HOUR_MS // 2, START_MS)
+    assert (alert.top_user, alert.top_user_share, alert.top_project) == ("ada", 1.0, "p-1")
+    assert (alert.sample_event_ids, alert.trigger_event_id) == (("grab",), "grab")
+    assert alert.taken_participants == 40_000
+    (row,) = alert.coverage
+    assert (row.before_ratio, row.after_ratio, row.held_participants) == (0.0, 0.08, 40_000)
+    assert alert.full_cohort_days == pytest.approx(460_000 / 40_000)
+    assert alert.reference_version == "prior"
+    assert "100 % of it by user ada" in alert.sentence
+    assert (
+        "now holds 8 % of the imaging cohort, all of it in 12 days at this pace" in alert.sentence
+    )
 
 
 def test_the_last_statement_says_that_it_is_over_and_what_is_held() -> None:
@@ -90,10 +92,10 @@ def test_people_who_were_only_counted_are_in_what_was_taken() -> None:
     """A mere count may be of anybody: coverage is an upper bound, and the alert says so."""
     profile = north()
     counted = event(id="c", time=START_MS, participants=Participants(count=40_000))
-    (told,) = alerts_of(profile, [counted])
-    assert told.taken_participants == 40_000
-    assert told.coverage[0].kind == "upper_bound"
-    assert "now holds at most 8 % of the imaging cohort" in told.sentence
+    (alert,) = alerts_of(profile, [counted])
+    assert alert.taken_participants == 40_000
+    assert alert.coverage[0].kind == "upper_bound"
+    assert "now holds at most 8 % of the imaging cohort" in alert.sentence
 
 
 def test_what_was_counted_before_an_incident_is_not_in_it() -> None:
@@ -106,13 +108,13 @@ def test_what_was_counted_before_an_incident_is_not_in_it() -> None:
         event(id=name, time=late_ms, dataset=name, participants=Participants(count=20_000))
         for name in ("imaging", "genomes")
     ]
-    told = alerts_of(profile, both)[-1]
-    assert told.taken_participants == 40_000
-    assert {held.dataset: held.held_participants for held in told.coverage} == {
+    alert = alerts_of(profile, both)[-1]
+    assert alert.taken_participants == 40_000
+    assert {row.dataset: row.held_participants for row in alert.coverage} == {
         "imaging": 20_090,
         "genomes": 20_000,
     }
-    before = {held.dataset: held.before_ratio for held in told.coverage}
+    before = {row.dataset: row.before_ratio for row in alert.coverage}
     assert before == {"imaging": 90 / 500_000, "genomes": 0.0}
 
 
@@ -150,8 +152,8 @@ def test_what_is_unusual_beside_a_broken_rule_has_no_share_in_it() -> None:
     canary = CanaryConfig(participants=(5,))
     config = CoreConfig(detectors=DetectorsConfig(canary=canary))
     profile = open_profile("north", config=config)
-    (told,) = alerts_of(profile, [taking(40_000, time=START_MS)])
-    shares = {detail.detector: detail.share for detail in told.reasons}
+    (alert,) = alerts_of(profile, [taking(40_000, time=START_MS)])
+    shares = {detail.detector: detail.share for detail in alert.reasons}
     assert shares.pop("canary") == 1.0
     assert shares
     assert set(shares.values()) == {0.0}

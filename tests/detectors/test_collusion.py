@@ -44,7 +44,7 @@ def alerts(judge: CollusionJudge, *taken: tuple[str, BitMap64], day: int = DAY) 
 
 def test_every_member_is_told_the_same_story() -> None:
     """What was taken, what is shared and what chance would share, each under an id of its own."""
-    told = [
+    ring_alerts = [
         effect.alert
         for effect in alerts_of(RING, cohort_size=COHORT_SIZE, config_hash="c0", window_days=14)
     ]
@@ -59,7 +59,7 @@ def test_every_member_is_told_the_same_story() -> None:
         share=1.0,
     )
     expected = Alert(
-        alert_id=told[0].alert_id,
+        alert_id=ring_alerts[0].alert_id,
         change="create",
         revision=1,
         institution="east",
@@ -74,9 +74,9 @@ def test_every_member_is_told_the_same_story() -> None:
         taken_participants=5_000,
         config_hash="c0",
     )
-    assert told[0] == expected
-    assert (told[1].institution, told[1].taken_participants) == ("north", 5_001)
-    assert told[1].sentence == told[0].sentence
+    assert ring_alerts[0] == expected
+    assert (ring_alerts[1].institution, ring_alerts[1].taken_participants) == ("north", 5_001)
+    assert ring_alerts[1].sentence == ring_alerts[0].sentence
 
 
 def test_an_id_names_the_ring_the_day_and_the_member() -> None:
@@ -94,9 +94,11 @@ def test_an_id_names_the_ring_the_day_and_the_member() -> None:
                 expected_shared=1.0,
                 taken_participants=(1, 1),
             )
-            told = alerts_of(ring, cohort_size=COHORT_SIZE, config_hash="", window_days=1)
-            assert told == alerts_of(ring, cohort_size=COHORT_SIZE, config_hash="", window_days=1)
-            ids |= {effect.alert.alert_id for effect in told}
+            effects = alerts_of(ring, cohort_size=COHORT_SIZE, config_hash="", window_days=1)
+            assert effects == alerts_of(
+                ring, cohort_size=COHORT_SIZE, config_hash="", window_days=1
+            )
+            ids |= {effect.alert.alert_id for effect in effects}
     assert len(ids) == 8
     assert {len(alert_id) for alert_id in ids} == {32}
 
@@ -120,15 +122,15 @@ def test_a_window_before_the_epoch_begins_with_it() -> None:
 def test_a_ring_counts_its_people_once() -> None:
     """Ten of north's are east's too: shared is what is counted twice, expected by pairs."""
     overlapping = NORTH | EAST[:10]
-    told = alerts(judge(), ("east", EAST), ("north", overlapping), ("south", SOUTH))
-    assert [alert.institution for alert in told] == ["east", "north", "south"]
-    assert [alert.taken_participants for alert in told] == [5_000, 5_010, 5_000]
-    (detail,) = told[0].reasons
+    ring_alerts = alerts(judge(), ("east", EAST), ("north", overlapping), ("south", SOUTH))
+    assert [alert.institution for alert in ring_alerts] == ["east", "north", "south"]
+    assert [alert.taken_participants for alert in ring_alerts] == [5_000, 5_010, 5_000]
+    (detail,) = ring_alerts[0].reasons
     assert detail.observed == 10.0
     assert detail.expected == pytest.approx((2 * 5_000 * 5_010 + 5_000**2) / COHORT_SIZE)
-    assert "took 15,000 new participants between them" in told[0].sentence
-    assert (told[0].severity, told[0].p_value) == ("high", 1e-12)
-    assert {(alert.at_ms, alert.config_hash) for alert in told} == {(DAY * DAY_MS + 5, "c0")}
+    assert "took 15,000 new participants between them" in ring_alerts[0].sentence
+    assert (ring_alerts[0].severity, ring_alerts[0].p_value) == ("high", 1e-12)
+    assert {(alert.at_ms, alert.config_hash) for alert in ring_alerts} == {(DAY * DAY_MS + 5, "c0")}
 
 
 def test_as_many_must_fit_together_as_are_configured() -> None:
@@ -171,11 +173,13 @@ def test_somebody_is_looked_at_from_the_floor_on(count: int) -> None:
     config = CollusionConfig(pair_p_value_max=0.9, group_p_value_max=0.9)
     people = [BitMap64(range(first, first + 250 * count, 250)) for first in range(3)]
     names = ("east", "north", "south")
-    told = alerts(judge(config), *zip(names, people, strict=True))
-    assert len(told) == (3 if count == 400 else 0)
+    ring_alerts = alerts(judge(config), *zip(names, people, strict=True))
+    assert len(ring_alerts) == (3 if count == 400 else 0)
 
 
 def test_a_p_value_is_never_smaller_than_anybody_could_check() -> None:
     """What is rarer than one in a million million is told as that."""
-    told = alerts(judge(), ("east", EAST), ("north", NORTH), ("south", SOUTH))
-    assert [(alert.p_value, alert.confidence) for alert in told] == [(1e-12, 1.0 - 1e-12)] * 3
+    ring_alerts = alerts(judge(), ("east", EAST), ("north", NORTH), ("south", SOUTH))
+    assert [(alert.p_value, alert.confidence) for alert in ring_alerts] == [
+        (1e-12, 1.0 - 1e-12)
+    ] * 3

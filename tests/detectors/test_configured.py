@@ -85,10 +85,10 @@ def test_what_is_pushed_replaces_what_was_to_hold_later() -> None:
     """Whoever pushes for now need not know what others have planned; a repeat changes nothing."""
     planned = extended((), push(1, 90))
     now = extended(planned, push(2, 50))
-    assert [one.sequence for one in now] == [2]
+    assert [scheduled.sequence for scheduled in now] == [2]
     assert extended(now, push(2, 50)) is now
     assert extended(now, push(1, 90)) is now
-    assert [one.sequence for one in extended(now, push(3, 90))] == [2, 3]
+    assert [scheduled.sequence for scheduled in extended(now, push(3, 90))] == [2, 3]
 
 
 def test_a_judge_whose_own_was_replaced_goes_on_under_what_replaced_it() -> None:
@@ -124,9 +124,9 @@ def test_what_holds_from_a_start_stays_that_of_the_workers_file() -> None:
         ),
     )
     schedule = Schedule(file, (push(1, 0, limited(50)),))
-    found = schedule.entries[1].config
+    config = schedule.entries[1].config
     quota = limited(50).detectors.quota
-    assert found == replace(file, detectors=replace(file.detectors, quota=quota))
+    assert config == replace(file, detectors=replace(file.detectors, quota=quota))
 
 
 def test_a_pushed_limit_bites_at_the_next_event() -> None:

@@ -40,7 +40,7 @@ def loading(number: int, *, size: int, project: str | None = None) -> AccessEven
 
 def feedback(label: Label, **changes: object) -> Feedback:
     """Return what people said of an alert, to hold for 30 days."""
-    said = Feedback(
+    default = Feedback(
         alert_id="a1",
         institution="north",
         label=label,
@@ -48,7 +48,7 @@ def feedback(label: Label, **changes: object) -> Feedback:
         detectors=DETECTORS,
         factor=1e12,
     )
-    return replace(said, **changes)
+    return replace(default, **changes)
 
 
 def exemption(**changes: object) -> Exemption:
@@ -130,9 +130,11 @@ def test_what_proves_right_is_listened_to_again() -> None:
 @pytest.mark.parametrize("later", AFTER.values(), ids=AFTER)
 def test_what_was_expected_is_exempt_to_its_cap(later: Callable[[Profile], Profile]) -> None:
     """Until then nothing is said; a later word on the same alert takes it back."""
-    said = feedback(Label.EXPECTED, exemption=exemption(id="feedback a1", participants_max=50_000))
+    instruction = feedback(
+        Label.EXPECTED, exemption=exemption(id="feedback a1", participants_max=50_000)
+    )
     profile = open_profile("north", config=CONFIG, entry=Institution(id="north", group="g"))
-    apply_instruction(profile, said, sequence=1)
+    apply_instruction(profile, instruction, sequence=1)
     profile = later(profile)
     assert alerts_of(profile, [grab(41_200)]) == []
     assert alerts_of(profile, [grab(60_000, first=100_000)]) != []
@@ -162,8 +164,8 @@ def test_no_exemption_lifts_the_hard_cap(*, alert: bool) -> None:
     detectors = replace(CONFIG.detectors, quota=quota)
     profile = open_profile("north", config=replace(CONFIG, detectors=detectors))
     apply_instruction(profile, registered(exemption(alert=alert)), sequence=1)
-    (said,) = alerts_of(profile, [grab(1_100)])
-    assert "quota" in {detail.detector for detail in said.reasons}
+    (quota_alert,) = alerts_of(profile, [grab(1_100)])
+    assert "quota" in {detail.detector for detail in quota_alert.reasons}
 
 
 @pytest.mark.parametrize("later", AFTER.values(), ids=AFTER)

@@ -78,12 +78,12 @@ def worldly(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def test_the_core_sees_no_clock_and_no_machine() -> None:
     """The same events give the same verdicts: so nothing but events may come in."""
-    found = [
+    problems = [
         f"{name}:{line}: {what}"
         for name, tree in trees("detectors")
         for line, what in worldly(tree)
     ]
-    assert found == []
+    assert problems == []
 
 
 @pytest.mark.parametrize(

@@ -61,17 +61,17 @@ def test_severity_is_harm(taken_ratio: float, severity: str) -> None:
 
 def test_one_theft_is_one_alert_updated_when_it_has_doubled() -> None:
     """The same id throughout; the second taking as large as the first is told, small ones not."""
-    told = alerts_of(north(), [took(0, 40_000), took(1, 50), took(2, 40_000), took(3, 50)])
-    assert [(one.change, one.revision) for one in told] == [("create", 1), ("update", 2)]
-    assert len({one.alert_id for one in told}) == 1
+    alerts = alerts_of(north(), [took(0, 40_000), took(1, 50), took(2, 40_000), took(3, 50)])
+    assert [(alert.change, alert.revision) for alert in alerts] == [("create", 1), ("update", 2)]
+    assert len({alert.alert_id for alert in alerts}) == 1
 
 
 def test_a_new_fact_is_told_however_little_was_taken_since() -> None:
     """A canary touched within an incident that people know of is news; the second touch is not."""
     canary = CanaryConfig(participants=(150_000, 200_000))
     profile = north(config=CoreConfig(detectors=DetectorsConfig(canary=canary)))
-    told = alerts_of(profile, [took(0, 40_000), took(1, 50), took(3, 1), took(4, 1, hours=1)])
-    assert [one.reasons[0].reason for one in told] == ["excess", "canary"]
+    alerts = alerts_of(profile, [took(0, 40_000), took(1, 50), took(3, 1), took(4, 1, hours=1)])
+    assert [alert.reasons[0].reason for alert in alerts] == ["excess", "canary"]
 
 
 def test_a_theft_by_one_user_names_that_user() -> None:
@@ -85,9 +85,9 @@ def test_a_theft_by_one_user_names_that_user() -> None:
 def test_samples_are_the_largest_takings() -> None:
     """At most five event ids, the largest first, for whoever looks into the logs."""
     events = [took(number, 100 * (number + 1)) for number in range(8)]
-    told = alerts_of(north(), [*events, took(8, 40_000)])
-    assert told[-1].sample_event_ids == ("e-8", "e-7", "e-6", "e-5", "e-4")
-    assert told[-1].trigger_event_id == "e-8"
+    alerts = alerts_of(north(), [*events, took(8, 40_000)])
+    assert alerts[-1].sample_event_ids == ("e-8", "e-7", "e-6", "e-5", "e-4")
+    assert alerts[-1].trigger_event_id == "e-8"
 
 
 def test_to_evaluate_changes_nothing() -> None:
@@ -119,7 +119,7 @@ def test_every_alert_names_the_config_it_was_judged_by() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("reason", "words"),
     [
         pytest.param(
             detail("excess", "new_participants", window_seconds=7_200),
@@ -148,19 +148,19 @@ def test_every_alert_names_the_config_it_was_judged_by() -> None:
         ),
     ],
 )
-def test_a_sentence_says_who_did_what(reason: ReasonDetail, said: str) -> None:
+def test_a_sentence_says_who_did_what(reason: ReasonDetail, words: str) -> None:
     """Without coverage the sentence ends there; with it, it says what is now held."""
-    assert sentence("north", (reason,), (), top_user=None, top_user_share=0.0) == f"{said}."
-    held = DatasetCoverage(
+    assert sentence("north", (reason,), (), top_user=None, top_user_share=0.0) == f"{words}."
+    coverage = DatasetCoverage(
         dataset="imaging",
         before_ratio=0.1,
         after_ratio=0.38,
         held_participants=190_000,
         kind="upper_bound",
     )
-    whole = sentence("north", (reason,), (held,), top_user="ada", top_user_share=0.92)
+    whole = sentence("north", (reason,), (coverage,), top_user="ada", top_user_share=0.92)
     assert whole == (
-        f"{said}, 92 % of it by user ada; now holds at most 38 % of the imaging cohort."
+        f"{words}, 92 % of it by user ada; now holds at most 38 % of the imaging cohort."
     )
 
 
@@ -186,7 +186,7 @@ def test_a_limit_that_is_broken_again_keeps_its_incident_open() -> None:
         taking(1, first=100_000 + day, id=f"again {day}", time=START_MS + (60 + day) * DAY_MS)
         for day in range(0, 160, 10)
     ]
-    told = alerts_of(profile, events)
-    assert told
-    assert {alert.change for alert in told} <= {"create", "update"}
-    assert len({alert.alert_id for alert in told}) == 1
+    alerts = alerts_of(profile, events)
+    assert alerts
+    assert {alert.change for alert in alerts} <= {"create", "update"}
+    assert len({alert.alert_id for alert in alerts}) == 1

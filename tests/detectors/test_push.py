@@ -46,11 +46,11 @@ class Record:
     def push(self, raw: bytes, *, from_ms: int = NOW_MS) -> ResponseAction:
         """Push what was signed, and return what followed."""
         verb = ConfigPushed(from_ms=from_ms, config=msgspec.Raw(raw), config_hash="c")
-        made = DecisionMade(decision_id="d", who="ann", note="", at_ms=0, verb=verb, jws="")
-        written = self.journal.append([(None, made)], now_ms=NOW_MS)
+        decision = DecisionMade(decision_id="d", who="ann", note="", at_ms=0, verb=verb, jws="")
+        written = self.journal.append([(None, decision)], now_ms=NOW_MS)
         self._kept(written)
-        (one,) = written.actions
-        return one.action
+        (numbered,) = written.actions
+        return numbered.action
 
     def _kept(self, written: Written) -> None:
         self.lines += written.lines
@@ -59,14 +59,14 @@ class Record:
 def test_what_is_pushed_is_scheduled_under_its_line_of_the_audit() -> None:
     """The journal says who, when and what; it stays whole, and reads back to the same schedule."""
     record = Record()
-    found = record.push(sendable(LIMITED))
-    assert found == Scheduled(sequence=1, from_ms=NOW_MS, config=LIMITED)
-    assert record.journal.state.pushed == (found,)
+    scheduled = record.push(sendable(LIMITED))
+    assert scheduled == Scheduled(sequence=1, from_ms=NOW_MS, config=LIMITED)
+    assert record.journal.state.pushed == (scheduled,)
     assert verify(record.lines).problems == ()
     again = Journal()
     for line in record.lines:
         again.read(line)
-    assert (again.state.pushed, again.state.core) == ((found,), CoreConfig())
+    assert (again.state.pushed, again.state.core) == ((scheduled,), CoreConfig())
 
 
 def test_no_canary_is_on_record() -> None:
@@ -168,7 +168,7 @@ def test_what_was_pushed_for_another_cohort_is_not_said_again() -> None:
     record = Record()
     record.push(sendable(LIMITED))
     record.begin(replace(SECRET, detectors=DetectorsConfig()))
-    assert [one.sequence for one in record.journal.to_say_again()] == [1]
+    assert [scheduled.sequence for scheduled in record.journal.to_say_again()] == [1]
     record.begin(replace(SECRET, cohort=CohortConfig(size=600_000)))
     assert len(record.journal.state.pushed) == len(record.journal.to_say_again()) == 0
 

@@ -157,10 +157,10 @@ def test_what_was_harmless_leaves_the_ladder() -> None:
     """A false positive ends its suspension and adds no risk; the judge is told."""
     desk = ResponseDesk()
     desk.alert()
-    told, ended = desk.decide(Labelled(alert_id="a1", label=Label.FALSE_POSITIVE))
-    assert isinstance(told, Feedback)
-    assert (told.detectors, told.factor, told.exemption) == (("excess",), 100.0, None)
-    assert told.until_ms == 60 * DAY_MS + 30 * DAY_MS
+    feedback, ended = desk.decide(Labelled(alert_id="a1", label=Label.FALSE_POSITIVE))
+    assert isinstance(feedback, Feedback)
+    assert (feedback.detectors, feedback.factor, feedback.exemption) == (("excess",), 100.0, None)
+    assert feedback.until_ms == 60 * DAY_MS + 30 * DAY_MS
     assert measures_in((ended,)) == [("suspend", "released")]
     assert measures_in(desk.alert(change="update", taken_participants=1_000)) == []
     assert measures_in(desk.alert(alert_id="a2", taken_participants=44)) == [("throttle", "active")]
@@ -171,11 +171,11 @@ def test_what_was_expected_becomes_an_exemption() -> None:
     desk = ResponseDesk()
     desk.alert()
     labelled = Labelled(alert_id="a1", label=Label.EXPECTED, until_ms=70 * DAY_MS)
-    told = desk.decide(labelled)[0]
-    assert isinstance(told, Feedback)
-    assert told.exemption is not None
-    assert (told.exemption.participants_max, told.exemption.approver) == (200, "ann")
-    assert told.exemption.valid_to.timestamp() == 70 * 86_400
+    feedback = desk.decide(labelled)[0]
+    assert isinstance(feedback, Feedback)
+    assert feedback.exemption is not None
+    assert (feedback.exemption.participants_max, feedback.exemption.approver) == (200, "ann")
+    assert feedback.exemption.valid_to.timestamp() == 70 * 86_400
 
 
 def test_a_confirmed_incident_weighs_more() -> None:

@@ -21,8 +21,8 @@ def test_a_storm_is_held_for_people() -> None:
         ]
     actions = desk.alert(alert_id="a3", institution="i3")
     assert measures_in(actions) == [("suspend", "held")] * 4
-    held = next(iter(desk.state.open.values()))
-    assert measures_in(desk.decide(Approved(suspension_id=held.suspension_id))) == [
+    suspension = next(iter(desk.state.open.values()))
+    assert measures_in(desk.decide(Approved(suspension_id=suspension.suspension_id))) == [
         ("suspend", "active")
     ]
 
@@ -35,9 +35,9 @@ def test_a_large_register_widens_the_guard() -> None:
         desk.decide(Registered(institution=name, entry=Institution(id=name)))
     for number in range(5):
         desk.alert(alert_id=f"a{number}", institution=f"i{number}")
-    assert {one.state for one in desk.state.open.values()} == {"active"}
+    assert {suspension.state for suspension in desk.state.open.values()} == {"active"}
     desk.alert(alert_id="a5", institution="i5")
-    assert {one.state for one in desk.state.open.values()} == {"held"}
+    assert {suspension.state for suspension in desk.state.open.values()} == {"held"}
 
 
 def test_two_people_agree_on_an_institution() -> None:
@@ -79,7 +79,11 @@ def test_the_guard_also_counts_what_has_outgrown_its_agreement() -> None:
     for number in range(3):
         desk.alert(alert_id=f"b{number}", institution=f"i{number}")
     desk.alert(taken_participants=60, change="update")
-    asks = [one.asks for one in desk.state.open.values() if one.institution == "north"]
+    asks = [
+        suspension.asks
+        for suspension in desk.state.open.values()
+        if suspension.institution == "north"
+    ]
     assert asks == [Asked(measure="suspend", approvals=())]
 
 

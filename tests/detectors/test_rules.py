@@ -211,5 +211,5 @@ def test_the_register_answers_for_everybody() -> None:
     """A known institution has its entry, an unknown one an empty entry."""
     known = Institution(id="north", group="large", projects=(PROJECT,))
     register = Register(institutions=(Institution(id="south"), known))
-    found = [register.entry(InstitutionId(name)) for name in ("north", "west")]
-    assert found == [known, Institution(id="west")]
+    entries = [register.entry(InstitutionId(name)) for name in ("north", "west")]
+    assert entries == [known, Institution(id="west")]

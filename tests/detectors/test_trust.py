@@ -71,9 +71,9 @@ def test_silence_after_a_theft_is_not_learnt_either() -> None:
 def test_accumulators_never_stop_under_suspicion() -> None:
     """What is held and what was taken in the windows goes on being counted."""
     profile = calm_profile()
-    held = profile.ledger.state.held_participants
+    held_before = profile.ledger.state.held_participants
     effects_of(profile, theft(5))
-    assert profile.ledger.state.held_participants == held + 5 * 20_000
+    assert profile.ledger.state.held_participants == held_before + 5 * 20_000
 
 
 def test_peers_are_told_which_days_were_under_suspicion() -> None:
@@ -88,38 +88,40 @@ def test_peers_are_told_which_days_were_under_suspicion() -> None:
 def test_what_left_is_held_however_the_request_ended(outcome: Outcome) -> None:
     """A client that hangs up after the last byte has the data all the same."""
     profile = calm_profile()
-    held = profile.ledger.state.held_participants
+    held_before = profile.ledger.state.held_participants
     (event,) = theft(1)
     left = msgspec.structs.replace(event, outcome=outcome, bytes=5_000)
     assert any(isinstance(effect, RaiseAlert) for effect in effects_of(profile, [left]))
-    assert profile.ledger.state.held_participants > held
+    assert profile.ledger.state.held_participants > held_before
 
 
 def test_what_was_denied_and_delivered_nothing_is_not_held() -> None:
     """Its people are those who were asked for: they can still be new tomorrow."""
     profile = calm_profile()
-    held = profile.ledger.state.held_participants
+    held_before = profile.ledger.state.held_participants
     (event,) = theft(1)
     denied = msgspec.structs.replace(event, id="denied", outcome="denied", bytes=0, rows=0)
     effects = effects_of(profile, [denied])
     assert [effect for effect in effects if isinstance(effect, RaiseAlert)] == []
-    assert profile.ledger.state.held_participants == held
+    assert profile.ledger.state.held_participants == held_before
     assert any(isinstance(effect, RaiseAlert) for effect in effects_of(profile, [event]))
 
 
 def test_reading_the_same_people_again_is_never_collection() -> None:
     """A re-analysis of everything held, day after day, raises nothing and holds nobody more."""
     profile = calm_profile()
-    held = profile.ledger.state.held_participants
+    held_before = profile.ledger.state.held_participants
     again = [took(CALM_DAYS + day, 0, 20 * CALM_DAYS, hour=12) for day in range(30)]
-    assert [one for one in effects_of(profile, again) if isinstance(one, RaiseAlert)] == []
-    assert profile.ledger.state.held_participants == held
+    assert [effect for effect in effects_of(profile, again) if isinstance(effect, RaiseAlert)] == []
+    assert profile.ledger.state.held_participants == held_before
 
 
 def test_an_alert_says_what_was_held_before_and_after() -> None:
     """Coverage is counted from the day's beginning, exactly, in people."""
     profile = calm_profile()
-    (alert,) = (one.alert for one in effects_of(profile, theft(1)) if isinstance(one, RaiseAlert))
+    (alert,) = (
+        effect.alert for effect in effects_of(profile, theft(1)) if isinstance(effect, RaiseAlert)
+    )
     (coverage,) = alert.coverage
     assert coverage.before_ratio == 20 * CALM_DAYS / 500_000
     assert coverage.held_participants == 20 * CALM_DAYS + 20_000
@@ -132,7 +134,9 @@ def test_quiet_ends_an_incident_and_learning_begins_again() -> None:
     effects_of(profile, theft(1))
     later = [took(CALM_DAYS + 45 + day, 400_000 + 20 * day, 20) for day in range(4)]
     changes = [
-        one.alert.change for one in effects_of(profile, later) if isinstance(one, RaiseAlert)
+        effect.alert.change
+        for effect in effects_of(profile, later)
+        if isinstance(effect, RaiseAlert)
     ]
     assert changes == ["close"]
     assert max(profile.baseline.state.maxima) == FIRST_DAY + CALM_DAYS + 45 + 2

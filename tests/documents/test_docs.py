@@ -45,8 +45,8 @@ def commands(page: Path) -> list[list[str]]:
 
 def mentions(page: Path) -> list[list[str]]:
     """Return the commands that a page's sentences speak of, often without their arguments."""
-    found = re.findall(r"(?<!`)`(headgate [^`|\[]+)`(?!`)", page.read_text())
-    return [_words(line) for line in found]
+    lines = re.findall(r"(?<!`)`(headgate [^`|\[]+)`(?!`)", page.read_text())
+    return [_words(line) for line in lines]
 
 
 def _words(line: str) -> list[str]:
@@ -86,8 +86,8 @@ def parse_options(words: list[str]) -> tuple[click.Command, Mapping[str, object]
 @pytest.mark.parametrize("page", PAGES, ids=IDS)
 def test_every_command_is_one_that_exists(page: Path) -> None:
     """With each of its options, and in a shell block with its arguments too."""
-    for check, found in ((parse, commands(page)), (parse_options, mentions(page))):
-        for words in found:
+    for check, calls in ((parse, commands(page)), (parse_options, mentions(page))):
+        for words in calls:
             try:
                 check(words)
             except click.UsageError as error:
@@ -118,8 +118,8 @@ def test_every_other_command_is_known(page: Path) -> None:
 def test_every_file_that_is_named_is_there(page: Path) -> None:
     """By its path from the root of the repository."""
     named = re.findall(rf"`((?:{'|'.join(OURS)})/[\w./-]*)`", page.read_text())
-    made = {"docker/.env"}
-    assert [path for path in named if path not in made and not (ROOT / path).exists()] == []
+    local_files = {"docker/.env"}
+    assert [path for path in named if path not in local_files and not (ROOT / path).exists()] == []
 
 
 def test_what_is_started_in_containers_is_there() -> None:

@@ -63,8 +63,8 @@ def test_each_file_is_called_from_one_above_it(walk: list[Stop]) -> None:
 @pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk[0].path)
 def test_each_file_says_the_step_that_the_page_says(walk: list[Stop]) -> None:
     """None of both, where it is not on the event's way."""
-    said = {stop.path: step_said(parsed(ROOT / stop.path)) for stop in walk}
-    assert said == {stop.path: stop.steps for stop in walk}
+    steps = {stop.path: step_said(parsed(ROOT / stop.path)) for stop in walk}
+    assert steps == {stop.path: stop.steps for stop in walk}
 
 
 def test_an_event_meets_every_step() -> None:
@@ -95,8 +95,8 @@ def test_every_room_is_on_the_page_and_on_its_floor() -> None:
         for number, layer in enumerate(layers, start=1)
         for member in re.split(r"\s*[|:]\s*", layer)
     }
-    said = [(Path(room.path).stem, room.steps[0]) for room in ROOMS]
-    assert dict(said) == floors
-    assert [number for _, number in said] == sorted(number for _, number in said)
+    steps = [(Path(room.path).stem, room.steps[0]) for room in ROOMS]
+    assert dict(steps) == floors
+    assert [number for _, number in steps] == sorted(number for _, number in steps)
     rooms = {entry.name for entry in (ROOT / "streams").iterdir()} - NOT_ROOMS
     assert {Path(room.path).name for room in ROOMS} == rooms

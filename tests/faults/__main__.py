@@ -34,21 +34,21 @@ def main(*, schedules: int, seed: int, broken: str) -> None:
     # The sources say, again and again, that a broker which was killed does not answer.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     LOGS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as name, ground(Path(name)) as found:
+    with tempfile.TemporaryDirectory() as name, ground(Path(name)) as field:
         differences = [
             difference
             for each in range(seed, seed + schedules)
-            for difference in _told(each, found, broken)
+            for difference in _told(each, field, broken)
         ]
     click.echo(f"schedules {schedules}, differences {len(differences)}")
     sys.exit(1 if differences else 0)
 
 
-def _told(seed: int, found: Ground, broken: str) -> list[str]:
+def _told(seed: int, field: Ground, broken: str) -> list[str]:
     schedule = drawn(seed)
     click.echo(schedule)
     began = time.monotonic()
-    came = run(schedule, found, LOGS, broken=broken)
+    came = run(schedule, field, LOGS, broken=broken)
     for difference in came.differences:
         click.echo(f"  DIFFERS: {difference}")
     click.echo(

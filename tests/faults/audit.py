@@ -33,7 +33,9 @@ def audit_differences(bootstrap: str, prefix: str) -> list[str]:
     """Return what is wrong with the audit, and with the suspensions that follow from it."""
     lines = audit_lines(bootstrap, prefix)
     entries = [parse_entry(line) for line in lines]
-    differences = [f"audit, line {one.line}: {one.problem}" for one in verify(lines).problems]
+    differences = [
+        f"audit, line {problem.line}: {problem.problem}" for problem in verify(lines).problems
+    ]
     if lines != _rewritten(entries):
         differences.append("an undisturbed recorder writes another audit")
     if _seen(entries) != _said(bootstrap, prefix):
@@ -42,7 +44,7 @@ def audit_differences(bootstrap: str, prefix: str) -> list[str]:
         entry.body.suspension.record_id for entry in entries if isinstance(entry.body, Acted)
     )
     records = asyncio.run(_committed(f"{prefix}.suspensions", bootstrap))
-    if Counter(suspensions.suspension_of(one).record_id for one in records) != acted:
+    if Counter(suspensions.suspension_of(record).record_id for record in records) != acted:
         differences.append("the suspensions are not those of the audit, each once")
     return differences
 
@@ -54,7 +56,9 @@ def _rewritten(entries: Sequence[AuditEntry]) -> list[bytes]:
     for _, batch in groupby(entries, key=lambda entry: entry.batch):
         same = list(batch)
         causes = [
-            (one.source, one.body) for one in same if not isinstance(one.body, Acted | Declined)
+            (entry.source, entry.body)
+            for entry in same
+            if not isinstance(entry.body, Acted | Declined)
         ]
         lines += journal.append(causes, now_ms=same[0].recorded_ms).lines
     return lines

@@ -178,9 +178,9 @@ def battle(
             count=workers_count,
             places=WORKERS + 1,
             broken=broken,
-        ) as found,
+        ) as running_workers,
     ):
-        yield FaultHarness(ground=ground, prefix=prefix, workers=found, source=source)
+        yield FaultHarness(ground=ground, prefix=prefix, workers=running_workers, source=source)
 
 
 @contextlib.contextmanager
@@ -223,7 +223,7 @@ def lag(bootstrap: str, prefix: str, *, name: str = "access-events") -> int:
         offsets = admin.list_group_offsets([group_name(prefix)])[group_name(prefix)]
     with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         ends = sum(reader.end(partition) for partition in reader.partitions)
-    committed = [found.offset for tp, found in offsets.items() if tp.topic == topic]
+    committed = [position.offset for tp, position in offsets.items() if tp.topic == topic]
     return int(ends - sum(committed))
 
 

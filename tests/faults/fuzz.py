@@ -103,7 +103,7 @@ def fuzz(field: Ground, home: Path, *, messages: int, seed: int, progress: Progr
         harness.wait_until(is_through, seconds_max=_START_SECONDS_MAX + messages / _PER_SECOND_MIN)
         outcome = harness.compared()
         restarts = [f"{outcome.restarts_count} restarts"] if outcome.restarts_count else []
-        return _account(harness, messages=messages, told=[*outcome.differences, *restarts])
+        return _account(harness, messages=messages, problems=[*outcome.differences, *restarts])
 
 
 async def _send(bootstrap: str, topic: str, records: Iterator[tuple[bytes, bytes]]) -> None:
@@ -115,11 +115,11 @@ async def _send(bootstrap: str, topic: str, records: Iterator[tuple[bytes, bytes
             await producer.send(topic, value, key=key)
 
 
-def _account(harness: FaultHarness, *, messages: int, told: list[str]) -> Account:
+def _account(harness: FaultHarness, *, messages: int, problems: list[str]) -> Account:
     bootstrap, prefix = harness.bootstrap, harness.prefix
     letters = _letters(harness)
     profiles = saved_profiles(bootstrap, prefix, partitions=PARTITIONS).values()
-    judged = sum(one.state.events_count + one.state.repeats_count for one in profiles)
+    judged = sum(profile.state.events_count + profile.state.repeats_count for profile in profiles)
     wanted = oracle_over(bootstrap, prefix).rejected
     events_count = sum(
         control_kind(record.headers) is None
@@ -137,7 +137,7 @@ def _account(harness: FaultHarness, *, messages: int, told: list[str]) -> Accoun
         judged_count=judged,
         rejected=dict(Counter(letters.values()).most_common()),
         unaccounted_count=messages - judged - len(letters),
-        differences=[*told, *lost, *unlike],
+        differences=[*problems, *lost, *unlike],
     )
 
 

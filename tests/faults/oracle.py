@@ -135,7 +135,9 @@ def _told_of_rings(bootstrap: str, prefix: str) -> set[Sent]:
     for record in received(bootstrap, f"{prefix}.holdings"):
         holdings = msgspec.json.decode(record.value or b"", type=NewHoldings)
         records = [alerts.record(effect, topic_prefix=prefix) for effect in second.add(holdings)]
-        sent |= {(one.topic, one.key, one.value) for one in records}
+        sent |= {
+            (alert_record.topic, alert_record.key, alert_record.value) for alert_record in records
+        }
     return sent
 
 

@@ -138,12 +138,12 @@ class Source:
         value = encode_scheduled(Scheduled(sequence=number, from_ms=from_ms, config=config))
         await self._send_control(producer, CONFIG, value)
 
-    async def _send_control(self, producer: AIOKafkaProducer, kind: str, made: bytes) -> None:
+    async def _send_control(self, producer: AIOKafkaProducer, kind: str, value: bytes) -> None:
         for partition in range(self._partitions):
             # One in four is forged: it must come back as a dead letter, and change nothing.
             keys = FORGER if self._random.random() < 0.25 else OURS
             record = control_record(
-                kind, made, topic=self._topic, partition=partition, key=b"all", keys=keys
+                kind, value, topic=self._topic, partition=partition, key=b"all", keys=keys
             )
             await producer.send(
                 self._topic,

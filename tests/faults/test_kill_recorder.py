@@ -112,7 +112,7 @@ async def journal(bootstrap: str, prefix: str) -> list[bytes]:
     return [record.value or b"" async for record in records]
 
 
-async def told(bootstrap: str, prefix: str) -> list[Suspension]:
+async def suspension_records(bootstrap: str, prefix: str) -> list[Suspension]:
     """Return every suspension record that a reader of committed records is given."""
     records = committed_records(f"{prefix}.suspensions", cluster=unprotected(bootstrap))
     return [suspensions.suspension_of(record.value or b"") async for record in records]
@@ -167,9 +167,9 @@ def _all_instructions(bootstrap: str, prefix: str) -> Iterator[Instruction]:
         for partition in reader.partitions:
             for records in reader.records(partition):
                 for record in records:
-                    one = read_control(record, topic=topic, partition=partition, keys=keys)
-                    assert isinstance(one, ControlRecord)
-                    instruction = decode_instruction(one.value)
+                    control = read_control(record, topic=topic, partition=partition, keys=keys)
+                    assert isinstance(control, ControlRecord)
+                    instruction = decode_instruction(control.value)
                     assert isinstance(instruction, Instruction)
                     yield instruction
 
@@ -189,10 +189,12 @@ def test_each_suspension_is_in_force_exactly_once(kafka: str, topic_prefix: str)
     ]
     expected = [(f"i{n}", revision) for n in range(INSTITUTIONS_COUNT) for revision in (1, 2)]
     assert sorted(seen) == sorted(expected)
-    shown = asyncio.run(told(kafka, topic_prefix))
-    assert set(Counter(one.record_id for one in shown).values()) == {1}
-    last = {one.scope_id: one for one in shown}
-    states = {(one.measure, one.state, one.revision) for one in last.values()}
+    history = asyncio.run(suspension_records(kafka, topic_prefix))
+    assert set(Counter(suspension.record_id for suspension in history).values()) == {1}
+    last = {suspension.scope_id: suspension for suspension in history}
+    states = {
+        (suspension.measure, suspension.state, suspension.revision) for suspension in last.values()
+    }
     assert (len(last), states) == (INSTITUTIONS_COUNT, {("suspend", "active", 2)})
     folded = Journal()
     for line in lines:

@@ -73,7 +73,9 @@ def test_expired_records_end_the_worker_until_their_loss_is_accepted(
         worker = harness.workers[0]
         worker.start()
         assert worker.ends_by_itself() == ExitCode.OFFSET_GAP
-        assert "removed from the topic by its retention before they were judged" in worker.said()
+        assert (
+            "removed from the topic by its retention before they were judged" in worker.log_text()
+        )
         worker.start("--accept-lost-records")
         harness.wait_until(worker.is_ready)
         harness.send_more(SENT_COUNT)
@@ -128,11 +130,11 @@ def damaged(harness: FaultHarness, kind: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "sentence"),
     [("rubbish", "is not a Headgate state"), ("future", "has schema 2, expected 1")],
 )
 def test_a_damaged_state_is_refused_and_can_be_rebuilt(
-    kind: str, told: str, field: Ground, tmp_path: Path
+    kind: str, sentence: str, field: Ground, tmp_path: Path
 ) -> None:
     """Never taken as empty; without the topic and the group, all is judged anew, to the byte."""
     with battle(field, tmp_path, name=kind, workers_count=1) as harness:
@@ -142,7 +144,7 @@ def test_a_damaged_state_is_refused_and_can_be_rebuilt(
         asyncio.run(send(harness.bootstrap, topic, damaged(harness, kind), key=key, partition=0))
         worker.start()
         assert worker.ends_by_itself() == ExitCode.STATE_REFUSED
-        assert told in worker.said()
+        assert sentence in worker.log_text()
         harness.wait_until(partial(is_forgotten, harness))
         with contextlib.closing(KafkaAdminClient(bootstrap_servers=harness.bootstrap)) as admin:
             admin.delete_topics([topic])
@@ -176,7 +178,7 @@ def test_a_worker_that_went_deaf_is_ended_by_its_own_watch(field: Ground, tmp_pa
         with harness.source:
             harness.wait_until(harness.are_ready)
             harness.wait_until(lambda: ExitCode.STALLED in harness.workers[1].ended)
-        assert "(most recent call last):" in harness.workers[1].said()
+        assert "(most recent call last):" in harness.workers[1].log_text()
         assert harness.compared().differences == []
 
 
@@ -267,6 +269,6 @@ def test_another_number_of_partitions_is_refused(field: Ground, tmp_path: Path) 
         worker = harness.workers[0]
         worker.start()
         assert worker.ends_by_itself() == REFUSED
-        assert f"has {PARTITIONS + 1} partitions, {PARTITIONS} are configured" in worker.said()
+        assert f"has {PARTITIONS + 1} partitions, {PARTITIONS} are configured" in worker.log_text()
         assert lag(harness.bootstrap, harness.prefix) == 0
         assert saved_states(harness.bootstrap, harness.prefix, partitions=PARTITIONS) == states

@@ -54,7 +54,7 @@ class Worker:
         """Return whether the present process has said so."""
         if self.process is None:
             return True
-        return f" pid={self.process.pid} Ready." in self.said()
+        return f" pid={self.process.pid} Ready." in self.log_text()
 
     def ends_by_itself(self) -> int:
         """Wait until the process has ended, and return its code; the position is empty then."""
@@ -66,7 +66,7 @@ class Worker:
             process.kill()
             process.wait(STOP_SECONDS_MAX)
 
-    def said(self) -> str:
+    def log_text(self) -> str:
         """Return the log of all workers."""
         return self._log.read_text(errors="replace")
 

@@ -24,8 +24,8 @@ def make() -> ModuleType:
 def test_the_story_gives_the_verdicts_on_record(make: ModuleType) -> None:
     """A difference is a changed verdict: meant, then `python tests/golden/make.py`; or a fault."""
     expected = (HERE / "verdicts.jsonl").read_bytes().splitlines()
-    found = list(make.verdicts(HERE / "scenario.jsonl"))
-    assert found == expected
+    verdicts = list(make.verdicts(HERE / "scenario.jsonl"))
+    assert verdicts == expected
 
 
 def test_the_story_is_what_its_script_tells(make: ModuleType) -> None:

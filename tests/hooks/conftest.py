@@ -57,13 +57,13 @@ def suspension() -> Callable[..., Suspension]:
 def record_value() -> Callable[[Suspension], bytes]:
     """Return what makes the value of a record, as the sink writes it."""
 
-    def make(one: Suspension) -> bytes:
+    def make(change: Suspension) -> bytes:
         return cloudevent(
-            event_id=one.record_id,
-            kind=f"headgate.suspension.{one.state}",
-            subject=one.institution,
-            at_ms=one.at_ms,
-            data=msgspec.json.encode(one),
+            event_id=change.record_id,
+            kind=f"headgate.suspension.{change.state}",
+            subject=change.institution,
+            at_ms=change.at_ms,
+            data=msgspec.json.encode(change),
         )
 
     return make

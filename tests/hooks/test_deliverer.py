@@ -46,7 +46,9 @@ class Bench:
 
 def test_a_delivery_is_tried_until_it_is_acknowledged(delivery: Make) -> None:
     """Whatever went wrong before."""
-    answers = iter([*(one for one in PostOutcome if one is not PostOutcome.ACKNOWLEDGED)] * 2)
+    answers = iter(
+        [*(outcome for outcome in PostOutcome if outcome is not PostOutcome.ACKNOWLEDGED)] * 2
+    )
 
     async def post(_delivery: Delivery) -> PostOutcome:
         return next(answers, PostOutcome.ACKNOWLEDGED)
@@ -67,9 +69,13 @@ def test_one_institutions_deliveries_keep_their_order_through_failures(delivery:
     """A release must not overtake its suspension, even if that had to be tried five times."""
     tries: Counter[str] = Counter()
 
-    async def post(one: Delivery) -> PostOutcome:
-        tries[one.id] += 1
-        return PostOutcome.ACKNOWLEDGED if tries[one.id] > one.offset % 5 else PostOutcome.FAILED
+    async def post(attempted: Delivery) -> PostOutcome:
+        tries[attempted.id] += 1
+        return (
+            PostOutcome.ACKNOWLEDGED
+            if tries[attempted.id] > attempted.offset % 5
+            else PostOutcome.FAILED
+        )
 
     async def run() -> list[str]:
         bench = Bench(post)
@@ -86,10 +92,10 @@ def test_an_institution_whose_deliveries_fail_or_hang_keeps_no_other_waiting(
 ) -> None:
     """Two lanes are stuck, in two ways; the third slot serves all others."""
 
-    async def post(one: Delivery) -> PostOutcome:
-        if one.institution == "hangs":
+    async def post(attempted: Delivery) -> PostOutcome:
+        if attempted.institution == "hangs":
             await asyncio.Event().wait()
-        return PostOutcome.FAILED if one.institution == "fails" else PostOutcome.ACKNOWLEDGED
+        return PostOutcome.FAILED if attempted.institution == "fails" else PostOutcome.ACKNOWLEDGED
 
     async def run() -> tuple[list[str], int]:
         bench = Bench(post)

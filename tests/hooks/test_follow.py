@@ -157,14 +157,14 @@ def test_a_second_hook_stands_by_and_takes_over_from_the_first(
         async with served(receive) as url:
             config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix, url=url))
             arguments = ["hook", "--config", str(config)]
-            with Child(arguments, log_path=logs[0]) as one:
+            with Child(arguments, log_path=logs[0]) as first:
                 await until(lambda: "partitions=[0]" in logs[0].read_text())
                 with Child(arguments, log_path=logs[1]):
                     await until(lambda: "partitions=[]" in _both(logs))
                     await send(kafka, topic, records[:10])
                     await until(lambda: len(set(got)) == 10)
                     alone = list(got)
-                    os.kill(one.pid or 0, signal.SIGKILL)
+                    os.kill(first.pid or 0, signal.SIGKILL)
                     await send(kafka, topic, records[10:])
                     await until(lambda: len(set(got)) == len(records))
         assert sorted(alone) == sorted(set(alone))
@@ -189,11 +189,11 @@ def test_what_is_missing_is_named_before_anything_starts(
     """A URL, then the secrets, then those that can sign."""
     config = tmp_path / "headgate.toml"
     url = '[hook]\nurl = "https://platform.example/"\n'
-    found = [hook(config, ""), hook(config, url)]
+    errors = [hook(config, ""), hook(config, url)]
     monkeypatch.setenv("HEADGATE_HOOK_SECRETS", "short")
-    found.append(hook(config, url))
-    assert all(isinstance(error, ConfigError) for error in found)
-    assert [getattr(error, "path", None) for error in found] == [
+    errors.append(hook(config, url))
+    assert all(isinstance(error, ConfigError) for error in errors)
+    assert [getattr(error, "path", None) for error in errors] == [
         "hook.url",
         "HEADGATE_HOOK_SECRETS",
         "HEADGATE_HOOK_SECRETS",

@@ -148,7 +148,7 @@ def test_each_suspension_takes_effect_once_and_in_order_whenever_the_hook_is_kil
     record_value: Value,
 ) -> None:
     """Four times kill -9, a receiver that fails one time in five; nothing lost or overtaken."""
-    told = suspensions(suspension)
+    changes = suspensions(suspension)
     topic = SUSPENSIONS.full_name(topic_prefix)
     ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=1)
 
@@ -157,7 +157,7 @@ def test_each_suspension_takes_effect_once_and_in_order_whenever_the_hook_is_kil
         async with served(platform.receive) as url:
             config = tmp_path / "headgate.toml"
             config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix, url=url))
-            records = [(one.scope_id, record_value(one)) for one in told]
+            records = [(change.scope_id, record_value(change)) for change in changes]
             await send(
                 [*records[:60], ("gone", None), ("odd", b"?")],
                 cluster=unprotected(kafka),
@@ -170,12 +170,12 @@ def test_each_suspension_takes_effect_once_and_in_order_whenever_the_hook_is_kil
                     await platform.until_applied(count)
                     os.kill(process.pid or 0, signal.SIGKILL)
             with hook(config, tmp_path / "last" / "log"):
-                await platform.until_applied(len(told))
+                await platform.until_applied(len(changes))
                 await committed_to_the_end(kafka, topic_prefix)
         return platform
 
     platform = asyncio.run(run())
-    assert sorted(one.record_id for one in told) == sorted(platform.applied)
+    assert sorted(change.record_id for change in changes) == sorted(platform.applied)
     assert platform.changed == []
     # Without a repeat the kills would have shown nothing.
     assert platform.repeats_count > 0
@@ -208,8 +208,8 @@ def test_a_receiver_that_was_away_gets_everything_once_it_is_back(
         config = tmp_path / "headgate.toml"
         url = f"http://127.0.0.1:{port}/hook"
         config.write_text(CONFIG.format(bootstrap=kafka, prefix=topic_prefix, url=url))
-        told = suspensions(suspension)[:10]
-        records = [(one.scope_id, record_value(one)) for one in told]
+        changes = suspensions(suspension)[:10]
+        records = [(change.scope_id, record_value(change)) for change in changes]
         await send(records, cluster=unprotected(kafka), topic=topic)
         platform = Platform()
         with hook(config, log) as process:
@@ -222,7 +222,9 @@ def test_a_receiver_that_was_away_gets_everything_once_it_is_back(
         return platform
 
     platform = asyncio.run(run())
-    assert sorted(platform.applied) == sorted(one.record_id for one in suspensions(suspension)[:10])
+    assert sorted(platform.applied) == sorted(
+        change.record_id for change in suspensions(suspension)[:10]
+    )
     letter = msgspec.json.decode(platform.applied["s0.1"])["data"]["letter"]
     assert letter["title"] == "Access to the data is paused for your account"
     assert SECRET not in log.read_text()

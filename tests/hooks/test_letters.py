@@ -23,14 +23,14 @@ FRENCH = ENGLISH.replace('language = "en"', 'language = "fr"').replace(
 )
 
 
-def english(one: Suspension) -> Letter:
+def english(suspension: Suspension) -> Letter:
     """Return the letter in the words that come with Headgate."""
-    letter = Letters(TextsConfig()).letter(one)
+    letter = Letters(TextsConfig()).letter(suspension)
     assert letter is not None
     return letter
 
 
-def said(letter: Letter) -> str:
+def all_words(letter: Letter) -> str:
     """Return all words of a letter."""
     return "\n".join(str(part) for part in msgspec.structs.astuple(letter))
 
@@ -55,10 +55,10 @@ def test_no_letter_has_a_hole_or_names_a_user(
     suspension: Make, measure: str, scope: str, state: str, expires_ms: int | None, contact: object
 ) -> None:
     """Every placeholder is filled, whatever is known; the subject is whoever reads it."""
-    one = suspension(
+    change = suspension(
         measure=measure, scope=scope, state=state, expires_ms=expires_ms, contact=contact
     )
-    words = said(english(one))
+    words = all_words(english(change))
     assert re.findall(r"\$|\s{2,}\b(at|to) [.,]", words) == []
     assert "u-17" not in words
 
@@ -134,18 +134,18 @@ def test_the_page_shows_every_key_that_is_delivered(suspension: Make) -> None:
     """Whoever writes a receiver sees all that it gets."""
     payload = re.search(r"```json\n(.*?)```", (DOCS / "hooks.md").read_text(), re.DOTALL)
     assert payload is not None
-    shown = msgspec.json.decode(payload[1])["data"]
-    assert set(shown) == {*Suspension.__struct_fields__, "letter"}
-    assert set(shown["letter"]) == set(Letter.__struct_fields__)
-    assert shown["letter"]["words"] == english(suspension()).words
+    data = msgspec.json.decode(payload[1])["data"]
+    assert set(data) == {*Suspension.__struct_fields__, "letter"}
+    assert set(data["letter"]) == set(Letter.__struct_fields__)
+    assert data["letter"]["words"] == english(suspension()).words
 
 
 def test_the_letter_is_put_into_the_cloudevent_and_nothing_else_is_touched(
     suspension: Make, record_value: Callable[[Suspension], bytes]
 ) -> None:
     """What the platform receives is the record of the topic, and what to tell the researcher."""
-    one = suspension()
-    value = record_value(one)
+    change = suspension()
+    value = record_value(change)
 
     class Stored:
         offset, timestamp, key, headers = 3, 0, b"", ()
@@ -153,9 +153,9 @@ def test_the_letter_is_put_into_the_cloudevent_and_nothing_else_is_touched(
     stored = Stored()
     stored.value = value  # type: ignore[attr-defined]
     letters = Letters(TextsConfig())
-    found = delivery_of(stored, partition=0, letters=letters)  # type: ignore[arg-type]
-    assert found is not None
-    delivered = msgspec.json.decode(found.body)
-    assert delivered["data"].pop("letter") == msgspec.to_builtins(letters.letter(one))
+    delivery = delivery_of(stored, partition=0, letters=letters)  # type: ignore[arg-type]
+    assert delivery is not None
+    delivered = msgspec.json.decode(delivery.body)
+    assert delivered["data"].pop("letter") == msgspec.to_builtins(letters.letter(change))
     assert delivered == msgspec.json.decode(value)
-    assert (found.id, found.institution, found.offset) == ("c0ffee.1", "north", 3)
+    assert (delivery.id, delivery.institution, delivery.offset) == ("c0ffee.1", "north", 3)

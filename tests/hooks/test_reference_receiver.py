@@ -76,19 +76,19 @@ def example(tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.fixture
-def made(record_value: Callable[[Suspension], bytes]) -> Callable[[Suspension], Delivery]:
+def delivery_for(record_value: Callable[[Suspension], bytes]) -> Callable[[Suspension], Delivery]:
     """Return what makes a delivery of a suspension, as the deliverer does."""
 
     class Stored:
         offset, timestamp, key, headers = 0, 0, b"", ()
 
-    def make(one: Suspension) -> Delivery:
+    def make(change: Suspension) -> Delivery:
         stored = Stored()
-        stored.value = record_value(one)  # type: ignore[attr-defined]
+        stored.value = record_value(change)  # type: ignore[attr-defined]
         letters = Letters(TextsConfig())
-        found = delivery_of(stored, partition=0, letters=letters)  # type: ignore[arg-type]
-        assert found is not None
-        return found
+        delivery = delivery_of(stored, partition=0, letters=letters)  # type: ignore[arg-type]
+        assert delivery is not None
+        return delivery
 
     return make
 
@@ -109,11 +109,14 @@ def post(
 
 
 def test_a_suspension_switches_the_flags_and_its_release_switches_them_back(
-    example: Running, suspension: Make, made: Callable[[Suspension], Delivery]
+    example: Running, suspension: Make, delivery_for: Callable[[Suspension], Delivery]
 ) -> None:
     """And the researcher is told both times."""
-    told = [made(suspension()), made(suspension(state="released", revision=2))]
-    assert post(example.url, told) == [PostOutcome.ACKNOWLEDGED] * 2
+    deliveries = [
+        delivery_for(suspension()),
+        delivery_for(suspension(state="released", revision=2)),
+    ]
+    assert post(example.url, deliveries) == [PostOutcome.ACKNOWLEDGED] * 2
     assert example.end() == [
         f"project-B: {PAUSED}",
         "c0ffee.1: applied",
@@ -125,10 +128,16 @@ def test_a_suspension_switches_the_flags_and_its_release_switches_them_back(
 
 
 def test_what_comes_again_or_too_late_changes_nothing(
-    example: Running, tmp_path: Path, suspension: Make, made: Callable[[Suspension], Delivery]
+    example: Running,
+    tmp_path: Path,
+    suspension: Make,
+    delivery_for: Callable[[Suspension], Delivery],
 ) -> None:
     """Not even after the receiver itself was killed: a release is not undone by its suspension."""
-    begun, over = made(suspension(revision=2)), made(suspension(revision=3, state="released"))
+    begun, over = (
+        delivery_for(suspension(revision=2)),
+        delivery_for(suspension(revision=3, state="released")),
+    )
     assert post(example.url, [over, over]) == [PostOutcome.ACKNOWLEDGED] * 2
     assert example.end() == [
         "c0ffee.3: applied",
@@ -141,17 +150,20 @@ def test_what_comes_again_or_too_late_changes_nothing(
 
 
 def test_two_measures_on_one_project_end_one_after_the_other(
-    example: Running, suspension: Make, made: Callable[[Suspension], Delivery]
+    example: Running, suspension: Make, delivery_for: Callable[[Suspension], Delivery]
 ) -> None:
     """The end of the stronger one leaves the weaker one in effect."""
     whole = {"suspension_id": "w", "scope": "institution", "subject": "north"}
-    told = [
+    changes = [
         suspension(**whole, measure="throttle"),
         suspension(),
         suspension(revision=2, state="released"),
         suspension(**whole, measure="throttle", revision=2, state="released"),
     ]
-    assert post(example.url, [made(one) for one in told]) == [PostOutcome.ACKNOWLEDGED] * 4
+    assert (
+        post(example.url, [delivery_for(change) for change in changes])
+        == [PostOutcome.ACKNOWLEDGED] * 4
+    )
     switched = [line for line in example.end() if line.startswith("project-B: ")]
     assert switched == [f"project-B: {flags}" for flags in (THROTTLED, PAUSED, THROTTLED, OFF)]
 
@@ -164,19 +176,19 @@ def test_two_measures_on_one_project_end_one_after_the_other(
 def test_what_is_not_in_effect_is_acknowledged_and_stops_nobody(
     example: Running,
     suspension: Make,
-    made: Callable[[Suspension], Delivery],
+    delivery_for: Callable[[Suspension], Delivery],
     changes: dict[str, object],
 ) -> None:
     """Headgate may tell what it would do long before it is allowed to."""
-    assert post(example.url, [made(suspension(**changes))]) == [PostOutcome.ACKNOWLEDGED]
+    assert post(example.url, [delivery_for(suspension(**changes))]) == [PostOutcome.ACKNOWLEDGED]
     assert example.end() == ["c0ffee.1: applied"]
 
 
 def test_whom_no_project_belongs_to_is_not_acknowledged(
-    example: Running, suspension: Make, made: Callable[[Suspension], Delivery]
+    example: Running, suspension: Make, delivery_for: Callable[[Suspension], Delivery]
 ) -> None:
     """So that the dead hook wakes somebody, and nobody believes that they were stopped."""
-    assert post(example.url, [made(suspension(subject="u-99"))]) == [PostOutcome.REFUSED]
+    assert post(example.url, [delivery_for(suspension(subject="u-99"))]) == [PostOutcome.REFUSED]
     assert example.end() == ["c0ffee.1: no project is known for user u-99"]
 
 
@@ -188,30 +200,34 @@ def test_whom_no_project_belongs_to_is_not_acknowledged(
 def test_who_cannot_sign_for_now_is_refused(
     example: Running,
     suspension: Make,
-    made: Callable[[Suspension], Delivery],
+    delivery_for: Callable[[Suspension], Delivery],
     secret: str,
     skew_ms: int,
 ) -> None:
     """And nothing is switched."""
-    told = [made(suspension())]
-    assert post(example.url, told, secret=secret, skew_ms=skew_ms) == [PostOutcome.REFUSED]
+    deliveries = [delivery_for(suspension())]
+    assert post(example.url, deliveries, secret=secret, skew_ms=skew_ms) == [PostOutcome.REFUSED]
     assert example.end() == []
 
 
 def test_another_body_or_id_under_a_signature_is_refused(
-    example: Running, suspension: Make, made: Callable[[Suspension], Delivery]
+    example: Running, suspension: Make, delivery_for: Callable[[Suspension], Delivery]
 ) -> None:
     """Both are signed."""
-    one = made(suspension())
-    headers = dict(Signer(SECRET).headers(one.id, one.body, at_ms=wall_ms()))
-    forged = json.dumps(msgspec.json.decode(one.body) | {"id": "x"})
+    delivery = delivery_for(suspension())
+    headers = dict(Signer(SECRET).headers(delivery.id, delivery.body, at_ms=wall_ms()))
+    forged = json.dumps(msgspec.json.decode(delivery.body) | {"id": "x"})
 
     async def statuses() -> list[int]:
         async with aiohttp.ClientSession() as session:
-            found = []
-            for body, more in ((forged, {}), (one.body, {"webhook-id": "x"}), (one.body, {})):
+            codes = []
+            for body, more in (
+                (forged, {}),
+                (delivery.body, {"webhook-id": "x"}),
+                (delivery.body, {}),
+            ):
                 async with session.post(example.url, data=body, headers=headers | more) as answer:
-                    found.append(answer.status)
-            return found
+                    codes.append(answer.status)
+            return codes
 
     assert asyncio.run(statuses()) == [401, 401, 204]

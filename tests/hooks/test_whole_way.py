@@ -96,8 +96,8 @@ def test_a_thief_is_stopped_once_and_released_once_though_everything_is_killed(
     monkeypatch.setenv("HEADGATE_HOOK_SECRETS", SECRET)
     run_cli = CliRunner().invoke
     pem, config = tmp_path / "ann.pem", tmp_path / "headgate.toml"
-    made = run_cli(headgate, ["suspensions", "keygen", "ann", "--out", str(pem)])
-    key = next(line for line in made.output.splitlines() if line.startswith("ann"))
+    keygen = run_cli(headgate, ["suspensions", "keygen", "ann", "--out", str(pem)])
+    key = next(line for line in keygen.output.splitlines() if line.startswith("ann"))
     ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2)
 
     def child(name: str, life: int) -> Child:

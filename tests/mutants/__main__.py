@@ -50,13 +50,13 @@ def workshop_of(part: str, tests: Sequence[str]) -> Path:
     return workshop
 
 
-def run(workshop: Path, *arguments: str, shown: bool = False) -> str:
+def run(workshop: Path, *arguments: str, live: bool = False) -> str:
     """Run Python in a workshop; return what it printed, unless that is shown as it comes."""
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=workshop,
         env=os.environ | {"HYPOTHESIS_PROFILE": "mutants"},
-        stdout=None if shown else subprocess.PIPE,
+        stdout=None if live else subprocess.PIPE,
         text=True,
         check=False,
     )
@@ -104,7 +104,7 @@ def main() -> int:
         workshop = workshop_of(part, config.parts[part].tests)
         if not options.figures_only:
             arguments = ("-m", "mutmut", "run", "--max-children", str(options.processes))
-            run(workshop, *arguments, shown=True)
+            run(workshop, *arguments, live=True)
         rows[part], unexplained = counted(mutants_of(workshop), config.explained)
         survivors += unexplained
     for mutant in survivors:

@@ -21,13 +21,13 @@ def program() -> Callable[[str], str]:
     """Return what finds a program of Debian's packages; `.ci/run` installs them."""
 
     def find(name: str) -> str:
-        found = shutil.which(name)
-        if found is None:
+        path = shutil.which(name)
+        if path is None:
             problem = f"{name} is missing: apt-get install prometheus prometheus-alertmanager"
             if os.environ.get("CI"):
                 pytest.fail(problem)
             pytest.skip(problem)
-        return found
+        return path
 
     return find
 

@@ -145,9 +145,9 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             ensure_topics(
                 unprotected(broker.bootstrap), prefix=prefix, partitions=1, replication_factor=1
             )
-            made = [rule for words in asked(home, prefix=prefix) for rule in rules(words)]
-            assert made
-            admin.create_acls(made)
+            acls = [rule for words in asked(home, prefix=prefix) for rule in rules(words)]
+            assert acls
+            admin.create_acls(acls)
         mechanism = ScramMechanism.SCRAM_SHA_512
         admin.alter_user_scram_credentials(
             [
@@ -209,18 +209,18 @@ async def may_read(guarded: Guarded, role: str, topic: str, *, group: str | None
 @pytest.mark.parametrize("role", [role.name for role in ROLES])
 def test_each_role_writes_what_it_may_and_nothing_else(guarded: Guarded, role: str) -> None:
     """Over every topic that there is."""
-    (mine,) = [one for one in ROLES if one.name == role]
-    found = {topic.name for topic in TOPICS if asyncio.run(may_write(guarded, role, topic.name))}
-    assert found == set(mine.writes) - {RAW}
+    (mine,) = [candidate for candidate in ROLES if candidate.name == role]
+    writable = {topic.name for topic in TOPICS if asyncio.run(may_write(guarded, role, topic.name))}
+    assert writable == set(mine.writes) - {RAW}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", [role.name for role in ROLES])
 def test_each_role_reads_what_it_may_and_nothing_else(guarded: Guarded, role: str) -> None:
     """Over every topic that there is."""
-    (mine,) = [one for one in ROLES if one.name == role]
-    found = {topic.name for topic in TOPICS if asyncio.run(may_read(guarded, role, topic.name))}
-    assert found == set(mine.reads) - {RAW}
+    (mine,) = [candidate for candidate in ROLES if candidate.name == role]
+    readable = {topic.name for topic in TOPICS if asyncio.run(may_read(guarded, role, topic.name))}
+    assert readable == set(mine.reads) - {RAW}
 
 
 @pytest.mark.slow
@@ -287,6 +287,6 @@ def test_no_rule_is_wider_than_a_role(tmp_path: Path) -> None:
             "--add",
             "--force",
         ]
-        said = shlex.join(words)
-        assert "*" not in said
-        assert "--operation All" not in said
+        command = shlex.join(words)
+        assert "*" not in command
+        assert "--operation All" not in command

@@ -77,7 +77,7 @@ def test_everything_is_judged_again_and_nothing_is_told_anew(
         wait_until(lambda: len(alerts(kafka, topic_prefix)) >= 2)
         process.terminate()
         assert process.wait(30) == 0
-    told = alerts(kafka, topic_prefix)
+    first_alerts = alerts(kafka, topic_prefix)
     admin = KafkaAdminClient(bootstrap_servers=kafka)
     admin.delete_topics([f"{topic_prefix}.state"])
     wait_until(lambda: f"{topic_prefix}.state" not in topics(kafka))
@@ -89,16 +89,16 @@ def test_everything_is_judged_again_and_nothing_is_told_anew(
     admin.delete_groups([group])
     admin.close()
     with worker(config) as process:
-        wait_until(lambda: len(alerts(kafka, topic_prefix)) >= 2 * len(told))
+        wait_until(lambda: len(alerts(kafka, topic_prefix)) >= 2 * len(first_alerts))
         process.terminate()
         assert process.wait(30) == 0
     again = alerts(kafka, topic_prefix)
-    assert (len(again), set(again)) == (2 * len(told), set(told))
+    assert (len(again), set(again)) == (2 * len(first_alerts), set(first_alerts))
 
 
 def topics(bootstrap: str) -> set[str]:
     """Return the names of all topics."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap)
-    found = set(admin.list_topics())
+    names = set(admin.list_topics())
     admin.close()
-    return found
+    return names

@@ -32,8 +32,8 @@ Start = Callable[..., Path]
 def services() -> dict[str, Service]:
     """Return the services, anchors resolved."""
     document = yaml.safe_load((DOCKER / "compose.yml").read_text())
-    found: dict[str, Service] = document["services"]
-    return found
+    by_name: dict[str, Service] = document["services"]
+    return by_name
 
 
 def test_the_dockerfile_passes_its_linter() -> None:
@@ -105,8 +105,10 @@ def test_whoever_waits_waits_for_health() -> None:
     for name, service in services().items():
         waits = service.get("depends_on", {})
         assert isinstance(waits, dict), name
-        conditions = {one: how["condition"] for one, how in waits.items()}
-        assert {how for one, how in conditions.items() if one != "hook"} <= {"service_healthy"}
+        conditions = {dependency: how["condition"] for dependency, how in waits.items()}
+        assert {how for dependency, how in conditions.items() if dependency != "hook"} <= {
+            "service_healthy"
+        }
 
 
 def test_every_file_that_is_mounted_exists() -> None:
@@ -184,8 +186,8 @@ class Machine:
 
 def dockerfile_check() -> list[str]:
     """Return the image's own health check, as a compose file would say it."""
-    (found,) = re.findall(r"CMD (\[\"python.*\])\n", (DOCKER / "Dockerfile").read_text())
-    return ["CMD", *yaml.safe_load(found)]
+    (arguments,) = re.findall(r"CMD (\[\"python.*\])\n", (DOCKER / "Dockerfile").read_text())
+    return ["CMD", *yaml.safe_load(arguments)]
 
 
 def kafka_properties() -> str:

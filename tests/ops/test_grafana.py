@@ -29,8 +29,8 @@ Document = dict[str, object]
 
 def loaded(path: Path) -> Document:
     """Return a dashboard."""
-    found: Document = json.loads(path.read_text())
-    return found
+    document: Document = json.loads(path.read_text())
+    return document
 
 
 def within(value: object, key: str) -> Iterator[object]:
@@ -47,9 +47,9 @@ def within(value: object, key: str) -> Iterator[object]:
 
 def panels(document: Document) -> list[Document]:
     """Return the panels of a dashboard."""
-    found = document["panels"]
-    assert isinstance(found, list)
-    return found
+    all_panels = document["panels"]
+    assert isinstance(all_panels, list)
+    return all_panels
 
 
 @pytest.mark.parametrize("path", files(), ids=str)
@@ -113,13 +113,13 @@ def test_every_panel_explains_itself(path: Path) -> None:
 def test_colours_that_mean_something_are_seen_by_all(path: Path) -> None:
     """From a palette that the colour-blind tell apart, and severities are said in words too."""
     document = panels(loaded(path))
-    found = {
+    shades = {
         shade
         for key in ("color", "fixedColor")
         for shade in within(document, key)
         if isinstance(shade, str)
     }
-    assert found <= OKABE_ITO
+    assert shades <= OKABE_ITO
 
 
 @pytest.mark.parametrize("path", DASHBOARDS, ids=lambda path: path.stem)
@@ -140,9 +140,9 @@ def test_the_overview_leads_to_one_institutions_page() -> None:
 
 
 def _variables(uid: str) -> list[dict[str, object]]:
-    (found,) = within(loaded(ROOT / "dashboards" / f"{uid}.json")["templating"], "list")
-    assert isinstance(found, list)
-    return found
+    (variables,) = within(loaded(ROOT / "dashboards" / f"{uid}.json")["templating"], "list")
+    assert isinstance(variables, list)
+    return variables
 
 
 def test_the_overview_can_be_narrowed() -> None:
@@ -167,15 +167,15 @@ def test_grafanas_rules_say_what_prometheus_rules_say() -> None:
     theirs = yaml.safe_load(RULES.read_text())
     titles = list(within(alert_rules(), "title"))
     assert titles == list(within(theirs, "alert"))
-    said = json.dumps(alert_rules())
-    assert "$externalLabels" not in said
-    assert not re.search(r"\$value\b", said)
+    text = json.dumps(alert_rules())
+    assert "$externalLabels" not in text
+    assert not re.search(r"\$value\b", text)
 
 
 def test_every_metric_is_looked_at_and_every_name_exists() -> None:
     """Dashboards and rules name no metric in vain, and none is served in vain."""
-    shown = "".join(path.read_text() for path in (*DASHBOARDS, RULES))
-    named = set(re.findall(r"headgate_[a-z_]+", shown))
+    text = "".join(path.read_text() for path in (*DASHBOARDS, RULES))
+    named = set(re.findall(r"headgate_[a-z_]+", text))
     assert unknown(named) == set()
     bases = {re.sub(r"_(bucket|sum|count)$", "", name) for name in named} | named
     assert {spec.name for spec in (*SPECS, *HOOK_SPECS)} - bases == set()

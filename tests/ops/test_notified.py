@@ -178,7 +178,7 @@ def test_nobody_is_told_twice_of_one_institution(
         log="routes.log",
     )
     wait_until(partial(answers, f"http://127.0.0.1:{alertmanager}/-/ready"))
-    found = [
+    alerts = [
         raised("HeadgateExtraction", "page", institution="north", jurisdiction="gb"),
         raised("HeadgateNearLimit", "ticket", institution="north", jurisdiction="gb"),
         raised("HeadgateDown", "page"),
@@ -187,7 +187,7 @@ def test_nobody_is_told_twice_of_one_institution(
     ]
     request = urllib.request.Request(
         f"http://127.0.0.1:{alertmanager}/api/v2/alerts",
-        data=json.dumps(found).encode(),
+        data=json.dumps(alerts).encode(),
         headers={"Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - ours
@@ -214,9 +214,9 @@ def raised(name: str, severity: str, **labels: str) -> dict[str, object]:
 @pytest.mark.kafka
 def test_a_theft_reaches_the_pager(watched: Watched) -> None:
     """Whoever is on call and the institution's jurisdiction hear of it, within a minute."""
-    told = "firing  north is taking too much of the cohort"
-    wait_until(lambda: f"page  {told}" in watched.pager_log.read_text())
-    wait_until(lambda: f"jurisdiction-gb  {told}" in watched.pager_log.read_text())
+    headline = "firing  north is taking too much of the cohort"
+    wait_until(lambda: f"page  {headline}" in watched.pager_log.read_text())
+    wait_until(lambda: f"jurisdiction-gb  {headline}" in watched.pager_log.read_text())
     assert "ticket  firing  north" not in watched.pager_log.read_text()
 
 
@@ -253,6 +253,6 @@ def answer(watched: Watched, expr: str) -> list[object]:
         expr = expr.replace(name, value)
     asked = urllib.parse.urlencode({"query": expr})
     url = f"{watched.prometheus}/api/v1/query?{asked}"
-    with urllib.request.urlopen(url, timeout=10) as found:  # noqa: S310 - ours
-        result: list[object] = json.load(found)["data"]["result"]
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - ours
+        result: list[object] = json.load(response)["data"]["result"]
     return result

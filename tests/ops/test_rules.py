@@ -37,7 +37,7 @@ def rules() -> list[Rule]:
     ]
 
 
-def said(*command: str) -> str:
+def output_of(*command: str) -> str:
     """Return what a command prints; it must end well."""
     ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -46,7 +46,7 @@ def said(*command: str) -> str:
 
 def test_the_configuration_is_what_prometheus_takes(program: Callable[[str], str]) -> None:
     """Rules included."""
-    assert f"{len(rules())} rules found" in said(
+    assert f"{len(rules())} rules found" in output_of(
         program("promtool"), "check", "config", str(PROMETHEUS / "prometheus.yml")
     )
 
@@ -54,18 +54,18 @@ def test_the_configuration_is_what_prometheus_takes(program: Callable[[str], str
 def test_each_rule_fires_when_it_should_and_not_else(program: Callable[[str], str]) -> None:
     """The series and what must follow from them stand beside the rules."""
     tests = PROMETHEUS / "headgate.rules_test.yml"
-    assert "SUCCESS" in said(program("promtool"), "test", "rules", str(tests))
+    assert "SUCCESS" in output_of(program("promtool"), "test", "rules", str(tests))
 
 
 def test_no_rule_goes_without_both_tests() -> None:
     """One in which it fires, and one in which it does not."""
     document = yaml.safe_load((PROMETHEUS / "headgate.rules_test.yml").read_text())
-    found = {
+    cases = {
         (case["alertname"], bool(case["exp_alerts"]))
         for test in document["tests"]
         for case in test["alert_rule_test"]
     }
-    assert found == {(rule.alert, fires) for rule in rules() for fires in (True, False)}
+    assert cases == {(rule.alert, fires) for rule in rules() for fires in (True, False)}
 
 
 @pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.alert)
@@ -102,7 +102,7 @@ def test_routes_follow_severity_and_jurisdiction(
     wanted = [f"{name}={value}" for name, value in labels.items()]
     route = (program("amtool"), "config", "routes", "test", f"--config.file={ALERTMANAGER}")
     # Where the machine has an address for amtool, a warning follows.
-    assert said(*route, *wanted).splitlines()[0] == receivers
+    assert output_of(*route, *wanted).splitlines()[0] == receivers
 
 
 def test_the_runbook_knows_every_exit_code() -> None:
@@ -114,4 +114,4 @@ def test_the_runbook_knows_every_exit_code() -> None:
 
 def test_alertmanager_takes_its_configuration(program: Callable[[str], str]) -> None:
     """By its own check."""
-    assert "SUCCESS" in said(program("amtool"), "check-config", str(ALERTMANAGER))
+    assert "SUCCESS" in output_of(program("amtool"), "check-config", str(ALERTMANAGER))

@@ -49,7 +49,7 @@ def worker(config: Path, text: str) -> Iterator["subprocess.Popen[bytes]"]:
         process.wait()
 
 
-def shown(port: int, *, name: str, label: str) -> set[str]:
+def label_values(port: int, *, name: str, label: str) -> set[str]:
     """Return the values of a label of a metric of the worker at `port`."""
     url = f"http://127.0.0.1:{port}/metrics"
     with urllib.request.urlopen(url, timeout=5) as answer:
@@ -88,11 +88,15 @@ def test_each_institution_is_shown_by_whoever_judges_it(
         return CONFIG.format(bootstrap=kafka, prefix=topic_prefix, port=port)
 
     def institutions(port: int) -> set[str]:
-        return shown(port, name="headgate_coverage_ratio", label="institution")
+        return label_values(port, name="headgate_coverage_ratio", label="institution")
 
     def shared() -> bool:
-        one, other = institutions(first), institutions(second)
-        return bool(one and other) and one | other == INSTITUTIONS and not one & other
+        of_first, of_second = institutions(first), institutions(second)
+        return (
+            bool(of_first and of_second)
+            and of_first | of_second == INSTITUTIONS
+            and not of_first & of_second
+        )
 
     with worker(tmp_path / "first.toml", config(first)):
         topic = f"{topic_prefix}.access-events"

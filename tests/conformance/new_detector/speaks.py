@@ -42,7 +42,7 @@ def main() -> None:
     alert = next(effect.alert for effect in effects if isinstance(effect, RaiseAlert))
     saved = dump(profile)
     restored = load(saved.main, parts=saved.parts, config=config, entry=suite.ENTRY)
-    said = {
+    report = {
         "sentence": alert.sentence,
         "analytic": json.loads(finding(alert))["finding_info"]["analytic"],
         "remembered": restored.detector_states["rows"] == profile.detector_states["rows"],
@@ -52,7 +52,7 @@ def main() -> None:
         "documented": "| [`rows`](rows.md) | statistic | `on` |" in detectors_page(),
         "on": CoreConfig().detectors.rows.mode,
     }
-    print(json.dumps(said))  # noqa: T201 - read by the test
+    print(json.dumps(report))  # noqa: T201 - read by the test
 
 
 if __name__ == "__main__":

@@ -35,12 +35,12 @@ def test_ids_are_permanent_and_distinct() -> None:
 def test_a_theft_leaves_the_honest_alone(honest: World, scenario: str) -> None:
     """All honest requests of a planted world are those of the honest one."""
     planted = inject(honest, scenario, trial=0)
-    kept = planted.table[planted.table["theft"] < 0]
+    honest_requests = planted.table[planted.table["theft"] < 0]
     if BY_ID[scenario].victims == "newcomer":
         # Its institution is new: what it did before is not in this world.
-        assert 0 < len(kept) <= len(honest.table)
+        assert 0 < len(honest_requests) <= len(honest.table)
     else:
-        assert np.array_equal(kept, honest.table)
+        assert np.array_equal(honest_requests, honest.table)
     assert len(honest.labels.thefts) == 0
 
 

@@ -135,9 +135,9 @@ def test_every_honest_twin_is_a_world(twin: HardNegative) -> None:
 def test_producers_that_send_counts_name_nobody() -> None:
     """In the world of counts some institutions say how many only, and some not even that."""
     config = msgspec.structs.replace(counts(3), institutions=30, days=20, warmup_days=5)
-    said = [event.participants for event in build_world(config).events()]
-    assert any(each is None for each in said)
-    assert any(each is not None and each.count is not None for each in said)
+    participants = [event.participants for event in build_world(config).events()]
+    assert any(each is None for each in participants)
+    assert any(each is not None and each.count is not None for each in participants)
 
 
 def test_hashed_ids_fit_the_wire_and_are_distinct() -> None:
