@@ -35,8 +35,8 @@ def ranges_below(draw: st.DrawFn, size: int) -> list[tuple[int, int]]:
     """Return ranges in any order, apart from one another, up to the whole cohort."""
     # The ends of the cohort are where arithmetic goes wrong.
     ends = st.integers(0, size - 1) | st.sampled_from([0, size - 1])
-    found = sorted(draw(st.sets(ends, max_size=8)))
-    pairs = list(zip(found[::2], found[1::2], strict=False))
+    bounds = sorted(draw(st.sets(ends, max_size=8)))
+    pairs = list(zip(bounds[::2], bounds[1::2], strict=False))
     return draw(st.permutations(pairs)) if pairs else [(size // 2, size // 2)]
 
 
@@ -54,7 +54,7 @@ def participants_of(config: CoreConfig) -> st.SearchStrategy[Participants | None
     if not hashed:
         ways.append(st.builds(Participants, ranges=ranges_below(min(size, 2**32))))
         positions = st.sets(st.integers(0, min(size, 2**32) - 1), max_size=20)
-        ways.append(positions.map(lambda found: Participants(bitmap=BitMap(found).serialize())))
+        ways.append(positions.map(lambda members: Participants(bitmap=BitMap(members).serialize())))
     return st.one_of(ways)
 
 

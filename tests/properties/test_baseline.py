@@ -61,14 +61,14 @@ def test_the_frozen_baseline_knows_only_what_is_old_enough(
 @given(first=st.lists(AMOUNTS, min_size=5, max_size=5), later=st.lists(AMOUNTS, max_size=60))
 def test_the_first_days_teach_nothing(first: list[list[int]], later: list[list[int]]) -> None:
     """Whatever an institution loads at its beginning, no later day takes for usual."""
-    found = []
+    usual_loads = []
     for opening in (first, [[0] * len(LEARNT_WINDOWS)] * 5):
         baseline = Baseline(CONFIG, BaselineState(first_day=FIRST_DAY))
         for day, maxima in enumerate(opening + later, start=FIRST_DAY):
             baseline.learn(day, maxima)
-        found.append(baseline.usual(FIRST_DAY + len(later) + 5, peers=NOBODY))
+        usual_loads.append(baseline.usual(FIRST_DAY + len(later) + 5, peers=NOBODY))
     # Sums over weeks still hold the first days for a while, and count only after it.
-    assert found[0] == found[1]
+    assert usual_loads[0] == usual_loads[1]
 
 
 def test_while_young_a_month_is_thirty_mean_days() -> None:
@@ -110,9 +110,9 @@ def test_what_is_told_to_peers_includes_the_unfrozen_days(
     baseline, taught = learnt(days)
     today = max(taught, default=FIRST_DAY)
     oldest = today - CONFIG.freeze_days - CONFIG.history_days
-    kept = [maxima for day, maxima in taught.items() if day > oldest and day >= FIRST_DAY + 5]
+    settled = [maxima for day, maxima in taught.items() if day > oldest and day >= FIRST_DAY + 5]
     known = baseline.known(today)
-    assert bool(known) == bool(kept)
-    if kept:
-        column = [maxima[1] for maxima in kept]
+    assert bool(known) == bool(settled)
+    if settled:
+        column = [maxima[1] for maxima in settled]
         assert known[1] == upper_quantile(column, quantile=CONFIG.quantile)

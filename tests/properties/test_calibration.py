@@ -121,9 +121,9 @@ def test_stronger_evidence_on_one_channel_never_weakens_the_whole(
 @given(weight=st.floats(0.01, 100.0), p_value=st.floats(1e-11, 1.0), scale=st.floats(0.1, 10.0))
 def test_only_the_ratio_of_weights_matters(weight: float, p_value: float, scale: float) -> None:
     """Weights are shares of the budget: doubling all of them changes nothing."""
-    one, _ = combine({"a": p_value}, weights={"a": weight, "b": 1.0})
+    combined, _ = combine({"a": p_value}, weights={"a": weight, "b": 1.0})
     other, _ = combine({"a": p_value}, weights={"a": scale * weight, "b": scale})
-    assert isclose(one, other, rel_tol=1e-9)
+    assert isclose(combined, other, rel_tol=1e-9)
 
 
 @given(knob=st.floats(1e-6, 700.0))

@@ -14,11 +14,11 @@ def test_an_id_is_admitted_unless_it_is_among_the_last_admitted(
     """The window is exactly the last `events_max` admitted ids."""
     dedupe = Dedupe(DedupeConfig(events_max=events_max), DedupeState())
     admitted: list[str] = []
-    for one in ids:
-        expected = one not in admitted[-events_max:]
-        assert dedupe.admit(one) is expected
+    for event_id in ids:
+        expected = event_id not in admitted[-events_max:]
+        assert dedupe.admit(event_id) is expected
         if expected:
-            admitted.append(one)
+            admitted.append(event_id)
 
 
 @given(ids=IDS, events_max=SIZES, cut=st.integers(0, 60))
@@ -28,9 +28,9 @@ def test_a_restored_window_recognises_the_same_repeats(
     """Eight bytes an id are all that a restart needs."""
     config = DedupeConfig(events_max=events_max)
     lasting, restarted = Dedupe(config, DedupeState()), Dedupe(config, DedupeState())
-    for count, one in enumerate(ids):
+    for count, event_id in enumerate(ids):
         if count == cut:
             restarted = Dedupe(config, restarted.state)
-        assert restarted.admit(one) is lasting.admit(one)
+        assert restarted.admit(event_id) is lasting.admit(event_id)
     assert restarted.state == lasting.state
     assert len(lasting.state.digests) <= 8 * events_max

@@ -24,7 +24,7 @@ DATASETS = st.sampled_from(["imaging", "genomes", "surveys", "records"])
 
 def members(ranges: list[tuple[int, int]]) -> set[int]:
     """Return the same people as a plain set."""
-    return {one for first, last in ranges for one in range(first, last + 1)}
+    return {participant for first, last in ranges for participant in range(first, last + 1)}
 
 
 def taking(
@@ -58,15 +58,15 @@ def test_a_holding_is_the_union_of_all_that_was_taken(
     takings: list[list[tuple[int, int]]],
 ) -> None:
     """Folds move people from recent to base; they lose none, double none, and invent none."""
-    holding, held = empty_holding(), set[int]()
+    holding, everybody = empty_holding(), set[int]()
     versions = [0]
     for ranges in takings:
         people = members(ranges)
-        assert set(take(holding, BitMap64(people))) == people - held
-        held |= people
-        assert set(holding.base | holding.recent) == held
+        assert set(take(holding, BitMap64(people))) == people - everybody
+        everybody |= people
+        assert set(holding.base | holding.recent) == everybody
         assert not holding.base & holding.recent
-        assert holding.held_participants == len(held)
+        assert holding.held_participants == len(everybody)
         versions.append(holding.base_version)
     assert versions == sorted(versions)
 
@@ -87,21 +87,21 @@ def test_new_is_what_was_never_held_in_any_dataset(
     takings: list[tuple[str, list[tuple[int, int]]]],
 ) -> None:
     """New participants are the set difference to all datasets together, and held is their sum."""
-    ledger, held = ledger_of(), set[int]()
+    ledger, everybody = ledger_of(), set[int]()
     by_dataset: dict[str, set[int]] = {}
     for number, (dataset, ranges) in enumerate(takings):
         people = members(ranges)
         event = taking(number, dataset, Participants(ranges=ranges))
         taken = ledger.take(event, at_ms=START_MS)
-        assert (taken.read, taken.new) == (len(people), len(people - held))
-        held |= people
+        assert (taken.read, taken.new) == (len(people), len(people - everybody))
+        everybody |= people
         if people:
             by_dataset.setdefault(dataset, set()).update(people)
-        assert ledger.state.held_participants == len(held)
-    found = {
+        assert ledger.state.held_participants == len(everybody)
+    holdings = {
         name: set(holding.base | holding.recent) for name, holding in ledger.state.holdings.items()
     }
-    assert found == by_dataset
+    assert holdings == by_dataset
 
 
 @given(ids=st.lists(st.integers(0, COHORT_SIZE - 1), max_size=50), again=st.integers(min_value=1))
@@ -118,14 +118,14 @@ def test_reading_the_same_people_again_brings_nobody(ids: list[int], again: int)
 @given(names=st.lists(st.integers(0, 30), max_size=40), datasets_max=st.integers(1, 8))
 def test_ledgers_are_bounded_and_lose_nobody(names: list[int], datasets_max: int) -> None:
     """Datasets beyond the maximum are pooled: new stays exact, however many names there are."""
-    ledger, held = ledger_of(datasets_max=datasets_max), set[int]()
+    ledger, everybody = ledger_of(datasets_max=datasets_max), set[int]()
     for number, name in enumerate(names):
         event = taking(number, f"set-{name}", Participants(ranges=[(name, name + 4)]))
         people = set(range(name, name + 5))
-        assert ledger.take(event, at_ms=START_MS).new == len(people - held)
-        held |= people
+        assert ledger.take(event, at_ms=START_MS).new == len(people - everybody)
+        everybody |= people
     assert len(ledger.state.holdings) <= datasets_max + 1
-    assert ledger.state.held_participants == len(held)
+    assert ledger.state.held_participants == len(everybody)
 
 
 @given(
@@ -145,16 +145,16 @@ def test_an_exemption_never_covers_more_than_its_cap(
         )
         for number, cap in enumerate(caps)
     ]
-    ledger, held, exempted = ledger_of(*exemptions), set[int](), 0
+    ledger, everybody, exempted = ledger_of(*exemptions), set[int](), 0
     for number, (dataset, ranges) in enumerate(takings):
         people = members(ranges)
         taken = ledger.take(
             taking(number, dataset, Participants(ranges=ranges)), at_ms=START_MS + number
         )
-        assert taken.new + taken.exempted == len(people - held)
-        held |= people
+        assert taken.new + taken.exempted == len(people - everybody)
+        everybody |= people
         exempted += taken.exempted
-        assert exempted == min(sum(caps), len(held))
+        assert exempted == min(sum(caps), len(everybody))
     assert all(ledger.state.exempted.get(f"export-{at}", 0) <= cap for at, cap in enumerate(caps))
 
 

@@ -190,15 +190,18 @@ def test_whom_an_institution_holds_does_not_depend_on_order(
     events: list[AccessEvent], data: st.DataObject
 ) -> None:
     """Late or early, the same events leave the same people held."""
-    held = []
+    results = []
     for order in (events, data.draw(st.permutations(events))):
         profile = north()
         effects_of(profile, order)
         holdings = profile.ledger.state.holdings.items()
-        held.append(
-            {name: (one.base | one.recent, one.counted_participants) for name, one in holdings}
+        results.append(
+            {
+                name: (holding.base | holding.recent, holding.counted_participants)
+                for name, holding in holdings
+            }
         )
-    assert held[1] == held[0]
+    assert results[1] == results[0]
 
 
 @given(events=histories(), place=st.integers(0, 20), usual=st.integers(1, 50_000))
@@ -230,13 +233,13 @@ def test_an_adopted_reference_holds_from_there_on(
 @given(events=histories())
 def test_an_incident_is_told_in_order_and_explains_itself(events: list[AccessEvent]) -> None:
     """Create, updates, close under one id; shares sum to 1."""
-    told: dict[str, tuple[str, int]] = {}
+    latest: dict[str, tuple[str, int]] = {}
     effects = effects_of(north(), events)
     for effect in effects:
         if not isinstance(effect, RaiseAlert):
             continue
         alert = effect.alert
-        before, revision = told.get(alert.alert_id, ("", 0))
+        before, revision = latest.get(alert.alert_id, ("", 0))
         assert before != "close"
         assert alert.revision == revision + 1
         assert (alert.change == "create") is (not before)
@@ -245,7 +248,7 @@ def test_an_incident_is_told_in_order_and_explains_itself(events: list[AccessEve
         assert 0.0 < alert.p_value <= 1.0
         if alert.change != "close":
             assert abs(sum(detail.share for detail in alert.reasons) - 1.0) < 1e-9
-        told[alert.alert_id] = (alert.change, alert.revision)
+        latest[alert.alert_id] = (alert.change, alert.revision)
     moments = [effect.alert.at_ms for effect in effects if isinstance(effect, RaiseAlert)]
     assert moments == sorted(moments)
 
@@ -262,10 +265,10 @@ def test_coverage_says_what_is_held_and_how_surely(events: list[AccessEvent]) ->
             # An incident is closed by the passing of time, before the event itself is booked.
             closed = effect.alert.change == "close"
             counted = before if closed else counted_datasets(profile)
-            for one in effect.alert.coverage:
-                assert one.kind == ("upper_bound" if one.dataset in counted else "exact")
-                assert 0.0 <= one.before_ratio <= one.after_ratio <= 1.0
-                assert one.after_ratio == one.held_participants / COHORT_SIZE
+            for coverage in effect.alert.coverage:
+                assert coverage.kind == ("upper_bound" if coverage.dataset in counted else "exact")
+                assert 0.0 <= coverage.before_ratio <= coverage.after_ratio <= 1.0
+                assert coverage.after_ratio == coverage.held_participants / COHORT_SIZE
 
 
 @given(events=histories())

@@ -29,12 +29,12 @@ CHANNELS = st.sampled_from(
 def summaries_of(draw: st.DrawFn, institution: str) -> list[DailySummary]:
     """Return one institution's summaries in order: each day once, runs that go on or begin."""
     group = draw(st.sampled_from(["default", "large"]))
-    found = []
+    summaries = []
     day = FIRST_DAY - 1
     for days_count in draw(st.lists(st.integers(1, 9), max_size=8)):
         day += days_count
         runs = draw(st.dictionaries(CHANNELS, st.tuples(st.integers(0, 3), st.floats(0.0, 50.0))))
-        found.append(
+        summaries.append(
             DailySummary(
                 institution=institution,
                 group=group,
@@ -51,7 +51,7 @@ def summaries_of(draw: st.DrawFn, institution: str) -> list[DailySummary]:
                 alerted=draw(st.booleans()),
             )
         )
-    return found
+    return summaries
 
 
 @st.composite
@@ -95,8 +95,8 @@ def test_the_order_of_institutions_is_irrelevant(
     orders: tuple[list[DailySummary], list[DailySummary]], ahead: int
 ) -> None:
     """However partitions interleave, the same summaries give the same reference byte for byte."""
-    one, other = orders
-    assert built(other, day=FIRST_DAY + ahead) == built(one, day=FIRST_DAY + ahead)
+    first, second = orders
+    assert built(second, day=FIRST_DAY + ahead) == built(first, day=FIRST_DAY + ahead)
 
 
 @given(orders=interleavings(), ahead=st.integers(0, 120), data=st.data())
@@ -238,7 +238,7 @@ def test_asking_for_a_channel_that_no_detector_has_is_a_bug() -> None:
 def test_a_budget_that_is_kept_stays_where_it_is(alert_days: int, weeks: float) -> None:
     """As many alert-days as were allowed correct nothing: 1.2 of them are one incident."""
     budget_rate = weeks / 700.0
-    kept = Reference(
+    reference = Reference(
         version="",
         day=0,
         usual={},
@@ -246,7 +246,7 @@ def test_a_budget_that_is_kept_stays_where_it_is(alert_days: int, weeks: float) 
         institution_days=round(alert_days / budget_rate),
         alert_days=alert_days,
     )
-    rate = incident_rate(kept, budget_rate=budget_rate)
+    rate = incident_rate(reference, budget_rate=budget_rate)
     assert rate == pytest.approx(budget_rate / 1.2, rel=0.05)
 
 

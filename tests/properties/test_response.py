@@ -76,7 +76,7 @@ class Response(RuleBasedStateMachine):
         self.entries: list[AuditEntry] = []
         self.actions: list[ResponseAction] = []
         self.alerted: set[str] = set()
-        self.shown: dict[str, Suspension] = {}
+        self.latest: dict[str, Suspension] = {}
         self.now_ms = 0
         self.signed_ms = 0
 
@@ -110,14 +110,14 @@ class Response(RuleBasedStateMachine):
     def show(self, suspension: Suspension) -> None:
         """Check each change against what was shown before it."""
         assert suspension.alert_id in self.alerted
-        before = self.shown.get(suspension.scope_id)
+        before = self.latest.get(suspension.scope_id)
         if before is not None and before.open:
             assert suspension.suspension_id == before.suspension_id
             assert suspension.revision == before.revision + 1
         else:
             assert suspension.revision == 1
         assert (suspension.started_ms is not None) >= (suspension.state == "active")
-        self.shown[suspension.scope_id] = suspension
+        self.latest[suspension.scope_id] = suspension
 
     @rule(institution=few, number=numbers, alert=alerts)
     def alert(self, institution: str, number: int, alert: AlertSeen) -> None:
@@ -172,27 +172,29 @@ class Response(RuleBasedStateMachine):
     def approve(self, who: str, number: int) -> None:
         """Agree to something that may be open."""
         if self.state.open:
-            found = sorted(self.state.open)[number % len(self.state.open)]
-            self.decide(who, Approved(suspension_id=self.state.open[found].suspension_id))
+            scope_id = sorted(self.state.open)[number % len(self.state.open)]
+            self.decide(who, Approved(suspension_id=self.state.open[scope_id].suspension_id))
 
     @rule(who=people, number=st.integers(min_value=0))
     def release(self, who: str, number: int) -> None:
         """Release is always possible, by any one person, and it is over then."""
         if self.state.open:
-            found = sorted(self.state.open)[number % len(self.state.open)]
-            one = self.state.open[found]
-            self.decide(who, Released(suspension_id=one.suspension_id))
-            ended = self.shown[found]
-            assert (ended.suspension_id, ended.state) == (one.suspension_id, "released")
-            assert found not in self.state.open
+            scope_id = sorted(self.state.open)[number % len(self.state.open)]
+            suspension = self.state.open[scope_id]
+            self.decide(who, Released(suspension_id=suspension.suspension_id))
+            ended = self.latest[scope_id]
+            assert (ended.suspension_id, ended.state) == (suspension.suspension_id, "released")
+            assert scope_id not in self.state.open
 
     @rule(who=people, institution=few, number=numbers, label=st.sampled_from(Label))
     def label(self, who: str, institution: str, number: int, label: Label) -> None:
         """Say what an alert was; what was harmless stops nobody from then on."""
         alert_id = f"{institution}-{number}"
         actions = self.decide(who, Labelled(alert_id=alert_id, label=label))
-        told = [action for action in actions if isinstance(action, Feedback)]
-        assert [one.alert_id for one in told] == [alert_id] * (alert_id in self.alerted)
+        feedback = [action for action in actions if isinstance(action, Feedback)]
+        assert [instruction.alert_id for instruction in feedback] == [alert_id] * (
+            alert_id in self.alerted
+        )
         if label is not Label.CONFIRMED:
             assert list(self.state.of_alert(alert_id)) == []
 
@@ -213,23 +215,25 @@ class Response(RuleBasedStateMachine):
     @invariant()
     def one_of_a_scope(self) -> None:
         """Compare what the world was shown with what is open."""
-        shown = {name: one for name, one in self.shown.items() if one.open}
-        assert shown == self.state.open
+        still_open = {
+            name: suspension for name, suspension in self.latest.items() if suspension.open
+        }
+        assert still_open == self.state.open
 
     @invariant()
     def the_guard_holds(self) -> None:
         """Nobody beyond the limit is affected without a person's agreement."""
         for dry_run in (True, False):
             unagreed = guard.unagreed(self.state, dry_run=dry_run)
-            acting = [one for one in unagreed if one.state == "active"]
+            acting = [suspension for suspension in unagreed if suspension.state == "active"]
             assert len(guard.institutions_of(acting)) <= guard.limit_of(self.state)
 
     @invariant()
     def four_eyes(self) -> None:
         """Nothing institution-wide is agreed to by one person alone."""
-        for one in self.state.open.values():
-            if one.agreed and one.scope == "institution":
-                assert len(set(one.approvals)) >= 2
+        for suspension in self.state.open.values():
+            if suspension.agreed and suspension.scope == "institution":
+                assert len(set(suspension.approvals)) >= 2
 
     def teardown(self) -> None:
         """Fold the journal anew, from its bytes: the same actions, the same state."""

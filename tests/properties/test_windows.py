@@ -40,11 +40,11 @@ AMOUNTS = st.lists(
 def takings(draw: st.DrawFn, *, amounts: st.SearchStrategy[list[int]] = AMOUNTS) -> list[Taking]:
     """Return amounts at times that mostly go on, sometimes go back, sometimes leap."""
     at_ms = draw(st.integers(0, 100 * DAY_MS))
-    found = []
+    history = []
     for step_ms in draw(st.lists(STEPS_MS, max_size=25)):
         at_ms = max(0, at_ms + step_ms)
-        found.append((at_ms, draw(amounts)))
-    return found
+        history.append((at_ms, draw(amounts)))
+    return history
 
 
 def recomputed(history: list[Taking], window: Window, measure: Quantity) -> int:
@@ -166,9 +166,9 @@ def test_the_order_of_late_events_is_irrelevant(history: list[Taking], data: st.
     if not history:
         return
     last = max(history, key=lambda taking: taking[0])
-    kept = [taking for taking in history if taking[0] > last[0] - 29 * DAY_MS]
+    recent = [taking for taking in history if taking[0] > last[0] - 29 * DAY_MS]
     totals_seen = []
-    for order in (kept, data.draw(st.permutations(kept))):
+    for order in (recent, data.draw(st.permutations(recent))):
         windows = Windows(WindowsState())
         for at_ms, amounts in order:
             windows.add(at_ms, amounts)

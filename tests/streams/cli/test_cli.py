@@ -29,8 +29,10 @@ def leaves(command: click.Command, path: str) -> list[tuple[str, click.Command]]
     if not isinstance(command, click.Group):
         return [(path, command)]
     context = click.Context(command)
-    found = [(name, command.get_command(context, name)) for name in command.list_commands(context)]
-    return [leaf for name, sub in found if sub for leaf in leaves(sub, f"{path} {name}")]
+    subcommands = [
+        (name, command.get_command(context, name)) for name in command.list_commands(context)
+    ]
+    return [leaf for name, sub in subcommands if sub for leaf in leaves(sub, f"{path} {name}")]
 
 
 def test_every_command_module_is_in_the_table() -> None:
@@ -43,7 +45,7 @@ def test_the_table_says_of_each_command_what_it_says_of_itself() -> None:
     """The help of all is printed without importing any."""
     context = click.Context(headgate)
     commands = {name: headgate.get_command(context, name) for name in COMMANDS}
-    own = {name: found.get_short_help_str(300) for name, found in commands.items() if found}
+    own = {name: command.get_short_help_str(300) for name, command in commands.items() if command}
     assert own == COMMANDS
 
 
@@ -97,8 +99,8 @@ def test_a_failure_ends_with_one(
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         assert exit_code(monkeypatch, "broker", "--port", port) == 1
-    said = f"headgate: port {port} on 127.0.0.1 is taken; choose another, or 0 for a free one\n"
-    assert capsys.readouterr().err == said
+    sentence = f"headgate: port {port} on 127.0.0.1 is taken; choose another, or 0 for a free one\n"
+    assert capsys.readouterr().err == sentence
 
 
 @pytest.mark.parametrize(

@@ -28,9 +28,9 @@ def reference(day: int) -> Reference:
 
 def test_a_partition_that_was_told_nothing_has_the_prior_and_the_file() -> None:
     """As a topic's first partition record says it: with no bytes at all."""
-    found = PartitionContexts(FILE).read(b"")
-    assert found.reference == prior_reference(FILE.reference)
-    assert [one.config for one in found.schedule.entries] == [FILE]
+    context = PartitionContexts(FILE).read(b"")
+    assert context.reference == prior_reference(FILE.reference)
+    assert [entry.config for entry in context.schedule.entries] == [FILE]
 
 
 def test_a_barrier_of_an_earlier_version_holds_a_plain_reference() -> None:
@@ -48,9 +48,9 @@ def test_what_was_pushed_is_read_back(day: int | None) -> None:
     context = contexts.with_config(contexts.read(b""), PUSHED)
     if day is not None:
         context = contexts.with_reference(context, reference(day))
-    found = PartitionContexts(FILE).read(context.raw)
-    assert found.schedule.pushed == (PUSHED,)
-    assert found.reference == context.reference
+    restored = PartitionContexts(FILE).read(context.raw)
+    assert restored.schedule.pushed == (PUSHED,)
+    assert restored.reference == context.reference
     assert contexts.read(context.raw) is context
 
 
@@ -92,8 +92,8 @@ def test_a_pushed_configuration_that_this_version_cannot_read_is_left_out_aloud(
     """An upgrade that removes a key must not keep every worker from starting."""
     contexts = PartitionContexts(FILE)
     raw = contexts.with_config(contexts.read(b""), PUSHED).raw
-    found = PartitionContexts(FILE).read(raw.replace(b'"budget"', b'"bugdet"'))
-    assert found.schedule.pushed == ()
+    restored = PartitionContexts(FILE).read(raw.replace(b'"budget"', b'"bugdet"'))
+    assert restored.schedule.pushed == ()
     (line,) = [vars(line) for line in caplog.records if line.levelno == logging.ERROR]
     assert line["message"] == "A pushed configuration does not hold any more."
     assert line["detail"].startswith("configuration: Object ")

@@ -63,9 +63,9 @@ def decision(number: int, verb: Verb) -> DecisionMade:
     signed = sign(
         Decision(decision_id="d", note="", at_ms=number, verb=verb), ANN, who="ann", topic=TOPIC
     )
-    made = checked(signed, topic=TOPIC, keys={"ann": ANN.public_key()})
-    assert isinstance(made, DecisionMade)
-    return made
+    accepted = checked(signed, topic=TOPIC, keys={"ann": ANN.public_key()})
+    assert isinstance(accepted, DecisionMade)
+    return accepted
 
 
 def journal() -> list[bytes]:
@@ -100,15 +100,15 @@ positions = st.integers(min_value=0, max_value=len(LINES) - 1)
 def audit_of(lines: list[bytes], path: Path, *options: str) -> tuple[int, str]:
     """Return exit code and output of `audit verify` on a file."""
     path.write_bytes(b"".join(line + b"\n" for line in lines))
-    found = CliRunner().invoke(command, ["verify", "--file", str(path), *options])
-    return found.exit_code, found.output
+    result = CliRunner().invoke(command, ["verify", "--file", str(path), *options])
+    return result.exit_code, result.output
 
 
 def test_a_whole_record_is_whole(tmp_path: Path) -> None:
     """And says by which anchor it can be recognised later."""
-    code, said = audit_of(LINES, tmp_path / "audit")
+    code, output = audit_of(LINES, tmp_path / "audit")
     anchor = f"{len(LINES) - 1}:{HEAD}"
-    assert (code, said) == (0, f"{len(LINES)} lines, whole\nanchor: {anchor}\n")
+    assert (code, output) == (0, f"{len(LINES)} lines, whole\nanchor: {anchor}\n")
     assert audit_of(LINES, tmp_path / "audit", "--anchor", anchor)[0] == 0
     report = msgspec.json.decode(audit_of(LINES, tmp_path / "audit", "--json")[1])
     assert report == {"entries_count": len(LINES), "head": HEAD, "problems": []}
@@ -122,12 +122,12 @@ def test_a_missing_line_is_found(place: int) -> None:
     assert problems[0].problem == f"lines {place} to {place} are missing"
 
 
-@given(one=positions, other=positions)
-def test_lines_that_changed_places_are_found(one: int, other: int) -> None:
+@given(place=positions, other=positions)
+def test_lines_that_changed_places_are_found(place: int, other: int) -> None:
     """However far apart they were."""
     moved = list(LINES)
-    moved[one], moved[other] = moved[other], moved[one]
-    assert bool(verify(moved).problems) == (one != other)
+    moved[place], moved[other] = moved[other], moved[place]
+    assert bool(verify(moved).problems) == (place != other)
 
 
 @given(place=positions, seed=st.integers())
@@ -136,10 +136,10 @@ def test_a_changed_line_is_found(place: int, seed: int) -> None:
     line = bytearray(LINES[place])
     line[random.Random(seed).randrange(len(line))] ^= 1
     changed = [*LINES[:place], bytes(line), *LINES[place + 1 :]]
-    found = verify(changed)
-    assert bool(found.problems) or found.head != HEAD
+    verification = verify(changed)
+    assert bool(verification.problems) or verification.head != HEAD
     if place < len(LINES) - 1:
-        assert found.problems
+        assert verification.problems
 
 
 def test_a_forged_chain_is_found_by_its_acts() -> None:
@@ -149,17 +149,17 @@ def test_a_forged_chain_is_found_by_its_acts() -> None:
     body = entries[place].body
     assert isinstance(body, AlertSeen)
     entries[place] = replace(entries[place], body=replace(body, taken_participants=0))
-    found = verify(chained(entries)).problems[0]
+    problem = verify(chained(entries)).problems[0]
     # By that alert nothing would have followed, and the audit would say why.
-    assert found.line == place + 1
-    assert found.problem.partition(":")[0] == "not what followed from its cause"
+    assert problem.line == place + 1
+    assert problem.problem.partition(":")[0] == "not what followed from its cause"
     outcomes = [Acted, Declined]
     assert [type(entry.body) for entry in entries[place + 1 : place + 3]] == outcomes
     del entries[place + 1 : place + 3]
     entries = [replace(entry, sequence=number) for number, entry in enumerate(entries)]
     entries[place] = replace(entries[place], body=body)
-    found = verify(chained(entries)).problems[0]
-    assert (found.line, found.problem.partition(":")[0]) == (place + 1, "missing before it")
+    problem = verify(chained(entries)).problems[0]
+    assert (problem.line, problem.problem.partition(":")[0]) == (place + 1, "missing before it")
 
 
 def chained(entries: list[AuditEntry]) -> list[bytes]:
@@ -175,21 +175,24 @@ def test_a_decision_that_nobody_signed_is_found(tmp_path: Path) -> None:
     """Another's name or another verb under the same signature, or what was said elsewhere."""
     entries = [msgspec.json.decode(line, type=AuditEntry) for line in LINES]
     place = next(n for n, entry in enumerate(entries) if isinstance(entry.body, DecisionMade))
-    made = entries[place].body
-    assert isinstance(made, DecisionMade)
-    other = replace(made, verb=Released(suspension_id="s"))
+    body = entries[place].body
+    assert isinstance(body, DecisionMade)
+    other = replace(body, verb=Released(suspension_id="s"))
     entries[place] = replace(entries[place], body=other)
-    code, said = audit_of(chained(entries), tmp_path / "audit")
-    assert (code, f"line {place}: it says something else than what was signed" in said) == (1, True)
-    word = Decision(decision_id="d", note="", at_ms=made.at_ms, verb=made.verb)
-    forged = replace(made, jws=sign(word, ANN, who="eve", topic=TOPIC).decode(), who="eve")
+    code, output = audit_of(chained(entries), tmp_path / "audit")
+    assert (code, f"line {place}: it says something else than what was signed" in output) == (
+        1,
+        True,
+    )
+    word = Decision(decision_id="d", note="", at_ms=body.at_ms, verb=body.verb)
+    forged = replace(body, jws=sign(word, ANN, who="eve", topic=TOPIC).decode(), who="eve")
     entries[place] = replace(entries[place], body=forged)
-    code, said = audit_of(chained(entries), tmp_path / "audit")
-    assert (code, f"line {place}: no key is known of 'eve'" in said) == (1, True)
-    elsewhere = replace(made, jws=sign(word, ANN, who="ann", topic="u.decisions").decode())
+    code, output = audit_of(chained(entries), tmp_path / "audit")
+    assert (code, f"line {place}: no key is known of 'eve'" in output) == (1, True)
+    elsewhere = replace(body, jws=sign(word, ANN, who="ann", topic="u.decisions").decode())
     entries[place] = replace(entries[place], body=elsewhere)
-    code, said = audit_of(chained(entries), tmp_path / "audit")
-    assert (code, f"line {place}: signed for the topic 'u.decisions'" in said) == (1, True)
+    code, output = audit_of(chained(entries), tmp_path / "audit")
+    assert (code, f"line {place}: signed for the topic 'u.decisions'" in output) == (1, True)
 
 
 def checked_by_an_auditor(lines: list[bytes]) -> "subprocess.CompletedProcess[str]":
@@ -240,8 +243,8 @@ def test_an_anchor_shows_what_the_chain_cannot(
     lines: list[bytes], anchor: str, problem: str, tmp_path: Path
 ) -> None:
     """A record that was cut off, or written anew from some line on."""
-    code, said = audit_of(lines, tmp_path / "audit", "--anchor", anchor)
-    assert (code, problem in said) == (1, True)
+    code, output = audit_of(lines, tmp_path / "audit", "--anchor", anchor)
+    assert (code, problem in output) == (1, True)
 
 
 def test_the_same_record_twice_is_found() -> None:

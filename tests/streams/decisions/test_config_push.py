@@ -35,7 +35,7 @@ def budget(days: float, *, of: CoreConfig = FILE) -> CoreConfig:
     return replace(of, budget=BudgetConfig(false_alert_days_per_week_per_100_institutions=days))
 
 
-def held(*scheduled: Scheduled) -> Held:
+def audited(*scheduled: Scheduled) -> Held:
     """Return what the audit says of workers whose file names a canary."""
     base = replace(FILE, detectors=DetectorsConfig())
     return Held(base=base, base_hash=config_hash(FILE), scheduled=scheduled, pushes=())
@@ -93,17 +93,17 @@ def test_a_key_that_holds_from_a_start_is_refused_by_its_path(
 ) -> None:
     """Nothing is sent; the sentence says what holds, and canaries are in no sentence."""
     with pytest.raises(ConfigError) as caught:
-        changes(core, held())
+        changes(core, audited())
     assert str(caught.value) == problem
 
 
 def test_what_changes_is_told_against_what_was_pushed_last() -> None:
     """Or else against the workers' file; its canaries are no difference."""
-    (change,) = changes(budget(2.0), held())
+    (change,) = changes(budget(2.0), audited())
     assert (change.before, change.after) == (5.0, 2.0)
-    (change,) = changes(budget(2.0), held(push(1, 0, 9.0)))
+    (change,) = changes(budget(2.0), audited(push(1, 0, 9.0)))
     assert (change.before, change.after) == (9.0, 2.0)
-    assert changes(FILE, held()) == ()
+    assert changes(FILE, audited()) == ()
 
 
 @pytest.mark.parametrize(
@@ -121,21 +121,21 @@ def test_nothing_is_sent_where_nothing_would_be_judged_otherwise(
     core: CoreConfig, scheduled: tuple[Scheduled, ...], *, news: bool
 ) -> None:
     """From 100 ms on."""
-    assert is_news(core, held(*scheduled), from_ms=100) is news
+    assert is_news(core, audited(*scheduled), from_ms=100) is news
 
 
 def test_without_the_workers_configuration_on_record_all_is_news() -> None:
     """An earlier version wrote the audit; what cannot change, the judges refuse."""
     unknown = Held(base=None, base_hash="c", scheduled=(), pushes=())
     assert is_news(FILE, unknown, from_ms=0)
-    assert [one.path for one in changes(budget(2.0), unknown)] == [
+    assert [change.path for change in changes(budget(2.0), unknown)] == [
         "budget.false_alert_days_per_week_per_100_institutions"
     ]
 
 
 def test_what_is_sent_names_no_canary_and_the_hash_that_alerts_will_quote() -> None:
     """Judges put their own file's canaries in its place."""
-    verb = to_push(budget(2.0), held(), from_ms=100, now_ms=0)
+    verb = to_push(budget(2.0), audited(), from_ms=100, now_ms=0)
     assert b"424242" not in bytes(verb.config)
     assert verb.config_hash == config_hash(budget(2.0))
 
@@ -149,11 +149,11 @@ def test_too_large_or_too_many_are_refused_before_they_are_sent() -> None:
     multivariate = replace(wide.detectors.multivariate, models=models)
     wide = replace(wide, detectors=replace(wide.detectors, multivariate=multivariate))
     with pytest.raises(ConfigError, match=r"^\d+ bytes, more than 262144$"):
-        to_push(wide, held(), from_ms=0, now_ms=0)
+        to_push(wide, audited(), from_ms=0, now_ms=0)
     waiting = [push(number, NOW_MS + number, 2.0) for number in range(1, SCHEDULED_MAX)]
     sentence = "8 configurations would wait for their time; at most 7 can"
     with pytest.raises(ConfigError, match=sentence):
-        to_push(FILE, held(*waiting), from_ms=NOW_MS + 99, now_ms=NOW_MS)
+        to_push(FILE, audited(*waiting), from_ms=NOW_MS + 99, now_ms=NOW_MS)
 
 
 def test_sections_that_only_a_start_reads_are_named(tmp_path: Path) -> None:

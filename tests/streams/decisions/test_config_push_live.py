@@ -131,13 +131,13 @@ class Running:
     def values(self, topic: str) -> list[bytes]:
         """Return what a topic holds."""
         with TopicReader(f"{self.prefix}.{topic}", cluster=unprotected(self.kafka)) as reader:
-            found = [r for p in reader.partitions for batch in reader.records(p) for r in batch]
-        return [record.value or b"" for record in found]
+            records = [r for p in reader.partitions for batch in reader.records(p) for r in batch]
+        return [record.value or b"" for record in records]
 
     def findings(self) -> list[dict[str, Any]]:
         """Return what was alerted, each statement once."""
-        found = [json.loads(value)["data"] for value in self.values("alerts")]
-        return list({one["metadata"]["uid"]: one for one in found}.values())
+        findings = [json.loads(value)["data"] for value in self.values("alerts")]
+        return list({finding["metadata"]["uid"]: finding for finding in findings}.values())
 
     def metric(self, name: str, **labels: str) -> float | None:
         """Return one series as the worker serves it."""
@@ -146,16 +146,20 @@ class Running:
                 text = answer.read().decode()
         except OSError:
             return None
-        shown = ",".join(f'{key}="{value}"' for key, value in labels.items())
-        series = re.escape(f"headgate_{name}{{{shown}}}" if shown else f"headgate_{name}")
-        found = re.search(rf"^{series} (\S+)$", text, flags=re.MULTILINE)
-        return None if found is None else float(found[1])
+        series_labels = ",".join(f'{key}="{value}"' for key, value in labels.items())
+        series = re.escape(
+            f"headgate_{name}{{{series_labels}}}" if series_labels else f"headgate_{name}"
+        )
+        match = re.search(rf"^{series} (\S+)$", text, flags=re.MULTILINE)
+        return None if match is None else float(match[1])
 
     def hashes(self, institution: str) -> list[str]:
         """Return the configurations that an institution's alerts quote, in order of revision."""
-        of = [one for one in self.findings() if one["resources"][0]["uid"] == institution]
-        of.sort(key=lambda one: one["unmapped"]["revision"])
-        return [str(one["unmapped"]["config_hash"]) for one in of]
+        of = [
+            finding for finding in self.findings() if finding["resources"][0]["uid"] == institution
+        ]
+        of.sort(key=lambda finding: finding["unmapped"]["revision"])
+        return [str(finding["unmapped"]["config_hash"]) for finding in of]
 
 
 @pytest.mark.kafka
@@ -242,8 +246,8 @@ def what_was_pushed_is_listed(run: Running, changed: Path) -> None:
     assert listed[0] == f"{old}  the workers' file"
     assert listed[1].startswith(f"{new}  from 2026-04-01 22:00:00 UTC, pushed by ann at 20")
     assert listed[1].endswith(": a quiet season")
-    (one,) = printed("config", "pushed", "--config", run.file, "--json").splitlines()
-    assert json.loads(one)["config_hash"] == new
+    (line,) = printed("config", "pushed", "--config", run.file, "--json").splitlines()
+    assert json.loads(line)["config_hash"] == new
     assert "nothing changes" in run.push(changed, "--from", "2026-04-01T22:00:00Z").stdout
 
 
@@ -264,9 +268,9 @@ def replay_says_the_same(run: Running) -> None:
     tried = [json.loads(line)["unmapped"]["config_hash"] for line in out.read_bytes().splitlines()]
     assert set(tried) == {config_hash(load_settings(run.file).core)}
     (alert_id,) = {
-        one["finding_info"]["uid"]
-        for one in run.findings()
-        if one["resources"][0]["uid"] == "north"
+        statement["finding_info"]["uid"]
+        for statement in run.findings()
+        if statement["resources"][0]["uid"] == "north"
     }
     explained = json.loads(printed("explain", alert_id, "--config", run.file, "--json"))
     assert explained["record"] == "same_bytes"

@@ -60,7 +60,7 @@ def pushed(path: Path, *, from_hour: int) -> Path:
 def events(tmp_path: Path) -> Path:
     """Return an event an hour, each of a hundred people."""
     path = tmp_path / "events.jsonl"
-    made = [
+    access_events = [
         AccessEvent(
             id=f"e{hour}",
             time=START_MS + hour * HOUR_MS,
@@ -70,7 +70,7 @@ def events(tmp_path: Path) -> Path:
         )
         for hour in range(4)
     ]
-    path.write_bytes(b"".join(msgspec.json.encode(event) + b"\n" for event in made))
+    path.write_bytes(b"".join(msgspec.json.encode(event) + b"\n" for event in access_events))
     return path
 
 
@@ -102,10 +102,10 @@ def test_a_pushed_configuration_holds_from_its_time_on(
     audit, out = pushed(tmp_path / "audit.jsonl", from_hour=from_hour), tmp_path / "alerts.ndjson"
     arguments = ["replay", str(events), "--audit", str(audit), "--alerts", str(out)]
     assert CliRunner().invoke(headgate, arguments).exit_code == 0
-    found = [msgspec.json.decode(line) for line in out.read_bytes().splitlines()]
+    alerts = [msgspec.json.decode(line) for line in out.read_bytes().splitlines()]
     expected = [START_MS + 2 * HOUR_MS] if alerted else []
-    assert [alert["time"] for alert in found] == expected
-    assert all(one["unmapped"]["config_hash"] != config_hash(CoreConfig()) for one in found)
+    assert [alert["time"] for alert in alerts] == expected
+    assert all(alert["unmapped"]["config_hash"] != config_hash(CoreConfig()) for alert in alerts)
     # To try another file on all of it, what was pushed is left out.
     assert CliRunner().invoke(headgate, [*arguments, "--ignore-pushed"]).exit_code == 0
     assert out.read_bytes() == b""

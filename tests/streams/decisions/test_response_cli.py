@@ -51,7 +51,7 @@ MAIN = "from streams.cli import main; main()"
 START_MS = 1_775_044_800_000
 
 
-def shown(institution: str, *where: str) -> bool:
+def is_registered(institution: str, *where: str) -> bool:
     """Tell whether an institution is registered."""
     return ran("register", "show", institution, *where).exit_code == 0
 
@@ -102,7 +102,7 @@ def test_people_register_approve_judge_and_are_forgotten(
     where, mine = ("--config", str(config)), ("--key", str(key))
     with worker(config):
         assert "ann registers north" in printed("register", "push", str(register), *where, *mine)
-        wait_until(lambda: shown("north", *where), what="registered")
+        wait_until(lambda: is_registered("north", *where), what="registered")
         assert "1 unchanged" in printed("register", "push", str(register), *where)
         assert '"hospitals"' in printed("register", "show", "north", *where)
         # Ten of the cap's two hundred, then a theft.
@@ -116,17 +116,24 @@ def test_people_register_approve_judge_and_are_forgotten(
         wait_until(lambda: "suspend is open already" in printed(*everything), what="withheld")
         declined = msgspec.json.decode(printed(*everything, "--json").splitlines()[-1])
         assert (declined["type"], declined["withheld"]["reason"]) == ("withheld", "already_open")
-        (one,) = [
+        (suspension,) = [
             msgspec.json.decode(line)
             for line in printed("suspensions", "list", "--json", *where).splitlines()
         ]
-        assert one["contact"] == "access@example.org"
-        approved = printed("suspensions", "approve", one["suspension_id"][:8], *where, *mine)
+        assert suspension["contact"] == "access@example.org"
+        approved = printed("suspensions", "approve", suspension["suspension_id"][:8], *where, *mine)
         assert "ann approves" in approved
         wait_until(lambda: "active" in printed("suspensions", "list", *where), what="active")
         note = ("--note", "an agreed export")
         printed(
-            "feedback", one["alert_id"], "expected", "--until", "2026-06-01", *note, *where, *mine
+            "feedback",
+            suspension["alert_id"],
+            "expected",
+            "--until",
+            "2026-06-01",
+            *note,
+            *where,
+            *mine,
         )
         wait_until(lambda: not printed("suspensions", "list", *where), what="released")
         assert "by ann: expected" in printed("suspensions", "list", "--all", *where)

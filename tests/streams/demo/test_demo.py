@@ -61,14 +61,14 @@ def record_of(stated: Alert) -> bytes:
 
 def left_over(mark: str) -> list[str]:
     """Return the command lines of processes that carry `mark` in their environment."""
-    found = []
+    command_lines = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if mark.encode() in (process / "environ").read_bytes():
-                found.append((process / "cmdline").read_bytes().decode(errors="replace"))
+                command_lines.append((process / "cmdline").read_bytes().decode(errors="replace"))
         except OSError:
             continue
-    return found
+    return command_lines
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "level"),
+    ("version", "level"),
     [
         pytest.param((3, 10), "fail", id="Older than what the code is written in."),
         pytest.param((3, 11), "ok", id="The oldest that is supported."),
@@ -53,9 +53,9 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param((3, 14), "fail", id="Newer than what the pinned packages are built for."),
     ],
 )
-def test_python_is_one_we_test_with(found: tuple[int, int], level: str) -> None:
+def test_python_is_one_we_test_with(version: tuple[int, int], level: str) -> None:
     """Only tested versions pass."""
-    assert machine.python_finding(found).level == level
+    assert machine.python_finding(version).level == level
 
 
 def test_a_package_at_another_version_than_pinned_is_a_failure() -> None:
@@ -154,10 +154,10 @@ def test_every_warning_and_failure_has_advice() -> None:
 @pytest.mark.kafka
 def test_a_fresh_broker_lacks_its_topics(kafka: str, topic_prefix: str) -> None:
     """Nothing fails: the first worker will make them."""
-    found = by_check(broker_findings(expected_on(kafka, topic_prefix)))
-    levels = {check: finding.level for check, finding in found.items()}
+    findings = by_check(broker_findings(expected_on(kafka, topic_prefix)))
+    levels = {check: finding.level for check, finding in findings.items()}
     assert levels == {"broker": "ok", "topics": "warn", "lag": "warn", "clock": "ok"}
-    assert f"{topic_prefix}.access-events" in found["topics"].sentence
+    assert f"{topic_prefix}.access-events" in findings["topics"].sentence
 
 
 @pytest.mark.kafka
@@ -168,19 +168,19 @@ def test_records_that_nobody_reads_are_counted(kafka: str, topic_prefix: str) ->
     for number in range(3):
         producer.send(ACCESS_EVENTS.full_name(topic_prefix), b"{}", partition=number % 2)
     producer.close()
-    found = by_check(broker_findings(expected_on(kafka, topic_prefix)))
-    assert found["topics"].level == "ok"
-    assert found["lag"].sentence.startswith(f"3 records wait for group {topic_prefix}-worker")
-    assert found["lag"].advice == "Nobody watches: start `headgate worker`."
+    findings = by_check(broker_findings(expected_on(kafka, topic_prefix)))
+    assert findings["topics"].level == "ok"
+    assert findings["lag"].sentence.startswith(f"3 records wait for group {topic_prefix}-worker")
+    assert findings["lag"].advice == "Nobody watches: start `headgate worker`."
 
 
 @pytest.mark.kafka
 def test_topics_of_another_size_fail(kafka: str, topic_prefix: str) -> None:
     """What would stop the worker is seen before it is started."""
     ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=3)
-    found = by_check(broker_findings(expected_on(kafka, topic_prefix)))
-    assert found["topics"].level == "fail"
-    assert "has 3 partitions, 2 are configured" in found["topics"].sentence
+    findings = by_check(broker_findings(expected_on(kafka, topic_prefix)))
+    assert findings["topics"].level == "fail"
+    assert "has 3 partitions, 2 are configured" in findings["topics"].sentence
 
 
 @pytest.mark.kafka
@@ -189,8 +189,8 @@ def test_a_clock_that_is_far_off_fails(
 ) -> None:
     """An hour ahead, and the events of this machine would be refused as of the future."""
     monkeypatch.setattr(broker, "wall_ms", lambda: 0)
-    found = by_check(broker_findings(expected_on(kafka, topic_prefix)))
-    assert found["clock"].level == "fail"
+    findings = by_check(broker_findings(expected_on(kafka, topic_prefix)))
+    assert findings["clock"].level == "fail"
 
 
 @pytest.mark.kafka

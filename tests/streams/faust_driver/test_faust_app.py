@@ -22,13 +22,13 @@ from streams.faust_driver.recovery import ImpatientRecovery
 from streams.kafka.cluster import unprotected
 
 
-async def made() -> HeadgateApp:
+async def new_app() -> HeadgateApp:
     """Return an app that is not started; it is bound to the running loop."""
     return faust_app("t", cluster=unprotected("127.0.0.1:9"), session_seconds=15.0, partitions=2)
 
 
 async def _guarantee() -> object:
-    return (await made()).conf.processing_guarantee
+    return (await new_app()).conf.processing_guarantee
 
 
 def test_no_aborted_transaction_is_looked_for() -> None:
@@ -37,7 +37,7 @@ def test_no_aborted_transaction_is_looked_for() -> None:
 
 
 async def _waits_in_vain(owner: type[Recovery]) -> None:
-    recovery = (await made()).tables.recovery  # type: ignore[attr-defined]
+    recovery = (await new_app()).tables.recovery  # type: ignore[attr-defined]
     assert isinstance(recovery, ImpatientRecovery)
     await owner._wait(recovery, asyncio.Event().wait(), timeout=0.01)
 
@@ -97,7 +97,7 @@ def test_the_group_is_not_waited_for_for_ever(
 
 
 async def _divided(owner: type[PartitionAssignor]) -> object:
-    assignor = (await made()).assignor
+    assignor = (await new_app()).assignor
     assert isinstance(assignor, WholeAssignor)
     return owner.assign(assignor, ClusterMetadata(), members())
 

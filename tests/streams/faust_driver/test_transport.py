@@ -32,7 +32,7 @@ class Fetched:
 
     def __init__(self, *, records: dict[TP, Any], positions: dict[TP, tuple[int, int]]) -> None:
         """Stand at the first of each pair of positions; draining moves to the second."""
-        self.found, self._positions = records, positions
+        self.records, self._positions = records, positions
         self._at = {tp: pair[0] for tp, pair in positions.items()}
         self.assignment = SimpleNamespace(tps=set(positions), state_value=self._state)
         self._subscription = SimpleNamespace(
@@ -56,7 +56,7 @@ class Fetched:
     async def _drain(self, *_: object, **__: object) -> dict[TP, Any]:
         self._at = {tp: pair[1] for tp, pair in self._positions.items()}
         self.while_draining()
-        return self.found
+        return self.records
 
 
 class _Nothing:
@@ -155,7 +155,7 @@ def taken(result: FetchResult, *, records_max: int = 100) -> Sequence[Record]:
     """Return what our consumer takes from the result in one poll."""
     fetched = Fetched(records={}, positions={EVENTS: (0, 1)})
     fetched._fetcher._records = {EVENTS: result}
-    fetched.while_draining = lambda: fetched.found.update({EVENTS: result.getall()})
+    fetched.while_draining = lambda: fetched.records.update({EVENTS: result.getall()})
     records: Sequence[Record] = drained(fetched, records_max=records_max)[EVENTS].records
     return records
 
@@ -168,10 +168,10 @@ def position(result: FetchResult) -> int:
 
 def test_records_are_handed_on_as_they_were_parsed() -> None:
     """They have all that a record must have, and nobody has copied them."""
-    one, two = taken(fetch_result(record_batch(0, 2)))
-    assert (one.offset, two.offset, two.value) == (0, 1, b"1")
-    assert (one.timestamp, one.key, list(one.headers)) == (7, b"key", [("a", b"b")])
-    assert not isinstance(one, ConsumerRecord)
+    first, second = taken(fetch_result(record_batch(0, 2)))
+    assert (first.offset, second.offset, second.value) == (0, 1, b"1")
+    assert (first.timestamp, first.key, list(first.headers)) == (7, b"key", [("a", b"b")])
+    assert not isinstance(first, ConsumerRecord)
 
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)

@@ -53,13 +53,13 @@ def mapping(config: MappingConfig = CONFIG, **changes: object) -> RowMapping:
     return RowMapping(msgspec.structs.replace(config, **changes), limits=POSITIONS)
 
 
-def accepted(found: AccessEvent | Rejected) -> AccessEvent:
+def accepted(result: AccessEvent | Rejected) -> AccessEvent:
     """Return an event that was expected to be one."""
-    assert isinstance(found, AccessEvent), found
-    return found
+    assert isinstance(result, AccessEvent), result
+    return result
 
 
-def reject_reason(found: AccessEvent | Rejected) -> RejectReason:
+def reject_reason(result: AccessEvent | Rejected) -> RejectReason:
     """Return why what was expected to be rejected was rejected."""
-    assert isinstance(found, Rejected), found
-    return found.reason
+    assert isinstance(result, Rejected), result
+    return result.reason

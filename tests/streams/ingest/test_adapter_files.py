@@ -25,7 +25,7 @@ from tests.streams.ingest.mapped_rows import (
 def test_a_file_begins_with_its_header_and_any_other_is_rejected() -> None:
     """Columns that have moved would be read as one another."""
     lines = [",".join(COLUMNS), ROW.decode(), "", ROW.decode().replace("120", "121")]
-    assert [accepted(found).bytes for found in mapping().rows(lines)] == [120, 121]
+    assert [accepted(result).bytes for result in mapping().rows(lines)] == [120, 121]
     with pytest.raises(ConfigError, match=r"mapping\.columns"):
         list(mapping().rows(reversed(lines)))
 
@@ -35,8 +35,8 @@ def test_rows_go_on_after_a_bad_one() -> None:
     lines = io.StringIO(
         ",".join(COLUMNS) + "\n" + "x" * 200_000 + "\nshort\n" + ROW.decode() + "\n"
     )
-    found = list(mapping().rows(lines))
-    assert [type(one).__name__ for one in found] == ["Rejected", "Rejected", "AccessEvent"]
+    results = list(mapping().rows(lines))
+    assert [type(result).__name__ for result in results] == ["Rejected", "Rejected", "AccessEvent"]
 
 
 def test_a_quoted_cell_may_hold_a_line_end_in_a_file_and_in_a_record() -> None:
@@ -59,9 +59,9 @@ def test_any_row_ends_as_an_event_or_a_reject(
     """Never an exception; and an accepted one survives the way over Kafka unchanged."""
     row = separator.join(["2026-04-01T12:00:00Z", *cells]).encode()
     for record in (row, junk, row + junk):
-        found = mapping().row(record)
-        if isinstance(found, AccessEvent):
-            assert decode(encode(found), limits=POSITIONS) == found
+        result = mapping().row(record)
+        if isinstance(result, AccessEvent):
+            assert decode(encode(result), limits=POSITIONS) == result
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_real_log_is_read_whole_and_alike_from_file_and_topic(
     log = settings.row_mapping()
     assert log is not None
     with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        events = [accepted(found) for found in log.rows(lines)]
+        events = [accepted(result) for result in log.rows(lines)]
     assert len(events) == rows_count
     assert len({event.institution for event in events}) == institutions_count
     with gzip.open(path, "rb") as records:

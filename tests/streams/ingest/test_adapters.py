@@ -69,9 +69,9 @@ def test_identical_rows_are_one_event_and_different_rows_are_two() -> None:
 def test_cells_that_run_together_alike_are_still_different_rows() -> None:
     """`a,bc` is not `ab,c`."""
     log = mapping()
-    one = accepted(log.row(b"2026-04-01T12:00:00Z,ab,c,imaging,,,200"))
-    two = accepted(log.row(b"2026-04-01T12:00:00Z,a,bc,imaging,,,200"))
-    assert one.id != two.id
+    first = accepted(log.row(b"2026-04-01T12:00:00Z,ab,c,imaging,,,200"))
+    second = accepted(log.row(b"2026-04-01T12:00:00Z,a,bc,imaging,,,200"))
+    assert first.id != second.id
 
 
 @pytest.mark.parametrize(

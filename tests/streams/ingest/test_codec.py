@@ -211,9 +211,9 @@ def test_no_message_within_the_size_limit_stalls_the_worker(name: str) -> None:
     raw = worst_cases(LIMITS)[name]
     assert len(raw) <= LIMITS.event_bytes_max
     begun = time.process_time()
-    found = decode(raw, limits=LIMITS)
+    result = decode(raw, limits=LIMITS)
     spent_seconds = time.process_time() - begun
-    assert isinstance(found, AccessEvent | Rejected)
+    assert isinstance(result, AccessEvent | Rejected)
     assert spent_seconds < 1.0
 
 

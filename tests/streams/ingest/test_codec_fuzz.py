@@ -71,21 +71,21 @@ def assert_bounded(
     raw: bytes | None, *, of: Headers = (), key: bytes | None = None, at_ms: int | None = None
 ) -> None:
     """Decode, and check all that may be relied on afterwards."""
-    found = decode(raw, limits=LIMITS, headers=of, key=key, kafka_time_ms=at_ms)
-    if isinstance(found, Rejected):
-        assert len(found.detail) <= DETAIL_LENGTH_MAX
+    result = decode(raw, limits=LIMITS, headers=of, key=key, kafka_time_ms=at_ms)
+    if isinstance(result, Rejected):
+        assert len(result.detail) <= DETAIL_LENGTH_MAX
         return
-    assert LIMITS.earliest_ms <= time_ms(found) <= LIMITS.latest_ms
-    assert 1 <= len(found.id) <= 128
-    assert 1 <= len(found.institution.encode()) <= 512
-    assert min(found.bytes, found.rows, found.files) >= 0
+    assert LIMITS.earliest_ms <= time_ms(result) <= LIMITS.latest_ms
+    assert 1 <= len(result.id) <= 128
+    assert 1 <= len(result.institution.encode()) <= 512
+    assert min(result.bytes, result.rows, result.files) >= 0
     if key is not None:
-        assert key == found.institution.encode()
-    if found.participants is not None:
-        named = bitmap_of(found.participants)
+        assert key == result.institution.encode()
+    if result.participants is not None:
+        named = bitmap_of(result.participants)
         assert named is None or not named or named.max() < COHORT
     # What was accepted can be sent on, and says the same again.
-    assert decode(encode(found), limits=LIMITS) == found
+    assert decode(encode(result), limits=LIMITS) == result
 
 
 @given(raw=st.none() | st.binary(max_size=300), of=headers, key=st.none() | st.binary(max_size=3))

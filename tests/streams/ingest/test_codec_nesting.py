@@ -31,8 +31,8 @@ def test_brackets_inside_texts_are_no_nesting() -> None:
 @pytest.mark.parametrize(("depth", "good"), [(NESTING_MAX - 1, True), (NESTING_MAX, False)])
 def test_the_limit_of_nesting_is_exact(depth: int, *, good: bool) -> None:
     """The event itself is the first level; what the caller's stack holds has no influence."""
-    found = decode(with_text('"x":' + "[" * depth + "]" * depth + ',"y":[],"z":{}'), limits=LIMITS)
-    assert isinstance(found, AccessEvent) is good
+    result = decode(with_text('"x":' + "[" * depth + "]" * depth + ',"y":[],"z":{}'), limits=LIMITS)
+    assert isinstance(result, AccessEvent) is good
 
 
 @given(runs=RUNS, closed=st.booleans())
@@ -50,7 +50,7 @@ def test_nesting_is_what_a_walk_through_the_brackets_finds(
         reason = RejectReason.NOT_JSON
     elif max(depths) > NESTING_MAX:
         reason = RejectReason.NESTING_TOO_DEEP
-    found = nesting_problem(raw.encode())
+    problem = nesting_problem(raw.encode())
     # Too few to nest deeply are left to the decoder, whether they are in order or not.
     few = raw.count("[") + raw.count("{") <= NESTING_MAX
-    assert (found and found.reason) == (None if few else reason)
+    assert (problem and problem.reason) == (None if few else reason)

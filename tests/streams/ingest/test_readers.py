@@ -72,8 +72,8 @@ def test_blocks_split_as_one_pass_would(lines: list[bytes], block_bytes: int) ->
     if expected and not expected[-1]:
         expected.pop()
     source = InMemory(b"\n".join(lines))
-    found = [line for block in source.blocks(line_bytes_max=LINES_MAX) for line in block]
-    assert found == expected
+    read_lines = [line for block in source.blocks(line_bytes_max=LINES_MAX) for line in block]
+    assert read_lines == expected
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

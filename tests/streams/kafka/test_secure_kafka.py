@@ -157,11 +157,11 @@ def test_a_worker_with_certificate_and_password_works(
         finally:
             process.kill()
             process.wait()
-    shown = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", MAIN, "config", "show", "--config", str(config)],
         capture_output=True, check=True, env=environment(),
     )  # fmt: skip
-    assert PASSWORD not in log.read_text() + shown.stdout.decode()
+    assert PASSWORD not in log.read_text() + completed.stdout.decode()
 
 
 @pytest.mark.parametrize("wrong", ["password", "certificate"])

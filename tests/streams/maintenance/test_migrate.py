@@ -135,11 +135,11 @@ def copied(bootstrap: str, source: str, target: str) -> Copied:
     )
 
 
-def by_key(found: Sequence[TopicRecord]) -> dict[bytes | None, list[object]]:
+def by_key(copied_records: Sequence[TopicRecord]) -> dict[bytes | None, list[object]]:
     """Return what each key has, in order, without where it lies."""
     keyed: dict[bytes | None, list[object]] = {}
-    for one in found:
-        keyed.setdefault(one.key, []).append((one.value, one.timestamp, one.headers))
+    for record in copied_records:
+        keyed.setdefault(record.key, []).append((record.value, record.timestamp, record.headers))
     return keyed
 
 

@@ -81,9 +81,9 @@ def test_the_number_of_labels_is_bounded(names: list[str]) -> None:
     metrics.set_institutions(
         [InstitutionStatus(institution=name, coverage=everything) for name in names]
     )
-    shown = coverage_of(registry)
-    assert len({institution for institution, _ in shown}) <= 4
-    assert len({dataset for _, dataset in shown}) <= DATASETS_LABELLED_MAX + 1
+    coverage = coverage_of(registry)
+    assert len({institution for institution, _ in coverage}) <= 4
+    assert len({dataset for _, dataset in coverage}) <= DATASETS_LABELLED_MAX + 1
     assert generate_latest(registry).decode().startswith("# HELP")
 
 
@@ -133,16 +133,16 @@ def test_a_detector_that_senses_nothing_is_shown_at_zero() -> None:
     registry, metrics = fresh()
     metrics.configured(config_hash="c", budget=5.0, modes=modes_of(CoreConfig()))
     metrics.set_detectors(["excess", "multivariate", "excess"])
-    found = {
+    counts = {
         (sample.labels["detector"], sample.labels["mode"]): sample.value
         for family in registry.collect()
         for sample in family.samples
         if sample.name == "headgate_detector_institutions_count"
     }
-    assert found.keys() == {(name, mode) for name, mode in modes_of(CoreConfig()).items()}
-    assert found["excess", "on"] == 2.0
-    assert found["multivariate", "shadow"] == 1.0
-    assert found["drip", "on"] == 0.0
+    assert counts.keys() == {(name, mode) for name, mode in modes_of(CoreConfig()).items()}
+    assert counts["excess", "on"] == 2.0
+    assert counts["multivariate", "shadow"] == 1.0
+    assert counts["drip", "on"] == 0.0
 
 
 def test_an_alert_is_counted_by_its_first_reason() -> None:

@@ -57,46 +57,47 @@ class Shown:
 
 def test_what_is_open_is_counted_by_state_and_mode() -> None:
     """States that nothing is in are zero, not absent."""
-    shown = Shown()
-    shown.take(seen(0))
-    assert shown.value("suspensions_open_count", state="active", mode="on") == 1
-    assert shown.value("suspensions_open_count", state="active", mode="dry_run") == 0
-    assert shown.value("suspensions_total", mode="on") == 1
-    assert shown.value("audit_entries_count") == 3
-    assert shown.value("recorders_count") == 1
+    journal = Shown()
+    journal.take(seen(0))
+    assert journal.value("suspensions_open_count", state="active", mode="on") == 1
+    assert journal.value("suspensions_open_count", state="active", mode="dry_run") == 0
+    assert journal.value("suspensions_total", mode="on") == 1
+    assert journal.value("audit_entries_count") == 3
+    assert journal.value("recorders_count") == 1
 
 
 def test_what_the_guard_holds_is_counted_apart() -> None:
     """Three at once are one too many: somebody is woken by it."""
-    shown = Shown()
-    shown.take(seen(0), seen(1))
-    assert shown.value("suspensions_open_count", state="held", mode="on") == 0
-    shown.take(seen(2))
-    assert shown.value("suspensions_open_count", state="held", mode="on") == 3
-    assert shown.value("suspensions_open_count", state="active", mode="on") == 0
-    assert shown.value("suspensions_total", mode="on") == 3
+    journal = Shown()
+    journal.take(seen(0), seen(1))
+    assert journal.value("suspensions_open_count", state="held", mode="on") == 0
+    journal.take(seen(2))
+    assert journal.value("suspensions_open_count", state="held", mode="on") == 3
+    assert journal.value("suspensions_open_count", state="active", mode="on") == 0
+    assert journal.value("suspensions_total", mode="on") == 3
 
 
 def test_what_was_withheld_is_counted_by_its_reason() -> None:
     """Every reason is there from the start, and no other label ever comes."""
-    shown = Shown()
+    journal = Shown()
     counts = {
-        reason: shown.value("measures_withheld_total", reason=reason) for reason in WITHHELD_REASONS
+        reason: journal.value("measures_withheld_total", reason=reason)
+        for reason in WITHHELD_REASONS
     }
     assert set(counts.values()) == {0.0}
-    shown.take(seen(0), labelled(0, Label.FALSE_POSITIVE), seen(0), seen(1), seen(2), seen(3))
-    assert shown.value("measures_withheld_total", reason="labelled") == 1
-    assert shown.value("measures_withheld_total", reason="guard") == 1
+    journal.take(seen(0), labelled(0, Label.FALSE_POSITIVE), seen(0), seen(1), seen(2), seen(3))
+    assert journal.value("measures_withheld_total", reason="labelled") == 1
+    assert journal.value("measures_withheld_total", reason="guard") == 1
 
 
 def test_effectiveness_is_shown_by_detector() -> None:
     """Confirmed over all that people decided on."""
-    shown = Shown()
-    shown.take(seen(0), seen(1))
-    shown.take(labelled(0, Label.CONFIRMED), labelled(1, Label.FALSE_POSITIVE))
+    journal = Shown()
+    journal.take(seen(0), seen(1))
+    journal.take(labelled(0, Label.CONFIRMED), labelled(1, Label.FALSE_POSITIVE))
     for detector in ("excess", "sweep"):
         decided = {
-            label: shown.value("alerts_decided_count", detector=detector, label=label.value)
+            label: journal.value("alerts_decided_count", detector=detector, label=label.value)
             for label in Label
         }
         assert decided == {Label.CONFIRMED: 1, Label.FALSE_POSITIVE: 1, Label.EXPECTED: 0}
@@ -104,10 +105,10 @@ def test_effectiveness_is_shown_by_detector() -> None:
 
 def test_whoever_no_longer_records_shows_nothing() -> None:
     """Else two workers would show two truths, of which one is old."""
-    shown = Shown()
-    shown.take(seen(0), labelled(0, Label.CONFIRMED))
-    shown.gauges.ended()
-    assert shown.value("suspensions_open_count", state="active", mode="on") is None
-    assert shown.value("suspensions_open_count", state="held", mode="on") is None
-    assert shown.value("alerts_decided_count", detector="excess", label="confirmed") is None
-    assert shown.value("recorders_count") == 0
+    journal = Shown()
+    journal.take(seen(0), labelled(0, Label.CONFIRMED))
+    journal.gauges.ended()
+    assert journal.value("suspensions_open_count", state="active", mode="on") is None
+    assert journal.value("suspensions_open_count", state="held", mode="on") is None
+    assert journal.value("alerts_decided_count", detector="excess", label="confirmed") is None
+    assert journal.value("recorders_count") == 0

@@ -12,7 +12,7 @@ from streams.metrics.series import Series
 NAMES = st.text("ab", min_size=1, max_size=2)
 
 
-def shown(registry: CollectorRegistry) -> dict[tuple[str, ...], float]:
+def scrape(registry: CollectorRegistry) -> dict[tuple[str, ...], float]:
     """Return what a scrape would see, by the labels' values."""
     (family,) = registry.collect()
     return {tuple(sample.labels.values()): sample.value for sample in family.samples}
@@ -31,7 +31,7 @@ def test_a_scrape_sees_what_is_and_nothing_that_was(
     series = Series(Gauge("g", "a gauge", ("institution", "dataset"), registry=registry))
     for values in scrapes:
         series.show(values)
-        assert shown(registry) == values
+        assert scrape(registry) == values
 
 
 def test_an_institution_counts_once_a_day() -> None:

@@ -56,7 +56,7 @@ class World:
         """Make the topics."""
         self.bootstrap, self.prefix = bootstrap, prefix
         self.now_ms = NOW_MS
-        self.told = asyncio.Condition()
+        self.turn_ended = asyncio.Condition()
         self.state = ResponseState()
         self.turns_count = 0
         modes = Modes(throttle="automatic", suspend="automatic")
@@ -79,13 +79,13 @@ class World:
         asyncio.get_running_loop().create_task(self._wake())
 
     async def _wake(self) -> None:
-        async with self.told:
-            self.told.notify_all()
+        async with self.turn_ended:
+            self.turn_ended.notify_all()
 
     async def until(self, seen: Callable[[], bool]) -> None:
         """Return once the recorder's state is as wanted."""
-        async with asyncio.timeout(30), self.told:
-            await self.told.wait_for(seen)
+        async with asyncio.timeout(30), self.turn_ended:
+            await self.turn_ended.wait_for(seen)
 
     @contextlib.asynccontextmanager
     async def recording(self) -> AsyncIterator["asyncio.Task[None]"]:
@@ -120,8 +120,8 @@ class World:
     async def alert(self, **changes: Any) -> None:  # noqa: ANN401 - fields of many types.
         """State an alert."""
         stated = replace(ALERT, **changes)
-        made = alerts.record(RaiseAlert(alert=stated), topic_prefix=self.prefix)
-        await self.send("alerts", made.key, made.value)
+        record = alerts.record(RaiseAlert(alert=stated), topic_prefix=self.prefix)
+        await self.send("alerts", record.key, record.value)
 
     async def decide(
         self, verb: Verb, *, key: Ed25519PrivateKey = ANN, who: str = "ann", topic: str = ""
@@ -139,8 +139,8 @@ class World:
             return await self.end("read_committed") == end
 
         await until(are_written)
-        found = committed_records(f"{self.prefix}.audit", cluster=unprotected(self.bootstrap))
-        return [record.value or b"" async for record in found]
+        records = committed_records(f"{self.prefix}.audit", cluster=unprotected(self.bootstrap))
+        return [record.value or b"" async for record in records]
 
     async def end(self, isolation_level: str) -> int:
         """Return where the journal ends, to a reader of this isolation."""
@@ -160,8 +160,10 @@ class World:
 
     async def world(self) -> list[Suspension]:
         """Return what the suspensions topic says now."""
-        found = await last_by_key(f"{self.prefix}.suspensions", cluster=unprotected(self.bootstrap))
-        return [suspensions.suspension_of(raw) for raw in found.values()]
+        values_by_key = await last_by_key(
+            f"{self.prefix}.suspensions", cluster=unprotected(self.bootstrap)
+        )
+        return [suspensions.suspension_of(raw) for raw in values_by_key.values()]
 
 
 def open_count(world: World, count: int) -> Callable[[], bool]:

@@ -93,8 +93,8 @@ def test_a_finding_from_beyond_the_calendar_is_refused() -> None:
 
 def test_the_digest_of_a_finding_is_salted() -> None:
     """Else whoever guesses the user could prove it from the audit."""
-    one, other = seen(ALERT, People({})), seen(ALERT, People({}))
-    assert one.record_sha256 != other.record_sha256
+    first, second = seen(ALERT, People({})), seen(ALERT, People({}))
+    assert first.record_sha256 != second.record_sha256
 
 
 def test_a_token_stays_until_it_is_erased() -> None:
@@ -103,8 +103,8 @@ def test_a_token_stays_until_it_is_erased() -> None:
     token = people.token("north", "u-1")
     written = people.taken_changes()
     assert people.taken_changes() == {}
-    kept = {name.encode(): value for name, value in written.items() if value is not None}
-    again = People(kept)
+    stored = {name.encode(): value for name, value in written.items() if value is not None}
+    again = People(stored)
     assert again.token("north", "u-1") == token
     assert again.token("south", "u-1") != token
     again.taken_changes()

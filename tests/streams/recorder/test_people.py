@@ -32,10 +32,10 @@ def test_an_alert_names_no_participant_and_not_where_somebody_sat() -> None:
         destination=WHERE[2],
         query_hash=WHERE[3],
     )
-    (alert,) = [one for one in judge(profile, event) if isinstance(one, RaiseAlert)]
+    (alert,) = [effect for effect in judge(profile, event) if isinstance(effect, RaiseAlert)]
     value = alerts.record(alert, topic_prefix="headgate").value or b""
-    said = value.decode()
-    assert [word for word in (str(PARTICIPANT), *WHERE) if word in said] == []
+    text = value.decode()
+    assert [word for word in (str(PARTICIPANT), *WHERE) if word in text] == []
     finding = msgspec.json.decode(value)["data"]
     # The platform must know whom to ask: this name it gave itself.
     assert finding["evidences"][0]["actor"]["user"]["uid"] == "u-17"

@@ -108,16 +108,16 @@ def test_people_decide_by_signature_alone(kafka: str, topic_prefix: str) -> None
         await world.alert()
         async with world.recording():
             await world.until(open_count(world, 1))
-            (one,) = world.state.open.values()
-            wanted = Approved(suspension_id=one.suspension_id)
+            (pending,) = world.state.open.values()
+            wanted = Approved(suspension_id=pending.suspension_id)
             await world.decide(wanted, key=EVE)
             await world.decide(wanted, key=EVE, who="eve")
             await world.decide(wanted, topic="elsewhere.decisions")
             await world.send("decisions", None, b'{"signed": "approve"}')
             await world.send("decisions", b"north", None)
             await world.decide(wanted)
-            await world.until(lambda: one.scope_id not in world.state.open
-                              or world.state.open[one.scope_id].state == "active")  # fmt: skip
+            await world.until(lambda: pending.scope_id not in world.state.open
+                              or world.state.open[pending.scope_id].state == "active")  # fmt: skip
         refused = [e.body.detail for e in await world.entries() if isinstance(e.body, Refused)]
         assert len(refused) == 5
         assert refused[:3] == [
@@ -169,7 +169,7 @@ def test_the_judge_is_told_in_its_own_partition(kafka: str, topic_prefix: str) -
 
     run(scenario)
     with TopicReader(f"{topic_prefix}.access-events", cluster=unprotected(kafka)) as reader:
-        found = [
+        controls = [
             (record.partition, read_control(
                 record, topic=reader.topic, partition=record.partition, keys=KEYS
             ))
@@ -177,9 +177,13 @@ def test_the_judge_is_told_in_its_own_partition(kafka: str, topic_prefix: str) -
             for records in reader.records(partition)
             for record in records
         ]  # fmt: skip
-    assert len({partition for partition, _ in found}) == 1
-    told = [decode_instruction(one.value) for _, one in found if isinstance(one, ControlRecord)]
-    bodies = [one.body for one in told if not isinstance(one, str)]  # type: ignore[union-attr]
+    assert len({partition for partition, _ in controls}) == 1
+    instructions = [
+        decode_instruction(control.value)
+        for _, control in controls
+        if isinstance(control, ControlRecord)
+    ]
+    bodies = [instruction.body for instruction in instructions if not isinstance(instruction, str)]  # type: ignore[union-attr]
     assert [type(body) for body in bodies[:2]] == [Registered, Feedback]
     assert bodies[2:] in ([bodies[1]], [bodies[1]] * 2, [])
 
@@ -193,9 +197,9 @@ def test_a_person_is_forgotten_and_the_chain_stays_whole(kafka: str, topic_prefi
         await world.alert()
         async with world.recording():
             await world.until(open_count(world, 1))
-            (one,) = world.state.open.values()
-            await world.decide(Erased(token=one.subject))
-            await world.decide(Released(suspension_id=one.suspension_id))
+            (suspension,) = world.state.open.values()
+            await world.decide(Erased(token=suspension.subject))
+            await world.decide(Released(suspension_id=suspension.suspension_id))
             await world.until(open_count(world, 0))
             # Whoever is suspended cannot be forgotten: nobody could release them.
             assert (
@@ -203,7 +207,7 @@ def test_a_person_is_forgotten_and_the_chain_stays_whole(kafka: str, topic_prefi
             )
             before = await world.lines()
             turns_count = world.turns_count
-            await world.decide(Erased(token=one.subject))
+            await world.decide(Erased(token=suspension.subject))
             await world.until(lambda: world.turns_count > turns_count)
         assert (await world.lines())[: len(before)] == before
         assert await last_by_key(f"{topic_prefix}.audit-people", cluster=unprotected(kafka)) == {}

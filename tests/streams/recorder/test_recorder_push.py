@@ -40,10 +40,10 @@ class Record:
         verb = ConfigPushed(
             from_ms=NOW_MS, config=sendable(config), config_hash=config_hash(config)
         )
-        made = DecisionMade(decision_id="d", who="ann", note="", at_ms=0, verb=verb, jws="")
+        decision = DecisionMade(decision_id="d", who="ann", note="", at_ms=0, verb=verb, jws="")
         self.journal = Journal()
         first = self.journal.append([(None, configured)], now_ms=NOW_MS)
-        second = self.journal.append([(None, made)], now_ms=NOW_MS)
+        second = self.journal.append([(None, decision)], now_ms=NOW_MS)
         self.lines = (*first.lines, *second.lines)
         self.actions = second.actions
 
@@ -57,12 +57,12 @@ def test_every_partition_is_told_and_told_the_same_again_at_the_next_start() -> 
     """Signed for its place each, under the line of the audit, so that a repeat is one."""
     record = Record(QUIET)
     records = outputs().controls(record.actions)
-    assert [one.partition for one in records] == list(range(PARTITIONS))
-    told = [
-        decode_control(one, topic="t.access-events", partition=partition, keys=KEYS, base=FILE)
-        for partition, one in enumerate(records)
+    assert [control.partition for control in records] == list(range(PARTITIONS))
+    instructions = [
+        decode_control(control, topic="t.access-events", partition=partition, keys=KEYS, base=FILE)
+        for partition, control in enumerate(records)
     ]
-    assert told == [Scheduled(sequence=1, from_ms=NOW_MS, config=QUIET)] * PARTITIONS
+    assert instructions == [Scheduled(sequence=1, from_ms=NOW_MS, config=QUIET)] * PARTITIONS
     again = Journal()
     for line in record.lines:
         again.read(line)

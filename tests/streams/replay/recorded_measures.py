@@ -54,7 +54,7 @@ MODES: Sequence[ResponseMode] = ("off", "dry_run", "approve", "automatic")
 
 def decision(verb: Verb, *, at_ms: int, who: str = "ann") -> TimedDecision:
     """Return a decision as the recorder has put it on record."""
-    made = DecisionMade(
+    decision_made = DecisionMade(
         decision_id=f"d-{at_ms}",
         who=who,
         note="",
@@ -62,7 +62,7 @@ def decision(verb: Verb, *, at_ms: int, who: str = "ann") -> TimedDecision:
         verb=verb,
         jws="",
     )
-    return TimedDecision(recorded_ms=at_ms, decision=made)
+    return TimedDecision(recorded_ms=at_ms, decision=decision_made)
 
 
 def recorded(
@@ -110,7 +110,11 @@ def recorded(
 
 def journal_due_ms(journal: Journal) -> int | None:
     """Return when something that is open ends, by looking at each."""
-    ends = [one.expires_ms for one in journal.state.open.values() if one.expires_ms is not None]
+    ends = [
+        suspension.expires_ms
+        for suspension in journal.state.open.values()
+        if suspension.expires_ms is not None
+    ]
     return min(ends, default=None)
 
 

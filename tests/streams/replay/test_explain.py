@@ -54,7 +54,7 @@ def findings(home: Path) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def alert_id(findings: list[dict[str, Any]]) -> str:
     """Return the alert of which most was said."""
-    ids = [str(found["finding_info"]["uid"]) for found in findings]
+    ids = [str(finding["finding_info"]["uid"]) for finding in findings]
     return max(ids, key=ids.count)
 
 
@@ -67,16 +67,16 @@ def test_an_alert_is_made_again_with_the_same_bytes_and_its_reasons(
     home: Path, findings: list[dict[str, Any]], alert_id: str
 ) -> None:
     """The sentence, each reason in numbers, coverage before and after, the largest events."""
-    said = [found for found in findings if found["finding_info"]["uid"] == alert_id]
-    last = [found for found in said if found["unmapped"]["reasons"]][-1]
+    statements = [finding for finding in findings if finding["finding_info"]["uid"] == alert_id]
+    last = [finding for finding in statements if finding["unmapped"]["reasons"]][-1]
     result = explain(
         *(alert_id, "--input", home / "events.jsonl", "--alerts", home / "alerts.ndjson")
     )
     assert result.exit_code == 0, result.output
     text = result.stdout
     assert text.startswith(last["message"])
-    for one in said:
-        assert f"p {one['unmapped']['p_value']:.3g}: {one['message']}" in text
+    for statement in statements:
+        assert f"p {statement['unmapped']['p_value']:.3g}: {statement['message']}" in text
     assert "rebuilt: the same bytes as on record" in text
     for reason in last["unmapped"]["reasons"]:
         assert f"p {reason['p_value']:.3g}" in text
@@ -112,28 +112,30 @@ def test_a_program_reads_the_same_as_one_object(
     result = explain(
         alert_id, "--input", home / "events.jsonl", "--alerts", home / "alerts.ndjson", "--json"
     )
-    found = msgspec.json.decode(result.stdout)
-    assert found["record"] == "same_bytes"
-    assert found["finding"] in findings
+    explanation = msgspec.json.decode(result.stdout)
+    assert explanation["record"] == "same_bytes"
+    assert explanation["finding"] in findings
     by_id = {event.id: event for event in events}
-    for part in found["events"]:
+    for part in explanation["events"]:
         assert (part["dataset"], part["user"]) == (
             by_id[part["id"]].dataset,
             by_id[part["id"]].user,
         )
-    assert found["events"][0]["new_participants"] >= found["events"][1]["new_participants"]
+    assert (
+        explanation["events"][0]["new_participants"] >= explanation["events"][1]["new_participants"]
+    )
 
 
 def test_any_statement_of_the_alert_can_be_explained(
     home: Path, findings: list[dict[str, Any]], alert_id: str
 ) -> None:
     """The first one is what woke people; one that was never made is named as such."""
-    said = [found for found in findings if found["finding_info"]["uid"] == alert_id]
-    assert len(said) > 1
+    statements = [finding for finding in findings if finding["finding_info"]["uid"] == alert_id]
+    assert len(statements) > 1
     arguments = (alert_id, "--input", home / "events.jsonl", "--alerts", home / "alerts.ndjson")
     first = explain(*arguments, "--revision", "1")
-    assert first.stdout.startswith(said[0]["message"])
-    trigger = said[0]["evidences"][0]["data"]["trigger_event_id"]
+    assert first.stdout.startswith(statements[0]["message"])
+    trigger = statements[0]["evidences"][0]["data"]["trigger_event_id"]
     (tripped,) = (line for line in first.stdout.splitlines() if "this one tripped it" in line)
     assert f"  {trigger}: " in tripped
     none = explain(*arguments, "--revision", "99")
@@ -148,8 +150,8 @@ def test_events_that_are_not_those_of_then_do_not_pass_as_them(
     thief = last["resources"][0]["uid"]
     first = next(event for event in events if event.institution == thief)
     tampered = tmp_path / "events.jsonl"
-    kept = (event for event in events if event.id != first.id)
-    tampered.write_bytes(b"".join(encode(event) + b"\n" for event in kept))
+    other_events = (event for event in events if event.id != first.id)
+    tampered.write_bytes(b"".join(encode(event) + b"\n" for event in other_events))
     name = last["finding_info"]["uid"]
     result = explain(name, "--input", tampered, "--alerts", home / "alerts.ndjson")
     assert result.exit_code == 1
@@ -233,7 +235,7 @@ def ring() -> list[AccessEvent]:
     ]
 
 
-def told(bootstrap: str, topic: str) -> list[tuple[str, list[str]]]:
+def statements_on(bootstrap: str, topic: str) -> list[tuple[str, list[str]]]:
     """Return id and reasons of each statement on the topic of alerts."""
     with TopicReader(topic, cluster=unprotected(bootstrap)) as reader:
         values = [r.value for p in reader.partitions for batch in reader.records(p) for r in batch]
@@ -264,15 +266,15 @@ def test_what_a_worker_said_is_explained_from_its_topics(
     )
     with Child(["worker", "--config", str(config)], log_path=log) as worker:
         wait_until(
-            lambda: any("collusion" in types for _, types in told(kafka, alerts)),
+            lambda: any("collusion" in types for _, types in statements_on(kafka, alerts)),
             check=worker.check,
         )
         wait_until(lambda: answered(kafka, AUDIT.full_name(topic_prefix)), check=worker.check)
     # It has ended politely, so that all it judged is said.
-    said = told(kafka, alerts)
-    assert any("excess" in types for _, types in said)
+    statements = statements_on(kafka, alerts)
+    assert any("excess" in types for _, types in statements)
     outcomes = []
-    for name in dict.fromkeys(name for name, _ in said):
+    for name in dict.fromkeys(name for name, _ in statements):
         result = explain(name, "--config", config, "--json")
         assert result.exit_code == 0, result.output
         explained = msgspec.json.decode(result.stdout)

@@ -77,12 +77,12 @@ def test_the_theft_is_told_and_daily_summaries_are_not(
     effects = list(Replay(CONFIG, register=world.register).effects(events))
     assert not any(isinstance(effect, DailySummary) for effect in effects)
     theft = world.labels.thefts[0]
-    told = [
+    institutions = [
         effect.alert.institution
         for effect in effects
         if isinstance(effect, RaiseAlert) and effect.alert.at_ms >= theft.started_ms
     ]
-    assert theft.institutions[0] in told
+    assert theft.institutions[0] in institutions
 
 
 def test_plain_packed_and_split_files_give_the_same_alerts(

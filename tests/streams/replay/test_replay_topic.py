@@ -114,10 +114,10 @@ def test_a_topic_gives_the_alerts_of_its_events(
     replay_topic(topic, config, tmp_path / "second")
     judged = Replay(CoreConfig(), register=Register(), references="recorded").effects(events)
     expected = [finding(each.alert) for each in judged if isinstance(each, RaiseAlert)]
-    found = (tmp_path / "first").read_bytes()
+    written = (tmp_path / "first").read_bytes()
     assert totals["events_count"] == len(events)
-    assert by_id(found.splitlines()) == by_id(expected) != {}
-    assert found == (tmp_path / "second").read_bytes()
+    assert by_id(written.splitlines()) == by_id(expected) != {}
+    assert written == (tmp_path / "second").read_bytes()
 
 
 def test_a_reference_on_record_holds_from_its_place_in_its_partition(
@@ -142,7 +142,7 @@ def test_a_reference_on_record_holds_from_its_place_in_its_partition(
         )
 
     def control(keys: StateKeys) -> RawRecord:
-        made = control_record(
+        record = control_record(
             "reference",
             encode_reference(adopted),
             topic=topic,
@@ -150,7 +150,7 @@ def test_a_reference_on_record_holds_from_its_place_in_its_partition(
             key=b"all",
             keys=keys,
         )
-        return (made.key, made.value, sent_headers(made.headers))
+        return (record.key, record.value, sent_headers(record.headers))
 
     records = [
         (b"north", grab(0, "north"), []),
@@ -179,13 +179,13 @@ def test_holdings_on_record_are_judged_for_rings(
     config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix)
     records: list[RawRecord] = [(b"x", b"{", [])]
     for number in range(3):
-        held = NewHoldings(
+        holdings = NewHoldings(
             institution=f"i{number}",
             day=1,
             at_ms=86_400_000,
             participants=BitMap64(range(number, 150_000, 3)).serialize(),
         )
-        records.append((held.institution.encode(), msgspec.json.encode(held), []))
+        records.append((holdings.institution.encode(), msgspec.json.encode(holdings), []))
     asyncio.run(send_raw(records, kafka=kafka, topic=topic))
     totals = replay_topic(topic, config, tmp_path / "alerts")
     findings = [json.loads(line) for line in (tmp_path / "alerts").read_text().splitlines()]
@@ -260,11 +260,11 @@ def test_a_real_log_through_kafka_and_a_worker_gives_the_bytes_that_its_replay_g
         address = f"http://127.0.0.1:{port}/metrics"
         waiting = judged(address, events_count=len(rows), child=child)
         asyncio.run(asyncio.wait_for(waiting, timeout=240))
-    said = [
+    findings = [
         bytes(msgspec.json.decode(value, type=Said).data)
         for value in said_on(ALERTS.full_name(topic_prefix), kafka)
     ]
     alerts = tmp_path / "alerts"
     arguments = [str(path), "--config", str(config), "--alerts", str(alerts)]
     assert CliRunner().invoke(command, arguments).exit_code == 0
-    assert by_id(said) == by_id(alerts.read_bytes().splitlines()) != {}
+    assert by_id(findings) == by_id(alerts.read_bytes().splitlines()) != {}

@@ -61,12 +61,17 @@ def theft_alert(*, institution: str = "unit-north", at_ms: int = THEFT_MS + 10 *
 def a_track(dataset: str = "imaging", *, theft_participants: int = 300_000) -> Track:
     """Return a slow growth over 50 days, then a theft of six hours."""
     times = [START_MS + day * DAY_MS for day in range(50)]
-    held = [20_000 + 40 * day for day in range(50)]
+    held_participants = [20_000 + 40 * day for day in range(50)]
     steps = 72
     times += [THEFT_MS + step * 6 * HOUR_MS // steps for step in range(1, steps + 1)]
-    held += [held[49] + theft_participants * step // steps for step in range(1, steps + 1)]
+    held_participants += [
+        held_participants[49] + theft_participants * step // steps for step in range(1, steps + 1)
+    ]
     return Track(
-        dataset=dataset, times_ms=times, held_participants=held, cohort_participants=500_000
+        dataset=dataset,
+        times_ms=times,
+        held_participants=held_participants,
+        cohort_participants=500_000,
     )
 
 

@@ -140,9 +140,9 @@ def test_the_share_saved_counts_what_was_taken_after_the_alert() -> None:
         ended_ms=THEFT_MS + 6 * HOUR_MS,
         haul_participants=300_000,
     )
-    kept = saved(a_flagged(truth=truth))
-    assert kept is not None
-    assert (kept.before_participants, kept.after_participants) == (8_333, 291_667)
+    saving = saved(a_flagged(truth=truth))
+    assert saving is not None
+    assert (saving.before_participants, saving.after_participants) == (8_333, 291_667)
 
 
 def test_an_institution_without_participants_has_no_share_saved() -> None:
@@ -163,9 +163,12 @@ def test_the_chart_is_about_the_dataset_that_the_alert_names() -> None:
 @pytest.mark.parametrize("top_ratio", [0.0, 0.00003, 0.004, 0.05, 0.33, 0.8, 1.0])
 def test_the_axis_fits_any_share(top_ratio: float) -> None:
     """Two to six lines, and the fullest track inside the plot."""
-    held = round(top_ratio * 10_000_000)
+    held_participants = round(top_ratio * 10_000_000)
     track = Track(
-        dataset="d", times_ms=[0], held_participants=[held], cohort_participants=10_000_000
+        dataset="d",
+        times_ms=[0],
+        held_participants=[held_participants],
+        cohort_participants=10_000_000,
     )
     chart = chart_of([track], bounds=(0, DAY_MS), marks=(), title="t")
     assert chart.top_ratio >= top_ratio
@@ -192,9 +195,9 @@ def test_what_comes_after_an_incident_has_closed_is_not_counted_as_saved() -> No
     closing = msgspec.structs.replace(
         theft_alert(at_ms=THEFT_MS + 3 * HOUR_MS), change="close", revision=2
     )
-    kept = saved(msgspec.structs.replace(a_flagged(), alerts=(theft_alert(), closing)))
-    assert kept is not None
-    assert kept.after_participants == 150_000 - 8_333
+    saving = saved(msgspec.structs.replace(a_flagged(), alerts=(theft_alert(), closing)))
+    assert saving is not None
+    assert saving.after_participants == 150_000 - 8_333
 
 
 def test_the_truth_is_told_only_where_it_is_known() -> None:

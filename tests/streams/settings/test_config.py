@@ -146,8 +146,8 @@ def test_check_says_that_there_are_no_mistakes(monkeypatch: pytest.MonkeyPatch) 
     """And as JSON where a program asks."""
     monkeypatch.chdir(ROOT)
     path = "docs/examples/edgar.toml"
-    said = CliRunner().invoke(command, ["check", "--config", path])
-    assert (said.exit_code, said.stdout) == (0, f"{path}: no mistakes found\n")
+    result = CliRunner().invoke(command, ["check", "--config", path])
+    assert (result.exit_code, result.stdout) == (0, f"{path}: no mistakes found\n")
     as_json = CliRunner().invoke(command, ["check", "--config", path, "--json"])
     document = {"ok": True, "name": path, "adapters": ["edgar"], "warnings": []}
     assert json.loads(as_json.stdout) == document

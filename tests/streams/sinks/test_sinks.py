@@ -33,9 +33,9 @@ def mistakes(document: object, *, version: str = VERSIONS[0]) -> list[str]:
     return sorted(error.message for error in validator(version).iter_errors(document))
 
 
-def document_of(made: Alert) -> dict[str, object]:
+def document_of(statement: Alert) -> dict[str, object]:
     """Return the finding as data."""
-    return msgspec.json.decode(alerts.finding(made), type=dict[str, object])
+    return msgspec.json.decode(alerts.finding(statement), type=dict[str, object])
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -122,9 +122,12 @@ def test_a_finding_says_who_why_and_how_much() -> None:
 def test_all_statements_about_one_incident_share_its_id_and_differ_in_their_own() -> None:
     """So that whoever reads them can follow the incident, and skip a repeat."""
     created, updated = alert(), alert(change="update", revision=2)
-    ids = [msgspec.json.decode(alerts.finding(one))["metadata"] for one in (created, updated)]
-    assert [one["correlation_uid"] for one in ids] == ["a-17", "a-17"]
-    assert [one["uid"] for one in ids] == ["a-17.1.create", "a-17.2.update"]
+    ids = [
+        msgspec.json.decode(alerts.finding(statement))["metadata"]
+        for statement in (created, updated)
+    ]
+    assert [metadata["correlation_uid"] for metadata in ids] == ["a-17", "a-17"]
+    assert [metadata["uid"] for metadata in ids] == ["a-17.1.create", "a-17.2.update"]
 
 
 def test_a_closed_incident_is_resolved() -> None:
@@ -157,24 +160,24 @@ def test_the_same_alert_gives_the_same_bytes_and_a_valid_finding(
     observed: float, institution: str, confidence: float
 ) -> None:
     """Whatever the numbers and names."""
-    made = alert(
+    statement = alert(
         reasons=(reason_detail(observed=observed),), institution=institution, confidence=confidence
     )
-    again = msgspec.json.decode(msgspec.json.encode(made), type=Alert)
-    assert alerts.finding(made) == alerts.finding(again)
-    assert mistakes(document_of(made)) == []
+    again = msgspec.json.decode(msgspec.json.encode(statement), type=Alert)
+    assert alerts.finding(statement) == alerts.finding(again)
+    assert mistakes(document_of(statement)) == []
 
 
 def test_an_alert_goes_to_its_topic_as_a_structured_cloudevent() -> None:
     """Keyed by institution; the finding inside is the one that replay writes, byte for byte."""
-    made = alert()
-    record = alerts.record(RaiseAlert(alert=made), topic_prefix="headgate")
+    statement = alert()
+    record = alerts.record(RaiseAlert(alert=statement), topic_prefix="headgate")
     assert record.topic == "headgate.alerts"
     assert record.key == b"north"
     assert record.headers == (("content-type", b"application/cloudevents+json; charset=UTF-8"),)
     assert record.value is not None
     envelope = msgspec.json.decode(record.value, type=dict[str, msgspec.Raw])
-    assert bytes(envelope.pop("data")) == alerts.finding(made)
+    assert bytes(envelope.pop("data")) == alerts.finding(statement)
     assert {name: msgspec.json.decode(value) for name, value in envelope.items()} == {
         "specversion": "1.0",
         "id": "a-17.1.create",

@@ -213,9 +213,9 @@ def test_the_exit_code_says_whose_fault_it_was(
     class EndedError(Exception):
         """The process would have ended here."""
 
-    def end(found: ExitCode, sentence: str) -> NoReturn:
+    def end(exit_code: ExitCode, sentence: str) -> NoReturn:
         assert sentence
-        raise EndedError(found)
+        raise EndedError(exit_code)
 
     monkeypatch.setattr(streams.worker.lifecycle, "fail_stop", end)
     with pytest.raises(EndedError) as caught:

@@ -17,10 +17,10 @@ def test_every_key_names_its_owner(institution: str, part: str) -> None:
     assert StateKey(institution=institution, part=part) == parse_key(part_key(institution, part))
 
 
-@given(one=NAMES, other=NAMES, part=NAMES)
-def test_no_institution_can_take_anothers_key(one: str, other: str, part: str) -> None:
+@given(institution=NAMES, other=NAMES, part=NAMES)
+def test_no_institution_can_take_anothers_key(institution: str, other: str, part: str) -> None:
     """No name makes a main record's key read as a part or as the partition_record."""
-    assert main_key(one) not in {part_key(other, part), PARTITION_RECORD_KEY}
+    assert main_key(institution) not in {part_key(other, part), PARTITION_RECORD_KEY}
 
 
 def test_a_foreign_key_is_refused() -> None:

@@ -70,7 +70,7 @@ def is_of_a_ring(record: TopicRecord) -> bool:
     return [detail.reason for detail in reasons] == ["collusion"]
 
 
-def held(bootstrap: str, prefix: str) -> list[NewHoldings]:
+def published_holdings(bootstrap: str, prefix: str) -> list[NewHoldings]:
     """Return the holdings that were published."""
     records = received(bootstrap, HOLDINGS.full_name(prefix))
     return [msgspec.json.decode(record.value or b"", type=NewHoldings) for record in records]
@@ -79,7 +79,8 @@ def held(bootstrap: str, prefix: str) -> list[NewHoldings]:
 def closed(bootstrap: str, prefix: str) -> set[str]:
     """Return whose whole day lies in the holdings."""
     sizes = [
-        (h.institution, len(BitMap64.deserialize(h.participants))) for h in held(bootstrap, prefix)
+        (h.institution, len(BitMap64.deserialize(h.participants)))
+        for h in published_holdings(bootstrap, prefix)
     ]
     return {institution for institution, size in sizes if size == THIRD}
 
@@ -115,7 +116,11 @@ def told_by_the_judge_alone(config: Path, bootstrap: str, prefix: str) -> list[b
     judge = CollusionJudge(
         core.detectors.collusion, cohort_size=core.cohort.size, config_hash=config_hash(core)
     )
-    effects = [effect for one in held(bootstrap, prefix) for effect in judge.add(one)]
+    effects = [
+        effect
+        for holdings in published_holdings(bootstrap, prefix)
+        for effect in judge.add(holdings)
+    ]
     return [alerts.record(effect, topic_prefix=prefix).value or b"" for effect in effects]
 
 
