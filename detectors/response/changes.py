@@ -16,7 +16,7 @@ def store(state: ResponseState, suspension: Suspension) -> Suspension:
 
 def change(state: ResponseState, suspension: Suspension, *, by: str, why: str) -> Suspension:
     """Let a changed suspension stand as its next revision."""
-    return store(state, _revised(state, suspension, by=by, why=why))
+    return store(state, revised(state, suspension, by=by, why=why))
 
 
 def release(state: ResponseState, suspension: Suspension, *, by: str, why: str) -> Suspension:
@@ -31,7 +31,7 @@ def release(state: ResponseState, suspension: Suspension, *, by: str, why: str) 
         risk=risk_of(state, suspension.institution),
     )
     ended = replace(suspension, state="released", asks=None)
-    return _revised(state, ended, by=by, why=why)
+    return revised(state, ended, by=by, why=why)
 
 
 def request_ends(state: ResponseState) -> int:
@@ -44,5 +44,6 @@ def measure_ends(state: ResponseState) -> int | None:
     return None if state.config.release == "human" else request_ends(state)
 
 
-def _revised(state: ResponseState, suspension: Suspension, *, by: str, why: str) -> Suspension:
+def revised(state: ResponseState, suspension: Suspension, *, by: str, why: str) -> Suspension:
+    """Return a changed suspension as its next revision, which does not stand yet."""
     return replace(suspension, revision=suspension.revision + 1, at_ms=state.now_ms, by=by, why=why)

@@ -6,9 +6,16 @@ from typing import Final
 from msgspec.structs import replace
 
 from detectors.response import guard
-from detectors.response.changes import change, measure_ends, release, request_ends, store
-from detectors.response.config import ResponseMode
+from detectors.response.changes import (
+    change,
+    measure_ends,
+    release,
+    request_ends,
+    revised,
+    store,
+)
 from detectors.response.entries import AlertSeen
+from detectors.response.growth import grown, is_unasked
 from detectors.response.ladder import (
     HARMLESS,
     Rung,
@@ -21,7 +28,6 @@ from detectors.response.ladder import (
 from detectors.response.state import IncidentRecord, ResponseState, remember
 from detectors.response.suspension import (
     HEADGATE,
-    Asked,
     Measure,
     Suspension,
     SuspensionScope,
@@ -36,6 +42,7 @@ LadderOutcome = Suspension | Withheld
 _HYSTERESIS: Final = 2.0
 _TOO_MANY: Final = "too many institutions at once"
 _GROWN: Final = "the incident has grown"
+_UNASKED: Final = "no person is asked any more"
 
 
 def on_alert(state: ResponseState, seen: AlertSeen) -> list[LadderOutcome]:
@@ -199,39 +206,39 @@ def _requested(
 
 
 def _placed(
-    state: ResponseState, incident: IncidentRecord, fresh: Suspension, rung: Rung
+    state: ResponseState, incident: IncidentRecord, waiting: Suspension, rung: Rung
 ) -> list[LadderOutcome]:
-    """Put a new measure in force, before a person, or with all others into the guard's hands."""
-    affected = guard.affected_count(state, fresh.institution, dry_run=fresh.dry_run)
+    """Put what nobody has agreed to before a person, or in force, or into the guard's hands."""
+    affected = guard.affected_count(state, waiting.institution, dry_run=waiting.dry_run)
     if rung.mode == "approve":
-        placed = store(state, fresh)
+        placed = store(state, waiting)
     elif affected > guard.limit_of(state):
-        return _guarded(state, incident, fresh, affected_count=affected)
+        return _guarded(state, incident, waiting, affected_count=affected)
     else:
         ends_ms = measure_ends(state)
-        active = replace(fresh, state="active", started_ms=state.now_ms, expires_ms=ends_ms)
+        active = replace(waiting, state="active", started_ms=state.now_ms, expires_ms=ends_ms)
         placed = store(state, active)
     return [placed, _below(state, incident, rung)] if rung.off or rung.missed else [placed]
 
 
 def _guarded(
-    state: ResponseState, incident: IncidentRecord, fresh: Suspension, *, affected_count: int
+    state: ResponseState, incident: IncidentRecord, waiting: Suspension, *, affected_count: int
 ) -> list[LadderOutcome]:
-    """Hold a new measure for people, and with it all that nobody has agreed to."""
-    others = guard.unagreed(state, dry_run=fresh.dry_run)
-    held = [store(state, replace(fresh, state="held", why=_TOO_MANY))]
+    """Hold a measure for people, and with it all that nobody has agreed to."""
+    others = guard.unagreed(state, dry_run=waiting.dry_run)
+    held = [store(state, replace(waiting, state="held", why=_TOO_MANY))]
     held += [_held(state, other) for other in others if other.state == "active"]
     threshold = Threshold(
-        measure=fresh.measure,
+        measure=waiting.measure,
         quantity="institutions",
         needed=guard.limit_of(state),
         seen=affected_count,
     )
     guarded = replace(
         _withheld(state, incident, "guard"),
-        measure=fresh.measure,
+        measure=waiting.measure,
         thresholds=(threshold,),
-        suspension_id=fresh.suspension_id,
+        suspension_id=waiting.suspension_id,
     )
     return [*held, guarded]
 
@@ -252,28 +259,24 @@ def _gone_on(
     """Let an open measure last longer, and be a stronger one where the risk asks for it."""
     ends_ms = None if standing.expires_ms is None else request_ends(state)
     longer = replace(standing, alerted_ms=incident.at_ms, expires_ms=ends_ms)
+    stronger = is_stronger(measure, standing.strongest)
     # Real measures are not made stronger by a mode under which nobody is to be stopped.
     unmeant = rung.mode == "dry_run" and not standing.dry_run
-    if unmeant or not is_stronger(measure, standing.strongest):
+    if unmeant or not (stronger or is_unasked(state, standing, measure, rung.mode)):
+        reason: WithheldReason = "dry_run_only" if unmeant and stronger else "already_open"
         return [
             change(state, longer, by=HEADGATE, why="the incident goes on"),
             replace(
-                _withheld(state, incident, "already_open"),
+                _withheld(state, incident, reason),
                 measure=measure,
+                open_measure=standing.strongest,
                 thresholds=rung.missed,
                 suspension_id=standing.suspension_id,
             ),
         ]
-    return [change(state, _grown(state, longer, measure, rung.mode), by=HEADGATE, why=_GROWN)]
-
-
-def _grown(
-    state: ResponseState, longer: Suspension, measure: Measure, mode: ResponseMode
-) -> Suspension:
-    """Return an open measure made stronger, or one that asks for it."""
-    outgrown = longer.agreed and guard.too_many(state, longer.institution, dry_run=longer.dry_run)
-    if longer.state == "active" and (mode == "approve" or outgrown):
-        return replace(longer, asks=Asked(measure=measure, approvals=()))
-    # Who agreed to less has not agreed to this.
-    waiting = "requested" if longer.state == "approved" else longer.state
-    return replace(longer, state=waiting, measure=measure, asks=None, approvals=())
+    why = _GROWN if stronger else _UNASKED
+    if standing.state in {"requested", "approved"}:
+        # Who agreed to less has not agreed to this. The mode of the measure decides who must.
+        waiting = replace(longer, state="requested", measure=measure, approvals=())
+        return _placed(state, incident, revised(state, waiting, by=HEADGATE, why=why), rung)
+    return [change(state, grown(state, longer, measure, rung.mode), by=HEADGATE, why=why)]

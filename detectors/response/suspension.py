@@ -2,6 +2,7 @@
 
     requested --(one of two people agrees)--> approved
     requested, held, approved --(enough people agree)--> active
+    requested, approved --(what is asked for is automatic)--> active, or held
     active --(too many institutions at once)--> held
     requested, held, approved, active --(expiry or release)--> released
 

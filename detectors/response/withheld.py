@@ -7,7 +7,14 @@ from msgspec import Meta, Struct
 from detectors.response.suspension import Measure
 
 WithheldReason = Literal[
-    "below_threshold", "mode_off", "labelled", "closed", "already_open", "cooling_down", "guard"
+    "below_threshold",
+    "mode_off",
+    "labelled",
+    "closed",
+    "already_open",
+    "dry_run_only",
+    "cooling_down",
+    "guard",
 ]
 WITHHELD_REASONS: Final[tuple[WithheldReason, ...]] = get_args(WithheldReason)
 
@@ -30,6 +37,7 @@ class Withheld(Struct, frozen=True, kw_only=True):
             description="below_threshold: neither sure nor harmful enough; mode_off: the rung does "
             "not exist; labelled: people said that it was harmless; closed: the incident is over; "
             "already_open: the scope has such a measure, or one that waits for people; "
+            "dry_run_only: the scope has a weaker one, and the stronger is recorded only; "
             "cooling_down: too soon after a release; guard: too many institutions at once"
         ),
     ]
@@ -40,11 +48,16 @@ class Withheld(Struct, frozen=True, kw_only=True):
     measure: Annotated[
         Measure | None, Meta(description="the measure that was reached; None: none was")
     ] = None
+    open_measure: Annotated[
+        Measure | None,
+        Meta(description="already_open, dry_run_only: the strongest in effect or waited for"),
+    ] = None
     thresholds: Annotated[
         tuple[Threshold, ...], Meta(description="what was compared, the stronger measure first")
     ] = ()
     suspension_id: Annotated[
-        str | None, Meta(description="already_open, guard: the measure that the scope has")
+        str | None,
+        Meta(description="already_open, dry_run_only, guard: the measure that the scope has"),
     ] = None
     decision_id: Annotated[str | None, Meta(description="labelled: by which decision")] = None
     until_ms: Annotated[int | None, Meta(description="cooling_down: until when")] = None

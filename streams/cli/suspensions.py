@@ -159,15 +159,19 @@ def _open(settings: Settings, suspension_id: str) -> Suspension:
 
 
 def _line(suspension: Suspension) -> str:
+    from streams.report.lines import state_word
+
     expires_ms = suspension.expires_ms
     until = "until released" if expires_ms is None else f"until {rfc3339(expires_ms)}"
     asks = f" (asks to {suspension.asks.measure})" if suspension.asks else ""
     meant = "dry run " if suspension.dry_run else ""
     reason = f"by {suspension.by}: {suspension.why}"
-    begin = f"{suspension.suspension_id[:12]}  {suspension.state:<9}"
+    begin = f"{suspension.suspension_id[:12]}  {state_word(suspension):<9}"
     return f"{begin}  {meant}{_who(suspension)}{asks}, {until}, {reason}"
 
 
 def _who(suspension: Suspension) -> str:
+    from streams.report.lines import measure_word
+
     of = "" if suspension.scope == "institution" else f" of {suspension.institution}"
-    return f"{suspension.measure} {suspension.scope} {suspension.subject}{of}"
+    return f"{measure_word(suspension)} {suspension.scope} {suspension.subject}{of}"

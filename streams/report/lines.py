@@ -1,13 +1,13 @@
 """Alerts and totals as lines on a terminal, or as one JSON object for a program."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from detectors.policy.explain import percent
-from detectors.response.suspension import Measure, Suspension
+from detectors.response.suspension import HEADGATE, Measure, Suspension
 from detectors.response.withheld import Threshold, Withheld, WithheldReason
 from detectors.verdict import Effect, RaiseAlert
 from streams.console.wording import moment, number, plural, span
@@ -47,10 +47,31 @@ def alert_line(sentence: str, *, at_ms: int, change: str, severity: str) -> Line
 
 def measure_line(suspension: Suspension) -> Line:
     """Return one revision of a measure as a line: at its time, what is done to whom, and why."""
-    word = "dry run" if suspension.dry_run else suspension.state
+    word = "dry run" if suspension.dry_run else state_word(suspension)
     text = f"{moment(suspension.at_ms)}  {word:<{_WORD_WIDTH}}  {_act(suspension)}"
     why = "" if suspension.why == "alert" else f" ({suspension.why})"
     return Line(text=text + why, style="magenta" if suspension.open else "dim")
+
+
+def state_word(suspension: Suspension) -> str:
+    """Return the state in a person's word: a request that is over is not released, but ran out.
+
+    Or somebody refused it. Either way it was not in force, so there was nothing to release.
+    """
+    if not _is_spent_request(suspension):
+        return suspension.state
+    return "lapsed" if suspension.by == HEADGATE else "refused"
+
+
+def measure_word(suspension: Suspension) -> str:
+    """Return the measure in a person's words; of one that was never in force, the request."""
+    request = "request to " if _is_spent_request(suspension) else ""
+    return request + suspension.measure
+
+
+def _is_spent_request(suspension: Suspension) -> bool:
+    """Tell whether it ended while it waited for people."""
+    return not suspension.open and suspension.started_ms is None
 
 
 def _act(suspension: Suspension) -> str:
@@ -58,6 +79,9 @@ def _act(suspension: Suspension) -> str:
     subject = "" if scope == "institution" else f"{scope} {suspension.subject} of "
     # A dry run only says what would be done.
     would = "would " if suspension.dry_run else ""
+    if _is_spent_request(suspension):
+        drop = "would drop the " if suspension.dry_run else ""
+        return f"{drop}{measure_word(suspension)} {subject}{institution}"
     if not suspension.open:
         return f"{would}release {subject}{institution}"
     asks = f", asks to {suspension.asks.measure}" if suspension.asks else ""
@@ -96,7 +120,9 @@ def withheld_text(withheld: Withheld) -> str:
         "mode_off": f"the mode of {measure} is off",
         "labelled": f"people said that it was harmless, decision {withheld.decision_id}",
         "closed": "the incident is over",
-        "already_open": f"{measure} is open already, {suspension_id}",
+        "already_open": f"{withheld.open_measure} is open already, {suspension_id}",
+        "dry_run_only": f"{measure} is a dry run only; "
+        f"{withheld.open_measure} is open, {suspension_id}",
         "cooling_down": f"cools down after a release, until {moment(withheld.until_ms or 0)}",
         "guard": f"{measure} is held for people, {suspension_id}",
     }
@@ -228,14 +254,26 @@ def _indented(line: Line) -> Line:
 
 
 def begun_text(measures: Sequence[Suspension]) -> str:
-    """Return how many measures of each kind there were, by what each came to at most."""
-    strongest: dict[str, Measure] = {}
+    """Return how many of each kind were in force, by what each came to at most; then requests.
+
+    A request, or what the guard holds, is no measure in force unless people agree to it.
+    """
+    begun: dict[str, Measure] = {}
+    asked: dict[str, Measure] = {}
     for suspension in measures:
-        strongest[suspension.suspension_id] = suspension.measure
-    counts = Counter(strongest.values())
-    kinds: tuple[Measure, ...] = ("throttle", "suspend")
-    named = [f"{kind} {counts[kind]:,}" for kind in kinds if counts[kind]]
+        if suspension.state == "active":
+            begun[suspension.suspension_id] = suspension.measure
+        elif suspension.open:
+            asked[suspension.suspension_id] = suspension.measure
+    only_asked = (measure for name, measure in asked.items() if name not in begun)
+    named = [*_counted(begun.values()), *_counted(only_asked, prefix="asked to ")]
     return ", ".join(named) or "none"
+
+
+def _counted(measures: Iterable[Measure], *, prefix: str = "") -> Iterator[str]:
+    counts = Counter(measures)
+    kinds: tuple[Measure, ...] = ("throttle", "suspend")
+    return (f"{prefix}{kind} {counts[kind]:,}" for kind in kinds if counts[kind])
 
 
 def _flagged_line(flagged: FlaggedTotal) -> Line:

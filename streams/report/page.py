@@ -14,7 +14,7 @@ from detectors.registry import is_rule
 from streams.console.wording import minute, moment, number, plural, probability, span
 from streams.report import chart
 from streams.report.flagged import section_of
-from streams.report.lines import withheld_text
+from streams.report.lines import measure_word, state_word, withheld_text
 from streams.report.record import Quiet, Report
 
 _QUIET_SHOWN_MAX: Final = 20
@@ -48,6 +48,7 @@ def _templates() -> Environment:
     )
     templates.filters |= {
         "instant": instant_of,
+        "measure_word": measure_word,
         "minute": minute,
         "moment": moment,
         "number": number,
@@ -56,6 +57,7 @@ def _templates() -> Environment:
         "probability": probability,
         "px": lambda pixels: f"{pixels:.1f}",
         "span": span,
+        "state_word": state_word,
         "why_withheld": withheld_text,
     }
     templates.globals |= {"alerts_shown_max": _ALERTS_SHOWN_MAX, "paper": chart, "is_rule": is_rule}

@@ -94,6 +94,41 @@ def test_an_incident_that_grows_is_one_suspension() -> None:
     assert (second.measure, second.expires_ms) == ("suspend", first.expires_ms + 10_000)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize(
+    ("throttle", "suspend", "measure", "state"),
+    [
+        pytest.param("approve", "automatic", "suspend", "active", id="in force at once"),
+        pytest.param("approve", "approve", "suspend", "requested", id="a person must still agree"),
+        pytest.param("approve", "dry_run", "throttle", "requested", id="a dry run weakens nothing"),
+        pytest.param("automatic", "automatic", "suspend", "active", id="one act after another"),
+        pytest.param("automatic", "dry_run", "throttle", "active", id="what acts goes on acting"),
+    ],
+)
+def test_a_stronger_measure_takes_the_state_of_its_own_mode(
+    throttle: ResponseMode, suspend: ResponseMode, measure: str, state: str
+) -> None:
+    """Whatever became of the weaker one: it keeps its id, and there is one of it."""
+    desk = ResponseDesk(Modes(throttle=throttle, suspend=suspend))
+    desk.alert(taken_participants=20)
+    suspension_id = desk.only_open.suspension_id
+    desk.now_ms += 10_000
+    desk.alert(taken_participants=60, change="update")
+    suspension = desk.only_open
+    assert (suspension.suspension_id, suspension.revision) == (suspension_id, 2)
+    assert (suspension.measure, suspension.state) == (measure, state)
+    assert suspension.expires_ms == desk.now_ms + DAY_MS
+
+
+def test_a_request_that_no_person_must_answer_any_more_begins() -> None:
+    """The modes have changed since it was made; the next statement puts it in force."""
+    desk = ResponseDesk("approve")
+    desk.alert()
+    automatic = replace(desk.state.config, modes=Modes(throttle="automatic", suspend="automatic"))
+    desk.put(Configured(response=automatic, cohort_size=COHORT_SIZE, config_hash="", version=""))
+    assert measures_in(desk.alert(change="update")) == [("suspend", "active")]
+    assert desk.only_open.why == "no person is asked any more"
+
+
 def test_incidents_of_one_institution_add_up_and_decay() -> None:
     """Two small ones together are a larger one; a week halves what was."""
     desk = ResponseDesk()

@@ -7,8 +7,10 @@ from detectors.response.config import Modes
 from detectors.response.entries import (
     Approved,
     Configured,
+    Released,
 )
-from detectors.response.suspension import Asked
+from detectors.response.suspension import Asked, Suspension
+from detectors.response.withheld import Withheld
 from tests.response_desk import COHORT_SIZE, ResponseDesk, measures_in
 
 
@@ -96,3 +98,37 @@ def test_an_agreement_covers_no_more_than_was_agreed() -> None:
     desk.put(Configured(response=automatic, cohort_size=COHORT_SIZE, config_hash="", version=""))
     desk.alert(taken_participants=60, change="update")
     assert (desk.only_open.measure, desk.only_open.agreed) == ("suspend", False)
+
+
+def test_the_guard_holds_a_request_that_would_become_automatic() -> None:
+    """A request affects nobody and is not counted; as a suspension by itself it is."""
+    desk = ResponseDesk(Modes(throttle="approve", suspend="automatic"))
+    desk.alert(taken_participants=20)
+    assert desk.only_open.state == "requested"
+    for number in range(3):
+        desk.alert(alert_id=f"b{number}", institution=f"i{number}")
+    actions = desk.alert(taken_participants=60, change="update")
+    assert measures_in(actions) == [("suspend", "held")] * 4
+    (withheld,) = (action for action in actions if isinstance(action, Withheld))
+    assert withheld.reason == "guard"
+    held = [each for each in actions if isinstance(each, Suspension)]
+    assert [each.revision for each in held] == [2] * 4
+
+
+def test_what_the_guard_made_ask_begins_once_there_is_room() -> None:
+    """The storm is over, and the incident goes on: its mode needs no person."""
+    desk = ResponseDesk(Modes(throttle="approve", suspend="automatic"))
+    desk.alert(taken_participants=20)
+    desk.decide(Approved(suspension_id=desk.only_open.suspension_id))
+    for number in range(3):
+        desk.alert(alert_id=f"b{number}", institution=f"i{number}")
+    assert measures_in(desk.alert(taken_participants=60, change="update")) == [
+        ("throttle", "active")
+    ]
+    storm = [each for each in desk.state.open.values() if each.institution != "north"]
+    for suspension in storm:
+        desk.decide(Released(suspension_id=suspension.suspension_id))
+    assert measures_in(desk.alert(taken_participants=60, change="update")) == [
+        ("suspend", "active")
+    ]
+    assert (desk.only_open.asks, desk.only_open.agreed) == (None, False)

@@ -157,6 +157,36 @@ def test_what_is_open_already_is_named_and_what_a_stronger_one_would_need() -> N
     assert [(each.quantity, each.seen) for each in withheld.thresholds] == [("confidence", 0.93)]
 
 
+@pytest.mark.parametrize(
+    ("taken_first", "taken_then", "reason", "measure", "open_measure"),
+    [
+        pytest.param(20, 100, "dry_run_only", "suspend", "throttle", id="stronger, recorded only"),
+        pytest.param(20, 21, "already_open", "throttle", "throttle", id="as strong"),
+    ],
+)
+def test_what_is_open_is_named_beside_what_was_reached(
+    taken_first: int, taken_then: int, reason: str, measure: str, open_measure: str
+) -> None:
+    """A throttle that people are asked for is no suspension, whatever is only recorded."""
+    ladder = ResponseDesk(Modes(throttle="approve", suspend="dry_run"))
+    ladder.alert(taken_participants=taken_first)
+    actions = ladder.alert(taken_participants=taken_then, change="update")
+    assert measures_in(actions) == [("throttle", "requested")]
+    withheld = reason_in(actions)
+    assert (withheld.reason, withheld.measure) == (reason, measure)
+    assert withheld.open_measure == open_measure
+    assert withheld.suspension_id == ladder.only_open.suspension_id
+
+
+def test_a_stronger_measure_that_is_open_is_named_as_such() -> None:
+    """The alert at hand is less sure; the suspension goes on, and it is no throttle."""
+    ladder = ResponseDesk()
+    ladder.alert()
+    withheld = reason_in(ladder.alert(confidence=0.9, change="update"))
+    assert (withheld.reason, withheld.measure) == ("already_open", "throttle")
+    assert withheld.open_measure == "suspend"
+
+
 def test_a_closing_statement_says_that_it_closes() -> None:
     """The incident is over; what was taken stays in the risk."""
     ladder = ResponseDesk()

@@ -34,6 +34,8 @@ DAY_MS = 86_400_000
 INSTITUTIONS = tuple(f"i{number}" for number in range(6))
 PEOPLE = ("ann", "ben", "cat")
 MODES: Sequence[ResponseMode] = ("off", "dry_run", "approve", "automatic")
+# Why a measure begins, or is more than it was.
+ADVANCED = {"alert", "the incident has grown", "no person is asked any more"}
 PROJECTS = (Project(id="p1"), Project(id="p2"))
 
 institutions = st.sampled_from(INSTITUTIONS)
@@ -131,8 +133,7 @@ class Response(RuleBasedStateMachine):
         """No statement is silent: a measure begins or grows, or it says why none does."""
         because = [action for action in actions if isinstance(action, Withheld)]
         advanced = any(
-            isinstance(action, Suspension) and action.why in {"alert", "the incident has grown"}
-            for action in actions
+            isinstance(action, Suspension) and action.why in ADVANCED for action in actions
         )
         assert len(because) <= 1
         assert advanced or because

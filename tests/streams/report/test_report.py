@@ -86,6 +86,21 @@ def test_no_name_in_any_field_becomes_markup(name: str) -> None:
     assert hostile.count(escaped) >= plain.count("plain")
 
 
+def test_a_request_that_ran_out_is_no_measure_that_was_released() -> None:
+    """Nobody was stopped, so the table of measures must not say that somebody was let go."""
+    lapsed = suspension(
+        institution="unit-north",
+        state="released",
+        started_ms=None,
+        approvals=(),
+        by="headgate",
+        why="expired",
+    )
+    page = render(msgspec.structs.replace(a_report(a_flagged()), measures=(lapsed,)))
+    assert "<td>request to suspend</td>\n<td>lapsed</td>" in page
+    assert "<td>released</td>" not in page
+
+
 def test_nothing_is_declared_safe() -> None:
     """The templates escape all they are given, and no module escapes or marks up by hand."""
     sources = {path: path.read_text() for path in STREAMS.rglob("*.py")}

@@ -1,0 +1,79 @@
+"""Whatever the modes of the two rungs: the stronger measure takes the state of its own mode."""
+
+from collections.abc import Sequence
+
+import hypothesis.strategies as st
+from hypothesis import given
+from msgspec.structs import replace
+
+from detectors.register import Institution, Registered
+from detectors.response import guard
+from detectors.response.config import Modes, ResponseMode
+from detectors.response.entries import Approved, Configured
+from detectors.response.suspension import Suspension
+from tests.response_desk import COHORT_SIZE, ResponseDesk
+
+MODES: Sequence[ResponseMode] = ("off", "dry_run", "approve", "automatic")
+THROTTLE_TAKEN, SUSPEND_TAKEN = 20, 100
+
+modes = st.builds(Modes, throttle=st.sampled_from(MODES), suspend=st.sampled_from(MODES))
+# What happens before the alert that asks to suspend: an alert, or the word of a person.
+histories = st.lists(
+    st.sampled_from(["throttle", "suspend", "approve by ann", "approve by ben", "storm"]),
+    max_size=6,
+)
+
+
+def live(desk: ResponseDesk, happening: str) -> None:
+    """Let one thing happen to north, or to everybody else."""
+    if happening == "storm":
+        for number in range(3):
+            name = f"i{number}"
+            desk.alert(alert_id=name, institution=name, taken_participants=SUSPEND_TAKEN)
+    elif happening in {"throttle", "suspend"}:
+        taken = THROTTLE_TAKEN if happening == "throttle" else SUSPEND_TAKEN
+        desk.alert(taken_participants=taken, user_share=0.1)
+    else:
+        for suspension in tuple(desk.state.open.values()):
+            approved = Approved(suspension_id=suspension.suspension_id)
+            desk.decide(approved, who=happening.removeprefix("approve by "))
+
+
+def of_north(desk: ResponseDesk) -> Suspension | None:
+    """Return what is open against north."""
+    return next((each for each in desk.state.open.values() if each.institution == "north"), None)
+
+
+@given(before=modes, after=modes, history=histories)
+def test_what_is_automatic_is_in_force_at_once(
+    before: Modes, after: Modes, history: list[str]
+) -> None:
+    """Nobody who is to be suspended waits in a request; only the guard may hold it."""
+    desk = ResponseDesk(before)
+    desk.decide(Registered(institution="north", entry=Institution(id="north")))
+    for happening in history:
+        live(desk, happening)
+    config = replace(desk.state.config, modes=after)
+    desk.put(Configured(response=config, cohort_size=COHORT_SIZE, config_hash="", version=""))
+    standing = of_north(desk)
+    live(desk, "suspend")
+    suspension = of_north(desk)
+    if after.suspend == "automatic":
+        assert suspension is not None
+        assert suspension.strongest == "suspend"
+        assert not suspension.dry_run
+        if suspension.asks is not None:
+            assert guard.too_many(desk.state, "north", dry_run=False)
+        else:
+            assert suspension.state in {"active", "held"}
+        held_before = standing is not None and not standing.dry_run and standing.state == "held"
+        if suspension.state == "held" and not held_before:
+            assert guard.too_many(desk.state, "north", dry_run=False)
+    elif after.suspend == "dry_run" and standing is not None and not standing.dry_run:
+        # What is real is weakened by no dry run.
+        assert suspension is not None
+        assert (suspension.measure, suspension.state, suspension.asks) == (
+            standing.measure,
+            standing.state,
+            standing.asks,
+        )
