@@ -20,6 +20,8 @@ _ALERT_DAYS_PER_INCIDENT: Final = 1.2
 # never by more than this factor: who sends nothing for weeks may not open the gate.
 _ALERT_DAYS_PRIOR: Final = 10.0
 _CORRECTION_MAX: Final = 2.0
+# Fewer are no peers: one institution's odd dates or long silence would become everybody's usual.
+_PEERS_MIN: Final = 3
 # So many settled days must be known before the first ones are forgotten.
 _SETTLED_DAYS_MIN: Final = 7
 
@@ -143,12 +145,13 @@ class ReferenceBuilder:
     'prior'
     """
 
-    __slots__ = ("_alert_days", "_days", "_first_day", "_latest", "_peaks", "config")
+    __slots__ = ("_alert_days", "_born", "_days", "_latest", "_peaks", "config")
 
     def __init__(self, config: ReferenceConfig) -> None:
         """Start with nobody."""
         self.config = config
-        self._first_day: int | None = None
+        # The first day of each institution.
+        self._born: dict[str, int] = {}
         # Institution-days by group and day, days with an alert by day.
         self._days: dict[tuple[str, int], int] = {}
         self._alert_days: dict[int, int] = {}
@@ -159,7 +162,7 @@ class ReferenceBuilder:
     def add(self, summary: DailySummary) -> None:
         """Fold one institution's closed days; a repeat, as after a crash, changes nothing."""
         born = summary.day - summary.age_days
-        self._first_day = born if self._first_day is None else min(self._first_day, born)
+        self._born[summary.institution] = min(born, self._born.get(summary.institution, born))
         before = summary.day - summary.days_count
         latest = self._latest.get(summary.institution)
         counted = before if latest is None else latest.day
@@ -192,7 +195,7 @@ class ReferenceBuilder:
         counted = range(self._settled(last), last + 1)
         days = self._institution_days(counted)
         institution_days = sum(days.values())
-        if not institution_days:
+        if not institution_days or len(self._born) < _PEERS_MIN:
             return prior_reference(self.config)
         return Reference(
             version=f"day-{day}",
@@ -215,9 +218,14 @@ class ReferenceBuilder:
         Everything is new to ledgers that have just begun: the platform's first days say nothing
         of later ones, though while there are no others they are the best there is.
         """
-        born = self._first_day or 0
+        born = self._platform_born()
         settled = born + self.config.settling_days
         return settled if last >= settled + _SETTLED_DAYS_MIN else born
+
+    def _platform_born(self) -> int:
+        """Return the first day on which there were peers: one early date is no platform."""
+        days = sorted(self._born.values())
+        return days[min(len(days), _PEERS_MIN) - 1] if days else 0
 
     def _institution_days(self, counted: range) -> dict[str, int]:
         """Return the days that count, by group."""
@@ -272,7 +280,7 @@ class ReferenceBuilder:
                 groups.setdefault(latest.group, []).append(latest.usual)
                 groups.setdefault(EVERYBODY, []).append(latest.usual)
         weight = institution_days / (institution_days + self.config.prior_institution_days)
-        return {
+        usual = {
             group: tuple(
                 weight
                 * upper_quantile(
@@ -282,7 +290,9 @@ class ReferenceBuilder:
                 for place in range(len(LEARNT_WINDOWS))
             )
             for group, members in sorted(groups.items())
-        } or {EVERYBODY: self.config.usual_prior}
+            if len(members) >= _PEERS_MIN
+        }
+        return {EVERYBODY: self.config.usual_prior} | usual
 
 
 def _prior_tail(channel: str) -> Tail | None:

@@ -67,10 +67,10 @@ def interleavings(draw: st.DrawFn) -> tuple[list[DailySummary], list[DailySummar
     return orders[0], orders[1]
 
 
-def one_day(day: int, *, peak: float) -> DailySummary:
+def one_day(day: int, *, peak: float, institution: str = "a") -> DailySummary:
     """Return the summary of one day on which one channel was strange."""
     return DailySummary(
-        institution="a",
+        institution=institution,
         group="default",
         day=day,
         days_count=1,
@@ -162,13 +162,37 @@ def test_the_platforms_first_days_stay_out_of_the_tails_once_others_are_known() 
     config = ReferenceConfig(settling_days=30)
     builder = ReferenceBuilder(config)
     for day in range(FIRST_DAY, FIRST_DAY + 60):
-        builder.add(one_day(day, peak=40.0 if day < FIRST_DAY + 30 else 1.0))
+        for institution in "abc":
+            peak = 40.0 if day < FIRST_DAY + 30 else 1.0
+            builder.add(one_day(day, peak=peak, institution=institution))
     opening = builder.build(FIRST_DAY + 20)
-    assert opening.institution_days == 19
+    assert opening.institution_days == 3 * 19
     assert opening.tails[""]["excess"].knots[-1][0] == 40.0
     settled = builder.build(FIRST_DAY + 60)
-    assert settled.institution_days == 29
+    assert settled.institution_days == 3 * 29
     assert settled.tails[""]["excess"].knots[-1][0] == 1.0
+
+
+def test_one_or_two_institutions_are_no_peers() -> None:
+    """A quiet pilot before the platform opens does not become the usual of all who come after."""
+    builder = ReferenceBuilder(CONFIG)
+    for day in range(FIRST_DAY, FIRST_DAY + 60):
+        for institution in "ab":
+            builder.add(one_day(day, peak=1.0, institution=institution))
+    assert builder.build(FIRST_DAY + 60) == prior_reference(CONFIG)
+
+
+def test_one_old_date_does_not_make_the_platform_old() -> None:
+    """The platform begins once there are peers: its first days are still its first days."""
+    expected, dated = ReferenceBuilder(CONFIG), ReferenceBuilder(CONFIG)
+    for builder in (expected, dated):
+        for day in range(FIRST_DAY, FIRST_DAY + 40):
+            for institution in "abcd":
+                builder.add(one_day(day, peak=2.0, institution=institution))
+    old = one_day(FIRST_DAY + 1, peak=2.0, institution="d")
+    dated.add(msgspec.structs.replace(old, age_days=92))
+    for day in range(FIRST_DAY, FIRST_DAY + 42):
+        assert dated.build(day) == expected.build(day)
 
 
 @given(alert_days=st.integers(0, 10_000), institution_days=st.integers(0, 10_000))
