@@ -31,6 +31,7 @@ from detectors.verdict import Effect, Verdict
 __all__ = ["Profile", "apply_reference", "judge", "open_profile"]
 
 _NAMES_MAX: Final = 64
+_FAILED: Final = frozenset({"denied", "error"})
 _SAMPLES_MAX: Final = 5
 _NIGHT_ENDS_HOUR: Final = 6
 _NIGHT_BEGINS_HOUR: Final = 20
@@ -131,9 +132,10 @@ def _count_repairs(state: ProfileState, repairs: Mapping[str, int]) -> None:
 def _delivers(event: AccessEvent) -> bool:
     """Tell whether anything left: it counts, however the request ended.
 
-    Of a denied request that delivered neither bytes nor rows, the people are those asked for.
+    Of a request that failed and delivered no rows, the people are those asked for, and the bytes
+    those of an error's page; a transfer that was cut short is `partial`.
     """
-    return event.outcome != "denied" or event.bytes > 0 or event.rows > 0
+    return event.outcome not in _FAILED or event.rows > 0
 
 
 def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int) -> None:

@@ -92,10 +92,7 @@ class _Builder:
             bytes=taken_bytes,
             rows=rows,
             files=1 if action else 0,
-            # Of a request that failed, nobody's data left.
-            participants=self._participants(plan.reports, pool, offset, length)
-            if OUTCOMES[outcome] == "success"
-            else None,
+            participants=self._participants(plan.reports, pool, offset, length),
             fields=self.names.field_sets[fields] if fields != NO_FIELDS else None,
             outcome=OUTCOMES[outcome],
         )

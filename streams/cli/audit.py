@@ -100,7 +100,7 @@ def erase(
         raise HeadgateError(message)
     for person in meant:
         who = decide(settings, Erased(token=person.token), key_path=key_path, note=note)
-        click.echo(f"{who} erases {person.token}")
+        click.echo(f"sent: {who} erases {person.token}")
 
 
 def _anchor(text: str) -> Anchor:

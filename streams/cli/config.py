@@ -115,7 +115,7 @@ def push(
         who = decide(where, verb, key_path=key_path, note=note)
         for change in differing:
             click.echo(_line(change))
-        click.echo(f"{who} pushes {verb.config_hash}, which holds from {moment(from_ms)} on")
+        click.echo(f"sent: {who} pushes {verb.config_hash}, which holds from {moment(from_ms)} on")
     else:
         click.echo("nothing changes: it holds already, and nothing was pushed")
     if aside:

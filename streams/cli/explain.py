@@ -28,6 +28,7 @@ from streams.replay.replay_run import ReplayRun
 from streams.replay.response import Outcomes
 from streams.settings.register_file import load_register
 from streams.settings.settings import Settings, load_settings
+from streams.sinks.alert_reader import read_finding
 
 
 @click.command(
@@ -71,11 +72,10 @@ def command(  # noqa: PLR0913 - one parameter an option
     then; another configuration is refused. Exit code 1 if the alert does not come out, or not as
     it is on record.
     """
-    if "-" in inputs:
-        message = "--input - can be read once only, and an explanation reads twice"
-        raise click.UsageError(message)
+    _refuse_standard_input(inputs)
     settings = load_settings(config_path)
     recorded = _recorded(settings, alert_id, alerts_path, from_topic=not inputs)
+    alert_id = _whole(alert_id, recorded)
     names = inputs or (_topic(settings, recorded),)
     if not any(name.startswith(TOPIC_PREFIX) for name in names):
         # A topic may have another one on record; of files it is known before they are read.
@@ -105,6 +105,17 @@ def command(  # noqa: PLR0913 - one parameter an option
         click.echo("\n".join(explanation_lines(explanation)))
     if explanation.record == "different":
         sys.exit(1)
+
+
+def _refuse_standard_input(inputs: tuple[str, ...]) -> None:
+    if "-" in inputs:
+        message = "--input - can be read once only, and an explanation reads twice"
+        raise click.UsageError(message)
+
+
+def _whole(alert_id: str, recorded: RecordedFindings) -> str:
+    """Return the id on record: it may be given by its first characters, as it is printed."""
+    return next((read_finding(raw).alert_id for raw in recorded.values()), alert_id)
 
 
 def _recorded(

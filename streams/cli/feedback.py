@@ -46,15 +46,18 @@ def command(
     settings = load_settings(config_path)
     topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
     journal = asyncio.run(read_journal(topic, cluster=settings.cluster))
-    if journal.state.incident(alert_id) is None:
-        message = f"the audit knows no alert {alert_id}"
+    # As it is printed, an id may be given by its first characters.
+    ids = [known for known in journal.state.owners if known.startswith(alert_id)]
+    if len(ids) != 1:
+        message = f"the audit knows {len(ids)} alerts whose id begins with {alert_id!r}"
         raise HeadgateError(message)
+    (alert_id,) = ids
     # Not before: what signs is loaded for nothing where there is nothing to sign.
     from streams.decisions.submit import decide
 
     verb = Labelled(alert_id=alert_id, label=Label(label), until_ms=until_ms)
     who = decide(settings, verb, key_path=key_path, note=note)
-    click.echo(f"{who} says of {alert_id}: {label}")
+    click.echo(f"sent: {who} says of {alert_id}: {label}")
 
 
 def _until_ms(text: str) -> int:

@@ -59,7 +59,7 @@ def push(*, path: Path, config_path: Path | None, key_path: Path | None, note: s
     if verbs:
         who = decide(settings, *verbs, key_path=key_path, note=note)
         for entry in changed:
-            click.echo(f"{who} registers {entry.id}")
+            click.echo(f"sent: {who} registers {entry.id}")
     click.echo(f"{len(register.institutions) - len(changed)} unchanged")
 
 

@@ -61,7 +61,7 @@ def approve(
     asks = suspension.asks
     agreed = suspension.approvals if asks is None else asks.approvals
     approvals = f"{len({*agreed, who})} of {suspension.approvals_needed} needed"
-    click.echo(f"{who} approves: {_who(suspension)}; {approvals}")
+    click.echo(f"sent: {who} approves: {_who(suspension)}; {approvals}")
 
 
 @command.command(epilog="Example: headgate suspensions release 4f1c --key ann.pem --note mistake")
@@ -81,7 +81,7 @@ def release(
     suspension = _open(settings, suspension_id)
     verb = Released(suspension_id=suspension.suspension_id)
     who = decide(settings, verb, key_path=key_path, note=note)
-    click.echo(f"{who} releases: {_who(suspension)}")
+    click.echo(f"sent: {who} releases: {_who(suspension)}")
 
 
 @command.command(epilog="Example: headgate suspensions keygen ann --out ann.pem")

@@ -32,6 +32,12 @@ class DecodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Instant, Meta(description="no event is younger, even without Kafka's time")
     ] = datetime(2100, 1, 1, tzinfo=UTC)
 
+    def __post_init__(self) -> None:
+        """Raise for bounds between which no event can lie."""
+        if self.earliest >= self.latest:
+            message = "expected `earliest` before `latest`"
+            raise ValueError(message)
+
 
 class DecodeLimits(Struct, frozen=True, kw_only=True):
     """The same, with the cohort, in the units of the comparison."""

@@ -10,8 +10,6 @@ This is the slow way, and only for messages that the strict decoder rejects.
 
 import json
 import re
-from collections.abc import Sequence
-from functools import partial
 from hashlib import blake2b
 from typing import Final
 
@@ -23,6 +21,7 @@ from streams.ingest.partial_numbers import whole_number
 from streams.ingest.partial_participants import readable_participants
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.ingest.repairs import RepairReason, Repairs
+from streams.ingest.repeated import Repeated, members_of, values_of
 
 UNKNOWN_DATASET: Final = "unknown"
 OTHER: Final = "other"
@@ -47,9 +46,8 @@ _OUTCOMES: Final = frozenset({"success", "partial", "denied", "error", OTHER})
 _SOURCE_MAX: Final = 100
 # More than any count or id; Python itself stops reading at 4,300 digits.
 _DIGITS_MAX: Final = 40
+_LONG_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 _HALF_SURROGATES: Final = re.compile("[\ud800-\udfff]")
-
-Pairs = Sequence[tuple[str, object]]
 
 
 def partial_event(
@@ -60,24 +58,29 @@ def partial_event(
     `strict` is what the strict decoder said. `raw` must not nest deeply.
     """
     repairs: Repairs = Repairs()
-    document = _document(raw, repairs)
-    if not isinstance(document, dict):
+    given = _document(raw, repairs)
+    if given is None:
         return strict
-    institution, time = _name(document.get("institution"), repairs), document.get("time")
+    # Of a name the last counts, as decoders have it; of amounts and people the largest, below.
+    document = {key: values_of(value)[-1] for key, value in given.items()}
+    repairs.update(_own_repairs(document))
+    repairs[RepairReason.KEY_REPEATED] += sum(
+        isinstance(value, Repeated) for value in given.values()
+    )
+    institution, time = _name(document.get("institution"), repairs), _time(document.get("time"))
     if institution is None or time is None:
         return strict
     event = {"institution": institution, "time": time}
     event |= _identity(document, raw, repairs)
     event |= _texts(document, repairs)
     event |= _choices(document, repairs)
-    event |= _amounts(document, repairs)
+    event |= _amounts(given, repairs)
     fields = _fields(document.get("fields"), limits, repairs)
     if fields is not None:
         event["fields"] = fields
-    if document.get("participants") is not None:
-        people = readable_participants(document["participants"], limits, repairs)
-        if people is not None:
-            event["participants"] = people
+    people = readable_participants(values_of(given.get("participants")), limits, repairs)
+    if people is not None:
+        event["participants"] = people
     return _checked(event, repairs, strict)
 
 
@@ -92,21 +95,50 @@ def _checked(
         event["repairs"] = counts
     try:
         return msgspec.convert(event, AccessEvent, builtin_types=(bytes,))
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:
         return rejected(RejectReason.TIME_UNPARSABLE, str(error))
 
 
-def _document(raw: bytes, repairs: Repairs) -> object:
-    """Return the JSON document; None where there is none."""
+def _document(raw: bytes, repairs: Repairs) -> dict[str, object] | None:
+    """Return the JSON object with every value of each key; None where there is none.
+
+    What is no UTF-8, or a control character, costs the text it stands in and no more: a client may
+    call itself whatever it likes.
+    """
     try:
-        return json.loads(
-            raw.decode(),
-            object_pairs_hook=partial(_unique, repairs),
+        text = raw.decode()
+    except UnicodeDecodeError:
+        repairs[RepairReason.TEXT_UNREADABLE] += 1
+        text = raw.decode("utf-8", "replace")
+    try:
+        document = json.loads(
+            text,
+            strict=False,
+            object_pairs_hook=members_of,
             parse_int=_integer,
             parse_constant=_no_constant,
         )
     except (ValueError, RecursionError):
         return None
+    return document if isinstance(document, dict) else None
+
+
+def _own_repairs(document: dict[str, object]) -> dict[RepairReason, int]:
+    """Return what was mended before: an event judged in part may be read again."""
+    own = document.get("repairs")
+    if not isinstance(own, dict):
+        return {}
+    known = {reason.value for reason in RepairReason}
+    return {
+        RepairReason(name): count
+        for name, count in own.items()
+        if name in known and type(count) is int and 0 < count <= COUNT_MAX
+    }
+
+
+def _time(value: object) -> object:
+    """Return a time as it is written, cut to what the decoder would round, up into the next day."""
+    return _LONG_FRACTION.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def _integer(digits: str) -> int:
@@ -116,29 +148,6 @@ def _integer(digits: str) -> int:
 
 def _no_constant(name: str) -> object:
     raise ValueError(name)
-
-
-def _unique(repairs: Repairs, pairs: Pairs) -> dict[str, object]:
-    """Return an object's members; of a key given twice the one that says more.
-
-    A larger amount, or more people: a repetition must not make a taking smaller.
-    """
-    members: dict[str, object] = {}
-    for key, value in pairs:
-        if key in members:
-            repairs[RepairReason.KEY_REPEATED] += 1
-            value = max(members[key], value, key=_weight)  # noqa: PLW2901 - the one that stays.
-        members[key] = value
-    return members
-
-
-def _weight(value: object) -> int:
-    number = whole_number(value)
-    if number is not None:
-        return number
-    if isinstance(value, dict):
-        return max((_weight(member) for member in value.values()), default=0)
-    return len(value) if isinstance(value, list | str) else 0
 
 
 def _name(value: object, repairs: Repairs) -> str | None:
@@ -198,19 +207,19 @@ def _choices(document: dict[str, object], repairs: Repairs) -> dict[str, str]:
     return choices
 
 
-def _amounts(document: dict[str, object], repairs: Repairs) -> dict[str, int]:
+def _amounts(given: dict[str, object], repairs: Repairs) -> dict[str, int]:
+    """Return the amounts; of one given twice the largest: a repetition makes no taking smaller."""
     amounts = {}
     for key in _AMOUNTS:
-        value = document.get(key)
-        if value is None:
+        written = [value for value in values_of(given.get(key)) if value is not None]
+        numbers = [number for value in written if (number := whole_number(value)) is not None]
+        readable = [number for number in numbers if number >= 0]
+        repairs[RepairReason.AMOUNT_UNREADABLE] += len(written) - len(readable)
+        if not readable:
             continue
-        number = whole_number(value)
-        if number is None or number < 0:
-            repairs[RepairReason.AMOUNT_UNREADABLE] += 1
-            continue
-        if not isinstance(value, int) or number > COUNT_MAX:
+        if max(readable) > COUNT_MAX or any(isinstance(value, float | str) for value in written):
             repairs[RepairReason.AMOUNT_REWRITTEN] += 1
-        amounts[key] = min(number, COUNT_MAX)
+        amounts[key] = min(max(readable), COUNT_MAX)
     return amounts
 
 

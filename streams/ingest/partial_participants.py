@@ -7,47 +7,54 @@ make a taking smaller.
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Final
 
-from pyroaring import BitMap, BitMap64
+from pyroaring import BitMap
 
 from detectors.event import Participants
 from streams.ingest.limits import DecodeLimits
 from streams.ingest.partial_numbers import whole_number
 from streams.ingest.repairs import RepairReason, Repairs
-from streams.ingest.roaring import bitmap_problem
+from streams.ingest.repeated import values_of
 
 _HASH_END: Final = 2**64
 _BITMAP_END: Final = 2**32
 
 
 def readable_participants(
-    value: object, limits: DecodeLimits, repairs: Repairs
+    values: Sequence[object], limits: DecodeLimits, repairs: Repairs
 ) -> Participants | None:
-    """Return the participants that a decoded JSON value names, and note in `repairs` what not.
+    """Return the participants that decoded JSON values name, and note in `repairs` what not.
 
-    None where nobody can be read: rows or bytes are then all that is known.
+    There are several values where the key was given several times: the one with the most people
+    counts. None where nobody can be read: rows or bytes are then all that is known.
     """
+    ways = [way for value in values if value is not None for way in _ways(value, limits, repairs)]
+    return max(ways, key=_people_count, default=None)
+
+
+def _ways(value: object, limits: DecodeLimits, repairs: Repairs) -> list[Participants]:
+    """Return whose data left, in each way that one value says so."""
     if isinstance(value, list):
         # The people themselves, without the word that says so.
         repairs[RepairReason.PARTICIPANTS_AMBIGUOUS] += 1
         value = {"ids": value}
     if not isinstance(value, dict):
         repairs[RepairReason.PARTICIPANTS_UNREADABLE] += 1
-        return None
-    ways = [
-        people
+        return []
+    given = [
+        (read, each)
         for name, read in _READERS.items()
-        if value.get(name) is not None
-        and (people := read(value[name], limits, repairs)) is not None
+        for each in values_of(value.get(name))
+        if each is not None
     ]
-    if not ways:
-        if value:
-            repairs[RepairReason.PARTICIPANTS_UNREADABLE] += 1
-        return None
-    if len(ways) > 1:
+    ways = [way for read, each in given if (way := read(each, limits, repairs)) is not None]
+    if value and not ways:
+        repairs[RepairReason.PARTICIPANTS_UNREADABLE] += 1
+    if len(given) > 1:
         repairs[RepairReason.PARTICIPANTS_AMBIGUOUS] += 1
-    return max(ways, key=_people_count)
+    return ways
 
 
 def _people_count(people: Participants) -> int:
@@ -55,7 +62,7 @@ def _people_count(people: Participants) -> int:
         return people.count
     if people.bitmap is not None:
         return len(BitMap.deserialize(people.bitmap))
-    return len(people.ids or ())
+    return len(people.ids or ()) + sum(last - first + 1 for first, last in people.ranges or ())
 
 
 def _ids(value: object, limits: DecodeLimits, repairs: Repairs) -> Participants | None:
@@ -68,21 +75,26 @@ def _ids(value: object, limits: DecodeLimits, repairs: Repairs) -> Participants 
     end = _HASH_END if limits.hashed else limits.cohort_size
     # Nearly all are as they should be, and there may be a million of them.
     ids = {number for number in value if type(number) is int and 0 <= number < end}
+    unreadable = 0
     for written in (each for each in value if type(each) is not int or not 0 <= each < end):
         number = whole_number(written)
         if number is None or number < 0:
-            repairs[RepairReason.PARTICIPANTS_UNREADABLE] += 1
+            unreadable += 1
         elif number >= end:
             repairs[RepairReason.BEYOND_COHORT] += 1
         else:
             ids.add(number)
+    repairs[RepairReason.PARTICIPANTS_UNREADABLE] += unreadable
+    if unreadable > len(ids):
+        # Names that are few among many unreadable ones would hide these: a count hides nobody.
+        return Participants(count=min(len(ids) + unreadable, limits.cohort_size))
     return Participants(ids=sorted(ids))
 
 
 def _ranges(value: object, limits: DecodeLimits, repairs: Repairs) -> Participants | None:
     if not isinstance(value, list) or limits.hashed:
         return None
-    people = BitMap64()
+    ranges = []
     for written in value:
         ends = [whole_number(end) for end in written] if isinstance(written, list) else []
         numbers = sorted(end for end in ends if end is not None and end >= 0)
@@ -94,8 +106,23 @@ def _ranges(value: object, limits: DecodeLimits, repairs: Repairs) -> Participan
         if beyond > 0:
             repairs[RepairReason.BEYOND_COHORT] += min(beyond, _BITMAP_END)
         if first < limits.cohort_size:
-            people.add_range(first, min(last + 1, limits.cohort_size))
-    return _named(people)
+            ranges.append((first, min(last, limits.cohort_size - 1)))
+    return Participants(ranges=_disjoint(ranges))
+
+
+def _disjoint(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the same people in ranges that neither overlap nor touch.
+
+    >>> _disjoint([(5, 9), (1, 3), (4, 4), (8, 12)])
+    [(1, 12)]
+    """
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+        else:
+            merged.append((first, last))
+    return merged
 
 
 def _bitmap(value: object, limits: DecodeLimits, repairs: Repairs) -> Participants | None:
@@ -105,6 +132,9 @@ def _bitmap(value: object, limits: DecodeLimits, repairs: Repairs) -> Participan
         raw = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         return None
+    # Not before: it loads NumPy, and most commands read no bitmap.
+    from streams.ingest.roaring import bitmap_problem  # noqa: PLC0415 - as above
+
     if bitmap_problem(raw, end=_BITMAP_END) is not None:
         return None
     people = BitMap.deserialize(raw)
@@ -123,12 +153,6 @@ def _count(value: object, limits: DecodeLimits, repairs: Repairs) -> Participant
     if number > limits.cohort_size:
         repairs[RepairReason.BEYOND_COHORT] += min(number - limits.cohort_size, _BITMAP_END)
     return Participants(count=min(number, limits.cohort_size))
-
-
-def _named(people: BitMap64) -> Participants:
-    if people and people.max() >= _BITMAP_END:
-        return Participants(ids=list(people))
-    return Participants(bitmap=BitMap(people).serialize())
 
 
 _READERS: Final = {"ids": _ids, "ranges": _ranges, "bitmap": _bitmap, "count": _count}

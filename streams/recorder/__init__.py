@@ -1,1 +1,1 @@
-"""Step 7 of 7: alerts, decisions and the register -> one chained journal, and what follows."""
+"""Step 7 of 7: alerts and decisions -> the chained journal, and the suspensions that follow."""

@@ -16,7 +16,15 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from msgspec import Struct
 
-from detectors.response.entries import Body, Configured, DecisionMade, Erased, SourceRecord, Tick
+from detectors.response.entries import (
+    Body,
+    Configured,
+    DecisionMade,
+    Erased,
+    Refused,
+    SourceRecord,
+    Tick,
+)
 from detectors.response.push import ConfigRefused
 from detectors.response.state import ResponseState, next_due_ms
 from streams.clock import wall_ms
@@ -187,6 +195,13 @@ class Recorder:
         await self._send(self._outputs.people(self._people.taken_changes()))
         await self._producer.commit_transaction()
         await self._tell(self._outputs.controls(written.actions))
+        for _, body in causes:
+            if isinstance(body, Refused):
+                # Who sent it has been told that it was sent, and no more.
+                logger.warning(
+                    "A record had no effect.",
+                    extra={"reason": body.reason, "detail": body.detail},
+                )
         self._look(written.actions)
         for step in written.actions:
             if isinstance(step.action, ConfigRefused):

@@ -105,8 +105,18 @@ def recorded_in_topic(topic: str, *, cluster: Cluster, alert_id: str) -> Recorde
 
 
 def _recorded(lines: Iterable[bytes], alert_id: str) -> RecordedFindings:
-    alerts = ((line, read_finding(line)) for line in lines)
-    return {statement_id(alert): line for line, alert in alerts if alert.alert_id == alert_id}
+    """Return the statements of the one alert whose id begins so.
+
+    Raises:
+        NotExplainedError: several alerts do.
+    """
+    alerts = [(line, read_finding(line)) for line in lines]
+    named = [(line, alert) for line, alert in alerts if alert.alert_id.startswith(alert_id)]
+    ids = sorted({alert.alert_id for _, alert in named})
+    if len(ids) > 1:
+        message = f"{len(ids)} alerts have an id that begins with {alert_id!r}: {', '.join(ids)}"
+        raise NotExplainedError(message)
+    return {statement_id(alert): line for line, alert in named}
 
 
 def refuse_other_config(recorded: RecordedFindings, *, config_hashes: Collection[str]) -> None:
@@ -211,7 +221,7 @@ def _rebuilt(
     institutions = {read_finding(line).institution for line in recorded.values()}
     institution = institutions.pop() if len(institutions) == 1 else None
     for effect in run.effects(names, progress=progress, institution=institution):
-        if not isinstance(effect, RaiseAlert) or effect.alert.alert_id != alert_id:
+        if not isinstance(effect, RaiseAlert) or not effect.alert.alert_id.startswith(alert_id):
             continue
         yield _Rebuilt(alert=effect.alert, new_by_event=_new_by_event(run, effect.alert))
         awaited.discard(statement_id(effect.alert))

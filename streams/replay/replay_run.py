@@ -48,6 +48,7 @@ class ReplayRun:
         "_alerts",
         "_control_messages",
         "_files",
+        "_holdings_count",
         "_inputs",
         "_reading",
         "_register",
@@ -69,6 +70,7 @@ class ReplayRun:
         self._replays: list[Replay] = []
         # Access events have their instructions on record; files have not.
         self._inputs = FileInputs(reading, rejects)
+        self._holdings_count = 0
         self._control_messages = deque(reading.audit.control_messages)
         self._alerts: list[Alert] = []
         # All files, and all partitions of a raw topic, tell of one world: they share its judges.
@@ -156,6 +158,7 @@ class ReplayRun:
             for partition in reader.partitions:
                 records = holdings_of(reader, partition, rejects=self.rejects, reached=reached)
                 for holdings in records:
+                    self._holdings_count += 1
                     for effect in judge.add(holdings):
                         self.recorder.note(effect)
                         yield effect
@@ -224,6 +227,9 @@ class ReplayRun:
     @property
     def blindness(self) -> tuple[str, ...]:
         """Return what kept this replay from seeing, in words; nothing where it saw."""
+        if self._holdings_count:
+            # Rings are judged from the topic of holdings, which has no events.
+            return ()
         ledgers = [profile.ledger.state for profile in self.profiles]
         holdings = [holding for ledger in ledgers for holding in ledger.holdings.values()]
         return tuple(

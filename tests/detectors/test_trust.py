@@ -90,18 +90,19 @@ def test_what_left_is_held_however_the_request_ended(outcome: Outcome) -> None:
     profile = calm_profile()
     held_before = profile.ledger.state.held_participants
     (event,) = theft(1)
-    left = msgspec.structs.replace(event, outcome=outcome, bytes=5_000)
+    left = msgspec.structs.replace(event, outcome=outcome, rows=5_000)
     assert any(isinstance(effect, RaiseAlert) for effect in effects_of(profile, [left]))
     assert profile.ledger.state.held_participants > held_before
 
 
-def test_what_was_denied_and_delivered_nothing_is_not_held() -> None:
+@pytest.mark.parametrize("outcome", ["denied", "error"])
+def test_what_failed_and_delivered_nothing_is_not_held(outcome: Outcome) -> None:
     """Its people are those who were asked for: they can still be new tomorrow."""
     profile = calm_profile()
     held_before = profile.ledger.state.held_participants
     (event,) = theft(1)
-    denied = msgspec.structs.replace(event, id="denied", outcome="denied", bytes=0, rows=0)
-    effects = effects_of(profile, [denied])
+    failed = msgspec.structs.replace(event, id="failed", outcome=outcome, bytes=700, rows=0)
+    effects = effects_of(profile, [failed])
     assert [effect for effect in effects if isinstance(effect, RaiseAlert)] == []
     assert profile.ledger.state.held_participants == held_before
     assert any(isinstance(effect, RaiseAlert) for effect in effects_of(profile, [event]))

@@ -55,7 +55,7 @@ def test_a_zombie_notices_and_ends_before_it_writes(field: Ground, tmp_path: Pat
 
 def test_a_broken_rule_shows(field: Ground, tmp_path: Path) -> None:
     """Otherwise no difference would mean nothing."""
-    fault = Fault(name="kill before partition records", after_seconds=1.0, target=0, visits=1)
+    fault = Fault(name="kill before partition_records", after_seconds=1.0, target=0, visits=1)
     schedule = Schedule(seed=1, faults=(fault,))
     came = run(schedule, field, tmp_path, broken="skip-what-is-applied")
     assert came.points_count == 1

@@ -34,9 +34,13 @@ VARIABLES = {
 }
 # What did not happen here: nothing was rejected, nobody runs the hook, everything was said at once.
 MAY_BE_SILENT = {
-    "headgate-detectors": {"Share of alerts that people confirmed"},
+    "headgate-detectors": {
+        "Share of alerts that people confirmed",
+        "Why alerts led to no measure",
+    },
     "headgate-pipeline": {
         "Rejected, by reason",
+        "Mended in events judged in part, by what was done",
         "Dead letters on the broker, by reason",
         "Suspensions to the platform",
     },

@@ -21,7 +21,11 @@ from streams.worker.watchdog import Watchdog, Watched
 PARTITION = ("t.access-events", 0)
 
 
+WAITING = threading.Event()
+
+
 async def fetch_for_ever():
+    WAITING.set()
     await asyncio.get_running_loop().create_future()
 
 
@@ -49,6 +53,7 @@ async def main():
     lock = threading.Lock()
     lock.acquire()
     threading.Thread(target=consumer_thread, daemon=True).start()
+    WAITING.wait()
     threading.Thread(target=blocked_thread, args=(lock,), daemon=True).start()
     judge = asyncio.create_task(judge_for_ever(), name="judge")
     watched = Watched(

@@ -181,6 +181,14 @@ def test_without_a_record_the_alert_is_told_as_it_comes_out(home: Path, alert_id
     assert "there was no record to compare with" in result.stdout
 
 
+def test_an_id_may_be_given_by_its_first_characters(home: Path, alert_id: str) -> None:
+    """As other commands print it; what begins more than one id names none."""
+    inputs = ("--input", home / "events.jsonl", "--alerts", home / "alerts.ndjson")
+    whole, cut = explain(alert_id, *inputs), explain(alert_id[:12], *inputs)
+    assert (cut.exit_code, cut.stdout) == (0, whole.stdout)
+    assert isinstance(explain("", *inputs).exception, NotExplainedError)
+
+
 @pytest.mark.parametrize("more", [[], ["--alerts", "alerts.ndjson"]], ids=["events", "record"])
 def test_an_alert_that_never_was_is_not_found(
     home: Path, monkeypatch: pytest.MonkeyPatch, more: list[str]
