@@ -5,8 +5,9 @@ SCHEDULES ?= 30
 SEED ?= 1
 MINUTES ?= 60
 MESSAGES ?= 200000
+DIR ?= ../shared/cases
 
-.PHONY: help demo test check faults fuzz soak mutants bench bench-speed bench-quality
+.PHONY: help demo test check cases faults fuzz soak mutants bench bench-speed bench-quality
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
@@ -28,6 +29,9 @@ faults: .venv/.ready  ## SCHEDULES=30 SEED=1: random schedules of faults, compar
 
 fuzz: .venv/.ready  ## MESSAGES=200000 SEED=1: spoilt messages through a running worker, each accounted for
 	@.venv/bin/python -m tests.faults.fuzz --messages $(MESSAGES) --seed $(SEED)
+
+cases: .venv/.ready  ## DIR=../shared/cases: small worlds that once were judged wrongly, and what is seen now
+	@.venv/bin/python -m tests.cases $(DIR)
 
 soak: .venv/.ready  ## MINUTES=60: two workers under load, struck now and then; rate, memory, lag, differences
 	@.venv/bin/python -m tests.faults.soak --minutes $(MINUTES)
