@@ -103,7 +103,7 @@ def reference_keys() -> set[bytes | None]:
         summaries = [
             msgspec.json.encode(replace(SUMMARY, institution=name, day=day))
             for day in (20_000, 20_001, 20_002)
-            for name in ("north", "south")
+            for name in ("north", "south", "west")
         ]
         await desk.give(*summaries)
         return [record for record in desk.outbox.posted if record.topic == "t.reference"]
