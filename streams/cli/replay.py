@@ -1,7 +1,7 @@
 """`headgate replay`: recorded events through the worker's core, without a broker for files."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -13,6 +13,7 @@ from detectors.verdict import Effect, RaiseAlert
 from streams.cli import options
 from streams.clock import monotonic_seconds
 from streams.console.progress import Progress, steps
+from streams.ingest.readers import STANDARD_INPUT
 from streams.recorder.control_messages import ExportedAudit, exported_audit
 from streams.replay.inputs import Rejects
 from streams.replay.reading import reading_of
@@ -92,6 +93,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     holdings, by which rings are judged. Files are merged by the times of their events. Ends with
     4 where nothing, or not even half, could be judged, or nobody is named.
     """
+    _refuse_overlaps(inputs, alerts_path, report_path, dead_letters_path)
     settings = load_settings(config_path)
     register = load_register(register_path)
     truths = load_truths(labels_path, cohort_participants=settings.core.cohort.size)
@@ -120,9 +122,21 @@ def command(  # noqa: PLR0913 - one parameter an option
         sys.exit(BLIND)
 
 
+def _refuse_overlaps(inputs: Sequence[str], *outputs: Path | None) -> None:
+    """Raise where an output would overwrite what is read, or something is read twice at once."""
+    if inputs.count(STANDARD_INPUT) > 1:
+        message = "standard input can be read once only"
+        raise click.UsageError(message)
+    written = [path.resolve() for path in outputs if path is not None]
+    for path in written:
+        if path in {Path(name).resolve() for name in inputs} or written.count(path) > 1:
+            message = f"{path} is given twice: as an input and an output, or as two outputs"
+            raise click.UsageError(message)
+
+
 def _write_report(report: Report, path: Path | None) -> None:
     if path is not None:
-        path.write_text(render(report))
+        path.write_text(render(report), encoding="utf-8")
 
 
 def _opened(files: ExitStack, path: Path | None) -> BinaryIO | None:

@@ -29,7 +29,9 @@ class FileInputs:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what to do about files whose order is none."""
+        """Return what to do about files whose order is none; nothing where they were sorted."""
+        if self._reading.sorts_files:
+            return ()
         return tuple(late_note(order) for order in self.orders if order.is_none)
 
     def merged(

@@ -83,3 +83,23 @@ def test_files_are_judged_as_one_log_and_a_disordered_one_is_told(tmp_path: Path
     assert (
         merged.splitlines()[2:] == [text for text in sort.splitlines() if "--sort" not in text][2:]
     )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-", "-"],
+        ["log", "--dead-letters", "log"],
+        ["log", "--alerts", "./log"],
+        ["log", "--alerts", "out", "--report", "out"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_read_twice_at_once_or_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    """An option too few must not cost the evidence."""
+    monkeypatch.chdir(tmp_path)
+    Path("log").write_text(line(1))
+    assert CliRunner().invoke(command, arguments).exit_code == 2
+    assert Path("log").read_text() == line(1)
