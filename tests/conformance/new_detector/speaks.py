@@ -14,23 +14,24 @@ from tests.conformance import test_detectors as suite
 
 
 def calibrated() -> Tail:
-    """Return the channel's tail after three months of a peer with scores in them."""
+    """Return the channel's tail after three months of three peers with scores in them."""
     builder = ReferenceBuilder(ReferenceConfig(settling_days=0))
     for day in range(20_000, 20_080):
         run = Run(first_day=day, peak_day=day, peak=1.0 + day % 7 / 10)
-        builder.add(
-            DailySummary(
-                institution="peer",
-                group="default",
-                day=day,
-                days_count=1,
-                age_days=day - 20_000,
-                usual=(0.0,) * 4,
-                runs={"rows/1d": run},
-                held_participants=0,
-                trusted=True,
+        for peer in ("north", "south", "west"):
+            builder.add(
+                DailySummary(
+                    institution=peer,
+                    group="default",
+                    day=day,
+                    days_count=1,
+                    age_days=day - 20_000,
+                    usual=(0.0,) * 4,
+                    runs={"rows/1d": run},
+                    held_participants=0,
+                    trusted=True,
+                )
             )
-        )
     return tail_of(builder.build(20_082), "default", "rows/1d")
 
 
