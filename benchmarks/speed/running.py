@@ -30,14 +30,12 @@ class Running(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def worker(
-    bootstrap: str, prefix: str, home: Path, *, number: int = 1, more: str = ""
-) -> Iterator[Running]:
-    """Run the worker of that number until the block ends; `more` is added to its configuration."""
+def worker(bootstrap: str, prefix: str, home: Path, *, number: int = 1) -> Iterator[Running]:
+    """Run the worker of that number until the block ends."""
     config = home / f"{prefix}-{number}.toml"
     config.write_text(
         f'[kafka]\nbootstrap = "{bootstrap}"\ntopic_prefix = "{prefix}"\n'
-        f"partitions = {PARTITIONS}\n[metrics]\nport = 0\n{more}"
+        f"partitions = {PARTITIONS}\n[metrics]\nport = 0\n"
     )
     start = "from streams.cli import main; main()"
     command = [sys.executable, "-c", start, "worker", "--config", str(config)]

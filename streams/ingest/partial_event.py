@@ -11,11 +11,11 @@ This is the slow way, and only for messages that the strict decoder rejects.
 import json
 import re
 from hashlib import blake2b
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 
-from detectors.event import COUNT_MAX, AccessEvent, FieldCount
+from detectors.event import COUNT_MAX, AccessEvent, Action, FieldCount, Outcome
 from streams.ingest.limits import DecodeLimits
 from streams.ingest.partial_numbers import whole_number
 from streams.ingest.partial_participants import readable_participants
@@ -40,8 +40,8 @@ _TEXTS_MAX: Final = {
     "query_hash": _NAME_MAX,
 }
 _AMOUNTS: Final = ("bytes", "rows", "files")
-_ACTIONS: Final = frozenset({"download", "query", "export", OTHER})
-_OUTCOMES: Final = frozenset({"success", "partial", "denied", "error", OTHER})
+_ACTIONS: Final = frozenset(get_args(Action))
+_OUTCOMES: Final = frozenset(get_args(Outcome))
 # So that an id of a place is no longer than an id may be.
 _SOURCE_MAX: Final = 100
 # More than any count or id; Python itself stops reading at 4,300 digits.

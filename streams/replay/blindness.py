@@ -13,14 +13,14 @@ from streams.replay.inputs import Rejects
 REJECTED_RATIO_MAX: Final = 0.5
 # How files begin that are no lines of text, and what they are.
 _MAGIC: Final = {
-    "BZh": "this is bzip2: unpack it first",
-    r"\xfd7zXZ": "this is xz: unpack it first",
-    r"(\xb5/\xfd": "this is zstd: unpack it first",
-    "PK\\x03\\x04": "this is zip: unpack it first",
-    "PAR1": "this is Parquet: write it out as lines",
-    r"\xff\xfe": "this is UTF-16: convert it to UTF-8",
-    r"\xfe\xff": "this is UTF-16: convert it to UTF-8",
-    "[": "this is one JSON array, not one object a line",
+    b"BZh": "this is bzip2: unpack it first",
+    b"\xfd7zXZ": "this is xz: unpack it first",
+    b"(\xb5/\xfd": "this is zstd: unpack it first",
+    b"PK\x03\x04": "this is zip: unpack it first",
+    b"PAR1": "this is Parquet: write it out as lines",
+    b"\xff\xfe": "this is UTF-16: convert it to UTF-8",
+    b"\xfe\xff": "this is UTF-16: convert it to UTF-8",
+    b"[": "this is one JSON array, not one object a line",
 }
 
 
@@ -37,13 +37,14 @@ def blindness(
         yield "nobody was seen: no event says whose data left, how many people, or how many rows"
     else:
         return
-    if rejects.example is not None:
-        yield f"the first that was rejected: {rejects.example}"
-        yield from _hints(rejects.example, has_mapping=has_mapping)
+    example = rejects.example
+    if example is not None:
+        why = f"{example.rejected.reason.value}, {example.rejected.detail}"
+        yield f"the first that was rejected: {example.place}: {why}; it begins {example.begins!r}"
+        yield from _hints(example.begins, has_mapping=has_mapping)
 
 
-def _hints(example: str, *, has_mapping: bool) -> Iterator[str]:
-    begins = example.rpartition("; it begins b")[2][1:]
+def _hints(begins: bytes, *, has_mapping: bool) -> Iterator[str]:
     for magic, hint in _MAGIC.items():
         if begins.startswith(magic):
             yield hint

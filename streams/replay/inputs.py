@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final
 
 import msgspec
+from msgspec import Struct
 from pyroaring import BitMap64
 
 from detectors.config import CoreConfig
@@ -30,6 +31,14 @@ Read = Callable[[bytes], AccessEvent | Rejected]
 Reached = Callable[[float], None]
 
 
+class RejectExample(Struct, frozen=True, kw_only=True):
+    """The first reject of a replay: where it lies, why, and how its bytes begin."""
+
+    place: str
+    rejected: Rejected
+    begins: bytes
+
+
 class Rejects:
     """Counts what could not be judged, by reason, and keeps the original bytes where asked."""
 
@@ -39,16 +48,15 @@ class Rejects:
         """Keep dead letters in `file`, one JSON object a line; None counts only."""
         self._file = file
         self.counts: Counter[str] = Counter()
-        # The first one in words, where it lies, and how it begins.
-        self.example: str | None = None
+        self.example: RejectExample | None = None
 
     def add(self, rejected: Rejected, raw: bytes | None, *, source: str, number: int) -> None:
         """Note one reject; `number` is its line or offset in `source`, counted from 1 for lines."""
         self.counts[rejected.reason.value] += 1
         if self.example is None:
-            where, reason = f"{source}:{number}", rejected.reason.value
-            begins = (raw or b"")[:_EXAMPLE_BYTES]
-            self.example = f"{where}: {reason}, {rejected.detail}; it begins {begins!r}"
+            self.example = RejectExample(
+                place=f"{source}:{number}", rejected=rejected, begins=(raw or b"")[:_EXAMPLE_BYTES]
+            )
         if self._file is None:
             return
         letter = {
