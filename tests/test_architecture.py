@@ -65,8 +65,8 @@ WAY: Final[Mapping[str, tuple[int, int]]] = {
     "streams/sinks/": (7, 7),
     "streams/kafka/producer.py": (7, 7),
     "streams/metrics/": (7, 7),
-    "streams/recorder/": (7, 7),
-    "streams/recorder/control_messages.py": OFF_THE_WAY,
+    "streams/response/": (7, 7),
+    "streams/response/control_messages.py": OFF_THE_WAY,
     "streams/texts/": (7, 7),
     "streams/hooks/": (7, 7),
 }

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.entries import AlertSeen, Configured, SourceRecord
 from detectors.response.verify import verify
-from streams.recorder.journal import Journal
+from streams.response.journal import Journal
 
 ALERTS_COUNT = 20_000
 INSTITUTIONS_COUNT = 1_000

@@ -16,7 +16,7 @@ from streams.clock import monotonic_seconds
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.local_broker.broker import LocalBroker
-from streams.recorder.recorder import Recorder, RecorderDependencies
+from streams.response.recorder import Recorder, RecorderDependencies
 from streams.sinks import alerts
 from streams.state.envelope import keys_from_text
 

@@ -86,7 +86,7 @@ def erase(
     from streams.decisions.submit import decide
     from streams.kafka.log_reader import last_by_key
     from streams.kafka.topics import PEOPLE
-    from streams.recorder.people import people_of
+    from streams.response.people import people_of
     from streams.settings.settings import load_settings
 
     settings = load_settings(config_path)

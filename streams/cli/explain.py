@@ -11,7 +11,6 @@ from detectors.config import config_hash
 from streams.cli import options
 from streams.console.progress import steps
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, AUDIT, HOLDINGS
-from streams.recorder.alert_outcomes import AlertOutcomes, read_outcomes
 from streams.replay.explain import (
     NotExplainedError,
     RecordedFindings,
@@ -26,6 +25,7 @@ from streams.replay.inputs import TOPIC_PREFIX, Rejects
 from streams.replay.reading import reading_of
 from streams.replay.replay_run import ReplayRun
 from streams.replay.response import Outcomes
+from streams.response.alert_outcomes import AlertOutcomes, read_outcomes
 from streams.settings.register_file import load_register
 from streams.settings.settings import Settings, load_settings
 from streams.sinks.alert_reader import read_finding

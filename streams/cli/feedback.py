@@ -39,7 +39,7 @@ def command(
 
     from detectors.response.entries import Labelled
     from streams.kafka.topics import AUDIT
-    from streams.recorder.journal import read_journal
+    from streams.response.journal import read_journal
     from streams.settings.settings import load_settings
 
     until_ms = None if until is None else _until_ms(until)

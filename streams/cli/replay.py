@@ -14,7 +14,6 @@ from streams.cli import options
 from streams.clock import monotonic_seconds
 from streams.console.progress import Progress, steps
 from streams.ingest.readers import STANDARD_INPUT
-from streams.recorder.control_messages import ExportedAudit, exported_audit
 from streams.replay.inputs import Rejects
 from streams.replay.reading import reading_of
 from streams.replay.replay_run import ReplayRun
@@ -22,6 +21,7 @@ from streams.report.lines import Totals, effect_line, total_lines, totals_of
 from streams.report.page import render
 from streams.report.record import Report
 from streams.report.truths import load_truths
+from streams.response.control_messages import ExportedAudit, exported_audit
 from streams.settings.register_file import load_register
 from streams.settings.settings import load_settings
 from streams.sinks.alerts import finding

@@ -123,8 +123,8 @@ def _list_withheld(settings: Settings, *, as_json: bool) -> None:
 
     from detectors.response.entries import Declined
     from streams.kafka.topics import AUDIT
-    from streams.recorder.alert_outcomes import read_outcomes
     from streams.report.lines import withheld_line
+    from streams.response.alert_outcomes import read_outcomes
 
     topic = AUDIT.full_name(settings.file.kafka.topic_prefix)
     for outcomes in asyncio.run(read_outcomes(topic, cluster=settings.cluster)).values():

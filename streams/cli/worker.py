@@ -13,7 +13,7 @@ from streams.console.logs import LogFormat, log_format_option, set_up_logs
 from streams.kafka.admin import check_topics, ensure_topics
 from streams.metrics.registry import Metrics
 from streams.metrics.server import serve
-from streams.recorder.gauges import ResponseGauges
+from streams.response.gauges import ResponseGauges
 from streams.settings.register_file import load_register
 from streams.settings.settings import Settings, load_settings
 from streams.worker.app import build_worker

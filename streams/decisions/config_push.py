@@ -23,7 +23,7 @@ from detectors.response.entries import ConfigPushed, DecisionMade, parse_entry
 from detectors.response.push import sendable
 from streams.kafka.log_reader import committed_records
 from streams.kafka.topics import AUDIT
-from streams.recorder.journal import Journal
+from streams.response.journal import Journal
 from streams.settings.settings import ConfigFile, Settings
 
 

@@ -7,7 +7,7 @@ from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits
 from streams.kafka.cluster import Cluster
 from streams.kafka.topics import HOLDINGS, raw_topic
-from streams.recorder.control_messages import ExportedAudit
+from streams.response.control_messages import ExportedAudit
 from streams.settings.settings import Settings
 from streams.state.envelope import StateKeys, keys_from_text
 

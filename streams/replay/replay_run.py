@@ -19,8 +19,6 @@ from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
-from streams.recorder.control_messages import merge_by_time
-from streams.recorder.journal import configured_by
 from streams.replay.blindness import blindness
 from streams.replay.files import FileInputs
 from streams.replay.inputs import (
@@ -37,6 +35,8 @@ from streams.replay.replay import References, Replay
 from streams.replay.response import Outcomes, outcomes_of
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
+from streams.response.control_messages import merge_by_time
+from streams.response.journal import configured_by
 
 _TITLE: Final = "Headgate report"
 

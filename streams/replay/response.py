@@ -15,9 +15,9 @@ from detectors.response.state import next_due_ms
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
 from detectors.verdict import Alert
-from streams.recorder.control_messages import TimedDecision
-from streams.recorder.findings import seen_of
-from streams.recorder.journal import Followed, Journal
+from streams.response.control_messages import TimedDecision
+from streams.response.findings import seen_of
+from streams.response.journal import Followed, Journal
 
 
 class Outcomes(Struct, frozen=True, kw_only=True):

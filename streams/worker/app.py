@@ -22,9 +22,9 @@ from streams.kafka.topics import (
     SUMMARIES,
     raw_topic,
 )
-from streams.recorder.agent import RecorderAgent
-from streams.recorder.journal import configured_by
-from streams.recorder.recorder import Recorder, RecorderDependencies, RecorderWatcher
+from streams.response.agent import RecorderAgent
+from streams.response.journal import configured_by
+from streams.response.recorder import Recorder, RecorderDependencies, RecorderWatcher
 from streams.settings.settings import Settings
 from streams.state.checkpoint import Checkpointer, Done
 from streams.state.lease import Lease

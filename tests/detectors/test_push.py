@@ -16,7 +16,7 @@ from detectors.response.entries import NO_CORE, ConfigPushed, Configured, Decisi
 from detectors.response.fold import ResponseAction
 from detectors.response.push import ConfigRefused, sendable
 from detectors.response.verify import verify
-from streams.recorder.journal import Journal, Written
+from streams.response.journal import Journal, Written
 
 NOW_MS = 1_775_044_800_000
 SECRET = CoreConfig(detectors=DetectorsConfig(canary=CanaryConfig(participants=(7, 424_242))))

@@ -9,9 +9,9 @@ from detectors.response.entries import Acted, AlertSeen, AuditEntry, Declined, p
 from detectors.response.verify import verify
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader, committed_records
-from streams.recorder.findings import alert_seen
-from streams.recorder.journal import Journal
-from streams.recorder.people import People
+from streams.response.findings import alert_seen
+from streams.response.journal import Journal
+from streams.response.people import People
 from streams.sinks import suspensions
 from tests.faults.oracle import received
 

@@ -18,7 +18,7 @@ from detectors.response.entries import Configured
 from streams.control.keys import public_text
 from streams.kafka.cluster import unprotected
 from streams.kafka.records import OutgoingRecord
-from streams.recorder.recorder import Recorder, RecorderDependencies
+from streams.response.recorder import Recorder, RecorderDependencies
 from streams.state.envelope import keys_from_text
 
 RESPONSE = ResponseConfig(

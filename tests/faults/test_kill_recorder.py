@@ -24,7 +24,7 @@ from streams.control.signature import Decision, sign
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader, committed_records
-from streams.recorder.journal import Journal
+from streams.response.journal import Journal
 from streams.sinks import alerts, suspensions
 from streams.state.envelope import keys_from_text
 from tests.builders import alert

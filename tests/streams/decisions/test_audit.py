@@ -37,7 +37,7 @@ from detectors.response.verify import verify
 from streams.cli.audit import command
 from streams.control.keys import public_text
 from streams.control.signature import Decision, checked, sign
-from streams.recorder.journal import Journal
+from streams.response.journal import Journal
 from tests.builders import alert_seen
 
 ANN = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))

@@ -13,7 +13,7 @@ from detectors.register import Institution, Registered
 from detectors.response.entries import ConfigPushed, DecisionMade, Tick
 from detectors.response.push import sendable
 from streams.cli import headgate
-from streams.recorder.journal import Journal
+from streams.response.journal import Journal
 
 HOUR_MS = 3_600_000
 START_MS = 1_767_600_000_000

@@ -20,9 +20,9 @@ from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import EventProducer
 from streams.kafka.records import OutgoingRecord, RecordPosition
 from streams.kafka.topics import TOPICS, Topic, raw_topic
-from streams.recorder.journal import Followed
-from streams.recorder.outputs import Outputs
-from streams.recorder.people import People
+from streams.response.journal import Followed
+from streams.response.outputs import Outputs
+from streams.response.people import People
 from streams.state.keys import PARTITION_RECORD_KEY, main_key, part_key
 from streams.state.phases import Write
 from streams.state.records import StateTopic

@@ -18,7 +18,7 @@ from streams.metrics.institution_gauges import DATASETS_LABELLED_MAX, Institutio
 from streams.metrics.registry import Metrics
 from streams.metrics.server import serve
 from streams.metrics.table import SPECS, Spec
-from streams.recorder.gauges import ResponseGauges
+from streams.response.gauges import ResponseGauges
 from tests.builders import alert
 
 DAY_MS = 86_400_000

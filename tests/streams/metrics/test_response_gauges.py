@@ -6,8 +6,8 @@ from detectors.feedback import Label
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.entries import AlertSeen, Configured, DecisionMade, Labelled
 from detectors.response.withheld import WITHHELD_REASONS
-from streams.recorder.gauges import ResponseGauges
-from streams.recorder.journal import Journal, Written
+from streams.response.gauges import ResponseGauges
+from streams.response.journal import Journal, Written
 from tests.builders import alert_seen, decision_made
 
 

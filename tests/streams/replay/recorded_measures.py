@@ -25,12 +25,12 @@ from detectors.verdict import Alert, RaiseAlert
 from streams.cli.replay import command
 from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import SUSPENSIONS
-from streams.recorder.control_messages import TimedDecision
-from streams.recorder.findings import alert_seen
-from streams.recorder.journal import Journal, configured_by
-from streams.recorder.outputs import Outputs
-from streams.recorder.people import People
 from streams.replay.response import Outcomes
+from streams.response.control_messages import TimedDecision
+from streams.response.findings import alert_seen
+from streams.response.journal import Journal, configured_by
+from streams.response.outputs import Outputs
+from streams.response.people import People
 from streams.sinks import alerts as alert_sink
 from streams.sinks.alert_reader import read_finding
 from streams.sinks.suspensions import suspension_of

@@ -23,8 +23,8 @@ from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, AUDIT
-from streams.recorder.alert_outcomes import read_outcomes
 from streams.replay.explain import NotExplainedError
+from streams.response.alert_outcomes import read_outcomes
 from tests.waiting import wait_until
 
 

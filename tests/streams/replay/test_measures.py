@@ -19,9 +19,9 @@ from detectors.synthetic import WorldConfig, build_world
 from detectors.verdict import Alert
 from streams.cli.replay import command
 from streams.ingest.codec import encode
-from streams.recorder.control_messages import TimedDecision
-from streams.recorder.journal import configured_by
 from streams.replay.response import outcomes_of
+from streams.response.control_messages import TimedDecision
+from streams.response.journal import configured_by
 from streams.settings.settings import load_settings
 from tests.builders import alert
 from tests.streams.replay.recorded_measures import (

@@ -12,11 +12,11 @@ from detectors.response.entries import Acted, Approved, Declined, Labelled
 from detectors.verdict import Alert
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import last_by_key
-from streams.recorder.control_messages import exported_audit
-from streams.recorder.outputs import named
-from streams.recorder.people import People
 from streams.replay.response import Outcomes, outcomes_of
-from tests.streams.recorder.recorder_world import ALERT, DAY_MS, NOW_MS, World, run
+from streams.response.control_messages import exported_audit
+from streams.response.outputs import named
+from streams.response.people import People
+from tests.streams.response.recorder_world import ALERT, DAY_MS, NOW_MS, World, run
 
 HOUR_MS = 3_600_000
 # Asked for, going on, grown beyond one user's throttle, and too small to matter.

@@ -22,7 +22,7 @@ from detectors.response.state import ResponseState
 from streams.control.records import ControlRecord, decode_instruction, read_control
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader, last_by_key
-from tests.streams.recorder.recorder_world import (
+from tests.streams.response.recorder_world import (
     ALERT,
     DAY_MS,
     EVE,

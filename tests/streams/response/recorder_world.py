@@ -25,8 +25,8 @@ from streams.control.signature import Decision, sign
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import committed_records, last_by_key
-from streams.recorder.journal import Followed
-from streams.recorder.recorder import Recorder, RecorderDependencies
+from streams.response.journal import Followed
+from streams.response.recorder import Recorder, RecorderDependencies
 from streams.sinks import alerts, suspensions
 from streams.state.envelope import StateKeys
 from tests.builders import alert

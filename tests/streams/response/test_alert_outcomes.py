@@ -3,9 +3,9 @@
 from detectors.feedback import Label
 from detectors.response.config import Modes, ResponseConfig
 from detectors.response.entries import Configured, DecisionMade, Labelled
-from streams.recorder.alert_outcomes import outcomes_in
-from streams.recorder.findings import seen_of
-from streams.recorder.journal import Journal
+from streams.response.alert_outcomes import outcomes_in
+from streams.response.findings import seen_of
+from streams.response.journal import Journal
 from tests.builders import alert
 
 COHORT = 1_000

@@ -6,7 +6,7 @@ import msgspec
 
 from detectors.response.entries import AlertSeen
 from detectors.verdict import Alert
-from streams.recorder.people import People
+from streams.response.people import People
 from streams.sinks.alert_reader import read_alert
 
 

@@ -14,9 +14,9 @@ from streams.control.config_record import CONFIG, encode_scheduled
 from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import ACCESS_EVENTS, AUDIT, PEOPLE, REGISTER, SUSPENSIONS
-from streams.recorder.control_messages import control_message_of
-from streams.recorder.journal import Followed
-from streams.recorder.people import People, Person
+from streams.response.control_messages import control_message_of
+from streams.response.journal import Followed
+from streams.response.people import People, Person
 from streams.sinks import suspensions
 from streams.state.envelope import StateKeys
 

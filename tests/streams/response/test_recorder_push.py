@@ -11,10 +11,10 @@ from detectors.response.config import ResponseConfig
 from detectors.response.entries import NO_CORE, ConfigPushed, Configured, DecisionMade, Tick
 from detectors.response.push import ConfigRefused, sendable
 from streams.control.records import decode_control
-from streams.recorder.gauges import ResponseGauges
-from streams.recorder.journal import Journal
-from streams.recorder.outputs import Outputs
-from streams.recorder.people import People
+from streams.response.gauges import ResponseGauges
+from streams.response.journal import Journal
+from streams.response.outputs import Outputs
+from streams.response.people import People
 from streams.state.envelope import StateKeys
 
 KEYS = StateKeys("a secret of sixteen")

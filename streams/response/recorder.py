@@ -33,10 +33,10 @@ from streams.kafka.log_reader import last_by_key
 from streams.kafka.producer import sent_headers
 from streams.kafka.records import Offsets, OutgoingRecord
 from streams.kafka.topics import ALERTS, AUDIT, DECISIONS, PEOPLE
-from streams.recorder.journal import Followed, read_journal
-from streams.recorder.outputs import Outputs
-from streams.recorder.people import People
-from streams.recorder.sources import Sources
+from streams.response.journal import Followed, read_journal
+from streams.response.outputs import Outputs
+from streams.response.people import People
+from streams.response.sources import Sources
 from streams.state.envelope import StateKeys
 
 logger = logging.getLogger("headgate.recorder")

@@ -8,9 +8,9 @@ from detectors.response.config import Modes, ResponseConfig
 from detectors.response.entries import AlertSeen, Configured
 from detectors.response.suspension import Suspension
 from detectors.verdict import Alert, AlertChange, RaiseAlert
-from streams.recorder.findings import alert_seen
-from streams.recorder.journal import Journal
-from streams.recorder.people import People, Person
+from streams.response.findings import alert_seen
+from streams.response.journal import Journal
+from streams.response.people import People, Person
 from streams.sinks import alerts
 from tests.builders import alert, reason_detail
 

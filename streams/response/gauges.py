@@ -14,7 +14,7 @@ from detectors.response.suspension import Suspension, SuspensionState
 from detectors.response.withheld import WITHHELD_REASONS, Withheld
 from streams.metrics import table
 from streams.metrics.series import Series
-from streams.recorder.journal import Followed
+from streams.response.journal import Followed
 
 MODES: Final = ("dry_run", "on")
 ACCEPTED, REFUSED = OUTCOMES = ("accepted", "refused")

@@ -8,7 +8,7 @@ from aiokafka.errors import ProducerFenced
 
 from detectors.errors import StateError
 from streams.kafka.records import Batch, FetchSpan
-from streams.recorder.agent import RecorderAgent
+from streams.response.agent import RecorderAgent
 from tests.desks import OnePartitionGroup
 from tests.waiting import others_run
 

@@ -13,7 +13,7 @@ from detectors.feedback import Feedback
 from detectors.register import Registered
 from detectors.response.entries import DecisionMade, parse_entry
 from streams.control.records import Instruction
-from streams.recorder.journal import Followed, Journal
+from streams.response.journal import Followed, Journal
 
 
 class TimedMessage(Struct, frozen=True, kw_only=True):

@@ -9,8 +9,8 @@ from detectors.response.entries import Body, DecisionMade, Refused, SourceRecord
 from streams.control.keys import public_keys
 from streams.control.signature import checked
 from streams.kafka.records import Record
-from streams.recorder.findings import alert_seen
-from streams.recorder.people import People
+from streams.response.findings import alert_seen
+from streams.response.people import People
 
 _DETAIL_LENGTH_MAX: Final = 200
 
