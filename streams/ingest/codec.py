@@ -13,6 +13,7 @@ from detectors.event import AccessEvent, time_ms
 from detectors.instants import SECOND_MS
 from streams.ingest.cloudevents import completed, payload_of
 from streams.ingest.headers import Headers
+from streams.ingest.identity import identity_of, with_seen_name
 from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
 from streams.ingest.oversized import without_lists
 from streams.ingest.partial_event import partial_event
@@ -92,15 +93,18 @@ def decode(
     if not isinstance(event, AccessEvent):
         return event
     at_ms = time_ms(event)
+    name = event.institution
     if kafka_time_ms is not None or key is not None:
-        if key != event.institution.encode():
+        if key != name.encode() and not _is_same_name(key, name):
             return _key_problem(key)
         # Kafka itself says -1 where a record carries no time.
         if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
             detail = f"{(at_ms - kafka_time_ms) // SECOND_MS} s ahead of Kafka's time"
             return rejected(RejectReason.TIME_FAR_FUTURE, detail)
     problem = check(event, at_ms, limits)
-    return event if problem is None else _within(event, problem, limits)
+    if problem is None and name.isascii() and name.isprintable() and name[0] != " ":
+        return event
+    return _within(event, problem, limits)
 
 
 def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | None:
@@ -117,11 +121,16 @@ def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | No
     return None
 
 
-def _within(event: AccessEvent, problem: Rejected, limits: DecodeLimits) -> AccessEvent | Rejected:
-    """Return what can be judged of an event that goes beyond the limits."""
+def _within(
+    event: AccessEvent, problem: Rejected | None, limits: DecodeLimits
+) -> AccessEvent | Rejected:
+    """Return what can be judged of an event with an odd name, or beyond the limits."""
+    if problem is None:
+        return with_seen_name(event)
     if problem.reason in _TIME_REASONS:
         return problem
-    return _in_part(_encode(event), limits, problem)
+    within = _in_part(_encode(event), limits, problem)
+    return within if isinstance(within, Rejected) else with_seen_name(within)
 
 
 def _oversized(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
@@ -259,6 +268,11 @@ def nesting_problem(raw: bytes) -> Rejected | None:
         detail = f"objects or arrays nest deeper than {NESTING_MAX}"
         return rejected(RejectReason.NESTING_TOO_DEEP, detail)
     return None
+
+
+def _is_same_name(key: bytes | None, name: str) -> bool:
+    """Tell whether a key is another spelling of the institution's name."""
+    return key is not None and identity_of(key.decode(errors="replace")) == identity_of(name)
 
 
 def _key_problem(key: bytes | None) -> Rejected:

@@ -21,6 +21,8 @@ class RepairReason(StrEnum):
     BEYOND_COHORT = "beyond_cohort"
     KEY_REPEATED = "key_repeated"
     LISTS_COUNTED = "lists_counted"
+    NAME_CLEANED = "name_cleaned"
+    NAME_LOOK_ALIKE = "name_look_alike"
 
 
 # How often each was mended in one event.
@@ -40,4 +42,6 @@ MEANINGS: Final[dict[RepairReason, str]] = {
     RepairReason.BEYOND_COHORT: "people beyond the cohort: left out; counts stop at the cohort",
     RepairReason.KEY_REPEATED: "a key given twice: the larger amount counts",
     RepairReason.LISTS_COUNTED: "a message too large to decode: its lists were only counted",
+    RepairReason.NAME_CLEANED: "characters that nobody sees in an institution's name: left out",
+    RepairReason.NAME_LOOK_ALIKE: "look-alikes in an institution's name: what they look like",
 }

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaError
 from detectors.errors import SinkError
 from detectors.event import AccessEvent
 from streams.ingest.codec import encode
+from streams.ingest.identity import identity_of
 from streams.kafka.cluster import Cluster
 
 _LINGER_MS: Final = 5
@@ -34,8 +35,8 @@ class EventProducer:
         self._producer: AIOKafkaProducer | None = None
 
     async def send(self, event: AccessEvent) -> None:
-        """Queue one event under its institution."""
-        await self.send_bytes(encode(event), key=event.institution.encode())
+        """Queue one event under its institution's identity."""
+        await self.send_bytes(encode(event), key=identity_of(event.institution).encode())
 
     async def send_bytes(self, value: bytes | None, *, key: bytes | None) -> None:
         """Queue a record as it is.

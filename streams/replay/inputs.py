@@ -15,6 +15,7 @@ from detectors.verdict import NewHoldings
 from streams.control.records import OnRecord, control_kind, decode_control
 from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits, decode
+from streams.ingest.identity import identity_of
 from streams.ingest.partial_event import placed
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected, RejectReason, rejected
@@ -187,10 +188,11 @@ def events_of(events: Iterator[OnRecord], institution: str | None) -> Iterator[O
     """Return the events of one institution, and what is no event; all where none is named."""
     if institution is None:
         return events
+    identity = identity_of(institution)
     return (
         event
         for event in events
-        if not isinstance(event, AccessEvent) or event.institution == institution
+        if not isinstance(event, AccessEvent) or identity_of(event.institution) == identity
     )
 
 

@@ -19,6 +19,7 @@ from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
 from detectors.verdict import DailySummary, Effect, NewHoldings
 from streams.control.records import Instruction, OnRecord
+from streams.ingest.identity import identity_of
 from streams.report.builder import SAMPLE_STEP_MS, ReportBuilder
 
 _NEVER_MS: Final = 2**62
@@ -76,7 +77,7 @@ class Replay:
         self.events_count = 0
         self.first_ms = _NEVER_MS
         self.last_ms = 0
-        self._entries = {entry.id: entry for entry in register.institutions}
+        self._entries = {identity_of(entry.id): entry for entry in register.institutions}
         built = references == "built"
         shared = built and config.detectors.collusion.mode == "on"
         self._collusion = (
@@ -108,11 +109,11 @@ class Replay:
             if not isinstance(event, AccessEvent):
                 self._apply_control(event)
                 continue
-            institution = event.institution
+            institution = identity_of(event.institution)
             at_ms = time_ms(event)
             if at_ms >= next_ms:
                 next_ms = self._attend(institution, at_ms=at_ms)
-            profile = profiles.get(institution) or self._open(institution, at_ms=at_ms)
+            profile = profiles.get(institution) or self._open(event.institution, at_ms=at_ms)
             cursor = profile.config_cursor
             if cursor.schedule is not self.schedule or at_ms >= cursor.due_ms:
                 switch_config(profile, self.schedule, at_ms=at_ms)
@@ -123,15 +124,18 @@ class Replay:
                 yield from self._settled(profile, happened, at_ms=at_ms)
         self._sample()
 
-    def _open(self, institution: str, *, at_ms: int) -> Profile:
+    def _open(self, name: str, *, at_ms: int) -> Profile:
+        """Open the judge of the institution of that name, to be shown by it or by the register."""
         self.first_ms = min(self.first_ms, at_ms)
+        identity = identity_of(name)
+        entry = self._entries.get(identity)
         profile = open_profile(
-            institution,
+            name if entry is None else entry.id,
             config=self.config,
-            entry=self._entries.get(institution),
+            entry=entry,
             reference=self._reference,
         )
-        self.profiles[institution] = profile
+        self.profiles[identity] = profile
         return profile
 
     def _apply_control(self, message: Reference | Instruction | Scheduled) -> None:
@@ -142,7 +146,7 @@ class Replay:
                 self.schedule = self.schedule.extended(message)
         else:
             name = message.body.institution
-            profile = self.profiles.get(name) or self._open(name, at_ms=_NEVER_MS)
+            profile = self.profiles.get(identity_of(name)) or self._open(name, at_ms=_NEVER_MS)
             apply_instruction(profile, message.body, sequence=message.sequence)
 
     def _settled(

@@ -9,6 +9,7 @@ import msgspec
 from detectors.errors import ConfigError
 from detectors.register import Exemption, Institution, Project, Register
 from streams.config_errors import config_error
+from streams.ingest.identity import identity_of
 
 
 def load_register(path: Path | None) -> Register:
@@ -24,7 +25,7 @@ def load_register(path: Path | None) -> Register:
         register = msgspec.convert(document, type=Register)
     except msgspec.ValidationError as error:
         raise config_error(str(error), document, Register) from error
-    _refuse_twins("institutions", register.institutions)
+    _refuse_twins("institutions", (identity_of(entry.id) for entry in register.institutions))
     for number, entry in enumerate(register.institutions):
         _check(f"institutions[{number}]", entry)
     return register
@@ -44,21 +45,21 @@ def _document(path: Path) -> dict[str, object]:
 
 
 def _check(path: str, entry: Institution) -> None:
-    _refuse_twins(f"{path}.projects", entry.projects)
-    _refuse_twins(f"{path}.exemptions", entry.exemptions)
+    _refuse_twins(f"{path}.projects", (project.id for project in entry.projects))
+    _refuse_twins(f"{path}.exemptions", (exemption.id for exemption in entry.exemptions))
     for number, project in enumerate(entry.projects):
         _refuse_backwards(f"{path}.projects[{number}]", project)
     for number, exemption in enumerate(entry.exemptions):
         _refuse_backwards(f"{path}.exemptions[{number}]", exemption)
 
 
-def _refuse_twins(path: str, entries: Iterable[Institution | Project | Exemption]) -> None:
-    seen: set[str] = set()
-    for number, entry in enumerate(entries):
-        if entry.id in seen:
+def _refuse_twins(path: str, ids: Iterable[str]) -> None:
+    before: set[str] = set()
+    for number, each in enumerate(ids):
+        if each in before:
             where = f"{path}[{number}].id"
-            raise ConfigError(where, f"{entry.id!r} is there twice")
-        seen.add(entry.id)
+            raise ConfigError(where, f"{each!r} is there twice")
+        before.add(each)
 
 
 def _refuse_backwards(path: str, period: Project | Exemption) -> None:

@@ -1,6 +1,7 @@
 """Steps 1 to 7 of 7: one batch of a partition, between decoding and what follows from it."""
 
 from collections import Counter, defaultdict
+from itertools import chain
 
 from msgspec import Struct, field
 
@@ -10,9 +11,11 @@ from detectors.pipeline import Profile, apply_reference
 from detectors.verdict import Effect
 from streams.control.partition_context import PartitionContext
 from streams.ingest.adapters.mapping import UNRESOLVED
+from streams.ingest.identity import identity_of
 from streams.ingest.rejects import Rejected
 from streams.kafka.records import Record
 from streams.state.partition_state import PartitionState
+from streams.state.profile_core import show_as
 
 JudgedRecord = tuple[Record, Rejected | tuple[Effect, ...]]
 
@@ -79,9 +82,22 @@ class BatchRun:
         self.institution_runs: list[InstitutionRun] = []
         self.outcomes: list[JudgedRecord] = []
 
-    def institution_run(self, institution: str) -> InstitutionRun:
-        """Return the institution's judge, who judges by what holds now."""
+    def by_institution(self) -> list[list[Record]]:
+        """Return what waits, for each institution in the order of the log, however it is spelt."""
+        spellings: dict[str, list[list[Record]]] = {}
+        for key, records in self.waiting.items():
+            identity = identity_of((key or b"").decode(errors="replace"))
+            spellings.setdefault(identity, []).append(records)
+        return [
+            lists[0] if len(lists) == 1 else sorted(chain(*lists), key=offset_of)
+            for lists in spellings.values()
+        ]
+
+    def institution_run(self, name: str) -> InstitutionRun:
+        """Return the judge of the institution of that name, who judges by what holds now."""
+        institution = identity_of(name)
         loaded = self.partition_state.loaded(institution)
+        show_as(loaded.profile, name)
         if loaded.profile.reference is not self.context.reference:
             apply_reference(loaded.profile, self.context.reference)
         institution_run = InstitutionRun(

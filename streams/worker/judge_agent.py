@@ -24,12 +24,14 @@ from streams.control.config_record import CONFIG
 from streams.control.partition_context import PartitionContexts
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeLimits, decode
+from streams.ingest.identity import identity_of
 from streams.ingest.partial_event import placed
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable
 from streams.kafka.records import Batch, Record, RecordPosition
 from streams.state.envelope import StateKeys
 from streams.state.partition_state import PartitionState
+from streams.state.profile_core import show_as
 from streams.state.protocol import StateStore
 from streams.worker.batch_run import BatchRun, Counts, offset_of
 from streams.worker.effect_sender import EffectSender
@@ -107,8 +109,8 @@ class JudgeAgent:
         Judges know nothing of one another, so that only the order within each matters, and what
         is done in one go for an institution finds its state in the processor's cache.
         """
-        for key, records in batch_run.waiting.items():
-            self._judge_all(batch_run, key, records)
+        for records in batch_run.by_institution():
+            self._judge_all(batch_run, records)
         batch_run.waiting.clear()
         batch_run.finish()
         for record, outcome in batch_run.in_order():
@@ -118,12 +120,12 @@ class JudgeAgent:
                 self._send(outcome, self._position(batch_run.partition_state.partition, record))
         batch_run.outcomes.clear()
 
-    def _judge_all(self, batch_run: BatchRun, key: bytes | None, records: list[Record]) -> None:
-        """Judge the records of one key, which is an institution's unless all are rejected."""
+    def _judge_all(self, batch_run: BatchRun, records: list[Record]) -> None:
+        """Judge the records whose keys name one institution, unless they are rejected."""
         limits, outcomes, institution_run = self._dependencies.limits, batch_run.outcomes, None
         place = f"{self._dependencies.topic}/{batch_run.partition_state.partition}"
         for record in records:
-            event = decode(record.value, limits, key, record.headers, record.timestamp)
+            event = decode(record.value, limits, record.key, record.headers, record.timestamp)
             if not isinstance(event, AccessEvent):
                 outcomes.append((record, event))
                 continue
@@ -242,8 +244,9 @@ class JudgeAgent:
 def _instruct(
     partition_state: PartitionState[Profile], instruction: Instruction, record: Record
 ) -> None:
-    institution = instruction.body.institution
+    institution = identity_of(instruction.body.institution)
     profile = partition_state.profile(institution, record.offset)
     if profile is not None:
+        show_as(profile, instruction.body.institution)
         apply_instruction(profile, instruction.body, sequence=instruction.sequence)
         partition_state.applied(institution, record.offset)

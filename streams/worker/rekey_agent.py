@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from detectors.event import AccessEvent
 from streams.ingest.codec import encode
+from streams.ingest.identity import identity_of
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Durable, Outbox
 from streams.kafka.records import Batch, Offsets, OutgoingRecord, Record, RecordPosition
@@ -80,7 +81,7 @@ class RekeyAgent:
     def _send(self, record: Record, partition: int) -> Durable:
         event = self._read_row(record.value)
         if not isinstance(event, Rejected):
-            key, value = event.institution.encode(), encode(event)
+            key, value = identity_of(event.institution).encode(), encode(event)
             return self._outbox.post(OutgoingRecord(topic=self._events_topic, key=key, value=value))
         position = RecordPosition(
             topic=self._reader.topic,

@@ -25,6 +25,7 @@ from streams.ingest.adapters.values import (
     time_reader,
 )
 from streams.ingest.codec import DecodeLimits, check, nesting_problem, reason_of
+from streams.ingest.identity import with_seen_name
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 
 # Who answers for an event whose institution cannot be resolved: judged and counted, never dropped.
@@ -150,7 +151,8 @@ class RowMapping:
             return error.rejected
         except msgspec.ValidationError as error:
             return rejected(reason_of(str(error)), str(error))
-        return check(event, time_ms(event), self._limits) or event
+        problem = check(event, time_ms(event), self._limits)
+        return with_seen_name(event) if problem is None else problem
 
     def _compiled(self) -> list[tuple[str, Getter, Convert]]:
         """Return for each key of the event where its value lies and how it is read."""

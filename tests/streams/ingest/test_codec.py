@@ -222,8 +222,8 @@ def test_an_event_comes_back_from_its_own_bytes() -> None:
     event = AccessEvent(
         id="e-1",
         time=NOON_MS,
-        institution="Zürich \u0000 \U0001f600",
-        project="p",
+        institution="Zürich \U0001f600",
+        project="p \u0000",
         user="u",
         action="export",
         dataset="imaging",
