@@ -7,6 +7,7 @@ tried again. Ends with 1 if a mutant lives that `mutants.toml` does not explain.
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -32,6 +33,8 @@ pytest_add_cli_args = ["-m", "not kafka and not slow"]
 pytest_add_cli_args_test_selection = {tests}
 use_git_change_detection = false
 """
+# A mutant that fills a list for ever must end by itself: the machine has other work to do.
+MEMORY_BYTES_MAX: Final = 3 * 2**30
 # One process for all survivors: mutmut takes seconds to begin.
 SHOW: Final = "import sys, mutmut.__main__ as m; [m.show.callback(n) for n in sys.argv[1:]]"
 
@@ -98,6 +101,7 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--figures-only", action="store_true", help="try nothing more")
     options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     rows = {}
     survivors = []
     for part in options.parts:
