@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from detectors.event import AccessEvent, Participants
+from detectors.detector import RuleInput
+from detectors.event import AccessEvent, Participants, time_ms
+from detectors.features.vector import Features
+from detectors.features.windows import Windows, WindowsState
 from detectors.instants import DAY_MS
 from detectors.pipeline import Profile, judge
 from detectors.response.entries import AlertSeen, AuditEntry, Body, DecisionMade, Verb
@@ -33,6 +36,34 @@ def event(**changes: object) -> AccessEvent:
 def taking(count: int, *, first: int = 0, **changes: object) -> AccessEvent:
     """Return an event that takes `count` participants from `first` on, with changes."""
     return event(participants=Participants(ranges=[(first, first + count - 1)]), **changes)
+
+
+def rule_input(access_event: AccessEvent, **changes: object) -> RuleInput:
+    """Return an event that takes one new person, as a rule sees it, with changes."""
+    plain = RuleInput(
+        event=access_event,
+        at_ms=time_ms(access_event),
+        participants=None,
+        new=1,
+        exempted=0,
+        held_participants=1,
+        project_participants=1,
+        project_grew=True,
+    )
+    return replace(plain, **changes)
+
+
+def features(**changes: object) -> Features:
+    """Return a moment at which nothing has been taken of half a million people, with changes."""
+    plain = Features(
+        at_ms=0,
+        windows=Windows(WindowsState()),
+        new=(0,) * 4,
+        usual=(0.0,) * 4,
+        cohort_size=500_000,
+        hour_bytes=0,
+    )
+    return replace(plain, **changes)
 
 
 def effects_of(profile: Profile, events: Iterable[AccessEvent]) -> list[Effect]:

@@ -21,8 +21,9 @@ from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
 from detectors.detector import DetectorMode
+from detectors.features.windows import WINDOW_SECONDS, Window
 from detectors.incident import severity_of
-from detectors.instants import DAY_MS, SECOND_MS
+from detectors.instants import DAY_MS
 from detectors.verdict import Alert, NewHoldings, RaiseAlert, ReasonDetail
 
 # More terms of the Poisson sum change nothing that a threshold of 1e-6 could see.
@@ -127,11 +128,10 @@ class CollusionJudge:
         return tuple(effect for effect in alerts if effect.alert.institution not in already_named)
 
     def _recent(self, name: str, *, first: int) -> _Recent | None:
-        cached_first, cached = self._cache.get(name, (-1, None))
-        if cached_first != first:
-            cached = self._gathered(name, first=first)
-            self._cache[name] = (first, cached)
-        return cached
+        cached = self._cache.get(name)
+        if cached is None or cached[0] != first:
+            cached = self._cache[name] = (first, self._gathered(name, first=first))
+        return cached[1]
 
     def _gathered(self, name: str, *, first: int) -> _Recent | None:
         days = self._days[name]
@@ -249,7 +249,7 @@ def alerts_of(
         detector="collusion",
         reason="collusion",
         feature="shared_participants",
-        window_seconds=window_days * DAY_MS // SECOND_MS,
+        window_seconds=window_days * WINDOW_SECONDS[Window.DAY],
         observed=float(ring.shared_participants),
         expected=ring.expected_shared,
         p_value=ring.p_value,

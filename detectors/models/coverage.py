@@ -55,12 +55,13 @@ class Coverage:
         """Look up the budgets."""
         self._institution_max = entry.participants_max
         self._bytes_max = entry.bytes_max
-        self._projects_max = {
+        # An event of no project asks too, and no project is called nothing.
+        self._projects_max: dict[str | None, int] = {
             project.id: project.participants_max
             for project in entry.projects
             if project.participants_max is not None
         }
-        self._projects_bytes_max = {
+        self._projects_bytes_max: dict[str | None, int] = {
             project.id: project.bytes_max
             for project in entry.projects
             if project.bytes_max is not None
@@ -68,7 +69,7 @@ class Coverage:
 
     def evaluate(self, rule_input: RuleInput) -> Breach | None:
         """Return a breach where somebody new was taken beyond a budget."""
-        limit = self._projects_max.get(rule_input.event.project or "")
+        limit = self._projects_max.get(rule_input.event.project)
         held = rule_input.project_participants
         if limit is not None and rule_input.project_grew and held > limit:
             return _breach("project_participants", held, limit)
@@ -80,7 +81,7 @@ class Coverage:
 
     def _check_bytes(self, rule_input: RuleInput) -> Breach | None:
         size = rule_input.event.bytes
-        limit = self._projects_bytes_max.get(rule_input.event.project or "")
+        limit = self._projects_bytes_max.get(rule_input.event.project)
         if limit is not None and _steps_on(rule_input.project_bytes, size, limit):
             return _breach("project_bytes", rule_input.project_bytes, limit)
         limit = self._bytes_max

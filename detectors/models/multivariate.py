@@ -94,8 +94,10 @@ def build(model: RiverModel) -> "AnomalyDetector | SupervisedAnomalyDetector":
     5
 
     Raises:
-        ConfigError: the path is not an anomaly model of River, or a parameter does not fit.
+        ConfigError: the path is not an anomaly model of River, it is one that changes when asked
+            for a score, or a parameter does not fit.
     """
+    from river.anomaly import PredictiveAnomalyDetection  # noqa: PLC0415
     from river.base import AnomalyDetector, SupervisedAnomalyDetector  # noqa: PLC0415
 
     path = f"detectors.multivariate.models.{model.name}"
@@ -109,6 +111,10 @@ def build(model: RiverModel) -> "AnomalyDetector | SupervisedAnomalyDetector":
     if not (isinstance(model_class, type) and issubclass(model_class, kinds)):
         msg = f"{path}.path"
         raise ConfigError(msg, f"{model.path} is not an anomaly model")
+    if issubclass(model_class, PredictiveAnomalyDetection):
+        # It moves its threshold with every score: learnt again after a restart, it would differ.
+        msg = f"{path}.path"
+        raise ConfigError(msg, f"{model.path} changes when it is asked for a score")
     try:
         return model_class(**model.parameters)
     except (TypeError, ValueError) as error:

@@ -45,11 +45,14 @@ class Scope:
 
     def __init__(self, entry: Institution) -> None:
         """Look up the projects."""
-        self._projects = {project.id: project for project in entry.projects}
+        # An event of no project asks too, and no project is called nothing.
+        self._projects: dict[str | None, Project] = {
+            project.id: project for project in entry.projects
+        }
 
     def evaluate(self, rule_input: RuleInput) -> Breach | None:
         """Return a breach where a known project left its scope outside any exemption."""
-        project = self._projects.get(rule_input.event.project or "")
+        project = self._projects.get(rule_input.event.project)
         if project is None or rule_input.exempted:
             return None
         feature = _feature(project, rule_input)

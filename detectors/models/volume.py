@@ -23,6 +23,8 @@ HOUR_SECONDS: Final = 3_600
 HOURS_PER_WEEK: Final = 168
 # 1 January 1970 was a Thursday: adding three days makes hour 0 a Monday's midnight.
 _MONDAY_OFFSET_HOURS: Final = 72
+# Logs of bytes are below 50, so rounding alone leaves 1e-28: hours that never differ have that.
+_VARIANCE_MIN: Final = 1e-20
 
 
 class VolumeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,7 +105,7 @@ class Volume:
     def deviations(self, at_ms: int, taken_bytes: int) -> float:
         """Return how many standard deviations `taken_bytes` lies above the usual of its hour."""
         variance = variance_of(self.state)
-        if self.state.count < self.config.hours_min or variance <= 0.0:
+        if self.state.count < self.config.hours_min or variance < _VARIANCE_MIN:
             return 0.0
         return (self._residual(at_ms, taken_bytes) - self.state.mean) / sqrt(variance)
 

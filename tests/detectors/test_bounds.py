@@ -3,10 +3,12 @@
 from math import log10
 
 import pytest
+from msgspec.structs import replace
 
 from detectors.features.vector import Features
 from detectors.features.windows import Quantity, Windows, WindowsState, zeros
 from detectors.instants import DAY_MS
+from detectors.models.drip import Drip, DripConfig, DripState
 from detectors.models.excess import Excess, ExcessConfig
 from detectors.models.sweep import Sweep, SweepConfig
 
@@ -57,6 +59,17 @@ def test_excess_is_what_is_beyond_the_usual() -> None:
     assert score.value == pytest.approx(log10(500))
 
 
+@pytest.mark.parametrize("ratio", [0.001, 0.02])
+def test_drip_speaks_from_its_floor_on(ratio: float) -> None:
+    """What has added up beyond a month's usual, to the participant, today's included."""
+    floor = round(ratio * 500_000)
+    drip = Drip(DripConfig(floor_cohort_ratio=ratio), DripState())
+    assert drip.score(replace(features(), today_new=floor - 1)) == ()
+    (score,) = drip.score(replace(features(), today_new=floor))
+    assert score.value == pytest.approx(log10(floor))
+    assert (score.observed, score.expected) == (floor, 0.0)
+
+
 @pytest.mark.parametrize(
     ("new", "walked", "sliced", "channels"),
     [
@@ -76,6 +89,22 @@ def test_a_sweep_is_most_of_a_day_beyond_the_floor(
     """Floor 1,000 of half a million, four fifths walked, three further reads of each."""
     scores = Sweep(SweepConfig()).score(features(new=new, walked=walked, sliced=sliced))
     assert [score.channel for score in scores] == channels
+
+
+def test_a_slicing_says_whom_it_sliced() -> None:
+    """The people, not the reads of them: each was read three times more."""
+    (score,) = Sweep(SweepConfig()).score(features(new=1_500, sliced=4_500))
+    assert (score.feature, score.observed) == ("sliced_participants", 1_500.0)
+    assert (score.value, score.expected) == (log10(500), 1_000.0)
+
+
+def test_what_was_sliced_days_ago_is_no_slicing_of_today() -> None:
+    """New people and reads of them are counted over the same day."""
+    day = features(new=2_000)
+    earlier = zeros()
+    earlier[Quantity.SLICED] = 100_000
+    day.windows.add(-2 * DAY_MS, earlier)
+    assert Sweep(SweepConfig()).score(day) == ()
 
 
 def test_the_score_of_a_sweep_is_what_is_beyond_the_floor() -> None:

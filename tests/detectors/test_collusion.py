@@ -119,6 +119,22 @@ def test_a_window_before_the_epoch_begins_with_it() -> None:
     assert effect.alert.started_ms == 0
 
 
+def test_what_is_taken_on_several_days_adds_up() -> None:
+    """A part of a list may be taken in parts; the same people again add nothing."""
+    ring = judge()
+    for day, people in enumerate((EAST[:2_000], EAST[1_000:4_000], EAST[4_000:])):
+        assert alerts(ring, ("east", people), day=DAY + day) == []
+    ring_alerts = alerts(ring, ("north", NORTH), ("south", SOUTH), day=DAY + 3)
+    assert [alert.taken_participants for alert in ring_alerts] == [5_000] * 3
+
+
+def test_a_ring_of_another_day_is_told_under_other_ids() -> None:
+    """Else it would be taken for a repeat of the first."""
+    taken = (("east", EAST), ("north", NORTH), ("south", SOUTH))
+    ids = [alert.alert_id for day in (DAY, DAY + 1) for alert in alerts(judge(), *taken, day=day)]
+    assert len(set(ids)) == 6
+
+
 def test_a_ring_counts_its_people_once() -> None:
     """Ten of north's are east's too: shared is what is counted twice, expected by pairs."""
     overlapping = NORTH | EAST[:10]
@@ -143,11 +159,12 @@ def test_as_many_must_fit_together_as_are_configured() -> None:
     assert len(alerts(judge(CollusionConfig(members_min=4)), *quartet)) == 4
 
 
-def test_whoever_joins_a_ring_is_told_alone_and_with_the_names_of_all() -> None:
-    """The others have been told; that they belong to it is part of the story."""
+@pytest.mark.parametrize("days", [0, 1, CollusionConfig().window_days - 1])
+def test_whoever_joins_a_ring_is_told_alone_and_with_the_names_of_all(days: int) -> None:
+    """The others have been told, to the window's last day; they are part of the story."""
     ring = judge()
     alerts(ring, ("east", EAST), ("north", NORTH), ("south", SOUTH))
-    (joined,) = alerts(ring, ("west", WEST))
+    (joined,) = alerts(ring, ("west", WEST), day=DAY + days)
     assert joined.institution == "west"
     assert joined.sentence.startswith("east, north, south, west took 20,000 ")
 

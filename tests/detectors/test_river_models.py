@@ -14,7 +14,9 @@ from detectors.models.multivariate import (
     MultivariateConfig,
     MultivariateState,
     RiverModel,
+    build,
 )
+from tests.builders import features
 
 Day = tuple[float, ...]
 
@@ -56,6 +58,21 @@ def test_too_few_days_say_nothing() -> None:
     assert learnt(4).scores_of((0.9,) * len(DAY_FEATURES)) == (0.0, 0.0)
 
 
+def test_a_model_that_finds_nothing_strange_says_nothing() -> None:
+    """A score of zero is none: of two models only the one that has seen enough speaks."""
+    late = RiverModel(name="late", path="anomaly.GaussianScorer", parameters={"grace_period": 50})
+    config = MultivariateConfig(days_min=5, models=(MODELS[0], late))
+    detector = Multivariate(config, MultivariateState(days=days(40)))
+    (score,) = detector.score(features())
+    assert (score.channel, score.value) == ("multivariate/trees", score.observed)
+
+
+def test_a_model_is_named_by_the_module_it_lies_in() -> None:
+    """The last part of a path is the class, whatever stands before it."""
+    model = RiverModel(name="trees", path="anomaly.hst.HalfSpaceTrees")
+    assert type(build(model)).__name__ == "HalfSpaceTrees"
+
+
 @pytest.mark.parametrize("count", [5, 40, DAYS_MAX - 1, DAYS_MAX, DAYS_MAX + 1, 2 * DAYS_MAX])
 def test_models_learnt_again_from_their_days_are_the_same(count: int) -> None:
     """A restart keeps days, not models, and no later score differs, also where old days go."""
@@ -78,6 +95,12 @@ def test_models_learnt_again_from_their_days_are_the_same(count: int) -> None:
         pytest.param("anomaly.Nothing", {}, "River has no anomaly.Nothing", id="no such model"),
         pytest.param("nowhere.Trees", {}, "River has no nowhere.Trees", id="no such module"),
         pytest.param("stats.Mean", {}, "stats.Mean is not an anomaly model", id="not a detector"),
+        pytest.param(
+            "anomaly.PredictiveAnomalyDetection",
+            {},
+            "anomaly.PredictiveAnomalyDetection changes when it is asked for a score",
+            id="whoever asks it changes it",
+        ),
         pytest.param("anomaly.HalfSpaceTrees", {"leaves": 3}, "leaves", id="no such parameter"),
     ],
 )

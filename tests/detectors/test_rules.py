@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pytest
 
 from detectors.config import CoreConfig, DetectorsConfig
-from detectors.detector import RuleInput
 from detectors.event import AccessEvent, FieldCount, InstitutionId, Participants
 from detectors.models.canary import CanaryConfig
 from detectors.models.coverage import Coverage
@@ -14,6 +13,7 @@ from detectors.models.scope import Scope
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.register import Exemption, Institution, Project, Register
 from detectors.verdict import RaiseAlert, ReasonDetail
+from tests.builders import rule_input
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = datetime(2026, 12, 31, tzinfo=UTC)
@@ -65,20 +65,6 @@ def reasons(profile: Profile, *events: AccessEvent) -> list[ReasonDetail]:
     return [effect.alert.reasons[0] for effect in effects if isinstance(effect, RaiseAlert)]
 
 
-def rule_input(event: AccessEvent, *, at_ms: int = MIDDAY_MS, exempted: int = 0) -> RuleInput:
-    """Return an event as a rule sees it."""
-    return RuleInput(
-        event=event,
-        at_ms=at_ms,
-        participants=None,
-        new=1,
-        exempted=exempted,
-        held_participants=1,
-        project_participants=1,
-        project_grew=True,
-    )
-
-
 @pytest.mark.parametrize(
     ("event", "at", "feature"),
     [
@@ -102,6 +88,9 @@ def rule_input(event: AccessEvent, *, at_ms: int = MIDDAY_MS, exempted: int = 0)
             id="a number of fields cannot be compared",
         ),
         pytest.param(
+            reading(0, 0, 9, fields=["age"]), START, None, id="one approved field is in scope"
+        ),
+        pytest.param(
             reading(0, 0, 9),
             datetime(2025, 12, 31, tzinfo=UTC),
             "before_approval",
@@ -122,8 +111,9 @@ def test_scope_names_what_was_not_approved(
 ) -> None:
     """Dataset, fields and dates are compared with the project's approval."""
     scope = Scope(Institution(id="north", projects=(PROJECT,)))
-    score = scope.evaluate(rule_input(event, at_ms=int(at.timestamp()) * 1_000))
-    assert (score.feature if score is not None else None) == feature
+    breach = scope.evaluate(rule_input(event, at_ms=int(at.timestamp()) * 1_000))
+    assert (breach.feature if breach is not None else None) == feature
+    assert breach is None or (breach.observed, breach.expected) == (1.0, 0.0)
 
 
 def test_an_exempted_reading_is_not_out_of_scope() -> None:

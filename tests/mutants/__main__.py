@@ -2,7 +2,10 @@
 
 Each part of the code is copied below `mutants/` and tried there by mutmut, so that one may go on
 editing meanwhile. A run that was ended goes on where it was: only functions that have changed are
-tried again. Ends with 1 if a mutant lives that `mutants.toml` does not explain.
+tried again, and what had survived. To try everything, remove `mutants/`.
+
+Ends with 1 if a mutant lives that `mutants.toml` does not explain, if that explains one which no
+longer lives, or if some have not been tried.
 """
 
 import argparse
@@ -18,7 +21,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from tests.mutants.report import Explained, Mutant, changes_in, read_mutants, table
+from tests.mutants.report import (
+    Explained,
+    Mutant,
+    Part,
+    changes_in,
+    read_mutants,
+    stale_explanations,
+    table,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("detectors", "streams", "tests", "benchmarks")
@@ -29,9 +40,11 @@ CONFIG: Final = """
 source_paths = ["detectors", "streams"]
 only_mutate = ["{part}/*.py"]
 also_copy = ["benchmarks"]
-pytest_add_cli_args = ["-m", "not kafka and not slow"]
+pytest_add_cli_args = {arguments}
 pytest_add_cli_args_test_selection = {tests}
 use_git_change_detection = false
+timeout_multiplier = 5.0
+timeout_constant = 5.0
 """
 # A mutant that fills a list for ever must end by itself: the machine has other work to do.
 MEMORY_BYTES_MAX: Final = 3 * 2**30
@@ -39,16 +52,17 @@ MEMORY_BYTES_MAX: Final = 3 * 2**30
 SHOW: Final = "import sys, mutmut.__main__ as m; [m.show.callback(n) for n in sys.argv[1:]]"
 
 
-def workshop_of(part: str, tests: Sequence[str]) -> Path:
+def workshop_of(part_name: str, part: Part) -> Path:
     """Return a directory with a copy of the code as it is now, and of what earlier runs found."""
-    workshop = ROOT / "mutants" / part.replace("/", "-")
+    workshop = ROOT / "mutants" / part_name.replace("/", "-")
     for copy in list(workshop.rglob("*.py")):
         original = copy.relative_to(workshop).as_posix().removeprefix("mutants/")
         if not (ROOT / original).exists():
             copy.unlink()
     for name in COPIED:
         shutil.copytree(ROOT / name, workshop / name, ignore=IGNORED, dirs_exist_ok=True)
-    config = CONFIG.format(part=part, tests=list(tests))
+    arguments = ["-m", "not kafka and not slow", *(f"--deselect={test}" for test in part.left_out)]
+    config = CONFIG.format(part=part_name, tests=list(part.tests), arguments=arguments)
     (workshop / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + config)
     return workshop
 
@@ -93,6 +107,16 @@ def counted(
     return counts, unexplained
 
 
+def try_part(workshop: Path, explained: Sequence[Explained], *, processes: int) -> None:
+    """Try what is new or has changed, and once more what had survived: tests may have come."""
+    arguments = ("-m", "mutmut", "run", "--max-children", str(processes))
+    before = {mutant.name for mutant in counted(mutants_of(workshop), explained)[1]}
+    run(workshop, *arguments, live=True)
+    left = [mutant.name for mutant in counted(mutants_of(workshop), explained)[1]]
+    if again := [name for name in left if name in before]:
+        run(workshop, *arguments, *again, live=True)
+
+
 def main() -> int:
     """Try the parts that are named, by default all, and print the figures."""
     config = read_mutants(Path(__file__).with_name("mutants.toml").read_bytes())
@@ -103,18 +127,27 @@ def main() -> int:
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     rows = {}
+    mutants = []
     survivors = []
-    for part in options.parts:
-        workshop = workshop_of(part, config.parts[part].tests)
+    for number, name in enumerate(options.parts, start=1):
+        workshop = workshop_of(name, config.parts[name])
         if not options.figures_only:
-            arguments = ("-m", "mutmut", "run", "--max-children", str(options.processes))
-            run(workshop, *arguments, live=True)
-        rows[part], unexplained = counted(mutants_of(workshop), config.explained)
+            sys.stdout.write(f"{name}, {number} of {len(options.parts)}\n")
+            sys.stdout.flush()
+            try_part(workshop, config.explained, processes=options.processes)
+        of_part = mutants_of(workshop)
+        rows[name], unexplained = counted(of_part, config.explained)
+        mutants += of_part
         survivors += unexplained
     for mutant in survivors:
         sys.stdout.write(f"\n{mutant.name}\n  - {mutant.removed}\n  + {mutant.added}\n")
+    is_complete = not any(counts["not run"] for counts in rows.values())
+    stale = stale_explanations(mutants, config.explained) if is_complete else []
+    for each in stale:
+        change = f"  - {each.removed}\n  + {each.added}\n"
+        sys.stdout.write(f"\n{each.function}: explained, but does not live\n{change}")
     sys.stdout.write(table(rows))
-    return int(bool(survivors))
+    return int(bool(survivors or stale) or not is_complete)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """What became of mutants: which lived, which of these may, and the figures as a table."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 COLUMNS: Final = ("killed", "explained", "survived", "not run")
 # By the words of mutmut: a test noticed, or an endless loop or a crash did.
 _KILLED: Final = frozenset({"killed", "timeout", "segfault", "suspicious", "caught by type check"})
+EVERY_FUNCTION: Final = "*"
 _SURVIVED: Final = frozenset({"survived", "no tests"})
 
 
@@ -46,7 +47,10 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mutant that may live, and why; found by its lines, since numbers move."""
+    """A mutant that may live, and why; found by its lines, since numbers move.
+
+    Of the function `*` it is a change to any function, and its lines are the part that changes.
+    """
 
     function: str
     removed: str
@@ -55,14 +59,41 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     def explains(self, mutant: Mutant) -> bool:
         """Tell whether it is this mutant."""
+        if self.function == EVERY_FUNCTION:
+            parts = mutant.removed.split(self.removed)
+            # A line that has the part twice is changed in one of the places.
+            return any(
+                self.removed.join(parts[:at]) + self.added + self.removed.join(parts[at:])
+                == mutant.added
+                for at in range(1, len(parts))
+            )
         own = (self.function, self.removed, self.added)
         return own == (mutant.function, mutant.removed, mutant.added)
 
 
+def stale_explanations(
+    mutants: Sequence[Mutant], explained: Sequence[Explained]
+) -> list[Explained]:
+    """Return what explains no survivor, of the packages whose mutants these are."""
+    packages = {_package(mutant.function) for mutant in mutants}
+    survivors = [mutant for mutant in mutants if mutant.survived]
+    return [
+        each
+        for each in explained
+        if _package(each.function) in packages
+        and not any(each.explains(mutant) for mutant in survivors)
+    ]
+
+
+def _package(function: str) -> str:
+    return ".".join(function.split(".")[:2])
+
+
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the code, and the tests that must hold it."""
+    """A part of the code, and the tests that must hold it; of these, some that take too long."""
 
     tests: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
 
 class Mutants(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.__main__ import counted
-from tests.mutants.report import Explained, Mutant, changes_in, read_mutants, table
+from tests.mutants.report import (
+    Explained,
+    Mutant,
+    changes_in,
+    read_mutants,
+    stale_explanations,
+    table,
+)
 
 NAME = "a.tail.x_fit__mutmut_3"
 DIFF = f"""\
@@ -41,6 +48,46 @@ def test_an_explanation_is_of_one_change_to_one_function(change: str) -> None:
     assert not Explained(**values | {change: "another"}, why="").explains(SURVIVOR)
 
 
+@pytest.mark.parametrize(
+    ("line", "explained"),
+    [
+        ("dict(zip(a, b, strict=False))", True),
+        ("dict(zip(a, c, strict=False))", False),
+        ("dict(zip(a, b, strict=None))", False),
+        ("dict(zip(a, b, strict=True))", False),
+    ],
+)
+def test_one_explanation_may_be_of_a_change_to_any_function(line: str, *, explained: bool) -> None:
+    """The rest of the line is as it was."""
+    why = Explained(function="*", removed="strict=True", added="strict=False", why="equal lengths")
+    mutant = Mutant(
+        name=NAME, status="survived", removed="dict(zip(a, b, strict=True))", added=line
+    )
+    assert why.explains(mutant) == explained
+
+
+def test_a_part_that_a_line_has_twice_is_changed_once() -> None:
+    """In whichever place."""
+    why = Explained(function="*", removed="x=1", added="x=2", why="")
+    for added, explained in [
+        ("f(x=2, g(x=1))", True),
+        ("f(x=1, g(x=2))", True),
+        ("f(x=2, g(x=2))", False),
+    ]:
+        mutant = Mutant(name=NAME, status="survived", removed="f(x=1, g(x=1))", added=added)
+        assert why.explains(mutant) == explained
+
+
+def test_an_explanation_of_what_no_longer_lives_is_stale() -> None:
+    """In the packages that were tried; one of any function never is."""
+    everywhere = Explained(function="*", removed="a", added="b", why="")
+    elsewhere = Explained(function="b.tail.fit", **CHANGE, why="")
+    explained = [WHY, everywhere, elsewhere]
+    killed = Mutant(name=NAME, status="killed", **CHANGE)
+    assert stale_explanations([SURVIVOR], explained) == []
+    assert stale_explanations([killed], explained) == [WHY]
+
+
 def test_the_table_sums_all_parts() -> None:
     """So that a figure can be quoted with the command that prints it."""
     lines = table({"a": Counter(killed=3), "b": Counter(killed=1, survived=2)}).splitlines()
@@ -52,5 +99,6 @@ def test_every_part_names_tests_that_exist() -> None:
     root = Path(__file__).parents[2]
     mutants = read_mutants(Path(__file__).with_name("mutants.toml").read_bytes())
     for name, part in mutants.parts.items():
-        assert [path for path in (name, *part.tests) if not (root / path).exists()] == []
+        paths = (name, *part.tests, *(test.partition("::")[0] for test in part.left_out))
+        assert [path for path in paths if not (root / path).exists()] == []
     assert [explained for explained in mutants.explained if not explained.why] == []

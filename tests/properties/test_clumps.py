@@ -1,6 +1,8 @@
+from math import exp, factorial, log
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
@@ -12,6 +14,9 @@ COHORT_SIZE = 500_000
 ids = st.one_of(st.integers(0, 499_999), st.integers(0, 2**64 - 1))
 
 
+# Neighbours at both ends of ids that fill their blocks to the last one, and to the last but one.
+@example({0, 1, 4_094, 4_095}, 1)
+@example({0, 1, 4_093, 4_094}, 1)
 @given(st.sets(ids, min_size=1, max_size=300), st.integers(1, 2_000_000))
 def test_the_size_of_clumps_is_variance_over_mean_of_4096_blocks(
     people: set[int], cohort_size: int
@@ -61,3 +66,29 @@ def test_a_meeting_shares_half_the_smaller_clump() -> None:
     mean = 250.0 * (10_000 / 1.5) * 40.5 / COHORT_SIZE
     log_p = log_p_of_overlap(mine, single, cohort_size=COHORT_SIZE)
     assert log_p == pytest.approx(log_poisson_cdf(15, mean=mean))
+
+
+@pytest.mark.parametrize(
+    ("count", "shared", "proves"),
+    [
+        pytest.param(10_000, 199, True, id="one less than chance would share"),
+        pytest.param(10_000, 200, False, id="as many as chance would share"),
+        pytest.param(20_000, 400, True, id="half of what chance would share"),
+        pytest.param(20_000, 401, False, id="more than are ever counted"),
+    ],
+)
+def test_only_an_overlap_below_chance_proves_anything(
+    count: int, shared: int, *, proves: bool
+) -> None:
+    """Of half a million, ten thousand twice share 200 by chance, twenty thousand twice 800."""
+    mine, yours = work(0, clump=1.0, count=count), work(count - shared, clump=1.0, count=count)
+    assert (log_p_of_overlap(mine, yours, cohort_size=COHORT_SIZE) < 0.0) == proves
+
+
+@pytest.mark.parametrize("mean", [0.1, 1.0, 7.5, 30.0])
+@pytest.mark.parametrize("count", [0, 1, 5, 20])
+def test_the_chance_is_the_sum_of_poisson(count: int, mean: float) -> None:
+    """Added up without logarithms, where the numbers allow it; and never above one."""
+    chance = exp(-mean) * sum(mean**number / factorial(number) for number in range(count + 1))
+    assert log_poisson_cdf(count, mean=mean) == pytest.approx(log(chance), abs=1e-12)
+    assert log_poisson_cdf(count, mean=mean) <= 0.0

@@ -116,6 +116,7 @@ class World:
         *,
         offsets: Mapping[int, int | None] | None = None,
         accept_lost_records: bool = False,
+        config: CheckpointConfig | None = None,
     ) -> None:
         """Connect the parts."""
         self.written: list[object] = []
@@ -132,7 +133,7 @@ class World:
             outbox=self.kafka,
             lease=lease,
             commit=self.group.commit,
-            config=CheckpointConfig(events_max=3, interval_seconds=60.0),
+            config=config or CheckpointConfig(events_max=3, interval_seconds=60.0),
         )
         dependencies = LifecycleDependencies(
             group=self.group,

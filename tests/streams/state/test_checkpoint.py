@@ -75,6 +75,16 @@ def test_nothing_new_is_no_checkpoint() -> None:
     assert asyncio.run(scenario()) is None
 
 
+def test_a_checkpoint_is_due_after_its_interval_though_nothing_was_judged() -> None:
+    """Alerts may be on their way, and the partition moves without events of ours."""
+
+    async def scenario() -> None:
+        world = World(config=CheckpointConfig(interval_seconds=0.001))
+        await asyncio.wait_for(world.checkpointer.wait_until_due(), 10.0)
+
+    asyncio.run(scenario())
+
+
 def test_a_broker_that_does_not_answer_ends_the_worker_before_the_commit() -> None:
     """What is not durable is not committed."""
 

@@ -1,5 +1,6 @@
 import random
 import struct
+import tracemalloc
 import zlib
 
 import pytest
@@ -68,6 +69,29 @@ def test_a_truncated_state_is_refused(length: int) -> None:
         open_sealed(SEALED[:length], address=HOME, keys=KEYS)
 
 
+def signed(packed: bytes, *, plain_size: int) -> bytes:
+    """Return what somebody with the key would sign, whatever it unpacks to."""
+    header = struct.pack(">4sB4sqI", b"HGS1", 1, KEYS.signing_id, 0, plain_size)
+    place = (b"headgate", b"headgate.state", b"3", b"north", header)
+    framed = b"".join(b"%d:%b" % (len(piece), piece) for piece in place)
+    return header + KEYS.sign(framed + packed) + packed
+
+
+def test_what_ends_with_its_signature_is_a_state_that_nobody_signed() -> None:
+    """From header and signature on it is read as a state; one byte less is none."""
+    bare = SEALED[: len(signed(b"", plain_size=0))]
+    with pytest.raises(StateError, match="not signed"):
+        open_sealed(bare, address=HOME, keys=KEYS)
+    with pytest.raises(StateError, match=r"is not a Headgate state \(52 bytes\)"):
+        open_sealed(bare[:-1], address=HOME, keys=KEYS)
+
+
+def test_a_signed_state_that_is_not_packed_is_named() -> None:
+    """A bug of ours, most likely: it says which record to look at."""
+    with pytest.raises(StateError, match=r"state of b'north' in .* does not decompress: "):
+        open_sealed(signed(b"plain text", plain_size=10), address=HOME, keys=KEYS)
+
+
 def test_a_future_schema_is_refused_by_name() -> None:
     """A state of a newer version is refused with both versions."""
     future = SEALED[:4] + b"\x02" + SEALED[5:]
@@ -86,13 +110,16 @@ def test_a_state_signed_by_the_previous_key_is_opened_and_signed_anew() -> None:
 
 
 def test_a_bomb_is_not_inflated_beyond_its_stated_size() -> None:
-    """Even a signed payload is inflated to its stated size only."""
-    packed = zlib.compress(b"\0" * 2**20)
-    header = struct.pack(">4sB4sqI", b"HGS1", 1, KEYS.signing_id, 0, 10)
-    place = (b"headgate", b"headgate.state", b"3", b"north", header)
-    signed = b"".join(b"%d:%b" % (len(piece), piece) for piece in place) + packed
-    with pytest.raises(StateError, match="not of its stated 10 bytes"):
-        open_sealed(header + KEYS.sign(signed) + packed, address=HOME, keys=KEYS)
+    """Even a signed payload takes no more memory than what it says and what it is packed in."""
+    bomb = signed(zlib.compress(b"\0" * 2**24), plain_size=10)
+    tracemalloc.start()
+    try:
+        with pytest.raises(StateError, match="not of its stated 10 bytes"):
+            open_sealed(bomb, address=HOME, keys=KEYS)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 2**20
 
 
 def test_too_large_a_state_is_not_sealed() -> None:

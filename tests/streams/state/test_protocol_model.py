@@ -9,7 +9,7 @@ import random
 from typing import ClassVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.errors import StateError
@@ -116,7 +116,6 @@ def test_no_history_of_a_thousand_seeds_loses_or_doubles_anything() -> None:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
 def test_no_history_hypothesis_finds_loses_or_doubles_anything(data: st.DataObject) -> None:
     """The protocol survives the histories that a search proposes."""
     play(lambda below: data.draw(st.integers(0, below - 1)), StateStore, steps=40)
