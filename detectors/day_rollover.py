@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from detectors.detector import ClosedDay, ClosedHour
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
+from detectors.features.hour_takers import HourTakers
 from detectors.features.vector import day_point
 from detectors.features.windows import Quantity, Window
 from detectors.instants import DAY_MS, HOUR_MS
@@ -70,6 +71,7 @@ def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
         for detector in profile.hourly:
             detector.learn_hour(closed_hour)
     today.hour, today.hour_bytes, today.judged_bytes = at_ms // HOUR_MS, 0, 0
+    today.hour_takers = HourTakers()
     day = at_ms // DAY_MS
     effects: tuple[Effect, ...] = ()
     if today.day < 0:
@@ -126,6 +128,7 @@ def settle(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     """
     if ended.day < ended.settled_day <= ended.next_day:
         profile.windows.forget(_EVIDENCE)
+        profile.takers.forget()
         profile.state.open_runs.clear()
         if profile.state.incident is not None and not profile.state.incident.raised:
             profile.state.incident = None
@@ -244,12 +247,9 @@ def _day_maxima(profile: Profile) -> list[int]:
 
 def _open_day(profile: Profile, day: int) -> None:
     old = profile.state.today
-    fresh = DayState(day=day, hour=old.hour, hour_bytes=old.hour_bytes)
+    fresh = DayState(day=day, hour=old.hour)
     fresh.held_participants_before = profile.ledger.state.held_participants
     for name, holding in profile.ledger.state.holdings.items():
         fresh.held_before[name] = holding.held_participants
         fresh.counted_before[name] = holding.counted_participants
-    if profile.state.incident is not None:
-        # Who took what is asked of the whole incident, not of its last day.
-        fresh.users, fresh.projects, fresh.samples = old.users, old.projects, old.samples
     profile.state.today = fresh

@@ -5,10 +5,12 @@ what is trusted. Higher is stranger, always. Scores stay on their channel; only 
 A rule knows neither odds nor habits: something breaks it, or nothing does.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from msgspec import Meta, Struct
 
+from detectors.calibration.tail import Tail
 from detectors.event import AccessEvent
 from detectors.features.participant_sets import ParticipantSet
 from detectors.features.vector import Features
@@ -119,3 +121,70 @@ class WindowRule(Protocol):
     def evaluate(self, features: Features) -> tuple[Breach, ...]:
         """Return one breach for each limit that is passed. Change no state."""
         ...
+
+
+ToldOf = Literal["new", "gained", "hour_bytes", "event", "beside"]
+
+
+class Feature(Struct, frozen=True, kw_only=True):
+    """A number that a detector gives as its reason, and how a person reads it."""
+
+    clause: Annotated[
+        str,
+        Meta(description="after the institution's name; may hold observed, expected, window, name"),
+    ]
+    reason: Annotated[str, Meta(description="in alerts; the detector's own name if empty")] = ""
+    counts_new_participants: Annotated[
+        bool, Meta(description="what was observed are participants taken in the window")
+    ] = False
+    told_of: Annotated[
+        ToldOf,
+        Meta(
+            description="what users have shares of: new: of what was observed, new participants; "
+            "gained: as new, those of approved exports too; hour_bytes: of the bytes of the open "
+            "hour; event: one event broke a rule; beside: of the new participants of the window, "
+            "which are not what was observed"
+        ),
+    ] = "beside"
+    counts_bytes: Annotated[bool, Meta(description="what was observed is bytes, not people")] = (
+        False
+    )
+
+
+class DetectorRow(Struct, frozen=True, kw_only=True):
+    """One detector or rule as the system knows it: one of the three factories, or none.
+
+    The second stage, which judges all institutions at once, is built elsewhere.
+    """
+
+    config: type[Struct]
+    card: Annotated[str, Meta(description="its page, from the root of the repository")]
+    features: Mapping[str, Feature] = {}
+    detector: Annotated[
+        Callable[..., Detector] | None,
+        Meta(description="called with the config, and the state if it has one"),
+    ] = None
+    state: Annotated[type[Struct] | None, Meta(description="what a detector remembers")] = None
+    event_rule: Annotated[
+        Callable[..., EventRule | None] | None,
+        Meta(description="called with the config and the register's entry; None: nothing to ask"),
+    ] = None
+    window_rule: Annotated[
+        Callable[..., WindowRule | None] | None,
+        Meta(description="called with the config; None: nothing to ask"),
+    ] = None
+    tails: Annotated[
+        Mapping[str, Tail], Meta(description="by channel, before anything is known of the peers")
+    ] = {}
+    channels: Annotated[
+        Callable[..., tuple[str, ...]] | None,
+        Meta(description="called with the config, where the settings name the channels"),
+    ] = None
+    any_channel_tail: Annotated[
+        Tail | None, Meta(description="of each channel that the settings name")
+    ] = None
+
+    @property
+    def is_rule(self) -> bool:
+        """Tell whether it is about lines that are crossed or not: then no p-value means a thing."""
+        return self.event_rule is not None or self.window_rule is not None

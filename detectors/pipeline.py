@@ -4,7 +4,6 @@ Pure and deterministic: event time only, no clock, no I/O, no randomness. The sa
 config, register and references give the same effects byte for byte, whatever the batching.
 """
 
-from bisect import insort
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
@@ -15,16 +14,24 @@ import msgspec
 from detectors.day_rollover import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
 from detectors.detector import Breach, RuleInput
 from detectors.event import AccessEvent, time_ms
+from detectors.features.hour_takers import note_bytes
 from detectors.features.ledger import NOBODY, Taken
-from detectors.features.participant_sets import ends_of
-from detectors.features.windows import AMOUNT_MAX, HOURS_PER_DAY, Quantity, bound, zeros
+from detectors.features.participant_sets import ParticipantSet, ends_of
+from detectors.features.windows import (
+    AMOUNT_MAX,
+    BUCKET_MS,
+    HOURS_PER_DAY,
+    Quantity,
+    bound,
+    zeros,
+)
 from detectors.instants import HOUR_MS
 from detectors.instructions import note_exempted
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate, note
 from detectors.profile import Profile, open_profile
-from detectors.profile_state import DayState, ProfileState
+from detectors.profile_state import ProfileState
 from detectors.reference import Reference
 from detectors.verdict import Effect, Verdict
 
@@ -32,7 +39,6 @@ __all__ = ["Profile", "apply_reference", "judge", "open_profile"]
 
 _NAMES_MAX: Final = 64
 _FAILED: Final = frozenset({"denied", "error"})
-_SAMPLES_MAX: Final = 5
 _NIGHT_ENDS_HOUR: Final = 6
 _NIGHT_BEGINS_HOUR: Final = 20
 _SATURDAY: Final = 5
@@ -105,12 +111,14 @@ def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list
     if _delivers(event):
         taken = profile.ledger.take(event, at_ms)
         _book(amounts, event, taken, at_ms)
-        _note_order(profile, event, taken, amounts)
+        if taken.participants:
+            _note_order(profile, event, taken, taken.participants, amounts)
         today = profile.state.today
         if not late or at_ms // HOUR_MS == today.hour:
             today.hour_bytes += event.bytes
             if today.hour_bytes > AMOUNT_MAX:  # noqa: PLR1730 - a call costs more than all the rest.
                 today.hour_bytes = AMOUNT_MAX
+            note_bytes(today.hour_takers, event)
     else:
         taken = NOBODY
     if event.outcome == "denied":
@@ -146,7 +154,7 @@ def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int)
         note_exempted(profile, taken)
     if not taken.new:
         return
-    _remember(profile.state.today, event, taken.new)
+    _remember(profile, event, at_ms, taken.new)
     if at_ms < profile.windows.begins_ms:
         # What came late was added to closed sums.
         note_maxima(profile)
@@ -164,7 +172,7 @@ def _judged(
     note(profile, evaluation)
     profile.gate.reset(judged_bytes=profile.state.today.judged_bytes)
     _chain(profile, evaluation.verdict)
-    return decide(profile, evaluation.verdict, at_ms=now_ms, event_id=event.id)
+    return decide(profile, evaluation.verdict, at_ms=now_ms, event=event)
 
 
 def apply_reference(profile: Profile, reference: Reference) -> None:
@@ -186,13 +194,17 @@ def _book(amounts: list[int], event: AccessEvent, taken: Taken, at_ms: int) -> N
             bound(amounts)
 
 
-def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: list[int]) -> None:
+def _note_order(
+    profile: Profile,
+    event: AccessEvent,
+    taken: Taken,
+    people: ParticipantSet,
+    amounts: list[int],
+) -> None:
     """Note whether the user walks through the ids, or takes the same people slice by slice."""
-    if not taken.participants:
-        return
     pages, user = profile.state.today.pages, event.user or ""
     if taken.new:
-        first, last = ends_of(taken.participants)
+        first, last = ends_of(people)
         before = pages.pop(user, None)
         if before is not None and first > before[1]:
             amounts[_WALKED] += taken.new
@@ -201,7 +213,7 @@ def _note_order(profile: Profile, event: AccessEvent, taken: Taken, amounts: lis
             del pages[next(iter(pages))]
     elif (page := pages.get(user)) is not None and page[2] == taken.read:
         mark = _fields_mark(event)
-        if page[3] != mark and page[:2] == ends_of(taken.participants):
+        if page[3] != mark and page[:2] == ends_of(people):
             amounts[_SLICED] += taken.read
             pages[user] = (*page[:3], mark)
 
@@ -256,23 +268,17 @@ def _is_off_hours(at_ms: int) -> bool:
     return day >= _SATURDAY or hour < _NIGHT_ENDS_HOUR or hour >= _NIGHT_BEGINS_HOUR
 
 
-def _remember(today: DayState, event: AccessEvent, new: int) -> None:
-    """Keep who took how much today, and the largest requests as samples."""
-    today.new += new
-    if event.user is not None:
-        _count(today.users, event.user, new)
-    if event.project is not None:
-        _count(today.projects, event.project, new)
-    samples = today.samples
-    if len(samples) < _SAMPLES_MAX or -new < samples[-1][0]:
-        insort(samples, (-new, event.id))
-        del samples[_SAMPLES_MAX:]
-
-
-def _count(shares: dict[str, int], name: str, new: int) -> None:
-    shares[name] = shares.get(name, 0) + new
-    if len(shares) > _NAMES_MAX:
-        del shares[min(shares, key=lambda key: (shares[key], key))]
+def _remember(profile: Profile, event: AccessEvent, at_ms: int, new: int) -> None:
+    """Keep who took how many new participants, by the same 5 minutes as their sum."""
+    profile.state.today.new += new
+    profile.takers.add(
+        at_ms // BUCKET_MS,
+        open_bucket=profile.state.windows.bucket,
+        user=event.user,
+        project=event.project,
+        new=new,
+        event_id=event.id,
+    )
 
 
 def _chain(profile: Profile, verdict: Verdict) -> None:

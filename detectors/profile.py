@@ -17,6 +17,7 @@ from detectors.features.baseline import Baseline
 from detectors.features.dedupe import Dedupe
 from detectors.features.evaluation_gate import EvaluationGate
 from detectors.features.ledger import Ledger, LedgerState
+from detectors.features.takers import Takers
 from detectors.features.windows import Windows
 from detectors.instants import HOUR_MS
 from detectors.profile_state import ProfileMemory, ProfileState
@@ -50,6 +51,7 @@ class Profile:
         "rules",
         "shadow",
         "state",
+        "takers",
         "weights",
         "window_rules",
         "windows",
@@ -74,6 +76,7 @@ class Profile:
         self.config_cursor = ConfigCursor()
         self.dedupe = Dedupe(config.dedupe, memory.dedupe)
         self.windows = Windows(memory.state.windows)
+        self.takers = Takers(memory.state.takers)
         self.registered = entry
         self.apply_config(config, memory.ledger)
 

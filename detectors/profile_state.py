@@ -5,7 +5,9 @@ from msgspec import Struct, field
 from detectors.config_schedule import FILE_SEQUENCE
 from detectors.features.baseline import LEARNT_WINDOWS, BaselineState
 from detectors.features.dedupe import DedupeState
+from detectors.features.hour_takers import HourTakers
 from detectors.features.ledger import LedgerState
+from detectors.features.takers import TakersState
 from detectors.features.windows import WindowsState
 from detectors.incident import Incident
 from detectors.register import Exemption, Institution
@@ -26,7 +28,7 @@ class OpenRun(Struct, kw_only=True):
 
 
 class DayState(Struct, kw_only=True):
-    """The open day: maxima, who took how much, and what the judge last looked at."""
+    """The open day and its open hour: maxima, and what the judge last looked at."""
 
     day: int = -1
     maxima: list[int] = field(default_factory=lambda: [0] * len(LEARNT_WINDOWS))
@@ -34,15 +36,13 @@ class DayState(Struct, kw_only=True):
     judged_bytes: int = 0
     hour: int = -1
     hour_bytes: int = 0
+    hour_takers: HourTakers = field(default_factory=HourTakers)
     new: int = 0
     published_participants: int = 0
     alerted: bool = False
     unlearnt: bool = False
     # By user: first, last and number of the participants taken last, and for which fields.
     pages: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
-    users: dict[str, int] = field(default_factory=dict)
-    projects: dict[str, int] = field(default_factory=dict)
-    samples: list[tuple[int, str]] = field(default_factory=list)
     held_participants_before: int = 0
     held_before: dict[str, int] = field(default_factory=dict)
     counted_before: dict[str, int] = field(default_factory=dict)
@@ -72,6 +72,7 @@ class ProfileState(Struct, kw_only=True):
     incidents_count: int = 0
     chain: bytes = b""
     windows: WindowsState = field(default_factory=WindowsState)
+    takers: TakersState = field(default_factory=TakersState)
     baseline: BaselineState = field(default_factory=BaselineState)
     today: DayState = field(default_factory=DayState)
     open_runs: dict[str, OpenRun] = field(default_factory=dict)

@@ -4,13 +4,12 @@ Everything else iterates over the rows: the configuration, the profile and its s
 roll-over of the day, calibration, the explanation, sinks, the report and the pages of the site.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Annotated, Final
+from typing import Final
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from detectors.calibration.tail import Tail
-from detectors.detector import Detector, EventRule, WindowRule
+from detectors.detector import DetectorRow, Feature
 from detectors.errors import CoreError
 from detectors.models.canary import CanaryConfig, canary_of
 from detectors.models.collusion import CollusionConfig
@@ -32,58 +31,6 @@ from detectors.models.volume import Volume, VolumeConfig, VolumeState
 ANY_FEATURE: Final = ""
 
 
-class Feature(Struct, frozen=True, kw_only=True):
-    """A number that a detector gives as its reason, and how a person reads it."""
-
-    clause: Annotated[
-        str,
-        Meta(description="after the institution's name; may hold observed, expected, window, name"),
-    ]
-    reason: Annotated[str, Meta(description="in alerts; the detector's own name if empty")] = ""
-    counts_new_participants: Annotated[
-        bool, Meta(description="what was observed are participants taken in the window")
-    ] = False
-
-
-class DetectorRow(Struct, frozen=True, kw_only=True):
-    """One detector or rule as the system knows it: one of the three factories, or none.
-
-    The second stage, which judges all institutions at once, is built elsewhere.
-    """
-
-    config: type[Struct]
-    card: Annotated[str, Meta(description="its page, from the root of the repository")]
-    features: Mapping[str, Feature] = {}
-    detector: Annotated[
-        Callable[..., Detector] | None,
-        Meta(description="called with the config, and the state if it has one"),
-    ] = None
-    state: Annotated[type[Struct] | None, Meta(description="what a detector remembers")] = None
-    event_rule: Annotated[
-        Callable[..., EventRule | None] | None,
-        Meta(description="called with the config and the register's entry; None: nothing to ask"),
-    ] = None
-    window_rule: Annotated[
-        Callable[..., WindowRule | None] | None,
-        Meta(description="called with the config; None: nothing to ask"),
-    ] = None
-    tails: Annotated[
-        Mapping[str, Tail], Meta(description="by channel, before anything is known of the peers")
-    ] = {}
-    channels: Annotated[
-        Callable[..., tuple[str, ...]] | None,
-        Meta(description="called with the config, where the settings name the channels"),
-    ] = None
-    any_channel_tail: Annotated[
-        Tail | None, Meta(description="of each channel that the settings name")
-    ] = None
-
-    @property
-    def is_rule(self) -> bool:
-        """Tell whether it is about lines that are crossed or not: then no p-value means a thing."""
-        return self.event_rule is not None or self.window_rule is not None
-
-
 def _took(what: str, *, against: str = "expected") -> str:
     return f"took {{observed:,.0f}} {what} in {{window}} ({against} {{expected:,.0f}})"
 
@@ -96,7 +43,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         detector=Excess,
         features={
             "new_participants": Feature(
-                clause=_took("new participants"), counts_new_participants=True
+                clause=_took("new participants"), counts_new_participants=True, told_of="new"
             )
         },
         tails={"excess": Tail(knots=((3.0, -1.0), (4.0, -1.9), (4.4, -2.5)), slope=2.3)},
@@ -113,6 +60,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
                 clause=_took("new participants a few fields at a time"),
                 reason="slicing",
                 counts_new_participants=True,
+                told_of="new",
             ),
         },
         tails={
@@ -147,7 +95,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         card="docs/detectors/volume.md",
         detector=Volume,
         state=VolumeState,
-        features={"bytes": Feature(clause=_took("bytes"))},
+        features={"bytes": Feature(clause=_took("bytes"), told_of="hour_bytes", counts_bytes=True)},
         tails={"volume/1h": Tail(knots=((3.0, -2.0),), slope=0.4)},
     ),
     "quota": DetectorRow(
@@ -156,9 +104,11 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         window_rule=quota_of,
         features={
             "new_participants": Feature(
-                clause=_took("new participants", against="limit"), counts_new_participants=True
+                clause=_took("new participants", against="limit"),
+                counts_new_participants=True,
+                told_of="gained",
             ),
-            "bytes": Feature(clause=_took("bytes", against="limit")),
+            "bytes": Feature(clause=_took("bytes", against="limit"), counts_bytes=True),
             "rows": Feature(clause=_took("rows", against="limit")),
         },
     ),
@@ -187,10 +137,18 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         card="docs/detectors/scope.md",
         event_rule=scope_of,
         features={
-            "dataset_not_approved": Feature(clause="read a dataset outside its project's approval"),
-            "field_not_approved": Feature(clause="read fields outside its project's approval"),
-            "before_approval": Feature(clause="read before its project's approval began"),
-            "after_approval": Feature(clause="read after its project's approval ended"),
+            "dataset_not_approved": Feature(
+                clause="read a dataset outside its project's approval", told_of="event"
+            ),
+            "field_not_approved": Feature(
+                clause="read fields outside its project's approval", told_of="event"
+            ),
+            "before_approval": Feature(
+                clause="read before its project's approval began", told_of="event"
+            ),
+            "after_approval": Feature(
+                clause="read after its project's approval ended", told_of="event"
+            ),
         },
     ),
     "canary": DetectorRow(
@@ -199,7 +157,8 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         event_rule=canary_of,
         features={
             "canaries": Feature(
-                clause="read {observed:,.0f} canary records that nobody has reason to read"
+                clause="read {observed:,.0f} canary records that nobody has reason to read",
+                told_of="event",
             )
         },
     ),

@@ -45,6 +45,28 @@ class DatasetCoverage(Struct, frozen=True, kw_only=True):
     ]
 
 
+ShareOf = Literal["new_participants", "bytes", "event"]
+
+
+class WindowShares(Struct, frozen=True, kw_only=True):
+    """Who took how much within the window that an alert's sentence tells of."""
+
+    of: Annotated[
+        ShareOf,
+        Meta(description="what is shared out; event: a rule was broken by one event alone"),
+    ]
+    begins_ms: Annotated[int, Meta(description="event time at which the window begins")]
+    total: Annotated[int, Meta(description="taken within the window, by whomever")]
+    top_user: Annotated[int, Meta(description="by the named user, at least")]
+    nobody: Annotated[int, Meta(description="by events that name no user, at least")]
+    late: Annotated[
+        int, Meta(description="dated more than 30 days before, and counted when they came")
+    ]
+    unknown: Annotated[
+        int, Meta(description="by users of whom there were too many to keep; 0: all is exact")
+    ]
+
+
 class Alert(Struct, frozen=True, kw_only=True):
     """One incident of one institution, as it stands now. The same incident keeps its id."""
 
@@ -53,7 +75,9 @@ class Alert(Struct, frozen=True, kw_only=True):
     revision: Annotated[int, Meta(ge=1, description="1 at creation, one more at each update")]
     institution: str
     at_ms: Annotated[int, Meta(description="event time of this statement")]
-    started_ms: Annotated[int, Meta(description="event time at which the window began")]
+    started_ms: Annotated[
+        int, Meta(description="event time at which the window told of began; of a close, all")
+    ]
     # Harm: by the share of the cohort taken.
     severity: Severity
     confidence: Annotated[Ratio, Meta(description="0.5 at the alert budget, 1 far below it")]
@@ -69,13 +93,23 @@ class Alert(Struct, frozen=True, kw_only=True):
     full_cohort_days: Annotated[
         float | None, Meta(description="until the whole cohort is held at the last day's pace")
     ] = None
-    top_user: Annotated[str | None, Meta(description="who took most of the new ones")] = None
+    shares: Annotated[
+        WindowShares | None, Meta(description="none at a close, or from the second stage")
+    ] = None
+    top_user: Annotated[
+        str | None, Meta(description="who took most within the window of `shares`")
+    ] = None
     top_user_share: Annotated[
-        float, Meta(description="of the new participants, 0 to 1; 0 where no user is named")
+        float, Meta(description="of all within that window, at least; 0 where no user is named")
     ] = 0.0
-    top_project: Annotated[str | None, Meta(description="for which most was taken")] = None
+    top_user_participants: Annotated[
+        int, Meta(description="new participants that this user took in 30 days, at least")
+    ] = 0
+    top_project: Annotated[str | None, Meta(description="for which most was taken there")] = None
+    top_project_share: Annotated[float, Meta(description="as top_user_share")] = 0.0
     sample_event_ids: Annotated[
-        tuple[str, ...], Meta(description="of the largest requests, the largest first")
+        tuple[str, ...],
+        Meta(description="the largest of that window, of who took most of it; largest first"),
     ] = ()
     trigger_event_id: Annotated[
         str, Meta(description="of the event that led to it; empty where time alone did")

@@ -13,7 +13,7 @@ from detectors.instants import DAY_MS
 from detectors.pipeline import Profile, judge
 from detectors.response.entries import AlertSeen, AuditEntry, Body, DecisionMade, Verb
 from detectors.response.suspension import Suspension
-from detectors.verdict import Alert, DatasetCoverage, Effect, RaiseAlert, ReasonDetail
+from detectors.verdict import Alert, DatasetCoverage, Effect, RaiseAlert, ReasonDetail, WindowShares
 from streams.ingest.headers import Headers
 
 
@@ -104,6 +104,14 @@ def coverage(**changes: object) -> DatasetCoverage:
     return replace(grown, **changes)
 
 
+def window_shares(**changes: object) -> WindowShares:
+    """Return the shares of a window of which a hundred were taken."""
+    plain = WindowShares(
+        of="new_participants", begins_ms=0, total=100, top_user=0, nobody=0, late=0, unknown=0
+    )
+    return replace(plain, **changes)
+
+
 def alert(**changes: object) -> Alert:
     """Return an alert about a grab in the night, by one user and for two reasons, with changes."""
     stated = Alert(
@@ -124,8 +132,11 @@ def alert(**changes: object) -> Alert:
         coverage=(coverage(),),
         taken_participants=41_200,
         top_user="u-9",
+        shares=window_shares(begins_ms=1_775_041_200_000, total=41_200, top_user=32_960),
         top_user_share=0.8,
+        top_user_participants=33_000,
         top_project="p-3",
+        top_project_share=0.7,
         sample_event_ids=("e-1", "e-2"),
         trigger_event_id="e-2",
         config_hash="00ff00ff00ff00ff",
@@ -179,7 +190,9 @@ def alert_seen(**changes: object) -> AlertSeen:
         detectors=("excess",),
         user="u1",
         user_share=0.9,
+        user_participants=100,
         project="p1",
+        project_share=0.9,
         sentence="north took 100.",
         config_hash="",
         record_sha256="",

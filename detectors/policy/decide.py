@@ -5,18 +5,22 @@ from math import log10
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from detectors.calibration.combine import P_VALUE_MIN
+from detectors.event import AccessEvent
 from detectors.features.ledger import LedgerState
 from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
-from detectors.policy.explain import sentence
+from detectors.policy.explain import bytes_alone, sentence, takers
+from detectors.policy.shares import month_participants, shares_of
 from detectors.profile import Profile
 from detectors.reference import incident_rate
 from detectors.registry import feature_of, is_rule
 from detectors.verdict import (
+    SEVERITIES,
     Alert,
     AlertChange,
     DatasetCoverage,
@@ -25,7 +29,7 @@ from detectors.verdict import (
     Verdict,
 )
 
-_SAMPLES_MAX: Final = 5
+_MILDEST: Final = SEVERITIES[0]
 # Forecasts beyond a year tell nobody what to do today.
 _FORECAST_DAYS_MAX: Final = 365
 
@@ -36,12 +40,17 @@ class Statement(Struct, frozen=True, kw_only=True):
     change: AlertChange
     verdict: Verdict
     at_ms: int
-    event_id: Annotated[str, Meta(description="that led to it; empty where time alone did")]
+    event: Annotated[AccessEvent | None, Meta(description="that led to it; None: time alone did")]
     taken_participants: Annotated[int, Meta(description="since the incident began")]
 
 
-def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> tuple[Effect, ...]:
-    """Fold a verdict into the incident and return what should happen."""
+def decide(
+    profile: Profile, verdict: Verdict, *, at_ms: int, event: AccessEvent
+) -> tuple[Effect, ...]:
+    """Fold a verdict into the incident and return what should happen.
+
+    `event` is the one that was judged.
+    """
     if not verdict.watched:
         return ()
     incident = _opened(profile, verdict, at_ms=at_ms)
@@ -63,7 +72,7 @@ def decide(profile: Profile, verdict: Verdict, *, at_ms: int, event_id: str) -> 
         change=change,
         verdict=verdict,
         at_ms=at_ms,
-        event_id=event_id,
+        event=event,
         taken_participants=taken,
     )
     _note(profile, incident, statement)
@@ -90,7 +99,7 @@ def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
         change="close",
         verdict=Verdict(watched=False, p_value=1.0, reasons=()),
         at_ms=at_ms,
-        event_id="",
+        event=None,
         taken_participants=taken_participants(profile.ledger.state, incident),
     )
     return (RaiseAlert(alert=_alert(profile, incident, statement)),)
@@ -138,7 +147,9 @@ def _note(profile: Profile, incident: Incident, statement: Statement) -> None:
     incident.alerted_participants = max(1, taken, *shown)
     incident.taken_participants = taken
     incident.facts.extend(fact for fact in _facts(verdict) if fact not in incident.facts)
-    incident.severity = severity_of(min(1.0, taken / profile.config.cohort.size))
+    harm = severity_of(min(1.0, taken / profile.config.cohort.size))
+    # Who re-reads takes nothing new: bytes alone may be worth a look, and no more.
+    incident.severity = _MILDEST if bytes_alone(verdict.reasons) else harm
     if not incident.alert_id:
         incident.alert_id = _alert_id(profile, incident)
 
@@ -150,24 +161,8 @@ def _alert_id(profile: Profile, incident: Incident) -> str:
 
 
 def _alert(profile: Profile, incident: Incident, statement: Statement) -> Alert:
-    state, verdict = profile.state, statement.verdict
-    coverage = _coverage(profile, incident)
-    forecast_days = full_cohort_days(profile)
-    top_user, top_user_share = _top(state.today.users)
-    top_project, _ = _top(state.today.projects)
-    text = (
-        sentence(
-            state.institution,
-            verdict.reasons,
-            coverage,
-            top_user=top_user,
-            top_user_share=top_user_share,
-            full_cohort_days=forecast_days,
-        )
-        if verdict.reasons
-        else f"{state.institution} has been quiet since; the incident is closed."
-    )
-    return Alert(
+    state, verdict, event = profile.state, statement.verdict, statement.event
+    alert = Alert(
         alert_id=incident.alert_id,
         change=statement.change,
         revision=incident.revision,
@@ -177,25 +172,46 @@ def _alert(profile: Profile, incident: Incident, statement: Statement) -> Alert:
         severity=incident.severity,
         confidence=1.0 - min(1.0, verdict.p_value / profile.budget_rate) / 2.0,
         p_value=verdict.p_value,
-        sentence=text,
+        sentence=f"{state.institution} has been quiet since; the incident is closed.",
         reasons=verdict.reasons,
-        coverage=coverage,
+        coverage=_coverage(profile, incident),
         taken_participants=statement.taken_participants,
-        top_user=top_user,
-        top_user_share=top_user_share,
-        top_project=top_project,
-        full_cohort_days=forecast_days,
-        sample_event_ids=tuple(name for _, name in state.today.samples[:_SAMPLES_MAX]),
-        trigger_event_id=statement.event_id,
+        full_cohort_days=full_cohort_days(profile),
+        trigger_event_id=event.id if event is not None else "",
         config_hash=profile.config_hash,
         reference_version=profile.reference.version,
+    )
+    return _explained(profile, alert, event) if verdict.reasons else alert
+
+
+def _explained(profile: Profile, alert: Alert, event: AccessEvent | None) -> Alert:
+    """Return an alert with its sentence, and with who took what within the window it tells of."""
+    told = shares_of(profile, alert.reasons[0], event)
+    return replace(
+        alert,
+        started_ms=max(told.shares.begins_ms, profile.state.first_day * DAY_MS),
+        sentence=sentence(
+            alert.institution,
+            alert.reasons,
+            alert.coverage,
+            by=takers(alert.reasons[0], told.shares, told.top_user),
+            full_cohort_days=alert.full_cohort_days,
+        ),
+        shares=told.shares,
+        top_user=told.top_user,
+        top_user_share=told.top_user_share,
+        top_user_participants=month_participants(profile, told.top_user),
+        top_project=told.top_project,
+        top_project_share=told.top_project_share,
+        sample_event_ids=told.sample_event_ids,
     )
 
 
 def full_cohort_days(profile: Profile) -> float | None:
     """Return in how many days the whole cohort is held at the last day's pace; None for years."""
-    held = profile.ledger.state.held_participants
-    left = profile.config.cohort.size - held
+    ledger = profile.ledger.state
+    counted = sum(holding.counted_participants for holding in ledger.holdings.values())
+    left = profile.config.cohort.size - ledger.held_participants - counted
     pace = profile.windows.total(Window.DAY, Quantity.GAINED)
     if left <= 0 or pace <= 0 or left > _FORECAST_DAYS_MAX * pace:
         return None
@@ -219,11 +235,3 @@ def _coverage(profile: Profile, incident: Incident) -> tuple[DatasetCoverage, ..
             )
         )
     return tuple(details)
-
-
-def _top(shares: dict[str, int]) -> tuple[str | None, float]:
-    total = sum(shares.values())
-    if not total:
-        return None, 0.0
-    name = min(shares, key=lambda key: (-shares[key], key))
-    return name, shares[name] / total

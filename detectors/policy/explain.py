@@ -1,12 +1,15 @@
 """Step 6 of 7: a verdict in one plain sentence, from the same numbers that made it."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from detectors.registry import feature_of
-from detectors.verdict import DatasetCoverage, ReasonDetail
+from detectors.verdict import DatasetCoverage, ReasonDetail, WindowShares
 
 # From here on one user's taking is the story: the alert names the user, a suspension stops them.
 MAJORITY_RATIO: Final = 0.5
+# Smaller shares of what names nobody, or came late, are not told.
+_NOTABLE_RATIO: Final = 0.1
 
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
@@ -34,11 +37,11 @@ def percent(ratio: float) -> str:
     ['0 %', '0.04 %', '38 %', '99.9 %', '100 %']
     """
     value = 100.0 * ratio
-    if value >= 99.95 or value == 0.0:  # noqa: PLR2004 - rounding bounds of this one format.
+    if value >= 100.0 or value == 0.0:  # noqa: PLR2004 - bounds of this one format.
         return f"{value:.0f} %"
     if value >= 99.0:  # noqa: PLR2004
-        return f"{value:.1f} %"
-    return f"{value:.2g} %"
+        return f"{min(value, 99.9):.1f} %"
+    return f"{value:.2g} %" if value >= 0.000095 else "under 0.0001 %"  # noqa: PLR2004
 
 
 def clause(detail: ReasonDetail) -> str:
@@ -68,20 +71,54 @@ def clause(detail: ReasonDetail) -> str:
     )
 
 
+def takers(detail: ReasonDetail, shares: WindowShares | None, top_user: str | None) -> list[str]:
+    """Return who took what the clause of `detail` tells: the majority, and who is not named."""
+    if shares is None or not shares.total:
+        return []
+    if shares.of == "event":
+        return ["by nobody named" if top_user is None else f"by user {top_user}"]
+    of = "it"
+    if feature_of(detail.detector, detail.feature).told_of == "beside":
+        of = "the new participants"
+    parts = []
+    if top_user is not None and shares.top_user >= MAJORITY_RATIO * shares.total:
+        parts.append(f"{_part(shares.top_user, shares)} of {of} by user {top_user}")
+    if shares.nobody >= _NOTABLE_RATIO * shares.total:
+        parts.append(f"{_part(shares.nobody, shares)} of {of} by nobody named")
+    if shares.late >= _NOTABLE_RATIO * shares.total:
+        parts.append(f"{_part(shares.late, shares)} of {of} come late, dated over 30 days before")
+    return parts
+
+
+def _part(amount: int, shares: WindowShares) -> str:
+    """Return a share of a window; where it may be more, rounded down."""
+    if shares.unknown == 0:
+        return percent(amount / shares.total)
+    return f"at least {100 * amount // shares.total} %"
+
+
+def bytes_alone(reasons: tuple[ReasonDetail, ...]) -> bool:
+    """Tell whether all that counts against an institution is bytes: nobody who is new."""
+    weighty = [detail for detail in reasons if detail.share > 0.0]
+    return bool(weighty) and all(
+        feature_of(detail.detector, detail.feature).counts_bytes for detail in weighty
+    )
+
+
 def sentence(
     institution: str,
     reasons: tuple[ReasonDetail, ...],
     coverage: tuple[DatasetCoverage, ...],
     *,
-    top_user: str | None,
-    top_user_share: float,
+    by: Iterable[str] = (),
     full_cohort_days: float | None = None,
 ) -> str:
-    """Return the explanation: who did what, against what was expected, and what it now holds."""
-    parts = [f"{institution} {clause(reasons[0])}"]
-    if top_user is not None and top_user_share >= MAJORITY_RATIO:
-        parts.append(f"{percent(top_user_share)} of it by user {top_user}")
-    clauses = ", ".join(parts)
+    """Return the explanation: who did what, against what was expected, and what it now holds.
+
+    `by` are the words of `takers`.
+    """
+    about = ["bytes, not people"] if bytes_alone(reasons) else []
+    clauses = ", ".join([f"{institution} {clause(reasons[0])}", *about, *by])
     if not coverage:
         return f"{clauses}."
     most = max(
@@ -91,7 +128,8 @@ def sentence(
     held = f"now holds {bound}{percent(most.after_ratio)} of the {most.dataset} cohort"
     if full_cohort_days is None or most.after_ratio >= 1.0:
         return f"{clauses}; {held}."
-    return f"{clauses}; {held}, all of it {ahead(full_cohort_days)} at this pace."
+    whole = "all of it" if len(coverage) == 1 else "the whole cohort"
+    return f"{clauses}; {held}, {whole} {ahead(full_cohort_days)} at this pace."
 
 
 def ahead(days: float) -> str:

@@ -46,8 +46,12 @@ class AlertSeen(Struct, frozen=True, kw_only=True, tag="alert"):
     taken_participants: int
     detectors: tuple[str, ...]
     user: Annotated[str | None, Meta(description="a token")]
-    user_share: float
+    user_share: Annotated[float, Meta(description="of what the sentence tells, at least")]
+    user_participants: Annotated[
+        int, Meta(description="new ones that the user took in 30 days, at least")
+    ]
     project: str | None
+    project_share: Annotated[float, Meta(description="as user_share")]
     sentence: Annotated[str, Meta(description="with tokens for users")]
     config_hash: str
     record_sha256: Annotated[str, Meta(description="of the user's salt and the record's bytes")]

@@ -21,6 +21,7 @@ from detectors.response.ladder import (
     Rung,
     confidence_in,
     is_stronger,
+    own_risk_of,
     risk_of,
     rung_of,
     scope_of,
@@ -76,7 +77,9 @@ def _incident(seen: AlertSeen, known: IncidentRecord | None) -> IncidentRecord:
         detectors=seen.detectors,
         user=seen.user,
         user_share=seen.user_share,
+        user_participants=seen.user_participants,
         project=seen.project,
+        project_share=seen.project_share,
         sentence=seen.sentence,
         label=known.label if known else None,
         labelled_ms=known.labelled_ms if known else -1,
@@ -95,16 +98,18 @@ def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[LadderOutc
         labelled = _withheld(state, incident, "labelled")
         return [replace(labelled, decision_id=incident.label_decision_id)]
     entry = state.entry(incident.institution)
+    scope, subject = scope_of(incident, entry)
     risk = risk_of(state, incident.institution)
+    # Nobody is stopped for what others took.
+    own_risk = min(risk, own_risk_of(state, incident)) if scope == "user" else risk
     rung = rung_of(
-        risk,
+        own_risk,
         confidence=confidence_in(incident),
         config=state.config,
         modes=state.config.modes_of(entry.jurisdiction),
     )
     if rung.measure is None:
         return [_below(state, incident, rung)]
-    scope, subject = scope_of(incident, entry)
     name = scope_id(scope, institution=incident.institution, subject=subject)
     standing = state.open.get(name)
     if standing is not None and (not standing.dry_run or rung.mode == "dry_run"):

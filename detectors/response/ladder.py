@@ -30,15 +30,23 @@ def risk_of(state: ResponseState, institution: str) -> float:
     return min(1.0, sum(sorted(risks)))
 
 
+def own_risk_of(state: ResponseState, incident: IncidentRecord) -> float:
+    """Return the risk of what the incident's user took alone, whatever others took."""
+    return min(1.0, _weighed(state, incident, participants=incident.user_participants))
+
+
 def _risk(state: ResponseState, incident: IncidentRecord, *, now_ms: int) -> float:
     if incident.label in HARMLESS:
         return 0.0
-    config = state.config
-    weight = config.confirmed_weight if incident.label is Label.CONFIRMED else 1.0
     age_days = (now_ms - incident.at_ms) / DAY_MS
-    decay = 0.5 ** (age_days / config.risk_halflife_days)
-    harm = min(1.0, incident.taken_participants / state.cohort_size)
-    return float(weight * decay * confidence_in(incident) * harm)
+    decay = 0.5 ** (age_days / state.config.risk_halflife_days)
+    return float(decay * _weighed(state, incident, participants=incident.taken_participants))
+
+
+def _weighed(state: ResponseState, incident: IncidentRecord, *, participants: int) -> float:
+    """Return confidence times the harm of taking so many; confirmed, it weighs more."""
+    weight = state.config.confirmed_weight if incident.label is Label.CONFIRMED else 1.0
+    return weight * confidence_in(incident) * min(1.0, participants / state.cohort_size)
 
 
 class Rung(Struct, frozen=True, kw_only=True):
@@ -103,6 +111,7 @@ def scope_of(incident: IncidentRecord, entry: Institution) -> tuple[SuspensionSc
     if incident.user is not None and incident.user_share >= MAJORITY_RATIO:
         return "user", incident.user
     projects = {project.id for project in entry.projects}
-    if incident.project in projects and len(projects) >= _PROJECTS_MIN:
+    named = incident.project in projects and incident.project_share >= MAJORITY_RATIO
+    if named and len(projects) >= _PROJECTS_MIN:
         return "project", str(incident.project)
     return "institution", incident.institution

@@ -30,7 +30,9 @@ class IncidentRecord(Struct, kw_only=True):
     detectors: tuple[str, ...]
     user: str | None
     user_share: float
+    user_participants: int
     project: str | None
+    project_share: float
     sentence: str
     label: Label | None = None
     labelled_ms: int = -1

@@ -234,8 +234,8 @@ def _new_by_event(run: ReplayRun, alert: Alert) -> dict[str, int]:
         profile for profile in run.profiles if profile.state.institution == alert.institution
     ]
     # Of several partitions the last one is being judged.
-    samples = profiles[-1].state.today.samples if profiles else []
-    return {event_id: -negative for negative, event_id in samples}
+    samples = profiles[-1].state.takers.samples if profiles else []
+    return {sample.event_id: sample.new for sample in samples}
 
 
 def _different(rebuilt: RecordedFindings, recorded: RecordedFindings) -> Iterator[str]:

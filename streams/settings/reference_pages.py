@@ -15,7 +15,8 @@ import msgspec
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import FieldInfo
 
-from detectors.registry import DETECTORS, DetectorRow
+from detectors.detector import DetectorRow
+from detectors.registry import DETECTORS
 from streams.config_errors import struct_in
 from streams.ingest.rejects import MEANINGS, RejectReason
 from streams.kafka.acls import script

@@ -9,7 +9,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from detectors.instants import Moment
-from detectors.verdict import Alert, AlertChange, DatasetCoverage, Ratio, ReasonDetail, Severity
+from detectors.verdict import (
+    Alert,
+    AlertChange,
+    DatasetCoverage,
+    Ratio,
+    ReasonDetail,
+    Severity,
+    WindowShares,
+)
 from streams.sinks.alerts import OCSF_ACTIVITIES, OCSF_SEVERITIES
 from streams.sinks.cloudevent import read_cloudevent
 
@@ -47,8 +55,11 @@ def read_finding(raw: bytes | msgspec.Raw) -> Alert:
         taken_participants=unmapped.taken_participants,
         full_cohort_days=unmapped.full_cohort_days,
         top_user=evidence.actor.user.uid if evidence.actor else None,
+        shares=evidence.data.shares,
         top_user_share=evidence.data.top_user_share,
+        top_user_participants=evidence.data.top_user_participants,
         top_project=evidence.data.top_project,
+        top_project_share=evidence.data.top_project_share,
         sample_event_ids=evidence.data.event_ids,
         trigger_event_id=evidence.data.trigger_event_id,
         config_hash=unmapped.config_hash,
@@ -67,8 +78,11 @@ class _Actor(Struct, frozen=True):
 class _EvidenceData(Struct, frozen=True):
     event_ids: tuple[str, ...]
     trigger_event_id: str
+    shares: WindowShares | None
     top_user_share: float
+    top_user_participants: int
     top_project: str | None
+    top_project_share: float
 
 
 class _Evidence(Struct, frozen=True):

@@ -199,8 +199,11 @@ def _evidence(alert: Alert) -> Document:
     data = {
         "event_ids": alert.sample_event_ids,
         "trigger_event_id": alert.trigger_event_id,
+        "shares": msgspec.to_builtins(alert.shares),
         "top_user_share": alert.top_user_share,
+        "top_user_participants": alert.top_user_participants,
         "top_project": alert.top_project,
+        "top_project_share": alert.top_project_share,
     }
     if alert.top_user is None:
         return {"data": data}

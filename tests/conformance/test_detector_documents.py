@@ -6,7 +6,8 @@ from typing import Final
 import msgspec
 import pytest
 
-from detectors.registry import DETECTORS, DetectorRow
+from detectors.detector import DetectorRow
+from detectors.registry import DETECTORS
 
 ROOT: Final = Path(__file__).parents[2]
 CARD_SECTIONS: Final = (

@@ -13,9 +13,13 @@ from detectors.models.canary import CanaryConfig
 from detectors.pipeline import Profile, open_profile
 from detectors.policy.decide import full_cohort_days
 from detectors.policy.evaluate import GROWTH_DECADES, evaluate, note
-from detectors.policy.explain import ahead, duration, percent, sentence
 from detectors.verdict import Alert, DailySummary
-from tests.builders import alerts_of, coverage, effects_of, event, reason_detail, taking
+from tests.builders import (
+    alerts_of,
+    effects_of,
+    event,
+    taking,
+)
 
 START_MS = 1_767_225_600_000
 
@@ -167,83 +171,6 @@ def test_what_is_merely_unusual_is_no_fact() -> None:
     alerts_of(profile, [taking(40_000, time=START_MS)])
     assert profile.state.incident is not None
     assert profile.state.incident.facts == []
-
-
-@pytest.mark.parametrize(
-    ("days", "words"),
-    [
-        (0.99 / 24, "within the hour"),
-        (1 / 24, "in 1 h"),
-        (1.9 / 24, "in 2 h"),
-        (47.9 / 24, "in 48 h"),
-        (2.0, "in 2 days"),
-        (2.04, "in 2 days"),
-        (364.6, "in 365 days"),
-    ],
-)
-def test_how_far_off_it_is_is_said_in_hours_and_days(days: float, words: str) -> None:
-    """Hours up to two days, and never a number below one."""
-    assert ahead(days) == words
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (300, "5 min"),
-        (3_599, "59 min"),
-        (3_600, "1 h"),
-        (86_399, "23 h"),
-        (86_400, "1 day"),
-        (172_800, "2 days"),
-    ],
-)
-def test_a_window_is_said_in_its_largest_unit(seconds: int, words: str) -> None:
-    """Whole minutes below an hour, whole hours below a day."""
-    assert duration(seconds) == words
-
-
-@pytest.mark.parametrize(
-    ("ratio", "words"),
-    [
-        (0.0, "0 %"),
-        (0.000001, "0.0001 %"),
-        (0.125, "12 %"),
-        (0.98, "98 %"),
-        (0.99, "99.0 %"),
-        (0.9994, "99.9 %"),
-        (0.9995, "100 %"),
-        (1.0, "100 %"),
-    ],
-)
-def test_a_share_has_two_figures_and_is_whole_only_when_it_is(ratio: float, words: str) -> None:
-    """Nearly all is not all, and nearly nothing is not nothing."""
-    assert percent(ratio) == words
-
-
-def sentence_of(*, share: float = 0.0, days: float | None = None, **changes: object) -> str:
-    """Return the sentence about a grab, with a user's share, a forecast and coverage."""
-    return sentence(
-        "north",
-        (reason_detail(),),
-        (coverage(**changes), coverage(dataset="genomes", before_ratio=0.3, after_ratio=0.3)),
-        top_user="ada",
-        top_user_share=share,
-        full_cohort_days=days,
-    )
-
-
-def test_a_user_is_named_from_half_on() -> None:
-    """Whoever took less is not the story."""
-    assert "by user" not in sentence_of(share=0.49)
-    assert "50 % of it by user ada" in sentence_of(share=0.5)
-
-
-def test_coverage_is_that_of_the_dataset_that_grew_most() -> None:
-    """Another may be fuller; a bound is said to be one, and what is full has no forecast."""
-    assert "now holds 10 % of the imaging cohort" in sentence_of()
-    assert "now holds at most 10 % of the imaging cohort" in sentence_of(kind="upper_bound")
-    assert sentence_of(days=3.0).endswith("cohort, all of it in 3 days at this pace.")
-    assert sentence_of(days=3.0, after_ratio=1.0).endswith("now holds 100 % of the imaging cohort.")
 
 
 def test_a_forecast_is_of_the_last_days_pace_and_of_years_none() -> None:
