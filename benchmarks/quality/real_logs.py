@@ -74,8 +74,10 @@ def _rows(log: Path, mapping: Path) -> Iterator[Row]:
     if reader is None:
         problem = f"{mapping} maps no rows"
         raise ValueError(problem)
-    with open_gzip(log, "rt", encoding="utf-8") as lines:
-        for event in reader.rows(lines):
+    with open_gzip(log, "rb") as file:
+        lines = (line.rstrip(b"\r\n") for line in file)
+        for row in reader.rows(lines, source=log.name):
+            event = row.result
             if isinstance(event, Rejected) or event.outcome != "success":
                 continue
             yield from _taken(event)

@@ -15,7 +15,7 @@ from streams.ingest.cloudevents import completed, payload_of
 from streams.ingest.headers import Headers
 from streams.ingest.identity import identity_of, with_seen_name
 from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
-from streams.ingest.oversized import without_lists
+from streams.ingest.oversized import is_costly, without_lists
 from streams.ingest.partial_event import partial_event
 from streams.ingest.participants import participants_problem, short, too_many
 from streams.ingest.rejects import Rejected, RejectReason, rejected
@@ -51,10 +51,8 @@ _NESTED_BYTES_MIN: Final = NESTING_MAX * len("[]")
 
 _MICROSECOND_DIGITS: Final = 6
 _LONG_FRACTION: Final = re.compile(rb'("time"\s*:\s*"[^".]{0,30}\.\d{6})\d+')
-# What is read key by key is read slowly: of more, lists and long texts are only counted.
-PARTIAL_BYTES_MAX: Final = 2 * 2**20
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
-_TIME_REASONS: Final = frozenset({RejectReason.TIME_FAR_PAST, RejectReason.TIME_FAR_FUTURE})
+TIME_REASONS: Final = frozenset({RejectReason.TIME_FAR_PAST, RejectReason.TIME_FAR_FUTURE})
 
 _events: Final = msgspec.json.Decoder(AccessEvent)
 _decode: Final = _events.decode
@@ -127,7 +125,7 @@ def _within(
     """Return what can be judged of an event with an odd name, or beyond the limits."""
     if problem is None:
         return with_seen_name(event)
-    if problem.reason in _TIME_REASONS:
+    if problem.reason in TIME_REASONS:
         return problem
     within = _in_part(_encode(event), limits, problem)
     return within if isinstance(within, Rejected) else with_seen_name(within)
@@ -170,9 +168,13 @@ def _may_repeat_a_key(raw: bytes) -> bool:
         or raw.count(b'"ranges"') > 1
         or raw.count(b'"bitmap"') > 1
         or raw.count(b'"count"') > 1
-        # A letter of a key that is written as an escape: no honest writer does.
-        or (b"\\u00" in raw and _ESCAPED_LETTER.search(raw) is not None)
+        or (b"\\u00" in raw and escapes_a_letter(raw))
     )
+
+
+def escapes_a_letter(raw: bytes) -> bool:
+    """Tell whether a letter is written as an escape: it may be one of a key that is repeated."""
+    return _ESCAPED_LETTER.search(raw) is not None
 
 
 def _in_part(
@@ -180,11 +182,11 @@ def _in_part(
 ) -> AccessEvent | Rejected:
     """Return the event by what can be read of `raw`, or what the strict decoder said of it.
 
-    The lists of a large message are only counted.
+    The lists of a message too large or too intricate to read whole are only counted.
     """
-    if len(raw) > PARTIAL_BYTES_MAX:
+    if len(raw) > limits.event_bytes_max or is_costly(raw):
         raw = without_lists(raw)
-    if len(raw) > PARTIAL_BYTES_MAX or nesting_problem(raw) is not None:
+    if is_costly(raw) or nesting_problem(raw) is not None:
         return strict
     return partial_event(raw, limits, strict)
 

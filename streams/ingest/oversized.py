@@ -2,36 +2,54 @@
 
 The largest theft must not be the unseen one. What an institution, a time, a user and a number of
 rows say is small; what makes a message large are lists of people, and how long they are can be
-counted without building them.
+counted without building them. A text costs nothing, however long: a bitmap stays as it is.
 """
 
 import re
 from typing import Final
 
-# Possessive throughout: linear, whatever the bytes. Shorter lists stay as they are.
-_LISTS: Final = re.compile(rb"\[[^\[\]{}]{1024,}+\]")
-_PAIRS: Final = re.compile(rb"\[(?:\s*+\[[^\[\]{}]*+\]\s*+,?+){100,}+\s*+\]")
-# Each text of the message, ended by its end too, so that none is looked at twice.
-_TEXTS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-_TEXT_BYTES_MAX: Final = 4_096
-# What a text or a list of ranges becomes: there, but not readable.
-_UNREAD: Final = b'"\xe2\x80\xa6"'
+# A text, ended by the message's end too, or a list: possessive, so linear whatever the bytes.
+_TEXT: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'
+_LIST: Final = rb'\[(?:[^\[\]{}"]++|"[^"\\]*+(?:\\.[^"\\]*+)*+")*+\]'
+# Shorter lists stay as they are.
+_LIST_BYTES_MIN: Final = 1_024
+_PAIRS: Final = rb"\[(?:\s*+\[[^\[\]{}]*+\]\s*+,?+){100,}+\s*+\]"
+# Texts come first, and what lies in them is no list.
+_PARTS: Final = re.compile(rb"(?s:%s)|(%s)|(%s)" % (_TEXT, _LIST, _PAIRS))
 _EVERYBODY: Final = b"[[0,18446744073709551615]]"
+# What is read key by key is read slowly: of more values, or texts, it would take seconds.
+_VALUES_MAX: Final = 2_000_000
+_OBJECTS_MAX: Final = 20_000
+_QUOTES_MAX: Final = 4_000_000
+
+
+def is_costly(raw: bytes) -> bool:
+    """Tell whether reading a message key by key could take more than about a second.
+
+    >>> is_costly(b'{"bitmap":"' + b"A" * 10**7 + b'"}'), is_costly(b"[" + b"7," * 10**7 + b"7]")
+    (False, True)
+    """
+    return (
+        raw.count(b",") > _VALUES_MAX
+        or raw.count(b"{") > _OBJECTS_MAX
+        or raw.count(b'"') > _QUOTES_MAX
+    )
 
 
 def without_lists(raw: bytes) -> bytes:
     """Return the JSON with each long list replaced by how many it holds.
 
-    A long list of ranges becomes one of everybody, for their sum would have to be read; a long
-    text, such as a bitmap in base64, one that says nothing.
+    A long list of ranges becomes one of everybody, for their sum would have to be read.
 
     >>> without_lists(b'{"ids":[' + b",".join([b"123456"] * 200) + b"]}")
     b'{"ids":200}'
     """
-    raw = _LISTS.sub(lambda match: b"%d" % (match[0].count(b",") + 1), raw)
-    raw = _PAIRS.sub(_EVERYBODY, raw)
-    return _TEXTS.sub(_short_text, raw)
+    return _PARTS.sub(_counted, raw)
 
 
-def _short_text(match: re.Match[bytes]) -> bytes:
-    return match[0] if len(match[0]) <= _TEXT_BYTES_MAX else _UNREAD
+def _counted(match: re.Match[bytes]) -> bytes:
+    if match[2] is not None:
+        return _EVERYBODY
+    if match[1] is None or len(match[1]) < _LIST_BYTES_MIN:
+        return match[0]
+    return b"%d" % (match[1].count(b",") + 1)

@@ -8,7 +8,6 @@ event itself, so that files, topics and raw topics tell the same.
 This is the slow way, and only for messages that the strict decoder rejects.
 """
 
-import json
 import re
 from hashlib import blake2b
 from typing import Final, get_args
@@ -16,12 +15,13 @@ from typing import Final, get_args
 import msgspec
 
 from detectors.event import COUNT_MAX, AccessEvent, Action, FieldCount, Outcome
+from streams.ingest.lenient_json import read_object
 from streams.ingest.limits import DecodeLimits
 from streams.ingest.partial_numbers import whole_number
 from streams.ingest.partial_participants import readable_participants
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.ingest.repairs import RepairReason, Repairs
-from streams.ingest.repeated import Repeated, members_of, values_of
+from streams.ingest.repeated import Repeated, values_of
 
 UNKNOWN_DATASET: Final = "unknown"
 OTHER: Final = "other"
@@ -44,8 +44,6 @@ _ACTIONS: Final = frozenset(get_args(Action))
 _OUTCOMES: Final = frozenset(get_args(Outcome))
 # So that an id of a place is no longer than an id may be.
 _SOURCE_MAX: Final = 100
-# More than any count or id; Python itself stops reading at 4,300 digits.
-_DIGITS_MAX: Final = 40
 _LONG_FRACTION: Final = re.compile(r"(\.\d{6})\d+")
 _HALF_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 
@@ -58,9 +56,26 @@ def partial_event(
     `strict` is what the strict decoder said. `raw` must not nest deeply.
     """
     repairs: Repairs = Repairs()
-    given = _document(raw, repairs)
+    given = read_object(raw, repairs)
     if given is None:
         return strict
+    bytes_id = blake2b(raw, digest_size=_ID_BYTES).hexdigest()
+    return event_of_values(given, limits, strict, repairs, id_otherwise=bytes_id)
+
+
+def event_of_values(
+    given: dict[str, object],
+    limits: DecodeLimits,
+    strict: AccessEvent | Rejected,
+    repairs: Repairs,
+    *,
+    id_otherwise: str,
+) -> AccessEvent | Rejected:
+    """Return the event of JSON values under the event's own keys, or `strict`.
+
+    The one place where a canonical event and a mapped row are judged in part. `repairs` holds what
+    was mended so far; `id_otherwise` stands for an id that is missing.
+    """
     # Of a name the last counts, as decoders have it; of amounts and people the largest, below.
     document = {key: values_of(value)[-1] for key, value in given.items()}
     repairs.update(_own_repairs(document))
@@ -71,7 +86,7 @@ def partial_event(
     if institution is None or time is None:
         return strict
     event = {"institution": institution, "time": time}
-    event |= _identity(document, raw, repairs)
+    event |= _identity(document, id_otherwise, repairs)
     event |= _texts(document, repairs)
     event |= _choices(document, repairs)
     event |= _amounts(given, repairs)
@@ -99,30 +114,6 @@ def _checked(
         return rejected(RejectReason.TIME_UNPARSABLE, str(error))
 
 
-def _document(raw: bytes, repairs: Repairs) -> dict[str, object] | None:
-    """Return the JSON object with every value of each key; None where there is none.
-
-    What is no UTF-8, or a control character, costs the text it stands in and no more: a client may
-    call itself whatever it likes.
-    """
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        repairs[RepairReason.TEXT_UNREADABLE] += 1
-        text = raw.decode("utf-8", "replace")
-    try:
-        document = json.loads(
-            text,
-            strict=False,
-            object_pairs_hook=members_of,
-            parse_int=_integer,
-            parse_constant=_no_constant,
-        )
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
 def _own_repairs(document: dict[str, object]) -> dict[RepairReason, int]:
     """Return what was mended before: an event judged in part may be read again."""
     own = document.get("repairs")
@@ -139,15 +130,6 @@ def _own_repairs(document: dict[str, object]) -> dict[RepairReason, int]:
 def _time(value: object) -> object:
     """Return a time as it is written, cut to what the decoder would round, up into the next day."""
     return _LONG_FRACTION.sub(r"\1", value) if isinstance(value, str) else value
-
-
-def _integer(digits: str) -> int:
-    """Return a number; one of too many digits keeps its size, not its value."""
-    return int(digits[:_DIGITS_MAX])
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(name)
 
 
 def _name(value: object, repairs: Repairs) -> str | None:
@@ -170,12 +152,12 @@ def _cut(text: str, length_max: int, repairs: Repairs) -> str:
     return text[:length_max]
 
 
-def _identity(document: dict[str, object], raw: bytes, repairs: Repairs) -> dict[str, str]:
+def _identity(document: dict[str, object], id_otherwise: str, repairs: Repairs) -> dict[str, str]:
     """Return id and dataset; without an id the bytes stand for it, until a place does."""
     event_id = _name(document.get("id"), repairs)
     if event_id is None:
         repairs[RepairReason.ID_MISSING] += 1
-        event_id = blake2b(raw, digest_size=_ID_BYTES).hexdigest()
+        event_id = id_otherwise
     dataset = document.get("dataset")
     if not isinstance(dataset, str) or not dataset:
         repairs[RepairReason.DATASET_MISSING] += 1
@@ -241,8 +223,21 @@ def _fields(value: object, limits: DecodeLimits, repairs: Repairs) -> list[str] 
     return None
 
 
+def place_of(source: str, number: int) -> str:
+    """Return the name of a place in the input: the id of an event that has none.
+
+    >>> place_of("log.csv", 17)
+    'log.csv:17'
+    """
+    if len(source) > _SOURCE_MAX:
+        # Two long paths may end alike.
+        digest = blake2b(source.encode("utf-8", "replace"), digest_size=_ID_BYTES).hexdigest()
+        source = f"{source[len(digest) - _SOURCE_MAX :]}{digest}"
+    return f"{source}:{number}"
+
+
 def placed(event: AccessEvent, source: str, number: int) -> AccessEvent:
     """Return an event without an id of its own under the name of its place in the input."""
     if event.repairs is None or RepairReason.ID_MISSING not in event.repairs:
         return event
-    return msgspec.structs.replace(event, id=f"{source[-_SOURCE_MAX:]}:{number}")
+    return msgspec.structs.replace(event, id=place_of(source, number))

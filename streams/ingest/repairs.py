@@ -23,6 +23,7 @@ class RepairReason(StrEnum):
     LISTS_COUNTED = "lists_counted"
     NAME_CLEANED = "name_cleaned"
     NAME_LOOK_ALIKE = "name_look_alike"
+    QUOTE_UNPAIRED = "quote_unpaired"
 
 
 # How often each was mended in one event.
@@ -44,4 +45,5 @@ MEANINGS: Final[dict[RepairReason, str]] = {
     RepairReason.LISTS_COUNTED: "a message too large to decode: its lists were only counted",
     RepairReason.NAME_CLEANED: "characters that nobody sees in an institution's name: left out",
     RepairReason.NAME_LOOK_ALIKE: "look-alikes in an institution's name: what they look like",
+    RepairReason.QUOTE_UNPAIRED: "a quote in a CSV row that nothing closes: read as a letter",
 }

@@ -6,9 +6,8 @@ from functools import partial
 from typing import Final
 
 from detectors.event import AccessEvent
-from streams.ingest.codec import decode
 from streams.ingest.readers import FileSource
-from streams.replay.inputs import Reached, Rejects, csv_events, file_events
+from streams.replay.inputs import Reached, Rejects, csv_events, file_events, read_line
 from streams.replay.reading import Reading
 from streams.replay.time_order import FileOrder, by_time, late_note, merged
 
@@ -65,10 +64,9 @@ class FileInputs:
                 rejects=self._rejects,
                 reached=reached,
             )
-        read = mapping.row if mapping is not None else partial(decode, limits=limits)
         return file_events(
             source,
-            read=read,
+            read=partial(read_line, limits=limits) if mapping is None else mapping.row,
             line_bytes_max=LINE_BYTES_MAX,
             rejects=self._rejects,
             reached=reached,

@@ -27,7 +27,8 @@ _EXAMPLE_BYTES: Final = 60
 
 TOPIC_PREFIX: Final = "kafka:"
 
-Read = Callable[[bytes], AccessEvent | Rejected]
+# Reads what lies in a source at a place.
+Read = Callable[[bytes, str, int], AccessEvent | Rejected]
 # How far an input has been read, from 0 to 1.
 Reached = Callable[[float], None]
 
@@ -80,6 +81,16 @@ def _value(raw: bytes | None) -> dict[str, str | None]:
         return {"value_base64": base64.b64encode(raw).decode()}
 
 
+def read_line(
+    raw: bytes, source: str, number: int, *, limits: DecodeLimits
+) -> AccessEvent | Rejected:
+    """Return the canonical event of a line of a file."""
+    event = decode(raw, limits)
+    if isinstance(event, AccessEvent) and event.repairs is not None:
+        return placed(event, source, number)
+    return event
+
+
 def file_events(
     source: FileSource, *, read: Read, line_bytes_max: int, rejects: Rejects, reached: Reached
 ) -> Iterator[AccessEvent]:
@@ -90,11 +101,11 @@ def file_events(
             number += 1
             if not line or line.isspace():
                 continue
-            event = read(line)
+            event = read(line, source.name, number)
             if isinstance(event, Rejected):
                 rejects.add(event, line, source=source.name, number=number)
             else:
-                yield placed(event, source.name, number)
+                yield event
         reached(_share(source))
 
 
@@ -107,25 +118,17 @@ def csv_events(
     reached: Reached,
 ) -> Iterator[AccessEvent]:
     """Yield the events of a csv file, whose rows may run over several lines."""
-    row_lines: list[str] = []
-    number = 0
 
-    def text_lines() -> Iterator[str]:
-        nonlocal number
-        for lines in source.blocks(line_bytes_max=line_bytes_max):
-            for line in lines:
-                number += 1
-                row_lines.append(line.decode("utf-8", "backslashreplace") + "\n")
-                yield row_lines[-1]
+    def lines() -> Iterator[bytes]:
+        for block in source.blocks(line_bytes_max=line_bytes_max):
+            yield from block
             reached(_share(source))
 
-    for event in mapping.rows(text_lines()):
-        if isinstance(event, Rejected):
-            raw = "".join(row_lines).encode()
-            rejects.add(event, raw, source=source.name, number=number)
+    for row in mapping.rows(lines(), source=source.name):
+        if isinstance(row.result, Rejected):
+            rejects.add(row.result, row.raw, source=source.name, number=row.number)
         else:
-            yield event
-        row_lines.clear()
+            yield row.result
 
 
 def _share(source: FileSource) -> float:

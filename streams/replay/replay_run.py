@@ -166,8 +166,9 @@ class ReplayRun:
     def _topic_read(self, topic: str) -> Callable[[TopicRecord], OnRecord | Rejected]:
         mapping = self._reading.mapping
         if mapping is not None and topic == self._reading.raw_topic:
-            row = mapping.row
-            return lambda record: row(record.value)
+            return lambda record: mapping.row(
+                record.value, f"{topic}/{record.partition}", record.offset
+            )
         return partial(
             read_canonical,
             limits=self._reading.limits,

@@ -15,7 +15,8 @@ from streams.kafka.records import Batch, Offsets, OutgoingRecord, Record, Record
 from streams.worker.committed_reader import CommittedReader
 from streams.worker.effect_sender import EffectSender
 
-ReadRow = Callable[[bytes | None], AccessEvent | Rejected]
+# Reads the value of a record that lies at an offset of a partition.
+ReadRow = Callable[[bytes | None, str, int], AccessEvent | Rejected]
 
 
 class RekeyAgent:
@@ -79,7 +80,8 @@ class RekeyAgent:
         await self._reader.finish(reading)
 
     def _send(self, record: Record, partition: int) -> Durable:
-        event = self._read_row(record.value)
+        source = f"{self._reader.topic}/{partition}"
+        event = self._read_row(record.value, source, record.offset)
         if not isinstance(event, Rejected):
             key, value = identity_of(event.institution).encode(), encode(event)
             return self._outbox.post(OutgoingRecord(topic=self._events_topic, key=key, value=value))

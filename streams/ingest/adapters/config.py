@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, Struct
 
 COLUMN_NAME_MAX: Final = 256
+# What `id` says where equal rows are one event.
+DIGEST_ID: Final = "digest"
 
 Separator = Annotated[str, Meta(min_length=1)]
 
@@ -13,7 +15,8 @@ class CellSource(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where one key's value comes from, and how it is translated."""
 
     column: Annotated[
-        str | None, Meta(description="name of the column; in JSON, a path such as `a.b`")
+        str | None,
+        Meta(description="name of the column; in JSON, a path: `a.b`, `a[0].b`, or `a[].b` of all"),
     ] = None
     constant: Annotated[str | int | None, Meta(description="the same for every row")] = None
     values: Annotated[
@@ -33,7 +36,10 @@ class EventMapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     id: Annotated[
         Choice | None,
-        Meta(description="absent: a digest of the row, so that an identical row is a repeat"),
+        Meta(
+            description="absent: the row's place, file and line or partition and offset, so that "
+            "equal rows are several; `digest`: a digest of the row, so that they are one"
+        ),
     ] = None
     time: Choice
     institution: Annotated[Choice, Meta(description="an empty one is judged under `unresolved`")]

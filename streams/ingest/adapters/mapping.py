@@ -1,40 +1,47 @@
-"""Step 1 of 7: a foreign row -> AccessEvent | Rejected, by the mapping of the config.
+"""Step 1 of 7: a foreign record -> AccessEvent | Rejected, by the mapping of the config.
 
 One function for a line of a file and for a record of a raw topic, so that both give the same
-event, byte for byte. Rows are independent of one another: nothing is kept between them.
+event; only the place differs that names it where it has no id. Rows are independent of one another:
+nothing is kept between them.
 """
 
-import csv
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from detectors.errors import ConfigError
-from detectors.event import AccessEvent, InstitutionId, time_ms
-from streams.ingest.adapters.cells import Cell, Getter, Row, getter
-from streams.ingest.adapters.config import EventMapping, MappingConfig
-from streams.ingest.adapters.values import (
-    Convert,
-    RejectedError,
-    count,
-    names_reader,
-    participants_reader,
-    text,
-    time_reader,
-)
-from streams.ingest.codec import DecodeLimits, check, nesting_problem, reason_of
-from streams.ingest.identity import with_seen_name
+from detectors.event import AccessEvent
+from streams.ingest.adapters.cells import source_of
+from streams.ingest.adapters.config import DIGEST_ID, MappingConfig
+from streams.ingest.adapters.csv_rows import CsvRow, CsvRows
+from streams.ingest.adapters.row_reader import UNRESOLVED, RowReader
+from streams.ingest.codec import TIME_REASONS, DecodeLimits, escapes_a_letter, nesting_problem
+from streams.ingest.lenient_json import read_object
+from streams.ingest.oversized import is_costly, without_lists
+from streams.ingest.partial_event import place_of
 from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.ingest.repairs import RepairReason, Repairs
 
-# Who answers for an event whose institution cannot be resolved: judged and counted, never dropped.
-UNRESOLVED: Final = InstitutionId("unresolved")
+__all__ = ["UNRESOLVED", "FileRow", "RowMapping"]
 
 _ID_BYTES: Final = 16
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+# Keys of which the largest of several values counts.
+_AMOUNTS: Final = ("bytes", "rows", "files", "participants", "participants_count")
 
 _documents: Final = msgspec.json.Decoder(dict[str, object])
 _cells_json: Final = msgspec.json.Encoder().encode
+
+
+class FileRow(Struct, frozen=True, kw_only=True, gc=False):
+    """What came of one row of a file, its bytes, and the number of its first line, from 1."""
+
+    result: AccessEvent | Rejected
+    raw: bytes
+    number: int
 
 
 class RowMapping:
@@ -50,12 +57,12 @@ class RowMapping:
     ...     event=EventMapping(time="at", institution="who", dataset="what"),
     ... )
     >>> mapping = RowMapping(config, limits=decode_limits(DecodeConfig(), CohortConfig()))
-    >>> event = mapping.row(b"2026-04-01T12:00:00Z,oxford,imaging")
-    >>> event.institution, event.dataset, event.time
-    ('oxford', 'imaging', 1775044800000)
+    >>> event = mapping.row(b"2026-04-01T12:00:00Z,oxford,imaging", "raw.log/3", 17)
+    >>> event.institution, event.dataset, event.time, event.id
+    ('oxford', 'imaging', 1775044800000, 'raw.log/3:17')
     """
 
-    __slots__ = ("_columns", "_id", "_limits", "_plan", "config")
+    __slots__ = ("_columns", "_csv", "_digests", "_limits", "_reader", "_repeatable", "config")
 
     def __init__(self, config: MappingConfig, *, limits: DecodeLimits) -> None:
         """Compile the mapping.
@@ -72,132 +79,125 @@ class RowMapping:
         self.config = config
         self._limits = limits
         self._columns = list(config.columns)
-        self._id = self._getter("id")
-        self._plan = self._compiled()
+        self._digests = config.event.id == DIGEST_ID
+        self._reader = RowReader(config, limits=limits)
+        self._repeatable = _repeatable_names(config)
+        self._csv = CsvRows(
+            delimiter=config.delimiter,
+            columns_count=len(self._columns),
+            is_row=self._reader.has_time,
+        )
 
-    def row(self, record: bytes | None) -> AccessEvent | Rejected:
-        """Return the event of one record: a csv line, or a JSON document."""
+    def row(self, record: bytes | None, source: str, number: int) -> AccessEvent | Rejected:
+        """Return the event of one record: a csv line, or a JSON document.
+
+        It lies at `number`, a line or an offset, of `source`: the id of a row that has none.
+        """
         if not record:
             return rejected(RejectReason.EMPTY_VALUE, "expected a row, got no bytes")
-        if len(record) > self._limits.event_bytes_max:
-            detail = f"{len(record)} bytes, more than {self._limits.event_bytes_max}"
-            return rejected(RejectReason.TOO_LARGE, detail)
+        record = record.removeprefix(_BYTE_ORDER_MARK)
         if self.config.format == "json":
-            return self._document(record)
-        line = record.decode("utf-8", "backslashreplace")
-        try:
-            rows = list(csv.reader([line], delimiter=self.config.delimiter))
-        except csv.Error as error:
-            return rejected(RejectReason.ROW_INVALID, str(error))
-        return self._cells(rows[0]) if rows else _not_a_row(0, len(self._columns))
+            return self._document(record, place_of(source, number))
+        return self._cells(self._csv.record(record), place_of(source, number))
 
-    def rows(self, lines: Iterable[str]) -> Iterator[AccessEvent | Rejected]:
-        """Yield the events of a file's lines; a csv file begins with its header.
+    def rows(self, lines: Iterable[bytes], *, source: str) -> Iterator[FileRow]:
+        """Yield what comes of a file's lines; a csv file begins with its header.
 
-        Quoted cells may hold line ends, so a row is not always a line.
+        Lines have no ends. Quoted cells may hold some, so a row is not always a line.
 
         Raises:
             ConfigError: the header is not as the configuration says.
         """
         if self.config.format == "json":
-            return (self.row(line.encode("utf-8", "replace")) for line in lines if line.strip())
-        return self._csv_rows(csv.reader(lines, delimiter=self.config.delimiter))
-
-    def _csv_rows(self, reader: Iterator[list[str]]) -> Iterator[AccessEvent | Rejected]:
-        header = next(reader, None)
-        if header is not None and header != self._columns:
-            problem = f"expected to equal the file's header, which is {','.join(header)[:200]!r}"
+            for number, line in enumerate(lines, 1):
+                if line and not line.isspace():
+                    result = self.row(line, source, number)
+                    yield FileRow(result=result, raw=line, number=number)
+            return
+        rows = self._csv.rows(iter(lines))
+        header = next(rows, None)
+        if header is not None and header.cells != self._columns:
+            begins = header.raw[:200].decode("utf-8", "backslashreplace")
+            problem = f"expected to equal the file's header, which is {begins!r}"
             raise ConfigError(path="mapping.columns", problem=problem)
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield rejected(RejectReason.ROW_INVALID, str(error))
-                continue
-            if cells:
-                yield self._cells(cells)
+        for row in rows:
+            result = self._cells(row, place_of(source, row.number))
+            yield FileRow(result=result, raw=row.raw, number=row.number)
 
-    def _cells(self, cells: list[str]) -> AccessEvent | Rejected:
+    def _cells(self, row: CsvRow, place: str) -> AccessEvent | Rejected:
+        cells = row.cells
+        if row.problem is not None:
+            return rejected(RejectReason.ROW_INVALID, row.problem)
         if len(cells) != len(self._columns):
-            return _not_a_row(len(cells), len(self._columns))
+            detail = f"expected {len(self._columns)} cells, got {len(cells)}"
+            return rejected(RejectReason.ROW_INVALID, detail)
         if cells == self._columns:
             return rejected(RejectReason.ROW_INVALID, "the header, where a row was expected")
-        return self._event(cells, identity=_cells_json(cells) if self._id is None else b"")
+        row_id = _digest(_cells_json(cells)) if self._digests else place
+        event = self._reader.event(cells, id_otherwise=row_id)
+        if isinstance(event, AccessEvent) and not row.texts_unreadable | row.quotes_unpaired:
+            return event
+        repairs = Repairs()
+        repairs[RepairReason.TEXT_UNREADABLE] += row.texts_unreadable
+        repairs[RepairReason.QUOTE_UNPAIRED] += row.quotes_unpaired
+        return self._in_part(cells, row_id, event, repairs)
 
-    def _document(self, record: bytes) -> AccessEvent | Rejected:
+    def _document(self, record: bytes, place: str) -> AccessEvent | Rejected:
+        row_id = _digest(record.strip()) if self._digests else place
+        if len(record) > self._limits.event_bytes_max:
+            detail = f"{len(record)} bytes, more than {self._limits.event_bytes_max}"
+            event: AccessEvent | Rejected = rejected(RejectReason.TOO_LARGE, detail)
+            return self._document_in_part(without_lists(record), row_id, event)
         problem = nesting_problem(record)
         if problem is not None:
             return problem
         try:
-            document = _documents.decode(record)
+            event = self._reader.event(_documents.decode(record), id_otherwise=row_id)
         except msgspec.ValidationError as error:
             return rejected(RejectReason.WRONG_TYPE, str(error))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return rejected(RejectReason.NOT_JSON, str(error))
-        return self._event(document, identity=record.strip())
+            event = rejected(RejectReason.NOT_JSON, str(error))
+        if isinstance(event, AccessEvent) and not self._may_repeat_a_name(record):
+            return event
+        return self._document_in_part(record, row_id, event)
 
-    def _event(self, row: Row, *, identity: bytes) -> AccessEvent | Rejected:
-        document: dict[str, object] = {"institution": UNRESOLVED}
-        try:
-            for key, read, convert in self._plan:
-                value = convert(read(row))
-                if value is not None:
-                    document[key] = value
-            document["id"] = _digest(identity) if self._id is None else text(self._id(row))
-            event = msgspec.convert(document, AccessEvent)
-        except RejectedError as error:
-            return error.rejected
-        except msgspec.ValidationError as error:
-            return rejected(reason_of(str(error)), str(error))
-        problem = check(event, time_ms(event), self._limits)
-        return with_seen_name(event) if problem is None else problem
+    def _may_repeat_a_name(self, record: bytes) -> bool:
+        """Tell whether an amount may be given twice: the decoder would take the last."""
+        return any(record.count(name) > 1 for name in self._repeatable) or escapes_a_letter(record)
 
-    def _compiled(self) -> list[tuple[str, Getter, Convert]]:
-        """Return for each key of the event where its value lies and how it is read."""
-        event = self.config.event
-        if event.participants is not None and event.participants_count is not None:
-            raise ConfigError(
-                path="mapping.event.participants_count", problem="expected without participants"
-            )
-        converts = _converts(self.config, hashed=self._limits.hashed)
-        plan = []
-        for key in EventMapping.__struct_fields__:
-            read = self._getter(key)
-            if read is not None and key != "id":
-                target = "participants" if key == "participants_count" else key
-                plan.append((target, read, converts.get(key, text)))
-        return plan
+    def _document_in_part(
+        self, record: bytes, row_id: str, strict: AccessEvent | Rejected
+    ) -> AccessEvent | Rejected:
+        if is_costly(record):
+            record = without_lists(record)
+        if is_costly(record) or nesting_problem(record) is not None:
+            return strict
+        repairs = Repairs()
+        document = read_object(record, repairs)
+        return strict if document is None else self._in_part(document, row_id, strict, repairs)
 
-    def _getter(self, key: str) -> Getter | None:
-        choice = getattr(self.config.event, key)
-        if choice is None:
-            return None
-        return getter(choice, key=key, columns=self._columns or None)
+    def _in_part(
+        self,
+        row: list[str] | dict[str, object],
+        row_id: str,
+        strict: AccessEvent | Rejected,
+        repairs: Repairs,
+    ) -> AccessEvent | Rejected:
+        if isinstance(strict, Rejected) and strict.reason in TIME_REASONS:
+            return strict
+        return self._reader.event_in_part(row, id_otherwise=row_id, strict=strict, repairs=repairs)
 
 
-def _converts(config: MappingConfig, *, hashed: bool) -> dict[str, Convert]:
-    """Return what reads the cell of each key that is more than a text."""
-    names = names_reader(config.field_separator)
-    return {
-        "time": time_reader(config.time_format, without_offset=config.time_without_offset),
-        "participants": participants_reader(config.participant_separator, hashed=hashed),
-        "participants_count": _counted,
-        "fields": lambda cell: names(cell) or None,
-        **dict.fromkeys(("bytes", "rows", "files"), count),
-    }
-
-
-def _counted(cell: Cell) -> object:
-    number = count(cell)
-    return None if number is None else {"count": number}
+def _repeatable_names(config: MappingConfig) -> tuple[bytes, ...]:
+    """Return the names on the paths to amounts, as a JSON document writes them."""
+    if config.format != "json":
+        return ()
+    choices = [choice for key in _AMOUNTS if (choice := getattr(config.event, key)) is not None]
+    columns = [source_of(choice).column or "" for choice in choices]
+    names = {name.partition("[")[0] for column in columns for name in column.split(".")}
+    return tuple(msgspec.json.encode(name) for name in sorted(names - {""}))
 
 
 def _digest(identity: bytes) -> str:
-    """Return the id of a row that has none: an identical row is a repeat of it."""
+    """Return the id of a row whose content stands for it: an identical row is a repeat of it."""
     return blake2b(identity, digest_size=_ID_BYTES).hexdigest()
-
-
-def _not_a_row(cells_count: int, columns_count: int) -> Rejected:
-    return rejected(RejectReason.ROW_INVALID, f"expected {columns_count} cells, got {cells_count}")

@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from detectors.errors import ConfigError
 from detectors.instants import SECOND_MS, instant_ms
-from streams.ingest.adapters.cells import Cell
-from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.ingest.adapters.cells import Cell, RejectedError
+from streams.ingest.rejects import RejectReason
 
 Convert = Callable[[Cell], object]
 
@@ -20,15 +20,6 @@ _HASH_BYTES: Final = 8
 _TIME_LENGTH_MAX: Final = 64
 # 2**64 has twenty digits; a longer number is rejected before it is parsed.
 _DIGITS_MAX: Final = 20
-
-
-class RejectedError(Exception):
-    """Ends the reading of one row; never leaves the adapters."""
-
-    def __init__(self, reason: RejectReason, detail: str) -> None:
-        """Keep the reject."""
-        super().__init__(detail)
-        self.rejected: Rejected = rejected(reason, detail)
 
 
 def participant_hash(name: str) -> int:

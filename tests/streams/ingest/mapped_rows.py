@@ -63,3 +63,13 @@ def reject_reason(result: AccessEvent | Rejected) -> RejectReason:
     """Return why what was expected to be rejected was rejected."""
     assert isinstance(result, Rejected), result
     return result.reason
+
+
+def read(log: RowMapping, record: bytes | None) -> AccessEvent | Rejected:
+    """Return what comes of the record that lies at 7 of a log."""
+    return log.row(record, "log", 7)
+
+
+def read_file(log: RowMapping, content: bytes) -> list[AccessEvent | Rejected]:
+    """Return what comes of the rows of a file."""
+    return [row.result for row in log.rows(content.splitlines(), source="log")]

@@ -17,13 +17,15 @@ from tests.streams.ingest.mapped_rows import (
     ROW,
     accepted,
     mapping,
+    read,
+    read_file,
     reject_reason,
 )
 
 
 def test_a_row_becomes_an_event_by_its_columns() -> None:
     """Names, counts, a translated status, participants by position."""
-    event = accepted(mapping().row(ROW))
+    event = accepted(read(mapping(), ROW))
     assert event == AccessEvent(
         id=event.id,
         time=1_775_044_800_000,
@@ -42,35 +44,49 @@ def test_a_row_becomes_an_event_by_its_columns() -> None:
 )
 def test_a_status_is_translated_exactly_or_by_its_beginning(status: str, outcome: str) -> None:
     """And what is not in the table is what `otherwise` says."""
-    assert accepted(mapping().row(ROW.replace(b"200", status.encode()))).outcome == outcome
+    assert accepted(read(mapping(), ROW.replace(b"200", status.encode()))).outcome == outcome
 
 
 def test_an_empty_cell_is_an_absent_value() -> None:
     """Not a zero-length name, and not a zero that somebody reported."""
-    event = accepted(mapping().row(b"2026-04-01T12:00:00Z,northgate,,imaging,,,200"))
+    event = accepted(read(mapping(), b"2026-04-01T12:00:00Z,northgate,,imaging,,,200"))
     assert (event.user, event.participants, event.bytes) == (None, None, 0)
 
 
 def test_an_institution_that_is_not_known_is_judged_all_the_same() -> None:
     """Under a name of its own; never dropped."""
-    event = accepted(mapping().row(ROW.replace(b"northgate", b"")))
+    event = accepted(read(mapping(), ROW.replace(b"northgate", b"")))
     assert event.institution == UNRESOLVED
 
 
-def test_identical_rows_are_one_event_and_different_rows_are_two() -> None:
-    """Where a log has no ids, so that a row that is sent twice has no effect."""
+def test_without_an_id_the_place_of_a_row_stands_for_it() -> None:
+    """Four hundred equal rows of one second are four hundred events."""
     log = mapping()
-    first, again = accepted(log.row(ROW)), accepted(log.row(ROW))
-    other = accepted(log.row(ROW.replace(b"120", b"121")))
+    header = ",".join(COLUMNS).encode()
+    ids = [accepted(event).id for event in read_file(log, b"\n".join([header, *[ROW] * 400]))]
+    assert ids == [f"log:{line}" for line in range(2, 402)]
+    assert accepted(log.row(ROW, "t.raw.log/3", 17)).id == "t.raw.log/3:17"
+
+
+def digests() -> RowMapping:
+    """Return a mapping whose rows are known by their content."""
+    return mapping(event=msgspec.structs.replace(CONFIG.event, id="digest"))
+
+
+def test_identical_rows_are_one_event_where_the_mapping_says_so() -> None:
+    """A log that is sent twice has no effect, wherever its rows lie."""
+    log = digests()
+    first, again = accepted(read(log, ROW)), accepted(log.row(ROW, "elsewhere", 99))
+    other = accepted(read(log, ROW.replace(b"120", b"121")))
     assert first.id == again.id
     assert first.id != other.id
 
 
 def test_cells_that_run_together_alike_are_still_different_rows() -> None:
     """`a,bc` is not `ab,c`."""
-    log = mapping()
-    first = accepted(log.row(b"2026-04-01T12:00:00Z,ab,c,imaging,,,200"))
-    second = accepted(log.row(b"2026-04-01T12:00:00Z,a,bc,imaging,,,200"))
+    log = digests()
+    first = accepted(read(log, b"2026-04-01T12:00:00Z,ab,c,imaging,,,200"))
+    second = accepted(read(log, b"2026-04-01T12:00:00Z,a,bc,imaging,,,200"))
     assert first.id != second.id
 
 
@@ -82,20 +98,11 @@ def test_cells_that_run_together_alike_are_still_different_rows() -> None:
         (b"a,b", RejectReason.ROW_INVALID),
         (",".join(COLUMNS).encode(), RejectReason.ROW_INVALID),
         (ROW + b"\nsecond,row", RejectReason.ROW_INVALID),
-        (b"x" * 2_000, RejectReason.TOO_LARGE),
+        (b"x" * 2_000, RejectReason.ROW_INVALID),
         (ROW.replace(b"2026", b"then"), RejectReason.TIME_UNPARSABLE),
         (ROW.replace(b"Z", b""), RejectReason.TIME_UNPARSABLE),
         (ROW.replace(b"2026", b"1926"), RejectReason.TIME_FAR_PAST),
         (ROW.replace(b"2026", b"2926"), RejectReason.TIME_FAR_FUTURE),
-        (ROW.replace(b"120", b"12.5"), RejectReason.WRONG_TYPE),
-        (ROW.replace(b"120", b"-12"), RejectReason.WRONG_TYPE),
-        (ROW.replace(b"120", "١٢".encode()), RejectReason.WRONG_TYPE),
-        (ROW.replace(b"120", b"9" * 19), RejectReason.OUT_OF_RANGE),
-        (ROW.replace(b"120", b"9" * 900), RejectReason.OUT_OF_RANGE),
-        (ROW.replace(b"4;9", b"4;100"), RejectReason.BEYOND_COHORT),
-        (ROW.replace(b"4;9", b"c17"), RejectReason.WRONG_TYPE),
-        (ROW.replace(b"imaging", b"x" * 300), RejectReason.OUT_OF_RANGE),
-        (ROW.replace(b"imaging", b""), RejectReason.MISSING_KEY),
     ],
     ids=[
         "no bytes",
@@ -108,20 +115,11 @@ def test_cells_that_run_together_alike_are_still_different_rows() -> None:
         "a time without an offset",
         "a hundred years ago",
         "in a thousand years",
-        "a fraction of a byte",
-        "negative bytes",
-        "digits of another script",
-        "more bytes than exist",
-        "a number of 900 digits",
-        "a participant beyond the cohort",
-        "a name where a position belongs",
-        "a dataset's name too long",
-        "no dataset",
     ],
 )
 def test_a_bad_row_is_rejected_by_name(row: bytes | None, reason: RejectReason) -> None:
     """As events are."""
-    assert reject_reason(mapping().row(row)) == reason
+    assert reject_reason(read(mapping(), row)) == reason
 
 
 @pytest.mark.parametrize(
@@ -136,7 +134,7 @@ def test_a_bad_row_is_rejected_by_name(row: bytes | None, reason: RejectReason) 
 def test_time_may_be_written_as_the_log_writes_it(time_format: str, written: str) -> None:
     """And is kept to the millisecond, as an integer, so that it survives the way over Kafka."""
     event = accepted(
-        mapping(time_format=time_format).row(f"{written},northgate,u1,imaging,4,120,200".encode())
+        read(mapping(time_format=time_format), f"{written},northgate,u1,imaging,4,120,200".encode())
     )
     assert event.time == 1_775_044_800_250
 
@@ -146,7 +144,7 @@ def test_time_may_be_written_as_the_log_writes_it(time_format: str, written: str
 def test_a_time_that_is_none_is_rejected_in_every_format(written: str, time_format: str) -> None:
     """Never an exception."""
     row = f"{written},northgate,u1,imaging,4,120,200".encode()
-    assert reject_reason(mapping(time_format=time_format).row(row)) in {
+    assert reject_reason(read(mapping(time_format=time_format), row)) in {
         RejectReason.TIME_UNPARSABLE,
         RejectReason.TIME_FAR_PAST,
         RejectReason.TIME_FAR_FUTURE,
@@ -156,13 +154,13 @@ def test_a_time_that_is_none_is_rejected_in_every_format(written: str, time_form
 def test_a_time_without_an_offset_is_utc_only_where_the_config_says_so() -> None:
     """A guess would move nights into days."""
     row = ROW.replace(b"Z", b"")
-    assert accepted(mapping(time_without_offset="utc").row(row)).time == 1_775_044_800_000
+    assert accepted(read(mapping(time_without_offset="utc"), row)).time == 1_775_044_800_000
 
 
 def test_participants_known_by_name_become_stable_64_bit_ids() -> None:
     """The numbers are pinned: another release must not call the same person by another id."""
     event = accepted(
-        RowMapping(CONFIG, limits=HASHED).row(ROW.replace(b"4;9", "c1584509;ß".encode()))
+        read(RowMapping(CONFIG, limits=HASHED), ROW.replace(b"4;9", "c1584509;ß".encode()))
     )
     assert event.participants == Participants(
         ids=[18_002_307_717_899_490_607, participant_hash("ß")]
@@ -173,7 +171,7 @@ def test_participants_known_by_name_become_stable_64_bit_ids() -> None:
 def test_a_column_may_say_how_many_where_it_is_not_known_who() -> None:
     """Then holdings are an upper bound."""
     counted = msgspec.structs.replace(CONFIG.event, participants=None, participants_count="bytes")
-    event = accepted(mapping(event=counted).row(ROW.replace(b"120", b"12")))
+    event = accepted(read(mapping(event=counted), ROW.replace(b"120", b"12")))
     assert event.participants == Participants(count=12)
 
 
@@ -205,7 +203,7 @@ def test_json_is_read_by_paths() -> None:
         "who": [1, 2],
         "columns": ["age", "sex"],
     }
-    event = accepted(trail.row(msgspec.json.encode(document)))
+    event = accepted(read(trail, msgspec.json.encode(document)))
     assert event == AccessEvent(
         id="t-1",
         time=1_775_044_800_000,
@@ -216,15 +214,16 @@ def test_json_is_read_by_paths() -> None:
         participants=Participants(ids=[1, 2]),
         fields=["age", "sex"],
     )
-    denied = accepted(trail.row(msgspec.json.encode(document | {"error": "DeniedByPolicy"})))
+    denied = accepted(read(trail, msgspec.json.encode(document | {"error": "DeniedByPolicy"})))
     assert denied.outcome == "denied"
-    lost = accepted(trail.row(msgspec.json.encode(document | {"actor": None})))
+    lost = accepted(read(trail, msgspec.json.encode(document | {"actor": None})))
     assert lost.institution == UNRESOLVED
-    assert reject_reason(trail.row(b"[" * 900)) == RejectReason.NOT_JSON
+    assert reject_reason(read(trail, b"[" * 900)) == RejectReason.NOT_JSON
     deep = b'{"a":' + b"[" * 250 + b"]" * 250 + b"}"
-    assert reject_reason(trail.row(deep)) == RejectReason.NESTING_TOO_DEEP
-    assert reject_reason(trail.row(b"[]")) == RejectReason.WRONG_TYPE
-    assert reject_reason(trail.row(b"nonsense")) == RejectReason.NOT_JSON
+    assert reject_reason(read(trail, deep)) == RejectReason.NESTING_TOO_DEEP
+    assert reject_reason(read(trail, b"[]")) == RejectReason.WRONG_TYPE
+    assert reject_reason(read(trail, b"x" * 2_000)) == RejectReason.TOO_LARGE
+    assert reject_reason(read(trail, b"nonsense")) == RejectReason.NOT_JSON
 
 
 @pytest.mark.parametrize(
@@ -255,5 +254,5 @@ def test_a_mapping_that_cannot_work_is_refused_before_anything_starts(
 def test_a_column_of_names_is_split_where_the_mapping_says() -> None:
     """Names stay names, however many."""
     config = msgspec.structs.replace(CONFIG.event, fields="user")
-    event = accepted(mapping(event=config, field_separator="|").row(ROW.replace(b"u1", b"a|b")))
+    event = accepted(read(mapping(event=config, field_separator="|"), ROW.replace(b"u1", b"a|b")))
     assert event.fields == ["a", "b"]

@@ -12,7 +12,7 @@ from pyroaring import BitMap
 
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent, time_ms
-from streams.ingest.codec import PARTIAL_BYTES_MAX, DecodeConfig, decode, decode_limits
+from streams.ingest.codec import DecodeConfig, decode, decode_limits
 from streams.ingest.rejects import Rejected, RejectReason
 from tests.streams.ingest.partial_documents import (
     COHORT,
@@ -110,6 +110,7 @@ def test_overlapping_ranges_cost_no_more_than_their_number() -> None:
         ({"ids": [float(place) for place in range(300_000)]}, 300_000),
         ({"ranges": [*([place, place] for place in range(200_000)), [5, None]]}, 500_000),
         ({"bitmap": "A" * 3_000_000}, None),
+        ({"bitmap": base64.b64encode(BitMap(range(0, 500_000, 7)).serialize()).decode()}, 71_429),
     ],
     ids=[
         "ids",
@@ -118,15 +119,16 @@ def test_overlapping_ranges_cost_no_more_than_their_number() -> None:
         "one is null",
         "floats",
         "half a range",
-        "bitmap",
+        "a bitmap that is none",
+        "a bitmap",
     ],
 )
 def test_a_message_too_large_to_decode_is_judged_by_its_head(
-    participants: object, count: int | None
+    participants: dict[str, object], count: int | None
 ) -> None:
     """The largest theft must not be the unseen one: lists are counted, an upper bound."""
     raw = msgspec.json.encode(document(participants=participants, rows=5))
-    assert len(raw) > PARTIAL_BYTES_MAX
+    assert len(raw) > TINY.event_bytes_max
     event = decode(raw, limits=TINY)
     assert isinstance(event, AccessEvent)
     assert (event.institution, time_ms(event), event.user, event.rows) == (
@@ -134,12 +136,12 @@ def test_a_message_too_large_to_decode_is_judged_by_its_head(
     )  # fmt: skip
     outcome = people(event)
     assert (outcome if isinstance(outcome, int) or outcome is None else len(outcome)) == count
-    assert event.repairs
+    assert bool(event.repairs) == ("bitmap" not in participants or count is None)
 
 
 def test_a_message_that_stays_too_large_is_refused() -> None:
     """What no list makes large cannot be made small."""
-    raw = msgspec.json.encode(document(**{f"k{place}": 1 for place in range(250_000)}))
+    raw = msgspec.json.encode(document(**{f"k{place}": 1 for place in range(2_100_000)}))
     outcome = decode(raw, limits=TINY)
     assert isinstance(outcome, Rejected)
     assert outcome.reason is RejectReason.TOO_LARGE

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -102,6 +103,12 @@ async def send_raw(
 def by_id(lines: list[bytes]) -> dict[str, bytes]:
     """Return findings by the id of the statement."""
     return {json.loads(line)["metadata"]["uid"]: line for line in lines}
+
+
+def without_event_ids(findings: dict[str, bytes]) -> dict[str, bytes]:
+    """Return findings without the ids of rows, which are places: in a file, or in a topic."""
+    place = re.compile(rb'"[^"]*/[^"]*:[0-9]+"')
+    return {uid: place.sub(b'"a place"', line) for uid, line in findings.items()}
 
 
 def test_a_topic_gives_the_alerts_of_its_events(
@@ -269,4 +276,5 @@ def test_a_real_log_through_kafka_and_a_worker_gives_the_bytes_that_its_replay_g
     alerts = tmp_path / "alerts"
     arguments = [str(path), "--config", str(config), "--alerts", str(alerts)]
     assert CliRunner().invoke(command, arguments).exit_code == 0
-    assert by_id(findings) == by_id(alerts.read_bytes().splitlines()) != {}
+    from_topic, from_file = by_id(findings), by_id(alerts.read_bytes().splitlines())
+    assert without_event_ids(from_topic) == without_event_ids(from_file) != {}

@@ -43,6 +43,8 @@ format = "csv"
 columns = ["at", "who", "taken"]
 participant_separator = " "
 [mapping.event]
+# So that the same row of a file and of a topic has one id.
+id = "digest"
 time = "at"
 institution = "who"
 dataset = {{ constant = "imaging" }}
@@ -94,8 +96,9 @@ def expected_alerts(config: Path) -> set[bytes | None]:
     settings = load_settings(config)
     mapping = settings.row_mapping()
     assert mapping is not None
-    lines = ["at,who,taken", *(value.decode() for _, value in rows())]
-    events = [event for event in mapping.rows(lines) if not isinstance(event, Rejected)]
+    lines = [b"at,who,taken", *(value for _, value in rows())]
+    results = [row.result for row in mapping.rows(lines, source="rows.csv")]
+    events = [event for event in results if not isinstance(event, Rejected)]
     effects = Replay(settings.core, register=Register()).effects(events)
     records = [alerts.record(e, topic_prefix="t") for e in effects if isinstance(e, RaiseAlert)]
     return {record.value for record in records}
