@@ -67,6 +67,15 @@ def test_a_model_that_finds_nothing_strange_says_nothing() -> None:
     assert (score.channel, score.value) == ("multivariate/trees", score.observed)
 
 
+@pytest.mark.parametrize(
+    ("count", "remembered"),
+    [(DAYS_MAX - 1, DAYS_MAX - 1), (DAYS_MAX, DAYS_MAX), (DAYS_MAX + 1, DAYS_MAX // 2 + 1)],
+)
+def test_half_of_the_days_go_when_there_are_too_many(count: int, remembered: int) -> None:
+    """The oldest, and only when another comes."""
+    assert learnt(count).state.days == days(count)[count - remembered :]
+
+
 def test_a_model_is_named_by_the_module_it_lies_in() -> None:
     """The last part of a path is the class, whatever stands before it."""
     model = RiverModel(name="trees", path="anomaly.hst.HalfSpaceTrees")

@@ -27,6 +27,11 @@ def test_as_many_hours_must_have_been_learnt_as_are_configured(hours_min: int) -
     assert deviations > 50.0 if hours_min == 3 else deviations == 0.0
 
 
+def test_before_anything_is_learnt_nothing_is_expected() -> None:
+    """Not a single byte."""
+    assert Volume(VolumeConfig(), VolumeState()).expected_bytes(0) == 0.0
+
+
 def test_hours_that_never_differ_say_nothing() -> None:
     """Rounding is no variance to measure in; a single byte is one."""
     volume = learnt([1_000] * 200, VolumeConfig())
