@@ -4,6 +4,7 @@ HeadgateError
 ├── ConfigError   a setting is wrong: carries the key's path
 ├── StateError    a saved state cannot be read: carries what was found and expected
 ├── SinkError     Kafka, or a file of events, could not be read or written
+│   └── InputError    what was given is no log: wrong usage
 └── CoreError     a bug in the core: the event goes to dead letters
 
 Bad data is not in the tree: it is a value (`Rejected`), never an exception.
@@ -30,6 +31,10 @@ class StateError(HeadgateError):
 
 class SinkError(HeadgateError):
     """Kafka, or a file of events, could not be read or written."""
+
+
+class InputError(SinkError):
+    """What was given to be read is no log: damaged, in another encoding, or closed."""
 
 
 class CoreError(HeadgateError):

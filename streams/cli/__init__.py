@@ -6,7 +6,7 @@ from typing import Final, NoReturn
 
 import click
 
-from detectors.errors import ConfigError, HeadgateError
+from detectors.errors import ConfigError, HeadgateError, InputError
 from streams.console import LOG_HANDLER_NAME
 
 # By name, with the first sentence of its help: one that is not asked for is not imported.
@@ -66,6 +66,8 @@ def main() -> None:
         headgate()
     except ConfigError as error:
         _fail(f"configuration: {error}", code=2)
+    except InputError as error:
+        _fail(str(error), code=2)
     except HeadgateError as error:
         _fail(str(error), code=1)
 

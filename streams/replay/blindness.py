@@ -4,10 +4,11 @@ A log of which nothing can be read, or in which nobody is named, raises no alert
 about the institutions in it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from streams.replay.inputs import Rejects
+from streams.replay.time_order import FileOrder
 
 # From here on, what was rejected may well hold what matters.
 REJECTED_RATIO_MAX: Final = 0.5
@@ -18,8 +19,6 @@ _MAGIC: Final = {
     b"(\xb5/\xfd": "this is zstd: unpack it first",
     b"PK\x03\x04": "this is zip: unpack it first",
     b"PAR1": "this is Parquet: write it out as lines",
-    b"\xff\xfe": "this is UTF-16: convert it to UTF-8",
-    b"\xfe\xff": "this is UTF-16: convert it to UTF-8",
     b"[": "this is one JSON array, not one object a line",
 }
 
@@ -42,6 +41,15 @@ def blindness(
         why = f"{example.rejected.reason.value}, {example.rejected.detail}"
         yield f"the first that was rejected: {example.place}: {why}; it begins {example.begins!r}"
         yield from _hints(example.begins, has_mapping=has_mapping)
+
+
+def unread_files(orders: Sequence[FileOrder], rejects: Rejects) -> Iterator[str]:
+    """Yield which of several files could not be read: others beside it must not hide that."""
+    for order in orders if len(orders) > 1 else ():
+        rejected_count = rejects.of(order.name)
+        if rejected_count > REJECTED_RATIO_MAX * (rejected_count + order.events_count):
+            judged = f"{rejected_count:,} rejected, {order.events_count:,} read"
+            yield f"most of {order.name} was not judged: {judged}"
 
 
 def _hints(begins: bytes, *, has_mapping: bool) -> Iterator[str]:

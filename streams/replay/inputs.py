@@ -17,7 +17,7 @@ from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.identity import identity_of
 from streams.ingest.partial_event import placed
-from streams.ingest.readers import FileSource
+from streams.ingest.readers import CutLine, FileSource
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
@@ -44,17 +44,23 @@ class RejectExample(Struct, frozen=True, kw_only=True):
 class Rejects:
     """Counts what could not be judged, by reason, and keeps the original bytes where asked."""
 
-    __slots__ = ("_file", "counts", "example")
+    __slots__ = ("_by_source", "_file", "counts", "example")
 
     def __init__(self, file: BinaryIO | None) -> None:
         """Keep dead letters in `file`, one JSON object a line; None counts only."""
         self._file = file
         self.counts: Counter[str] = Counter()
+        self._by_source: Counter[str] = Counter()
         self.example: RejectExample | None = None
+
+    def of(self, source: str) -> int:
+        """Return how many were rejected of one source."""
+        return self._by_source[source]
 
     def add(self, rejected: Rejected, raw: bytes | None, *, source: str, number: int) -> None:
         """Note one reject; `number` is its line or offset in `source`, counted from 1 for lines."""
         self.counts[rejected.reason.value] += 1
+        self._by_source[source] += 1
         if self.example is None:
             self.example = RejectExample(
                 place=f"{source}:{number}", rejected=rejected, begins=(raw or b"")[:_EXAMPLE_BYTES]
@@ -101,7 +107,9 @@ def file_events(
             number += 1
             if not line or line.isspace():
                 continue
-            event = read(line, source.name, number)
+            event = (
+                line.rejected() if isinstance(line, CutLine) else read(line, source.name, number)
+            )
             if isinstance(event, Rejected):
                 rejects.add(event, line, source=source.name, number=number)
             else:

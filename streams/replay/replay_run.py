@@ -19,7 +19,7 @@ from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
-from streams.replay.blindness import blindness
+from streams.replay.blindness import blindness, unread_files
 from streams.replay.files import FileInputs
 from streams.replay.inputs import (
     TOPIC_PREFIX,
@@ -233,7 +233,7 @@ class ReplayRun:
             return ()
         ledgers = [profile.ledger.state for profile in self.profiles]
         holdings = [holding for ledger in ledgers for holding in ledger.holdings.values()]
-        return tuple(
+        seen = tuple(
             blindness(
                 self.rejects,
                 events_count=self.events_count,
@@ -242,6 +242,7 @@ class ReplayRun:
                 has_mapping=self._reading.mapping is not None,
             )
         )
+        return seen + tuple(unread_files(self._inputs.orders, self.rejects))
 
     def report(
         self,

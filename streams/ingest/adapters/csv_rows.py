@@ -13,6 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from streams.ingest.readers import CutLine
+
 # A text of more lines in one cell is none.
 _ROW_LINES_MAX: Final = 1_000
 _ROW_BYTES_MAX: Final = 16 * 2**20
@@ -62,7 +64,7 @@ class CsvRows:
 
         for line in following():
             number += 1
-            if _QUOTE not in line:
+            if _QUOTE not in line or isinstance(line, CutLine):
                 if line and line != b"\r":
                     yield self._plain(line, number)
                 continue
@@ -86,6 +88,9 @@ class CsvRows:
         return self._mended(line, 1) if cells is None else self._row(cells, line, 1)
 
     def _plain(self, line: bytes, number: int) -> CsvRow:
+        if isinstance(line, CutLine):
+            problem = line.rejected().detail
+            return CsvRow(cells=[], raw=bytes(line), number=number, problem=problem)
         text, unreadable = _decoded(line)
         if "\n" in text or "\r" in text:
             problem = "expected one row, got a line end outside of quotes"

@@ -2,6 +2,8 @@
 
 import bz2
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from streams.cli.replay import BLIND, command
 
+HEADGATE = [sys.executable, "-c", "from streams.cli import main; main()"]
 NOON_MS = 1_775_044_800_000
 
 
@@ -37,12 +40,11 @@ def replayed(path: Path, *more: str) -> Result:
         (b"hello\n" * 3, "nothing was judged", "[mapping] in --config"),
         (bz2.compress(line(1).encode()), "nothing was judged", "this is bzip2"),
         (b"[" + line(1).strip().encode() + b"]", "nothing was judged", "one JSON array"),
-        (line(1).encode("utf-16"), "nothing was judged", "this is UTF-16"),
         (line(1).encode() + b"x\n" * 3, "most was not judged: 3 rejected", "--dead-letters"),
         (line(1, participants=None).encode(), "nobody was seen", None),
         (line(1, time=0).encode(), "nothing was judged", "time_far_past"),
     ],
-    ids=["empty", "text", "bzip2", "an array", "UTF-16", "mostly text", "nobody", "too old"],
+    ids=["empty", "text", "bzip2", "an array", "mostly text", "nobody", "too old"],
 )  # fmt: skip
 def test_a_blind_replay_is_no_quiet_one(
     tmp_path: Path, content: bytes, first: str, hint: str | None
@@ -57,6 +59,26 @@ def test_a_blind_replay_is_no_quiet_one(
     assert hint is None or hint in result.output
     report = json.loads(replayed(path, "--json").stdout)
     assert report["notes"][0].startswith(first)
+
+
+def test_a_file_that_cannot_be_read_is_told_beside_good_ones(tmp_path: Path) -> None:
+    """However many good ones there are."""
+    good, bad = tmp_path / "good", tmp_path / "bad"
+    good.write_text("".join(map(line, range(50))))
+    bad.write_text("text\n" * 5)
+    result = replayed(good, str(bad))
+    assert result.exit_code == BLIND
+    assert f"most of {bad} was not judged: 5 rejected, 0 read" in result.output
+
+
+@pytest.mark.parametrize("content", [line(1).encode("utf-16"), b"\x1f\x8b\x08damaged", b"a\rb\r"])
+def test_what_is_no_log_ends_with_2_and_one_line(tmp_path: Path, content: bytes) -> None:
+    """No traceback."""
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    done = subprocess.run([*HEADGATE, "replay", path], capture_output=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_a_replay_that_sees_ends_with_0_and_says_what_was_mended(tmp_path: Path) -> None:
