@@ -7,7 +7,7 @@ MINUTES ?= 60
 MESSAGES ?= 200000
 DIR ?= ../shared/cases
 
-.PHONY: help demo test check cases faults fuzz soak mutants bench bench-speed bench-quality
+.PHONY: help demo test check cases faults fuzz soak mutants bench bench-speed bench-quality sentences
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /make \1 - /p' Makefile
 
@@ -46,6 +46,9 @@ bench-speed: .venv/.ready .venv-peers/.ready  ## events per second beside the ba
 
 bench-quality: .venv/.ready  ## recall, leak and measured false alarms beside the usual ways
 	@.venv/bin/python -m benchmarks.quality --save
+
+sentences: .venv/.ready  ## 200 simulated alerts: every number of their sentences, recounted from the raw events
+	@.venv/bin/python -m benchmarks.sentences
 
 .venv-peers/.ready: .venv/.ready
 	@echo "Installing the peers of the speed benchmark ..."

@@ -1,0 +1,1 @@
+"""Every number of every sentence, recomputed from the raw events."""

@@ -1,0 +1,178 @@
+"""What an institution took, recounted from its raw events by definition, with nothing kept.
+
+Nothing here knows the core's windows, ledger or heavy hitters: only what an event says, and what
+README and the pages say that the words mean.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+from pyroaring import BitMap, BitMap64
+
+from detectors.config import CoreConfig
+from detectors.event import AccessEvent, Participants, time_ms
+
+MINUTES_5_MS: Final = 300_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 86_400_000
+MONTH_SECONDS: Final = 2_592_000
+# Of each window in seconds: its unit in ms, and how many units it has.
+SPANS: Final = {
+    300: (MINUTES_5_MS, 1),
+    3_600: (MINUTES_5_MS, 12),
+    86_400: (HOUR_MS, 24),
+    604_800: (DAY_MS, 7),
+    MONTH_SECONDS: (DAY_MS, 30),
+}
+_SAMPLES_COUNT: Final = 3
+
+
+class Took(Struct, frozen=True, kw_only=True):
+    """One delivered event, and who in it was never held before."""
+
+    event: AccessEvent
+    counted_ms: Annotated[
+        int, Meta(description="its time; of what is older than all, when it came")
+    ]
+    came_ms: Annotated[int, Meta(description="the newest time of the institution by then")]
+    late: bool
+    new: int
+    walked: int
+
+
+class Recount:
+    """One institution: every delivered event, in the order in which they came."""
+
+    def __init__(self, config: CoreConfig) -> None:
+        """Begin with nothing."""
+        self._config = config
+        self._ids: set[str] = set()
+        self._held: dict[str, BitMap64] = {}
+        self._counted: Counter[str] = Counter()
+        self._pages: dict[str | None, tuple[int, int]] = {}
+        self.took: list[Took] = []
+        self.now_ms = -1
+        self._first_day = -1
+        self._settled_from = 0
+
+    def add(self, event: AccessEvent) -> None:
+        """Count an event, unless it is a repeat."""
+        if event.id in self._ids:
+            return
+        self._ids.add(event.id)
+        at_ms = time_ms(event)
+        self._begin(max(self.now_ms, at_ms))
+        if event.outcome in {"denied", "error"} and not event.rows:
+            return
+        people = self._people(event)
+        new = self._new(event, people)
+        oldest_ms = (self.now_ms // DAY_MS - 29) * DAY_MS
+        self.took.append(
+            Took(
+                event=event,
+                counted_ms=at_ms if at_ms >= oldest_ms else self.now_ms,
+                came_ms=self.now_ms,
+                late=at_ms < oldest_ms,
+                new=new,
+                walked=self._walked(event, people, new),
+            )
+        )
+
+    def _begin(self, now_ms: int) -> None:
+        """Let time pass; what a settled institution took in its first days is no evidence."""
+        day, before = now_ms // DAY_MS, self.now_ms // DAY_MS
+        if self._first_day < 0:
+            self._first_day = day
+        elif day > before:
+            self._pages.clear()
+            settled = self._first_day + self._config.baseline.settling_days
+            if before < settled <= day:
+                self._settled_from = len(self.took)
+        self.now_ms = now_ms
+
+    def _people(self, event: AccessEvent) -> BitMap64:
+        named = event.participants or Participants()
+        if named.ids is not None:
+            return BitMap64(named.ids)
+        if named.bitmap is not None:
+            return BitMap64(BitMap.deserialize(named.bitmap))
+        people = BitMap64()
+        for first, last in named.ranges or ():
+            people.add_range(first, last + 1)
+        return people
+
+    def _new(self, event: AccessEvent, people: BitMap64) -> int:
+        if not people:
+            counted = event.participants.count if event.participants is not None else None
+            return self._count(event.dataset, min(self.cohort_size, counted or event.rows))
+        known = BitMap64()
+        for held in self._held.values():
+            known |= held
+        self._held.setdefault(event.dataset, BitMap64()).update(people)
+        return len(people - known)
+
+    def _count(self, dataset: str, count: int) -> int:
+        self._counted[dataset] = min(self.cohort_size, self._counted[dataset] + count)
+        return count
+
+    def _walked(self, event: AccessEvent, people: BitMap64, new: int) -> int:
+        """Return those who continue a walk: all lie behind the page that its user took before."""
+        if not new or not people:
+            return 0
+        before = self._pages.get(event.user)
+        self._pages[event.user] = (people.min(), people.max())
+        return new if before is not None and people.min() > before[1] else 0
+
+    @property
+    def cohort_size(self) -> int:
+        """Return how many people there are."""
+        return self._config.cohort.size
+
+    def begins_ms(self, window_seconds: int) -> int:
+        """Return when a window that ends now began."""
+        unit_ms, length = SPANS[window_seconds]
+        return (self.now_ms // unit_ms - length + 1) * unit_ms
+
+    def within(self, window_seconds: int, *, evidence: bool = True) -> Iterator[Took]:
+        """Yield what was taken in a window that ends now; as evidence, not by a new institution."""
+        begins_ms = self.begins_ms(window_seconds)
+        for took in self.took[self._settled_from if evidence else 0 :]:
+            if took.counted_ms >= begins_ms:
+                yield took
+
+    def open_hour(self) -> Iterator[Took]:
+        """Yield what is counted in the open hour of the clock, as it came."""
+        hour = self.now_ms // HOUR_MS
+        for took in self.took:
+            if time_ms(took.event) // HOUR_MS == hour and took.came_ms // HOUR_MS == hour:
+                yield took
+
+    def new_by_user(self, window_seconds: int) -> Counter[str | None]:
+        """Return the new participants of a window by user."""
+        users: Counter[str | None] = Counter()
+        for took in self.within(window_seconds):
+            users[took.event.user] += took.new
+        return users
+
+    def held(self, dataset: str) -> int:
+        """Return how many of a dataset are held, those who were only counted too."""
+        named = len(self._held.get(dataset, ()))
+        return min(self.cohort_size, named + self._counted[dataset])
+
+    def full_days(self) -> float | None:
+        """Return in how many days of the last one's pace everybody is held."""
+        everybody = BitMap64()
+        for held in self._held.values():
+            everybody |= held
+        left = self.cohort_size - len(everybody) - self._counted.total()
+        begins_ms = self.begins_ms(86_400)
+        pace = sum(took.new for took in self.took if took.counted_ms >= begins_ms)
+        return left / pace if left > 0 and pace else None
+
+
+def largest(taken: list[tuple[int, int, str]]) -> list[str]:
+    """Return the ids of the largest takings, given as amount, time and id: the newer one first."""
+    ordered = sorted(taken, key=lambda each: (-each[0], -(each[1] // MINUTES_5_MS)))
+    return [event_id for _, _, event_id in ordered[:_SAMPLES_COUNT]]
