@@ -13,6 +13,12 @@ from msgspec import Meta, Struct
 from detectors.event import InstitutionId
 from detectors.instants import Instant, instant_ms
 
+# The judge of all names that a register does not know. Identities are folded in case, so that no
+# institution can have this one.
+UNKNOWN: Final = InstitutionId("UNKNOWN")
+UNKNOWN_NAME: Final = "unknown"
+
+EntryName = Annotated[str, Meta(min_length=1, max_length=128)]
 # The bound lies inside the union: msgspec refuses one on `int | None`.
 Bound = Annotated[int, Meta(ge=0)]
 # Every event asks for the same few, of its project and of its institution's exemptions.
@@ -53,6 +59,13 @@ class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     approver: str | None = None
 
 
+class Alias(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another name of an institution, such as that of one that became part of it."""
+
+    id: EntryName
+    valid_from: Instant | None = None
+
+
 class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One institution's entry."""
 
@@ -68,6 +81,17 @@ class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = None
     projects: tuple[Project, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
+    aliases: Annotated[
+        tuple[EntryName | Alias, ...],
+        Meta(description="its other names, each from a date on; absent: always"),
+    ] = ()
+
+    @property
+    def dated_aliases(self) -> tuple[Alias, ...]:
+        """Return the other names, each with its date; one without a date always holds."""
+        return tuple(
+            alias if isinstance(alias, Alias) else Alias(id=alias) for alias in self.aliases
+        )
 
 
 class Registered(Struct, frozen=True, kw_only=True, tag="register"):

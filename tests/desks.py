@@ -36,8 +36,6 @@ from streams.worker.wiring import RebalanceListener
 from tests.builders import KafkaRecord
 
 KEYS = StateKeys("sixteen characters")
-
-
 ROW_MAPPING = RowMapping(
     MappingConfig(
         name="log",
@@ -66,9 +64,7 @@ class OnePartitionGroup:
 
     def __init__(self, *, committed: int | None, beginning: int = 0) -> None:
         """Own the partition, committed as given; None is nothing yet."""
-        self.offset = committed
-        self.beginning = beginning
-        self.ours = True
+        self.offset, self.beginning, self.ours = committed, beginning, True
         self.commits: list[Offsets[int, int]] = []
 
     def assigned(self) -> set[int]:
@@ -137,6 +133,7 @@ class OpenWatcher:
         del position
         self.counts.configs_accepted += counts.configs_accepted
         self.counts.configs_refused += counts.configs_refused
+        self.counts.strays += counts.strays
         self.counts.config = counts.config or self.counts.config
 
     def rejected(self, reject: Rejected, durable: Durable) -> None:
@@ -228,7 +225,7 @@ class CollusionDesk(AgentDesk):
         )
 
     async def before(self, end: int) -> AsyncIterator[Record]:
-        """Yield the past before offset `end`."""
+        """Yield the past."""
         for record in self.past[:end]:
             yield record
 
@@ -244,13 +241,17 @@ class _Durable:
 class JudgeDesk:
     """The judges of partition 0; a restart leaves what was saved and what was posted."""
 
-    def __init__(self, file: CoreConfig | None = None, *, keys: StateKeys = KEYS) -> None:
-        """Begin at offset 0 under the file's configuration."""
+    def __init__(
+        self, file: CoreConfig | None = None, *, keys: StateKeys = KEYS, partitions: int = 1
+    ) -> None:
+        """Begin at offset 0 of each partition under the file's configuration."""
         self.file = file or CoreConfig()
+        self.partitions = partitions
         self.keys = keys
         self.watcher = OpenWatcher()
         self.posted: list[OutgoingRecord] = []
-        self._saved = [Write(0, PARTITION_RECORD_KEY, SavedRecord(0, b""))]
+        first = SavedRecord(0, b"")
+        self._saved = [Write(number, PARTITION_RECORD_KEY, first) for number in range(partitions)]
         self.start()
 
     def start(self) -> None:
@@ -267,6 +268,7 @@ class JudgeDesk:
             effects=EffectSender(KafkaSinks("t"), sender=self, watcher=self.watcher),
             watcher=self.watcher,
             dead_letter_ratio_max=0.01,
+            partitions=self.partitions,
         )
         self.agent = JudgeAgent(self.state_store, dependencies)
 
@@ -277,9 +279,9 @@ class JudgeDesk:
             self._saved += checkpoint.writes[phase]
             self.state_store.saved(checkpoint.writes[phase])
 
-    def take(self, records: Sequence[Record]) -> int:
+    def take(self, records: Sequence[Record], *, partition: int = 0) -> int:
         """Judge consecutive records as one batch; return how many events were judged."""
-        return self.agent.handle(0, batch_of(records))
+        return self.agent.handle(partition, batch_of(records))
 
     def profile(self, institution: str = "north") -> Profile:
         """Return a live profile."""

@@ -29,9 +29,9 @@ class Judging:
         self._profiles: dict[str, Profile] = {}
         self._began = (0.0, 0.0)
 
-    def take(self, key: bytes | None, value: bytes | None) -> None:
+    def take(self, value: bytes | None) -> None:
         """Judge one record."""
-        event = decode(value, key=key, limits=LIMITS)
+        event = decode(value, limits=LIMITS)
         if isinstance(event, AccessEvent):
             profile = self._profiles.get(event.institution)
             if profile is None:

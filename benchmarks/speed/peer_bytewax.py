@@ -19,7 +19,7 @@ def main() -> None:
     judging = Judging(count)
 
     def take(message: KafkaSourceMessage[bytes | None, bytes | None]) -> None:
-        judging.take(message.key, message.value)
+        judging.take(message.value)
 
     flow = Dataflow("judge")
     source = KafkaSource([broker], [name], batch_size=BATCH)

@@ -19,7 +19,7 @@ def main() -> None:
     )
     topic = app.topic(name, key_deserializer="bytes", value_deserializer="bytes")
     frame = app.dataframe(topic)
-    frame.update(lambda value, key, _time, _headers: judging.take(key, value), metadata=True)
+    frame.update(judging.take)
     app.run()
 
 

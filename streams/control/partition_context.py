@@ -17,6 +17,7 @@ from detectors.instants import rfc3339
 from detectors.reference import Reference, prior_reference
 from streams.control.config_record import decode_scheduled, encode_scheduled
 from streams.control.records import encode_reference, saved_reference
+from streams.ingest.directory import Directory
 from streams.ingest.rejects import Rejected
 
 logger = logging.getLogger("headgate.judge")
@@ -28,12 +29,16 @@ _PLAIN: Final = b"{"
 _CONTEXTS_MAX: Final = 64
 
 
+NOBODY: Final = Directory({})
+
+
 class PartitionContext(Struct, frozen=True, kw_only=True):
     """What holds from here on in a partition; `raw` is how its partition record keeps it."""
 
     raw: bytes
     reference: Reference
     schedule: Schedule
+    directory: Directory = NOBODY
 
 
 class _Saved(Struct, frozen=True, kw_only=True):

@@ -7,17 +7,24 @@ from msgspec import Struct
 
 from detectors.instants import MINUTE_MS
 from streams.clock import wall_ms
+from streams.control.records import control_kind
+from streams.control.rekeyed import REKEYED_HEADER
 from streams.doctor.finding import Finding, fail, ok, warn
+from streams.ingest.headers import header_value
+from streams.ingest.identity import identity_of
 from streams.kafka.admin import differences, misfits, topic_states
 from streams.kafka.admin_client import AdminClient, AdminError, NewTopic, UnknownTopicError
 from streams.kafka.cluster import Cluster
 from streams.kafka.config import KafkaConfig
+from streams.kafka.log_reader import TopicReader
+from streams.kafka.placement import partition_of
 from streams.kafka.topics import ACCESS_EVENTS, wanted_topics
 
 # A record's way to the broker is well within it on any network worth the name.
 SKEW_MS_WARN = 2_000
 SKEW_MS_FAIL = MINUTE_MS
 LAG_RECORDS_WARN = 100_000
+_KEYS_LOOKED_AT = 500
 
 
 class Expected(Struct, frozen=True, kw_only=True):
@@ -96,6 +103,39 @@ def lag_finding(admin: AdminClient, expected: Expected) -> Finding:
     return ok("lag", sentence)
 
 
+def strays_finding(admin: AdminClient, expected: Expected) -> Finding:
+    """Whether the last keys of each partition belong into it."""
+    topic = ACCESS_EVENTS.full_name(expected.kafka.topic_prefix)
+    numbers = range(expected.kafka.partitions)
+    try:
+        admin.ends([(topic, number) for number in numbers])
+    except UnknownTopicError:
+        return warn("keys", f"{topic} isn't there yet", advice="See topics, above.")
+    with TopicReader(topic, cluster=expected.cluster) as reader:
+        strays = {number: _strays_count(reader, number) for number in reader.partitions}
+    if any(strays.values()):
+        where = ", ".join(f"{count} in {number}" for number, count in strays.items() if count)
+        advice = (
+            "They are judged at home, but written twice. Let the producer use the institution's "
+            "name as key, and murmur2 (librdkafka: partitioner=murmur2_random)."
+        )
+        sentence = f"of the last {_KEYS_LOOKED_AT} records of each partition, strays: {where}"
+        return warn("keys", sentence, advice=advice)
+    return ok("keys", f"the last {_KEYS_LOOKED_AT} of each partition are where they belong")
+
+
+def _strays_count(reader: TopicReader, partition: int) -> int:
+    keys = [
+        (record.key or b"").decode(errors="replace")
+        for records in reader.records(partition, last=_KEYS_LOOKED_AT)
+        for record in records
+        if control_kind(record.headers) is None
+        and header_value(record.headers, REKEYED_HEADER) is None
+    ]
+    partitions = len(reader.partitions)
+    return sum(partition_of(identity_of(key), partitions=partitions) != partition for key in keys)
+
+
 def clock_finding(admin: AdminClient, expected: Expected) -> Finding:
     """How far this machine's clock is from the broker's, by one record in a topic of its own."""
     topic = f"{expected.kafka.topic_prefix}.doctor-{uuid.uuid4().hex[:8]}"
@@ -118,6 +158,7 @@ Check = Callable[[AdminClient, Expected], Finding]
 CHECKS: dict[str, Check] = {
     "topics": topics_finding,
     "lag": lag_finding,
+    "keys": strays_finding,
     "clock": clock_finding,
 }
 

@@ -1,7 +1,7 @@
 """Step 1 of 7: bytes -> AccessEvent | Rejected. Never an exception, never unbounded work.
 
 JSON is decoded straight into the event, once. What the type cannot say is checked afterwards:
-time against Kafka's, participants against the cohort, the key against the institution.
+time against Kafka's, participants against the cohort, the name against what can be seen.
 """
 
 import re
@@ -13,7 +13,7 @@ from detectors.event import AccessEvent, time_ms
 from detectors.instants import SECOND_MS
 from streams.ingest.cloudevents import completed, payload_of
 from streams.ingest.headers import Headers
-from streams.ingest.identity import identity_of, with_seen_name
+from streams.ingest.identity import with_seen_name
 from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
 from streams.ingest.oversized import is_costly, without_lists
 from streams.ingest.partial_event import partial_event
@@ -67,14 +67,12 @@ def encode(event: AccessEvent) -> bytes:
 def decode(
     raw: bytes | None,
     limits: DecodeLimits,
-    key: bytes | None = None,
     headers: Headers = (),
     kafka_time_ms: int | None = None,
 ) -> AccessEvent | Rejected:
     """Return the event in `raw`, or why there is none.
 
-    `kafka_time_ms` is None for a file: then there is no key to check either. From Kafka, an event
-    must carry its institution as key, or it would lie before the wrong judge.
+    `kafka_time_ms` is None for a file.
 
     >>> from detectors.config import CohortConfig
     >>> limits = decode_limits(DecodeConfig(), CohortConfig())
@@ -92,13 +90,10 @@ def decode(
         return event
     at_ms = time_ms(event)
     name = event.institution
-    if kafka_time_ms is not None or key is not None:
-        if key != name.encode() and not _is_same_name(key, name):
-            return _key_problem(key)
-        # Kafka itself says -1 where a record carries no time.
-        if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
-            detail = f"{(at_ms - kafka_time_ms) // SECOND_MS} s ahead of Kafka's time"
-            return rejected(RejectReason.TIME_FAR_FUTURE, detail)
+    # Kafka itself says -1 where a record carries no time.
+    if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
+        detail = f"{(at_ms - kafka_time_ms) // SECOND_MS} s ahead of Kafka's time"
+        return rejected(RejectReason.TIME_FAR_FUTURE, detail)
     problem = check(event, at_ms, limits)
     if problem is None and name.isascii() and name.isprintable() and name[0] != " ":
         return event
@@ -270,15 +265,3 @@ def nesting_problem(raw: bytes) -> Rejected | None:
         detail = f"objects or arrays nest deeper than {NESTING_MAX}"
         return rejected(RejectReason.NESTING_TOO_DEEP, detail)
     return None
-
-
-def _is_same_name(key: bytes | None, name: str) -> bool:
-    """Tell whether a key is another spelling of the institution's name."""
-    return key is not None and identity_of(key.decode(errors="replace")) == identity_of(name)
-
-
-def _key_problem(key: bytes | None) -> Rejected:
-    if not key:
-        return rejected(RejectReason.KEY_MISSING, "expected the institution as key, got none")
-    detail = f"the key is {key[:64]!r}, the institution is another"
-    return rejected(RejectReason.KEY_MISMATCH, detail)

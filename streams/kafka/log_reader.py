@@ -65,9 +65,11 @@ class LogReader:
         return sum(end - self._starts[p] for p, end in self._ends.items() if p < partition)
 
     async def batches(
-        self, partition: int, *, end: int | None = None
+        self, partition: int, *, end: int | None = None, last: int | None = None
     ) -> AsyncIterator[Sequence[TopicRecord]]:
         """Yield the records of one partition in order, as they are fetched, up to an offset.
+
+        With `last`, those of at most so many offsets before it.
 
         Raises:
             SinkError: the partition gives nothing more before that offset.
@@ -75,6 +77,8 @@ class LogReader:
         consumer, place = self._opened, TopicPartition(self.topic, partition)
         end = self._ends[partition] if end is None else end
         position, empty_count = self._starts[partition], 0
+        if last is not None:
+            position = max(position, end - last)
         consumer.seek(place, position)
         while position < end:
             polled = await consumer.getmany(place, timeout_ms=_POLL_MS, max_records=_RECORDS_MAX)
@@ -177,9 +181,14 @@ class TopicReader(BlockingClient):
         """Return how many offsets there are in the partitions before `partition`."""
         return self._log.count_before(partition)
 
-    def records(self, partition: int) -> Iterator[Sequence[TopicRecord]]:
-        """Yield the records of one partition in order, in batches as they are fetched."""
-        batches = self._log.batches(partition)
+    def records(
+        self, partition: int, *, last: int | None = None
+    ) -> Iterator[Sequence[TopicRecord]]:
+        """Yield the records of one partition in order, in batches as they are fetched.
+
+        With `last`, those of at most so many offsets before its end.
+        """
+        batches = self._log.batches(partition, last=last)
         while records := self._runner.run(_next(batches)):
             yield records
 

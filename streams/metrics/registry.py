@@ -65,6 +65,7 @@ class Metrics:
         "realised",
         "rejects",
         "repairs",
+        "strays",
         "unresolved",
     )
 
@@ -73,6 +74,7 @@ class Metrics:
         self.events = _counter(table.EVENTS, registry)
         self.late = _counter(table.LATE, registry)
         self.repairs = _counter(table.REPAIRS, registry)
+        self.strays = _counter(table.STRAYS, registry)
         self.unresolved = _counter(table.UNRESOLVED, registry)
         self.rejects = _counter(table.REJECTS, registry)
         self.dead_letters = _counter(table.DEAD_LETTERS, registry)

@@ -49,6 +49,11 @@ REPAIRS: Final = Spec(
     meaning="What could not be read as it was written in events judged in part, by what was done.",
     labels=("reason",),
 )
+STRAYS: Final = Spec(
+    name="headgate_events_stray_total",
+    kind="counter",
+    meaning="Events outside of their institution's own partition, or under another key: sent home.",
+)
 UNRESOLVED: Final = Spec(
     name="headgate_events_unresolved_total",
     kind="counter",
@@ -215,7 +220,7 @@ BUILD_INFO: Final = Spec(
 )
 
 SPECS: Final = (
-    EVENTS, LATE, REPAIRS, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY,
+    EVENTS, LATE, REPAIRS, STRAYS, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY,
     ALERT_P_VALUE,
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
     INCIDENT, LIMIT, INSTITUTIONS, LAG, EVENT_TIME,

@@ -13,9 +13,9 @@ from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.verdict import NewHoldings
 from streams.control.records import OnRecord, control_kind, decode_control
+from streams.control.rekeyed import origin_of
 from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits, decode
-from streams.ingest.identity import identity_of
 from streams.ingest.partial_event import placed
 from streams.ingest.readers import CutLine, FileSource
 from streams.ingest.rejects import Rejected, RejectReason, rejected
@@ -195,18 +195,6 @@ def _new_holdings(raw: bytes | None) -> NewHoldings | Rejected:
     return holdings
 
 
-def events_of(events: Iterator[OnRecord], institution: str | None) -> Iterator[OnRecord]:
-    """Return the events of one institution, and what is no event; all where none is named."""
-    if institution is None:
-        return events
-    identity = identity_of(institution)
-    return (
-        event
-        for event in events
-        if not isinstance(event, AccessEvent) or identity_of(event.institution) == identity
-    )
-
-
 def read_canonical(
     record: TopicRecord, *, limits: DecodeLimits, keys: StateKeys, topic: str, base: CoreConfig
 ) -> OnRecord | Rejected:
@@ -214,12 +202,11 @@ def read_canonical(
     if record.headers and control_kind(record.headers) is not None:
         return decode_control(record, topic=topic, partition=record.partition, keys=keys, base=base)
     event = decode(
-        record.value,
-        limits=limits,
-        key=record.key,
-        headers=record.headers,
-        kafka_time_ms=record.timestamp,
+        record.value, limits=limits, headers=record.headers, kafka_time_ms=record.timestamp
     )
-    if isinstance(event, Rejected):
+    if isinstance(event, Rejected) or event.repairs is None:
+        return event
+    if origin_of(record, topic=topic, partition=record.partition, keys=keys) is not None:
+        # It was given the name of its place where it lay first.
         return event
     return placed(event, f"{topic}/{record.partition}", record.offset)

@@ -6,7 +6,7 @@ is built here as event time passes, by the same builder.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
@@ -16,16 +16,30 @@ from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion import CollusionJudge
 from detectors.pipeline import Profile, apply_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
-from detectors.register import Register
+from detectors.register import UNKNOWN, Register
 from detectors.verdict import DailySummary, Effect, NewHoldings
+from streams.control.addressing import Addressing
 from streams.control.records import Instruction, OnRecord
+from streams.ingest.directory import Directory
 from streams.ingest.identity import identity_of
 from streams.report.builder import SAMPLE_STEP_MS, ReportBuilder
 
 _NEVER_MS: Final = 2**62
+_NAMES_REMEMBERED_MAX: Final = 65_536
 
 # Built here as event time passes, or taken from the record where they stand among the events.
 References = Literal["built", "recorded"]
+
+
+class Place(NamedTuple):
+    """The partition that is replayed, and where the institutions of its topic are at home."""
+
+    addressing: Addressing
+    partition: int
+
+    def is_home(self, name: str, directory: Directory) -> bool:
+        """Tell whether an institution is at home here."""
+        return self.addressing.home_of(name, directory).partition == self.partition
 
 
 class Replay:
@@ -46,10 +60,13 @@ class Replay:
         "_entries",
         "_follows_pushes",
         "_fresh",
+        "_judges",
         "_next_sample_ms",
+        "_place",
         "_recorder",
         "_reference",
         "config",
+        "directory",
         "events_count",
         "first_ms",
         "last_ms",
@@ -65,14 +82,20 @@ class Replay:
         recorder: ReportBuilder | None = None,
         references: References = "built",
         follows_pushes: bool = True,
+        place: Place | None = None,
     ) -> None:
         """Begin with no institution; `recorder` watches what they come to hold.
 
         Without `follows_pushes`, `config` holds throughout: so a change is tried on the past.
+        `place` is the partition of which this is the replay, where it is one.
         """
         self.config = config
         self.schedule = Schedule(config)
         self._follows_pushes = follows_pushes
+        self._place = place
+        self.directory = Directory({})
+        # Who judges a name, of those that have one judge at all times.
+        self._judges: dict[str, str] = {}
         self.profiles: dict[str, Profile] = {}
         self.events_count = 0
         self.first_ms = _NEVER_MS
@@ -103,17 +126,19 @@ class Replay:
         What a topic records among them, a `Reference`, an `Instruction` or a `Scheduled`
         configuration, holds from there on.
         """
-        profiles, fresh = self.profiles, self._fresh
+        profiles, fresh, judges = self.profiles, self._fresh, self._judges
         next_ms = 0
         for event in events:
             if not isinstance(event, AccessEvent):
                 self._apply_control(event)
                 continue
-            institution = identity_of(event.institution)
             at_ms = time_ms(event)
+            institution = judges.get(event.institution) or self._judge_of(event, at_ms=at_ms)
             if at_ms >= next_ms:
                 next_ms = self._attend(institution, at_ms=at_ms)
-            profile = profiles.get(institution) or self._open(event.institution, at_ms=at_ms)
+            profile = profiles.get(institution) or self._open(
+                institution, name=event.institution, at_ms=at_ms
+            )
             cursor = profile.config_cursor
             if cursor.schedule is not self.schedule or at_ms >= cursor.due_ms:
                 switch_config(profile, self.schedule, at_ms=at_ms)
@@ -124,18 +149,30 @@ class Replay:
                 yield from self._settled(profile, happened, at_ms=at_ms)
         self._sample()
 
-    def _open(self, name: str, *, at_ms: int) -> Profile:
-        """Open the judge of the institution of that name, to be shown by it or by the register."""
+    def _judge_of(self, event: AccessEvent, *, at_ms: int) -> str:
+        """Return who judges an event; of names that always have the same judge it is remembered."""
+        name = event.institution
+        judge = self.directory.judge_of(name, at_ms)
+        if judge == UNKNOWN and identity_of(name) in self.profiles:
+            # Judged before there was a register: what it holds goes on to count.
+            return identity_of(name)
+        if self.directory.is_settled(name):
+            if len(self._judges) >= _NAMES_REMEMBERED_MAX:
+                self._judges.clear()
+            self._judges[name] = judge
+        return judge
+
+    def _open(self, institution: str, *, name: str, at_ms: int) -> Profile:
+        """Open an institution's judge, to be shown by its name in the register, or by this one."""
         self.first_ms = min(self.first_ms, at_ms)
-        identity = identity_of(name)
-        entry = self._entries.get(identity)
+        entry = self._entries.get(institution)
         profile = open_profile(
             name if entry is None else entry.id,
             config=self.config,
             entry=entry,
             reference=self._reference,
         )
-        self.profiles[identity] = profile
+        self.profiles[institution] = profile
         return profile
 
     def _apply_control(self, message: Reference | Instruction | Scheduled) -> None:
@@ -145,9 +182,18 @@ class Replay:
             if self._follows_pushes:
                 self.schedule = self.schedule.extended(message)
         else:
-            name = message.body.institution
-            profile = self.profiles.get(identity_of(name)) or self._open(name, at_ms=_NEVER_MS)
-            apply_instruction(profile, message.body, sequence=message.sequence)
+            self._instruct(message)
+
+    def _instruct(self, instruction: Instruction) -> None:
+        """Obey where the institution is at home; elsewhere it is only known from now on."""
+        name = instruction.body.institution
+        if self._place is not None and not self._place.is_home(name, self.directory):
+            return
+        institution = identity_of(name)
+        profile = self.profiles.get(institution) or self._open(
+            institution, name=name, at_ms=_NEVER_MS
+        )
+        apply_instruction(profile, instruction.body, sequence=instruction.sequence)
 
     def _settled(
         self, profile: Profile, effects: tuple[Effect, ...], *, at_ms: int

@@ -14,6 +14,7 @@ from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.console.progress import Progress
+from streams.control.addressing import Addressing
 from streams.control.records import OnRecord
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
@@ -25,14 +26,14 @@ from streams.replay.inputs import (
     TOPIC_PREFIX,
     Reached,
     Rejects,
-    events_of,
     holdings_of,
     partition_events,
     read_canonical,
 )
 from streams.replay.reading import Reading
-from streams.replay.replay import References, Replay
+from streams.replay.replay import Place, References, Replay
 from streams.replay.response import Outcomes, outcomes_of
+from streams.replay.topic_events import TopicEvents
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
 from streams.response.control_messages import merge_by_time
@@ -128,12 +129,27 @@ class ReplayRun:
             yield from self._ring_effects(topic, reached)
             return
         with TopicReader(topic, cluster=self._reading.cluster) as reader:
-            for events in self._partitions(reader, reached):
-                if topic == self._reading.raw_topic:
+            if topic == self._reading.raw_topic:
+                for events in self._partitions(reader, reached):
                     yield from self._files.effects(events)
-                    continue
-                # A partition of canonical events is a world of its own, with its own references.
-                yield from self._replay("recorded").effects(events_of(events, institution))
+            else:
+                yield from self._canonical_effects(reader, reached, institution=institution)
+
+    def _canonical_effects(
+        self, reader: TopicReader, reached: Reached, *, institution: str | None
+    ) -> Iterator[Effect]:
+        addressing = Addressing(
+            topic=reader.topic, partitions=len(reader.partitions), keys=self._reading.keys
+        )
+        topic_events = TopicEvents(
+            reader, read=self._topic_read(reader.topic), addressing=addressing, rejects=self.rejects
+        )
+        # A partition of canonical events is a world of its own, with its own references.
+        replays = {
+            partition: self._replay("recorded", place=Place(addressing, partition))
+            for partition in reader.partitions
+        }
+        yield from topic_events.effects(replays, institution=institution, reached=reached)
 
     def _partitions(self, reader: TopicReader, reached: Reached) -> Iterator[Iterator[OnRecord]]:
         read = self._topic_read(reader.topic)
@@ -177,13 +193,14 @@ class ReplayRun:
             base=self.config,
         )
 
-    def _replay(self, references: References) -> Replay:
+    def _replay(self, references: References, *, place: Place | None = None) -> Replay:
         replay = Replay(
             self.config,
             register=self._register,
             recorder=self.recorder,
             references=references,
             follows_pushes=self._reading.follows_pushes,
+            place=place,
         )
         self._replays.append(replay)
         return replay

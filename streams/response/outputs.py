@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
-from aiokafka.partitioner import DefaultPartitioner
 from msgspec.structs import replace
 
 from detectors.config_schedule import Scheduled
@@ -20,7 +19,6 @@ from streams.response.people import People, Person
 from streams.sinks import suspensions
 from streams.state.envelope import StateKeys
 
-_partitioner: Final = DefaultPartitioner()
 _EVERYBODY: Final = b"all"
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
@@ -81,7 +79,7 @@ class Outputs:
         return [OutgoingRecord(topic=topic, key=name.encode(), value=None, partition=0)]
 
     def controls(self, followed: Iterable[Followed]) -> list[OutgoingRecord]:
-        """Return what the judges must know: of an institution its own, of a configuration all."""
+        """Return what the judges must know, in every partition."""
         return [record for step in followed for record in self._controls(control_message_of(step))]
 
     def _controls(self, message: Instruction | Scheduled | None) -> Iterator[OutgoingRecord]:
@@ -90,12 +88,10 @@ class Outputs:
             for partition in self._partitions:
                 yield self._control(CONFIG, value, key=_EVERYBODY, partition=partition)
         elif message is not None:
-            key = message.body.institution.encode()
-            # Where Kafka's own clients put the institution's events.
-            partition = _partitioner(key, self._partitions, self._partitions)
-            yield self._control(
-                INSTRUCTION, encode_instruction(message), key=key, partition=partition
-            )
+            value, key = encode_instruction(message), message.body.institution.encode()
+            # All: whom the register knows, and who is another by another name, all must know.
+            for partition in self._partitions:
+                yield self._control(INSTRUCTION, value, key=key, partition=partition)
 
     def _control(self, kind: str, value: bytes, *, key: bytes, partition: int) -> OutgoingRecord:
         return control_record(

@@ -129,6 +129,10 @@ class PartitionState(Generic[ProfileT]):
             loaded = self._loaded[institution] = self._recovered(institution)
         return loaded
 
+    def knows(self, institution: str) -> bool:
+        """Tell whether an institution has a judge here."""
+        return institution in self._loaded or institution in self.store.mains
+
     def profile(self, institution: str, offset: int) -> ProfileT | None:
         """Return the profile that the event at `offset` is new to, or None if it is in it."""
         loaded = self.loaded(institution)

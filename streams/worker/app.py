@@ -151,6 +151,7 @@ def _add_judges(
         effects=dependencies.effects,
         watcher=dependencies.watcher,
         dead_letter_ratio_max=settings.file.worker.dead_letter_ratio_max,
+        partitions=settings.file.kafka.partitions,
     )
     agent = JudgeAgent(state_store, judge_dependencies)
     add_state_table(

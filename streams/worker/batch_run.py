@@ -11,13 +11,13 @@ from detectors.pipeline import Profile, apply_reference
 from detectors.verdict import Effect
 from streams.control.partition_context import PartitionContext
 from streams.ingest.adapters.mapping import UNRESOLVED
-from streams.ingest.identity import identity_of
 from streams.ingest.rejects import Rejected
-from streams.kafka.records import Record
+from streams.kafka.records import OutgoingRecord, Record
 from streams.state.partition_state import PartitionState
 from streams.state.profile_core import show_as
 
-JudgedRecord = tuple[Record, Rejected | tuple[Effect, ...]]
+# What came of a record: effects, a reject, or the record that takes a stray home.
+JudgedRecord = tuple[Record, Rejected | OutgoingRecord | tuple[Effect, ...]]
 
 
 class Counts(Struct, kw_only=True):
@@ -29,6 +29,8 @@ class Counts(Struct, kw_only=True):
     repeated: int = 0
     # How often each thing in events judged in part was mended.
     repairs: Counter[str] = field(default_factory=Counter)
+    # Sent on to the partition of their institution.
+    strays: int = 0
     saved: int = 0
     configs_accepted: int = 0
     configs_refused: int = 0
@@ -79,23 +81,26 @@ class BatchRun:
         self.counts = Counts()
         # By key, each in the order of the log.
         self.waiting: defaultdict[bytes | None, list[Record]] = defaultdict(list)
-        self.institution_runs: list[InstitutionRun] = []
+        self.institution_runs: dict[str, InstitutionRun] = {}
         self.outcomes: list[JudgedRecord] = []
 
-    def by_institution(self) -> list[list[Record]]:
-        """Return what waits, for each institution in the order of the log, however it is spelt."""
-        spellings: dict[str, list[list[Record]]] = {}
+    def by_judge(self) -> list[list[Record]]:
+        """Return what waits, in the order of the log for all keys that may have the same judge."""
+        directory = self.context.directory
+        groups: dict[str, list[list[Record]]] = {}
         for key, records in self.waiting.items():
-            identity = identity_of((key or b"").decode(errors="replace"))
-            spellings.setdefault(identity, []).append(records)
+            group = directory.group_of((key or b"").decode(errors="replace"))
+            groups.setdefault(group, []).append(records)
         return [
             lists[0] if len(lists) == 1 else sorted(chain(*lists), key=offset_of)
-            for lists in spellings.values()
+            for lists in groups.values()
         ]
 
-    def institution_run(self, name: str) -> InstitutionRun:
-        """Return the judge of the institution of that name, who judges by what holds now."""
-        institution = identity_of(name)
+    def institution_run(self, institution: str, *, name: str) -> InstitutionRun:
+        """Return a judge, who judges by what holds now; `name` is how it is spelt here."""
+        institution_run = self.institution_runs.get(institution)
+        if institution_run is not None:
+            return institution_run
         loaded = self.partition_state.loaded(institution)
         show_as(loaded.profile, name)
         if loaded.profile.reference is not self.context.reference:
@@ -106,7 +111,7 @@ class BatchRun:
             applied_offset=loaded.applied_offset,
             schedule=self.context.schedule,
         )
-        self.institution_runs.append(institution_run)
+        self.institution_runs[institution] = institution_run
         return institution_run
 
     def switch_context(self, context: PartitionContext) -> None:
@@ -117,7 +122,7 @@ class BatchRun:
     def finish(self) -> None:
         """Note up to where each judge has come, and count what they made of the events."""
         counts = self.counts
-        for institution_run in self.institution_runs:
+        for institution_run in self.institution_runs.values():
             state, judged = institution_run.profile.state, institution_run.judged_count
             if not judged:
                 continue

@@ -5,7 +5,7 @@ from msgspec import structs
 from detectors.verdict import Effect
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Durable
-from streams.kafka.records import Record, RecordPosition
+from streams.kafka.records import OutgoingRecord, Record, RecordPosition
 from streams.worker.ports import EventWatcher, RecordSender, Sinks
 
 
@@ -34,6 +34,10 @@ class EffectSender:
             self._watcher.happened(effect, position, durable)
             sent.append(durable)
         return sent
+
+    def forward(self, record: OutgoingRecord) -> Durable:
+        """Send a stray home."""
+        return self._sender.post(record)
 
     def reject(self, reject: Rejected, record: Record, position: RecordPosition) -> Durable:
         """Send the dead letter of a record."""

@@ -20,20 +20,19 @@ from detectors.instructions import apply_instruction, switch_config
 from detectors.pipeline import Profile, judge
 from detectors.reference import Reference
 from detectors.verdict import Effect
+from streams.control.addressing import Addressing
 from streams.control.config_record import CONFIG
 from streams.control.partition_context import PartitionContexts
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.identity import identity_of
-from streams.ingest.partial_event import placed
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable
-from streams.kafka.records import Batch, Record, RecordPosition
+from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition
 from streams.state.envelope import StateKeys
-from streams.state.partition_state import PartitionState
 from streams.state.profile_core import show_as
 from streams.state.protocol import StateStore
-from streams.worker.batch_run import BatchRun, Counts, offset_of
+from streams.worker.batch_run import BatchRun, Counts, InstitutionRun, offset_of
 from streams.worker.effect_sender import EffectSender
 from streams.worker.ports import EventWatcher
 
@@ -53,12 +52,14 @@ class JudgeDependencies(Struct, frozen=True, kw_only=True):
     effects: EffectSender
     watcher: EventWatcher
     dead_letter_ratio_max: float
+    partitions: int = 1
 
 
 class JudgeAgent:
     """The judges of this worker's partitions."""
 
     __slots__ = (
+        "_addressing",
         "_config_sequence",
         "_contexts",
         "_dependencies",
@@ -74,6 +75,9 @@ class JudgeAgent:
         self._state_store = state_store
         self._dependencies = dependencies
         self._contexts = PartitionContexts(dependencies.base)
+        self._addressing = Addressing(
+            topic=dependencies.topic, partitions=dependencies.partitions, keys=dependencies.keys
+        )
         self._config_sequence = FILE_SEQUENCE
         self._judged_count = 0
         self._failed_count = 0
@@ -109,31 +113,40 @@ class JudgeAgent:
         Judges know nothing of one another, so that only the order within each matters, and what
         is done in one go for an institution finds its state in the processor's cache.
         """
-        for records in batch_run.by_institution():
+        for records in batch_run.by_judge():
             self._judge_all(batch_run, records)
         batch_run.waiting.clear()
         batch_run.finish()
         for record, outcome in batch_run.in_order():
             if isinstance(outcome, Rejected):
                 self._reject(outcome, record, batch_run.partition_state.partition)
+            elif isinstance(outcome, OutgoingRecord):
+                # Awaited by the checkpoint before the stray's offset is committed.
+                self._state_store.sent(self._dependencies.effects.forward(outcome))
             else:
                 self._send(outcome, self._position(batch_run.partition_state.partition, record))
         batch_run.outcomes.clear()
 
     def _judge_all(self, batch_run: BatchRun, records: list[Record]) -> None:
-        """Judge the records whose keys name one institution, unless they are rejected."""
-        limits, outcomes, institution_run = self._dependencies.limits, batch_run.outcomes, None
-        place = f"{self._dependencies.topic}/{batch_run.partition_state.partition}"
+        """Judge the records that may have the same judge, as nearly all of them have."""
+        limits, outcomes = self._dependencies.limits, batch_run.outcomes
+        addressing, directory = self._addressing, batch_run.context.directory
+        # The last name and key that lead to a judge whatever else a record says.
+        name, key, institution_run = "", None, None
+        partition = batch_run.partition_state.partition
         for record in records:
-            event = decode(record.value, limits, record.key, record.headers, record.timestamp)
+            event = decode(record.value, limits, record.headers, record.timestamp)
             if not isinstance(event, AccessEvent):
                 outcomes.append((record, event))
                 continue
-            if institution_run is None:
-                institution_run = batch_run.institution_run(event.institution)
+            if event.institution != name or record.key != key:
+                institution_run = self._judge_of(batch_run, event, record)
+                name, key = addressing.lasting(
+                    event, record, partition=partition, directory=directory
+                )
             offset = record.offset
-            if offset <= institution_run.applied_offset:
-                batch_run.counts.saved += 1
+            if institution_run is None or offset <= institution_run.applied_offset:
+                batch_run.counts.saved += institution_run is not None
                 continue
             institution_run.applied_offset = offset
             institution_run.judged_count += 1
@@ -142,13 +155,36 @@ class JudgeAgent:
             try:
                 effects = judge(
                     institution_run.profile,
-                    event if event.repairs is None else placed(event, place, offset),
+                    event
+                    if event.repairs is None
+                    else addressing.placed(event, record, partition=partition, offset=offset),
                 )
             except Exception as error:  # noqa: BLE001 - it is logged.
                 outcomes.append((record, self._failed(event, error)))
                 continue
             if effects:
                 outcomes.append((record, effects))
+
+    def _judge_of(
+        self, batch_run: BatchRun, event: AccessEvent, record: Record
+    ) -> InstitutionRun | None:
+        """Return who judges an event here; None where it was sent to where it belongs."""
+        partition_state = batch_run.partition_state
+        partition, addressing = partition_state.partition, self._addressing
+        judge = addressing.judge_of(
+            event,
+            record,
+            partition=partition,
+            directory=batch_run.context.directory,
+            knows=partition_state.knows,
+        )
+        if isinstance(judge, str):
+            return batch_run.institution_run(judge, name=event.institution)
+        stray = addressing.placed(event, record, partition=partition, offset=record.offset)
+        place = (partition, record.offset)
+        batch_run.outcomes.append((record, addressing.forwarded(stray, judge, origin=place)))
+        batch_run.counts.strays += 1
+        return None
 
     def _failed(self, event: AccessEvent, error: Exception) -> Rejected:
         """Reject an event because of a bug of the core.
@@ -189,13 +225,26 @@ class JudgeAgent:
                 self._reject_control(control, record, partition)
                 counts.configs_refused += control_kind(record.headers) == CONFIG
             case Instruction():
-                _instruct(partition_state, control, record)
+                self._instruct(batch_run, control, record)
             case Scheduled():
                 context = self._contexts.with_config(batch_run.context, control)
                 counts.configs_accepted += context is not batch_run.context
                 batch_run.switch_context(context)
             case Reference():
                 batch_run.switch_context(self._contexts.with_reference(batch_run.context, control))
+
+    def _instruct(self, batch_run: BatchRun, instruction: Instruction, record: Record) -> None:
+        """Obey where the institution is at home; elsewhere it is only known from now on."""
+        partition_state, name = batch_run.partition_state, instruction.body.institution
+        directory = batch_run.context.directory
+        if self._addressing.home_of(name, directory).partition != partition_state.partition:
+            return
+        institution = identity_of(name)
+        profile = partition_state.profile(institution, record.offset)
+        if profile is not None:
+            show_as(profile, name)
+            apply_instruction(profile, instruction.body, sequence=instruction.sequence)
+            partition_state.applied(institution, record.offset)
 
     def _reject_control(self, reject: Rejected, record: Record, partition: int) -> None:
         logger.error(
@@ -239,14 +288,3 @@ class JudgeAgent:
         if failed > ratio_max * max(self._judged_count, _JUDGED_COUNT_MIN):
             message = f"the core failed on {failed} of {self._judged_count} events"
             raise CoreError(message)
-
-
-def _instruct(
-    partition_state: PartitionState[Profile], instruction: Instruction, record: Record
-) -> None:
-    institution = identity_of(instruction.body.institution)
-    profile = partition_state.profile(institution, record.offset)
-    if profile is not None:
-        show_as(profile, instruction.body.institution)
-        apply_instruction(profile, instruction.body, sequence=instruction.sequence)
-        partition_state.applied(institution, record.offset)

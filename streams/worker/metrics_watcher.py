@@ -54,6 +54,7 @@ class MetricsWatcher:
         self._metrics.late.inc(counts.late)
         for repair, count in counts.repairs.items():
             self._metrics.repairs.labels(reason=repair).inc(count)
+        self._metrics.strays.inc(counts.strays)
         self._metrics.unresolved.inc(counts.unresolved)
         self._metrics.dropped.labels(reason=REPEATED).inc(counts.repeated)
         self._metrics.dropped.labels(reason=SAVED).inc(counts.saved)

@@ -34,10 +34,7 @@ def test_every_hundredth_event_of_the_open_loop_is_a_theft_of_its_own() -> None:
 def judged(records: list[tuple[bytes, bytes]]) -> list[AccessEvent | Rejected]:
     """Return what a worker makes of records, received within their hour."""
     limits = decode_limits(DecodeConfig(), CohortConfig())
-    return [
-        decode(value, key=key, kafka_time_ms=1_800_000_000_000, limits=limits)
-        for key, value in records
-    ]
+    return [decode(value, kafka_time_ms=1_800_000_000_000, limits=limits) for key, value in records]
 
 
 def test_events_made_from_templates_are_events_of_their_own() -> None:

@@ -14,9 +14,10 @@ from detectors.pipeline import Profile, apply_reference, judge, open_profile
 from detectors.reference import prior_reference
 from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
+from streams.control.addressing import Addressing
+from streams.control.partition_context import NOBODY
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
-from streams.ingest.partial_event import placed
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
@@ -38,11 +39,12 @@ KEYS = keys_from_text(None)
 class Oracle:
     """One oracle over all partitions."""
 
-    def __init__(self, prefix: str) -> None:
-        """Begin with nothing."""
+    def __init__(self, prefix: str, *, partitions: int) -> None:
+        """Begin with nothing; so many partitions are the institutions at home in."""
         self._topic = f"{prefix}.access-events"
         self._sinks = KafkaSinks(prefix)
         self._limits: DecodeLimits = decode_limits(DecodeConfig(), CORE.cohort)
+        self._addressing = Addressing(topic=self._topic, partitions=partitions, keys=KEYS)
         self.sent: set[Sent] = set()
         self.profiles: dict[tuple[int, str], Profile] = {}
         # By partition and offset: whatever is no event and no control record of ours.
@@ -65,6 +67,8 @@ class Oracle:
         if isinstance(control, Rejected):
             self._note([self._sinks.dead_letter(control, record, self._position(record))])
         elif isinstance(control, Instruction):
+            if not self._is_home(control.body.institution, record.partition):
+                return
             profile = self._profile(record.partition, control.body.institution)
             apply_instruction(profile, control.body, sequence=control.sequence)
         elif isinstance(control, Scheduled):
@@ -75,18 +79,31 @@ class Oracle:
     def _judge(self, record: TopicRecord) -> None:
         position = self._position(record)
         event = decode(
-            record.value, key=record.key, kafka_time_ms=record.timestamp, limits=self._limits
+            record.value,
+            headers=record.headers,
+            kafka_time_ms=record.timestamp,
+            limits=self._limits,
         )
         if isinstance(event, Rejected):
             self._note([self._sinks.dead_letter(event, record, position)])
             self.rejected[record.partition, record.offset] = event.reason.value
             return
-        event = placed(event, f"{self._topic}/{record.partition}", record.offset)
+        if not self._addressing.is_at_home(
+            event.institution, record.key, partition=record.partition, directory=NOBODY
+        ):
+            # It lies at home as well, for the worker has sent it there.
+            return
+        event = self._addressing.placed(
+            event, record, partition=record.partition, offset=record.offset
+        )
         profile = self._profile(record.partition, event.institution)
         apply_reference(profile, self._reference)
         switch_config(profile, self._schedule, at_ms=time_ms(event))
         for effect in judge(profile, event):
             self._note(self._sinks.effect(effect, position))
+
+    def _is_home(self, name: str, partition: int) -> bool:
+        return self._addressing.home_of(name, NOBODY).partition == partition
 
     def _profile(self, partition: int, institution: str) -> Profile:
         owner = (partition, institution)
@@ -117,8 +134,8 @@ def oracle_over(bootstrap: str, prefix: str, *, removed: Sequence[TopicRecord] =
 
     `removed` are records that were judged, and are not on the topic any more.
     """
-    oracle = Oracle(prefix)
     with TopicReader(f"{prefix}.access-events", cluster=unprotected(bootstrap)) as reader:
+        oracle = Oracle(prefix, partitions=len(reader.partitions))
         for partition in reader.partitions:
             before = [record for record in removed if record.partition == partition]
             oracle.partition(chain([before], reader.records(partition)))

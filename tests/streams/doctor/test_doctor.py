@@ -16,6 +16,7 @@ from streams.doctor.finding import Finding
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.config import KafkaConfig
+from streams.kafka.placement import partition_of
 from streams.kafka.topics import ACCESS_EVENTS
 from streams.local_broker.runtime import BrokerError
 from streams.settings.variables import BOOTSTRAP_VARIABLE
@@ -156,7 +157,13 @@ def test_a_fresh_broker_lacks_its_topics(kafka: str, topic_prefix: str) -> None:
     """Nothing fails: the first worker will make them."""
     findings = by_check(broker_findings(expected_on(kafka, topic_prefix)))
     levels = {check: finding.level for check, finding in findings.items()}
-    assert levels == {"broker": "ok", "topics": "warn", "lag": "warn", "clock": "ok"}
+    assert levels == {
+        "broker": "ok",
+        "topics": "warn",
+        "lag": "warn",
+        "keys": "warn",
+        "clock": "ok",
+    }
     assert f"{topic_prefix}.access-events" in findings["topics"].sentence
 
 
@@ -172,6 +179,22 @@ def test_records_that_nobody_reads_are_counted(kafka: str, topic_prefix: str) ->
     assert findings["topics"].level == "ok"
     assert findings["lag"].sentence.startswith(f"3 records wait for group {topic_prefix}-worker")
     assert findings["lag"].advice == "Nobody watches: start `headgate worker`."
+
+
+@pytest.mark.kafka
+def test_keys_that_lie_elsewhere_are_told_by_partition(kafka: str, topic_prefix: str) -> None:
+    """A producer that places keys by another hash is found before anybody misses an alert."""
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=2)
+    home = partition_of("uni-bern", partitions=2)
+    producer = KafkaProducer(bootstrap_servers=kafka)
+    topic = ACCESS_EVENTS.full_name(topic_prefix)
+    for partition in (home, home, 1 - home):
+        producer.send(topic, b"{}", key=b"uni-bern", partition=partition)
+    producer.close()
+    finding = by_check(broker_findings(expected_on(kafka, topic_prefix)))["keys"]
+    assert finding.level == "warn"
+    assert finding.sentence.endswith(f"strays: 1 in {1 - home}")
+    assert "partitioner=murmur2_random" in str(finding.advice)
 
 
 @pytest.mark.kafka

@@ -160,25 +160,6 @@ def test_keys_that_nobody_knows_are_let_through() -> None:
     assert event.id == "e-2"
 
 
-@pytest.mark.parametrize(
-    ("key", "reason"),
-    [
-        (None, RejectReason.KEY_MISSING),
-        (b"", RejectReason.KEY_MISSING),
-        (b"southgate", RejectReason.KEY_MISMATCH),
-        (b"\xff" * 1_000, RejectReason.KEY_MISMATCH),
-    ],
-    ids=["no key", "an empty key", "another institution", "a key of noise"],
-)
-def test_from_kafka_the_key_must_be_the_institution(
-    key: bytes | None, reason: RejectReason
-) -> None:
-    """Otherwise the event lies before the wrong judge."""
-    rejected = decode(raw_event(), limits=LIMITS, key=key, kafka_time_ms=NOON_MS)
-    assert isinstance(rejected, Rejected)
-    assert rejected.reason == reason
-
-
 def test_the_details_of_a_reject_are_bounded() -> None:
     """A hostile value must not fill a header."""
     rejected = decode(raw_event(action="x" * 100_000), limits=LIMITS)

@@ -71,7 +71,7 @@ def assert_bounded(
     raw: bytes | None, *, of: Headers = (), key: bytes | None = None, at_ms: int | None = None
 ) -> None:
     """Decode, and check all that may be relied on afterwards."""
-    result = decode(raw, limits=LIMITS, headers=of, key=key, kafka_time_ms=at_ms)
+    result = decode(raw, limits=LIMITS, headers=of, kafka_time_ms=at_ms)
     if isinstance(result, Rejected):
         assert len(result.detail) <= DETAIL_LENGTH_MAX
         return

@@ -114,10 +114,3 @@ def test_what_cannot_be_seen_is_not_shown_either() -> None:
     assert isinstance(event, AccessEvent)
     assert (event.institution, event.repairs) == ("abc", {"name_cleaned": 1})
     assert decode(encode(event), LIMITS) == event
-
-
-def test_a_key_in_another_spelling_is_its_institution() -> None:
-    """The key is compared as the name is."""
-    raw = theft(["Uni-Bern"])[0]
-    assert isinstance(decode(raw, LIMITS, b"uni-bern", (), 1_775_044_800_000), AccessEvent)
-    assert isinstance(decode(raw, LIMITS, b"uni-basel", (), 1_775_044_800_000), Rejected)

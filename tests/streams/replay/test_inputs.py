@@ -9,6 +9,7 @@ from pyroaring import BitMap64
 
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
+from detectors.register import Register
 from detectors.verdict import NewHoldings
 from streams.ingest.codec import DecodeConfig, decode_limits, encode
 from streams.ingest.rejects import Rejected
@@ -16,11 +17,12 @@ from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
 from streams.replay.inputs import (
     Rejects,
-    events_of,
     holdings_of,
     partition_events,
     read_canonical,
 )
+from streams.replay.replay import Replay
+from streams.replay.topic_events import met_by
 from streams.state.envelope import StateKeys
 from tests.builders import event
 
@@ -86,17 +88,16 @@ def test_events_come_in_order_and_what_is_none_is_kept_with_its_place() -> None:
         reached=reached.append,
         read_before=5,
     )
-    assert [each.id for each in events if isinstance(each, AccessEvent)] == ["a", "c"]
-    assert rejects.counts == {"not_json": 1, "key_mismatch": 1, "empty_value": 1}
+    assert [each.id for each in events if isinstance(each, AccessEvent)] == ["a", "b", "c"]
+    assert rejects.counts == {"not_json": 1, "empty_value": 1}
     lines = [msgspec.json.decode(line) for line in letters.getvalue().splitlines()]
     assert {line["source"] for line in lines} == {"kafka:t.events/3"}
     assert [(line["number"], line["reason"]) for line in lines] == [
         (1, "not_json"),
-        (4, "key_mismatch"),
         (5, "empty_value"),
     ]
     assert lines[0]["value_base64"] == "//4="
-    assert lines[2]["value"] is None
+    assert lines[1]["value"] is None
     assert reached == [7 / 5, 2.0]
 
 
@@ -133,5 +134,6 @@ def test_holdings_are_read_and_what_is_broken_is_counted() -> None:
 def test_one_institution_may_be_replayed_alone() -> None:
     """Its own events, and what holds for all; without a name everything comes through."""
     mine, other = event(institution="north"), event(institution="south")
-    assert list(events_of(iter([mine, other]), "north")) == [mine]
-    assert list(events_of(iter([mine, other]), None)) == [mine, other]
+    replay = Replay(CoreConfig(), register=Register())
+    assert list(met_by("North", [mine, other], replay)) == [mine]
+    assert list(met_by(None, [mine, other], replay)) == [mine, other]

@@ -19,7 +19,7 @@ from detectors.response.entries import (
     digest,
 )
 from detectors.response.state import ResponseState
-from streams.control.records import ControlRecord, decode_instruction, read_control
+from streams.control.records import ControlRecord, Instruction, decode_instruction, read_control
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader, last_by_key
 from tests.streams.response.recorder_world import (
@@ -149,7 +149,7 @@ def test_what_nobody_touches_expires(kafka: str, topic_prefix: str) -> None:
 
 
 @pytest.mark.kafka
-def test_the_judge_is_told_in_its_own_partition(kafka: str, topic_prefix: str) -> None:
+def test_the_judges_are_told_in_every_partition(kafka: str, topic_prefix: str) -> None:
     """Register and feedback, signed, in order, and again after a restart."""
 
     async def scenario() -> None:
@@ -177,15 +177,19 @@ def test_the_judge_is_told_in_its_own_partition(kafka: str, topic_prefix: str) -
             for records in reader.records(partition)
             for record in records
         ]  # fmt: skip
-    assert len({partition for partition, _ in controls}) == 1
-    instructions = [
-        decode_instruction(control.value)
-        for _, control in controls
-        if isinstance(control, ControlRecord)
-    ]
-    bodies = [instruction.body for instruction in instructions if not isinstance(instruction, str)]  # type: ignore[union-attr]
-    assert [type(body) for body in bodies[:2]] == [Registered, Feedback]
-    assert bodies[2:] in ([bodies[1]], [bodies[1]] * 2, [])
+    bodies_by_partition = {
+        partition: [
+            instruction.body
+            for where, control in controls
+            if where == partition and isinstance(control, ControlRecord)
+            if isinstance(instruction := decode_instruction(control.value), Instruction)
+        ]
+        for partition in reader.partitions
+    }
+    assert len(bodies_by_partition) > 1
+    for bodies in bodies_by_partition.values():
+        assert [type(body) for body in bodies[:2]] == [Registered, Feedback]
+        assert bodies[2:] in ([bodies[1]], [bodies[1]] * 2, [])
 
 
 @pytest.mark.kafka

@@ -36,7 +36,7 @@ def test_rows_become_canonical_events_keyed_by_institution() -> None:
     first, letter, last = desk.outbox.posted
     assert [first.key, letter.key, last.key] == [b"oxford", b"key", b"leeds"]
     assert [first.topic, letter.topic] == ["t.access-events", "t.dead-letters"]
-    event = decode(first.value, key=first.key, kafka_time_ms=1_775_044_800_000, limits=LIMITS)
+    event = decode(first.value, kafka_time_ms=1_775_044_800_000, limits=LIMITS)
     assert isinstance(event, AccessEvent)
     assert event == ROW_MAPPING.row(ROWS[0], "t.raw.log/0", 2)
     assert desk.watcher.reasons == ["row_invalid"]

@@ -1,0 +1,70 @@
+"""Step 2 of 7: an institution's name, at a time -> its judge, by what the register says.
+
+Without a register every name has its own judge. Once there is one, an alias leads to the
+institution that it is a name of, from its date on, and all names that the register does not know
+share one judge, with one ledger and one budget: whoever may choose names had as many else.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from detectors.register import UNKNOWN, Institution, bound_ms
+from streams.ingest.adapters.mapping import UNRESOLVED
+from streams.ingest.identity import identity_of
+
+# When an alias holds that has no date.
+_ALWAYS_MS: Final = -(2**62)
+
+
+class Directory:
+    """The names that a register knows, by identity; it never changes.
+
+    >>> entry = Institution(id="uni-bern", aliases=("Bern University",))
+    >>> directory = Directory({"uni-bern": entry})
+    >>> [directory.judge_of(name, 0) for name in ("BERN  university", "uni-bern", "uni-basel")]
+    ['uni-bern', 'uni-bern', 'UNKNOWN']
+    >>> Directory({}).judge_of("uni-basel", 0)
+    'uni-basel'
+    """
+
+    __slots__ = ("_owners", "entries")
+
+    def __init__(self, entries: Mapping[str, Institution | None]) -> None:
+        """Take the entries by the identities of their institutions; None for one taken out."""
+        self.entries: dict[str, Institution] = {
+            identity: entry for identity, entry in entries.items() if entry is not None
+        }
+        # By alias: from when on, and whose it is; the latest first.
+        self._owners: dict[str, list[tuple[int, str]]] = {}
+        for identity, entry in self.entries.items():
+            for alias in entry.dated_aliases:
+                from_ms = _ALWAYS_MS if alias.valid_from is None else bound_ms(alias.valid_from)
+                self._owners.setdefault(identity_of(alias.id), []).append((from_ms, identity))
+        for owners in self._owners.values():
+            owners.sort(reverse=True)
+
+    def judge_of(self, name: str, at_ms: int) -> str:
+        """Return who judges what is taken under a name at a time: an identity, or `UNKNOWN`."""
+        identity = identity_of(name)
+        for from_ms, owner in self._owners.get(identity, ()):
+            if at_ms >= from_ms:
+                return owner
+        if not self.entries or identity in self.entries or identity in self._owners:
+            return identity
+        return identity if identity == UNRESOLVED else UNKNOWN
+
+    def home_of(self, name: str) -> str:
+        """Return whose partition a name is at home in: an alias lives with its institution."""
+        identity = identity_of(name)
+        owners = self._owners.get(identity)
+        return owners[0][1] if owners else identity
+
+    def group_of(self, name: str) -> str:
+        """Return what all names have in common that may have one judge."""
+        home = self.home_of(name)
+        return home if not self.entries or home in self.entries else UNKNOWN
+
+    def is_settled(self, name: str) -> bool:
+        """Tell whether a name alone says who its judge is, at all times."""
+        identity = identity_of(name)
+        return identity not in self._owners and (not self.entries or identity in self.entries)
