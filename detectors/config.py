@@ -8,6 +8,7 @@ from msgspec import Meta, Struct, defstruct, field
 
 from detectors.calibration.budget import BudgetConfig
 from detectors.features.baseline import BaselineConfig
+from detectors.features.datasets import DatasetConfig, check_datasets
 from detectors.features.dedupe import DedupeConfig
 from detectors.incident import PolicyConfig
 from detectors.models.canary import CanaryConfig
@@ -66,12 +67,17 @@ class CoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole core."""
 
     cohort: CohortConfig = field(default_factory=CohortConfig)
+    datasets: dict[str, DatasetConfig] = field(default_factory=dict)
     dedupe: DedupeConfig = field(default_factory=DedupeConfig)
     baseline: BaselineConfig = field(default_factory=BaselineConfig)
     detectors: DetectorsConfig = field(default_factory=DetectorsConfig)
     reference: ReferenceConfig = field(default_factory=ReferenceConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
+
+    def __post_init__(self) -> None:
+        """Raise for datasets that are declared in contradiction to one another."""
+        check_datasets(self.datasets)
 
 
 def modes_of(config: CoreConfig) -> dict[str, str]:

@@ -27,7 +27,7 @@ _BEFORE_ALL_MS: Final = -(2**62)
 NEVER_MS: Final = 2**62
 
 # Holdings and ids that are remembered mean something else under another one.
-_COUNTED_IN: Final = ("cohort", "dedupe")
+_COUNTED_IN: Final = ("cohort", "datasets", "dedupe")
 # The judges' own, but read by one who is not a judge; and a secret that no topic may show.
 CANARIES: Final = "detectors.canary.participants"
 READ_AT_A_START: Final = "read only at a start of the workers, never pushed"
@@ -156,6 +156,7 @@ def _in_force(config: CoreConfig, *, base: CoreConfig) -> CoreConfig:
     return replace(
         effective,
         cohort=base.cohort,
+        datasets=base.datasets,
         dedupe=base.dedupe,
         reference=base.reference,
         detectors=detectors,

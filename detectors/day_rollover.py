@@ -67,11 +67,13 @@ def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
             at_ms=today.hour * HOUR_MS,
             taken_bytes=today.hour_bytes,
             trusted=not _suspicious(profile, today.day),
+            unnamed_bytes=today.hour_unnamed_bytes,
         )
         for detector in profile.hourly:
             detector.learn_hour(closed_hour)
     today.hour, today.hour_bytes, today.judged_bytes = at_ms // HOUR_MS, 0, 0
     today.hour_takers = HourTakers()
+    today.hour_unnamed_bytes = 0
     day = at_ms // DAY_MS
     effects: tuple[Effect, ...] = ()
     if today.day < 0:
@@ -164,7 +166,7 @@ def summarise(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
         age_days=last_day - state.first_day,
         usual=tuple(amount * scale for amount in profile.baseline.known(last_day)),
         runs=state.today.runs,
-        held_participants=profile.ledger.state.held_participants,
+        held_participants=profile.ledger.taken_participants,
         trusted=ended.trusted,
         alerted=state.today.alerted,
     )
@@ -248,7 +250,7 @@ def _day_maxima(profile: Profile) -> list[int]:
 def _open_day(profile: Profile, day: int) -> None:
     old = profile.state.today
     fresh = DayState(day=day, hour=old.hour)
-    fresh.held_participants_before = profile.ledger.state.held_participants
+    fresh.held_participants_before = profile.ledger.taken_participants
     for name, holding in profile.ledger.state.holdings.items():
         fresh.held_before[name] = holding.held_participants
         fresh.counted_before[name] = holding.counted_participants

@@ -48,6 +48,9 @@ class ClosedHour(Struct, frozen=True, kw_only=True):
     at_ms: Annotated[int, Meta(description="when it began")]
     taken_bytes: int
     trusted: Annotated[bool, Meta(description="not under suspicion")]
+    unnamed_bytes: Annotated[
+        int, Meta(description="of these, what left without a word of whose data it was")
+    ] = 0
 
 
 class ClosedDay(Struct, frozen=True, kw_only=True):
@@ -73,6 +76,8 @@ class RuleInput(Struct, frozen=True, kw_only=True):
     held_participants: int
     project_participants: int
     project_grew: bool
+    # What is held of the dataset and of its class, each with its cap, where it has one.
+    held_under_caps: tuple[tuple[int, int], ...] = ()
     # What has left under a cap on bytes, this event included; 0 where there is no cap.
     institution_bytes: int = 0
     project_bytes: int = 0

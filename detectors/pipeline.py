@@ -4,7 +4,6 @@ Pure and deterministic: event time only, no clock, no I/O, no randomness. The sa
 config, register and references give the same effects byte for byte, whatever the batching.
 """
 
-from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 from zlib import crc32
@@ -31,7 +30,7 @@ from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate, note
 from detectors.profile import Profile, open_profile
-from detectors.profile_state import ProfileState
+from detectors.profile_state import count_repairs, note_unnamed
 from detectors.reference import Reference
 from detectors.verdict import Effect, Verdict
 
@@ -80,7 +79,7 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     effects = advance(profile, at_ms) if at_ms >= profile.windows.ends_ms else ()
     state.events_count += 1
     if event.repairs is not None:
-        _count_repairs(state, event.repairs)
+        count_repairs(state, event.repairs)
     taken, amounts = _take(profile, event, at_ms)
     if taken.gained:
         _note_gained(profile, event, taken, at_ms)
@@ -113,6 +112,8 @@ def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list
         _book(amounts, event, taken, at_ms)
         if taken.participants:
             _note_order(profile, event, taken, taken.participants, amounts)
+        else:
+            note_unnamed(profile.state, event, taken)
         today = profile.state.today
         if not late or at_ms // HOUR_MS == today.hour:
             today.hour_bytes += event.bytes
@@ -130,13 +131,6 @@ def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list
     return taken, amounts
 
 
-def _count_repairs(state: ProfileState, repairs: Mapping[str, int]) -> None:
-    """Count an event judged in part, and how often each thing was mended."""
-    state.repaired_count += 1
-    for reason, count in repairs.items():
-        state.repairs[reason] = min(AMOUNT_MAX, state.repairs.get(reason, 0) + count)
-
-
 def _delivers(event: AccessEvent) -> bool:
     """Tell whether anything left: it counts, however the request ended.
 
@@ -148,8 +142,6 @@ def _delivers(event: AccessEvent) -> bool:
 
 def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int) -> None:
     """Note who took how much that was never held before."""
-    if not taken.named:
-        profile.state.counted_events += 1
     if taken.learnt or taken.unlearnt:
         note_exempted(profile, taken)
     if not taken.new:
@@ -236,9 +228,10 @@ def _breaches(
         participants=taken.participants,
         new=taken.new,
         exempted=taken.exempted,
-        held_participants=profile.ledger.state.held_participants,
-        project_participants=profile.ledger.project_participants(event.project),
+        held_participants=profile.ledger.class_participants(event.dataset),
+        project_participants=profile.ledger.project_participants(event.project, event.dataset),
         project_grew=taken.project_new > taken.exempted,
+        held_under_caps=tuple(profile.ledger.held_under_caps(event.dataset)),
         institution_bytes=profile.ledger.capped_bytes(None),
         project_bytes=profile.ledger.capped_bytes(event.project),
     )

@@ -14,9 +14,11 @@ from detectors.config import CoreConfig, config_hash, modes_of
 from detectors.config_schedule import ConfigCursor
 from detectors.detector import Detector, EventRule, HourlyDetector, WindowRule
 from detectors.features.baseline import Baseline
+from detectors.features.datasets import caps_of, catalogue_of
 from detectors.features.dedupe import Dedupe
 from detectors.features.evaluation_gate import EvaluationGate
-from detectors.features.ledger import Ledger, LedgerState
+from detectors.features.ledger import Ledger
+from detectors.features.ledger_state import LedgerState
 from detectors.features.takers import Takers
 from detectors.features.windows import Windows
 from detectors.instants import HOUR_MS
@@ -120,12 +122,15 @@ class Profile:
         """Judge by the register as it is now; an entry that came as an instruction goes first."""
         entry = self.state.entry or self.registered
         exemptions = (*entry.exemptions, *self.state.exemptions)
-        self.entry = msgspec.structs.replace(entry, exemptions=exemptions)
+        # What is granted to one institution is said of it; the rest is declared for all.
+        caps = caps_of(self.config.datasets) | entry.dataset_caps
+        self.entry = msgspec.structs.replace(entry, exemptions=exemptions, dataset_caps=caps)
         self.ledger = Ledger(
             ledger,
             self.entry,
             datasets_max=self.config.cohort.datasets_max,
             cohort_size=self.config.cohort.size,
+            catalogue=catalogue_of(self.config.datasets),
         )
         self.rules = _event_rules(self.config, self.entry)
 

@@ -1,14 +1,18 @@
 """Step 3 of 7: what is known of one institution, as plain numbers that survive a restart."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct, field
 
 from detectors.config_schedule import FILE_SEQUENCE
+from detectors.event import AccessEvent
 from detectors.features.baseline import LEARNT_WINDOWS, BaselineState
 from detectors.features.dedupe import DedupeState
 from detectors.features.hour_takers import HourTakers
-from detectors.features.ledger import LedgerState
+from detectors.features.ledger import Taken
+from detectors.features.ledger_state import LedgerState
 from detectors.features.takers import TakersState
-from detectors.features.windows import WindowsState
+from detectors.features.windows import AMOUNT_MAX, WindowsState
 from detectors.incident import Incident
 from detectors.register import Exemption, Institution
 from detectors.verdict import Run
@@ -27,6 +31,13 @@ class OpenRun(Struct, kw_only=True):
     mark: float
 
 
+class Unnamed(Struct, kw_only=True, omit_defaults=True):
+    """What left of which nothing says whose data it was, nor of how many people."""
+
+    events_count: int = 0
+    bytes: int = 0
+
+
 class DayState(Struct, kw_only=True):
     """The open day and its open hour: maxima, and what the judge last looked at."""
 
@@ -37,6 +48,7 @@ class DayState(Struct, kw_only=True):
     hour: int = -1
     hour_bytes: int = 0
     hour_takers: HourTakers = field(default_factory=HourTakers)
+    hour_unnamed_bytes: int = 0
     new: int = 0
     published_participants: int = 0
     alerted: bool = False
@@ -69,6 +81,7 @@ class ProfileState(Struct, kw_only=True):
     repairs: dict[str, int] = field(default_factory=dict)
     late_count: int = 0
     counted_events: int = 0
+    unnamed: Unnamed = field(default_factory=Unnamed)
     incidents_count: int = 0
     chain: bytes = b""
     windows: WindowsState = field(default_factory=WindowsState)
@@ -92,3 +105,23 @@ class ProfileMemory(Struct, kw_only=True):
     detectors: dict[str, Struct] = field(default_factory=dict)
     dedupe: DedupeState = field(default_factory=DedupeState)
     ledger: LedgerState = field(default_factory=LedgerState)
+
+
+def note_unnamed(state: ProfileState, event: AccessEvent, taken: Taken) -> None:
+    """Count an event by which nobody is named: it counts people, or left without a word of them."""
+    if taken.named:
+        return
+    if taken.read:
+        state.counted_events += 1
+        return
+    unnamed, today = state.unnamed, state.today
+    unnamed.events_count += 1
+    unnamed.bytes = min(AMOUNT_MAX, unnamed.bytes + event.bytes)
+    today.hour_unnamed_bytes = min(AMOUNT_MAX, today.hour_unnamed_bytes + event.bytes)
+
+
+def count_repairs(state: ProfileState, repairs: Mapping[str, int]) -> None:
+    """Count an event judged in part, and how often each thing was mended."""
+    state.repaired_count += 1
+    for reason, count in repairs.items():
+        state.repairs[reason] = min(AMOUNT_MAX, state.repairs.get(reason, 0) + count)

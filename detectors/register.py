@@ -79,6 +79,10 @@ class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     bytes_max: Annotated[
         Bound | None, Meta(description="how much may leave for it, from when this is known")
     ] = None
+    dataset_caps: Annotated[
+        dict[str, Bound],
+        Meta(description="how many it may hold of a class of datasets, or of one dataset, by name"),
+    ] = {}
     projects: tuple[Project, ...] = ()
     exemptions: tuple[Exemption, ...] = ()
     aliases: Annotated[

@@ -35,6 +35,10 @@ def _took(what: str, *, against: str = "expected") -> str:
     return f"took {{observed:,.0f}} {what} in {{window}} ({against} {{expected:,.0f}})"
 
 
+def _holds(what: str) -> str:
+    return f"holds {{observed:,.0f}} {what} (approved {{expected:,.0f}})"
+
+
 # Knots and slopes were fitted on calibration worlds; see docs/quality.md.
 _ROWS: Final[dict[str, DetectorRow]] = {
     "excess": DetectorRow(
@@ -117,13 +121,9 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         card="docs/detectors/coverage.md",
         event_rule=coverage_of,
         features={
-            "project_participants": Feature(
-                clause="holds {observed:,.0f} participants for one project "
-                "(approved {expected:,.0f})"
-            ),
-            "institution_participants": Feature(
-                clause="holds {observed:,.0f} participants (approved {expected:,.0f})"
-            ),
+            "project_participants": Feature(clause=_holds("participants for one project")),
+            "institution_participants": Feature(clause=_holds("participants")),
+            "dataset_participants": Feature(clause=_holds("participants of one class of data")),
             "project_bytes": Feature(
                 clause="received {observed:,.0f} bytes for one project (approved {expected:,.0f})"
             ),

@@ -29,6 +29,7 @@ INSTITUTION_PAGE: Final = "/d/headgate-institution?${datasource:queryparam}&${__
 _WHO: Final = 'institution=~"$institution", jurisdiction=~"$jurisdiction"'
 _HELD: Final = f'headgate_coverage_ratio{{{_WHO}, dataset=~"$dataset"}}'
 _SEVERITY: Final = f"headgate_incident_severity{{{_WHO}}}"
+_UNNAMED: Final = f"headgate_unnamed_events_count{{{_WHO}}}"
 _DISTANCE: Final = f"headgate_limit_distance_seconds{{{_WHO}}}"
 _BY: Final = "by (institution, jurisdiction)"
 _NEAR_SECONDS: Final = 14 * 86_400
@@ -141,6 +142,7 @@ def _table() -> table.Panel:
         taken(_HELD, by="institution, jurisdiction", span="1h"),
         taken(_HELD, by="institution, jurisdiction", span="1d"),
         f"min {_BY} ({_DISTANCE})",
+        f"max {_BY} ({_UNNAMED})",
     )
     names = {
         "institution": "Institution",
@@ -150,14 +152,18 @@ def _table() -> table.Panel:
         "Value #C": "Taken in 1 h",
         "Value #D": "Taken in 24 h",
         "Value #E": "Limit reached in",
+        "Value #F": "Events that name nobody",
     }
     order = {"excludeByName": {"Time": True}, "renameByName": names}
     board = (
         table.Panel()
         .title("Institutions, the worst first")
-        .description("A click on an institution opens its own page.")
+        .description(
+            "A click on an institution opens its own page. One with events that name nobody cannot "
+            "be judged by people."
+        )
         .datasource(DATASOURCE)
-        .targets([instant(expr, ref=ref) for ref, expr in zip("ABCDE", queries, strict=True)])
+        .targets([instant(expr, ref=ref) for ref, expr in zip("ABCDEF", queries, strict=True)])
         .with_transformation(DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(DataTransformerConfig(id_val="organize", options=order))
         .sort_by(

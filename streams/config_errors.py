@@ -83,7 +83,7 @@ def _plain(problem: str) -> str:
 def _unknown(key: str, annotation: object) -> str:
     """Return what is known in place of an unknown key."""
     here = struct_in(annotation)
-    known = list(here.__struct_fields__) if here is not None else []
+    known = list(here.__struct_encode_fields__) if here is not None else []
     close = difflib.get_close_matches(key, known, n=1)
     if close:
         return f"unknown key; did you mean {close[0]}?"
@@ -96,7 +96,7 @@ def _type_at(path: str, kind: type[Struct]) -> object:
     for step, _ in _STEP.findall(path):
         here = struct_in(annotation)
         fields = msgspec.structs.fields(here) if here is not None else ()
-        annotation = next((field.type for field in fields if field.name == step), annotation)
+        annotation = next((field.type for field in fields if field.encode_name == step), annotation)
     return annotation
 
 

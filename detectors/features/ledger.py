@@ -1,15 +1,22 @@
 """Step 3 of 7: participants of an event -> who is new, who is now held, what was approved.
 
 The ledger of one institution: per dataset exactly who it holds. "New" means never held before
-in any dataset: what counts is how much of the cohort an institution has, not how often it reads.
+in any dataset of its class: what counts is how much of the cohort an institution has of each, not
+how often it reads. Where classes are declared, people are weighed by them; without a declaration
+all datasets are of one class.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
-from msgspec import Struct, field
+from msgspec import Struct
 from pyroaring import BitMap64
 
 from detectors.event import AccessEvent
+from detectors.features.class_totals import ClassTotals
+from detectors.features.datasets import COMMON_CLASS, Catalogue, Declared, catalogue_of, people_of
+from detectors.features.ledger_state import OF_CLASS, OTHER_DATASETS, LedgerState
+from detectors.features.occupancy import PERSON_UNITS
 from detectors.features.participant_sets import (
     Holding,
     ParticipantSet,
@@ -22,23 +29,8 @@ from detectors.features.participant_sets import (
 from detectors.features.windows import AMOUNT_MAX
 from detectors.register import Exemption, Institution, covers
 
-# What lies beyond `datasets_max` is pooled under this name, which no real dataset can bear.
-OTHER_DATASETS: Final = "\N{HORIZONTAL ELLIPSIS}other"
 # Under this name, which no project bears, the institution as a whole is counted.
 INSTITUTION: Final = ""
-
-
-class LedgerState(Struct, kw_only=True):
-    """Holdings per dataset and per capped project, today's new, and each exemption's use."""
-
-    holdings: dict[str, Holding] = field(default_factory=dict)
-    projects: dict[str, Holding] = field(default_factory=dict)
-    today: BitMap64 = field(default_factory=BitMap64)
-    today_count: int = 0
-    held_participants: int = 0
-    exempted: dict[str, int] = field(default_factory=dict)
-    # What has left under a cap on bytes, by project; the institution's own has no name.
-    capped_bytes: dict[str, int] = field(default_factory=dict)
 
 
 class Taken(Struct, frozen=True, kw_only=True, gc=False):
@@ -48,7 +40,7 @@ class Taken(Struct, frozen=True, kw_only=True, gc=False):
     participants: ParticipantSet | None
     named: bool = True
     project_new: int = 0
-    # Never held before: those that may alert, the exempted, and both.
+    # Never held before, weighed by class: those that may alert, the exempted, and both.
     new: int = 0
     exempted: int = 0
     gained: int = 0
@@ -58,6 +50,8 @@ class Taken(Struct, frozen=True, kw_only=True, gc=False):
 
 
 NOBODY: Final = Taken(read=0, participants=None)
+# Something left, and nothing says of how many people it was.
+UNNAMED: Final = Taken(read=0, participants=None, named=False)
 
 
 class Ledger:
@@ -72,31 +66,68 @@ class Ledger:
     (10, 0)
     """
 
-    __slots__ = ("_bytes_capped", "_capped", "cohort_size", "datasets_max", "entry", "state")
+    __slots__ = (
+        "_bytes_capped",
+        "_capped",
+        "_catalogue",
+        "cohort_size",
+        "datasets_max",
+        "entry",
+        "state",
+        "totals",
+    )
 
     def __init__(
-        self, state: LedgerState, entry: Institution, *, datasets_max: int, cohort_size: int
+        self,
+        state: LedgerState,
+        entry: Institution,
+        *,
+        datasets_max: int,
+        cohort_size: int,
+        catalogue: Catalogue | None = None,
     ) -> None:
         """Keep the books of one institution against its register entry."""
         self.state = state
         self.entry = entry
         self.datasets_max = datasets_max
         self.cohort_size = cohort_size
+        self._catalogue = catalogue if catalogue is not None else catalogue_of({})
         self._capped = frozenset(
             project.id for project in entry.projects if project.participants_max is not None
         )
         capped = [project.id for project in entry.projects if project.bytes_max is not None]
         own = [] if entry.bytes_max is None else [INSTITUTION]
         self._bytes_capped = frozenset(capped + own)
+        self.totals = ClassTotals(state, self._catalogue, cohort_size=cohort_size)
 
-    def project_participants(self, project: str | None) -> int:
-        """Return how many participants a capped project holds, counts included."""
-        holding = self.state.projects.get(project or "")
+    def project_participants(self, project: str | None, dataset: str) -> int:
+        """Return how many participants a capped project holds of the dataset's class."""
+        name = self._project_name(project or "", self._declared(dataset).class_name)
+        holding = self.state.projects.get(name)
         return holding.held_participants + holding.counted_participants if holding else 0
 
     def capped_bytes(self, project: str | None) -> int:
         """Return what has left under a project's cap on bytes, or the institution's own."""
         return self.state.capped_bytes.get(project or INSTITUTION, 0)
+
+    @property
+    def taken_participants(self) -> int:
+        """Return all that was ever new, weighed by class; with one class how many are held."""
+        return self.totals.taken_participants
+
+    def class_participants(self, dataset: str) -> int:
+        """Return how many are held of the dataset's class: by name, and as declared."""
+        return self.totals.class_participants(self._declared(dataset).class_name)
+
+    def held_under_caps(self, dataset: str) -> Iterator[tuple[int, int]]:
+        """Yield what is held of a dataset and of its class, each with its cap, where it has one."""
+        caps, class_name = self.entry.dataset_caps, self._declared(dataset).class_name
+        if class_name in caps:
+            yield self.class_participants(dataset), caps[class_name]
+        if dataset in caps and (holding := self.state.holdings.get(dataset)) is not None:
+            declared = self._declared(dataset).config.people is not None
+            units = self.state.estimated.get(dataset, 0) if declared else 0
+            yield holding.held_participants + units // PERSON_UNITS, caps[dataset]
 
     def take(self, event: AccessEvent, at_ms: int) -> Taken:
         """Book what an event took and return it."""
@@ -108,8 +139,8 @@ class Ledger:
             return self._take_counted(event, at_ms=at_ms)
         holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
         new_people = take(holding, people)
-        project_new = self._take_for_project(event.project, people) if self._capped else 0
-        gained = self._count_new(new_people, holding) if new_people else 0
+        project_new = self._take_for_project(event, people) if self._capped else 0
+        gained = self._count_new(new_people, holding, event.dataset) if new_people else 0
         if not gained:
             return Taken(read=len(people), participants=people, project_new=project_new)
         exempted, learnt, unlearnt = self._exempt(event, gained, at_ms=at_ms)
@@ -124,18 +155,29 @@ class Ledger:
             unlearnt=unlearnt,
         )
 
-    def _count_new(self, people: ParticipantSet, holding: Holding) -> int:
-        """Book people who are new to `holding`, and return how many were held nowhere else."""
-        state = self.state
+    def _count_new(self, people: ParticipantSet, holding: Holding, dataset: str) -> int:
+        """Book people who are new to `holding`; return how many its class held nowhere else."""
+        state, totals = self.state, self.totals
+        class_name = self._declared(dataset).class_name if totals.classed else COMMON_CLASS
         if len(state.holdings) > 1:
-            for other in state.holdings.values():
-                if other is not holding:
+            for name, other in state.holdings.items():
+                if other is not holding and (
+                    not totals.classed or totals.class_of(name) == class_name
+                ):
                     people = unheld(people, other)
         new = len(people)
-        state.held_participants += new
-        state.today_count += new
+        # Somebody may be new in several classes on one day.
+        today = len(self._unseen_today(people)) if totals.classed else new
+        state.today_count += today
         absorb(state.today, people, count=new)
-        return new
+        if totals.plain:
+            state.held_participants += new
+            return new
+        return totals.add_named(class_name, new)
+
+    def _unseen_today(self, people: ParticipantSet) -> ParticipantSet:
+        today, count = self.state.today, self.state.today_count
+        return unheld(people, Holding(base=BitMap64(), recent=today, recent_count=count))
 
     def _count_bytes(self, event: AccessEvent) -> None:
         counted = self.state.capped_bytes
@@ -143,38 +185,60 @@ class Ledger:
             if name in self._bytes_capped:
                 counted[name] = min(AMOUNT_MAX, counted.get(name, 0) + event.bytes)
 
-    def _take_for_project(self, project: str | None, people: ParticipantSet) -> int:
+    def _take_for_project(self, event: AccessEvent, people: ParticipantSet) -> int:
+        project = event.project
         if project is None or project not in self._capped:
             return 0
-        return len(take(self.state.projects.setdefault(project, empty_holding()), people))
+        name = self._project_name(project, self._declared(event.dataset).class_name)
+        return len(take(self.state.projects.setdefault(name, empty_holding()), people))
 
     def _take_counted(self, event: AccessEvent, *, at_ms: int) -> Taken:
-        """Book a count: an upper bound, since nobody knows whose data it was."""
+        """Book a count: nobody knows whose data it was, so what of it is new is estimated."""
         counted = event.participants.count if event.participants is not None else None
-        # Nobody named and nobody counted: the rows that left are all that is known.
-        read = min(self.cohort_size, counted or event.rows)
+        declared, size = self._declared(event.dataset), self.size_of(event.dataset)
+        # Nobody named and nobody counted: the rows that left, or what the dataset is declared as.
+        people = counted or event.rows or people_of(declared, event, cohort_size=size)
+        read = min(size, people)
         if not read:
-            return NOBODY
-        holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
-        holding.counted_participants = min(self.cohort_size, holding.counted_participants + read)
-        exempted, learnt, unlearnt = self._exempt(event, read, at_ms=at_ms)
+            return UNNAMED if event.bytes or event.files else NOBODY
+        name = event.dataset
+        holding = self.state.holdings.get(name) or self._opened(name)
+        holding.counted_participants = min(size, holding.counted_participants + read)
+        name = name if name in self.state.holdings else self._ledger_name(name)
+        gained = self.totals.add_counted(name, read, declared.class_name, size=size)
+        exempted, learnt, unlearnt = self._exempt(event, gained, at_ms=at_ms)
         return Taken(
             read=read,
             participants=None,
             named=False,
-            new=read - exempted,
+            new=gained - exempted,
             exempted=exempted,
-            gained=read,
+            gained=gained,
             learnt=learnt,
             unlearnt=unlearnt,
         )
 
+    def size_of(self, dataset: str) -> int:
+        """Return how many people there are in a dataset, at most."""
+        return min(self.cohort_size, self._declared(dataset).config.size or self.cohort_size)
+
+    def _declared(self, dataset: str) -> Declared:
+        return self._catalogue.declared(dataset)
+
     def _opened(self, name: str) -> Holding:
         """Return the ledger of a dataset that has none yet: one of its own, or the pool."""
-        holdings = self.state.holdings
-        if len(holdings) >= self.datasets_max:
-            name = OTHER_DATASETS
-        return holdings.setdefault(name, empty_holding())
+        return self.state.holdings.setdefault(self._ledger_name(name), empty_holding())
+
+    def _ledger_name(self, dataset: str) -> str:
+        """Return under which name a dataset that is not held yet will be."""
+        if len(self.state.holdings) < self.datasets_max:
+            return dataset
+        class_name = self._declared(dataset).class_name
+        return OTHER_DATASETS + (OF_CLASS + class_name if class_name else "")
+
+    @staticmethod
+    def _project_name(project: str, class_name: str) -> str:
+        return project + (OF_CLASS + class_name if class_name else "")
 
     def _exempt(self, event: AccessEvent, new: int, *, at_ms: int) -> tuple[int, int, bool]:
         """Return how many of `new` may not alert, and of these are learnt; book the use.

@@ -6,7 +6,7 @@ Software Library", Software: Practice and Experience 48). A range costs a micros
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -204,6 +204,15 @@ def take(holding: Holding, people: ParticipantSet) -> ParticipantSet:
         if holding.recent_count > FOLD_PARTICIPANTS_MIN + FOLD_BASE_RATIO * holding.base_count:
             _fold(holding)
     return new
+
+
+def held_together(holdings: Iterable[Holding]) -> int:
+    """Return how many distinct participants some holdings have by name, at the cost of all."""
+    together = BitMap64()
+    for holding in holdings:
+        together |= holding.base
+        together |= holding.recent
+    return len(together)
 
 
 def _fold(holding: Holding) -> None:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from detectors.errors import StateError
-from detectors.features.ledger import LedgerState
+from detectors.features.ledger_state import LedgerState
 from detectors.features.participant_sets import Holding
 
 _DATASET: Final = "dataset"
@@ -26,7 +26,7 @@ class SavedHolding(Struct, frozen=True, kw_only=True, array_like=True):
     counted_participants: int
 
 
-class SavedLedger(Struct, frozen=True, kw_only=True):
+class SavedLedger(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A ledger without the bases of its holdings."""
 
     holdings: dict[str, SavedHolding]
@@ -35,6 +35,8 @@ class SavedLedger(Struct, frozen=True, kw_only=True):
     held_participants: int
     exempted: dict[str, int]
     capped_bytes: dict[str, int]
+    classes: dict[str, int] = {}
+    estimated: dict[str, int] = {}
 
 
 def save_ledger(state: LedgerState) -> SavedLedger:
@@ -46,6 +48,8 @@ def save_ledger(state: LedgerState) -> SavedLedger:
         held_participants=state.held_participants,
         exempted=state.exempted,
         capped_bytes=state.capped_bytes,
+        classes=state.classes,
+        estimated=state.estimated,
     )
 
 
@@ -72,6 +76,8 @@ def load_ledger(saved: SavedLedger, parts: Mapping[str, bytes]) -> LedgerState:
         held_participants=saved.held_participants,
         exempted=saved.exempted,
         capped_bytes=saved.capped_bytes,
+        classes=saved.classes,
+        estimated=saved.estimated,
     )
 
 

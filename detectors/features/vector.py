@@ -33,6 +33,9 @@ class Features(Struct, frozen=True, kw_only=True):
     usual: Annotated[tuple[float, ...], Meta(description="such participants usually, by window")]
     cohort_size: Annotated[int, Meta(description="participants")]
     hour_bytes: Annotated[int, Meta(description="taken in the open hour")]
+    hour_unnamed_bytes: Annotated[
+        int, Meta(description="of these, what left without a word of whose data it was")
+    ] = 0
     today_new: Annotated[int, Meta(description="new participants since midnight, UTC")] = 0
 
     @property

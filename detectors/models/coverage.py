@@ -73,6 +73,9 @@ class Coverage:
         held = rule_input.project_participants
         if limit is not None and rule_input.project_grew and held > limit:
             return _breach("project_participants", held, limit)
+        for held, cap in rule_input.held_under_caps:
+            if rule_input.new and held > cap:
+                return _breach("dataset_participants", held, cap)
         limit = self._institution_max
         held = rule_input.held_participants
         if limit is not None and rule_input.new and held > limit:
@@ -116,7 +119,7 @@ def _breach(feature: str, held: int, limit: int) -> Breach:
 
 def coverage_of(_: CoverageConfig, entry: Institution) -> Coverage | None:
     """Return the rule, where the register grants a limited amount."""
-    caps = [entry.participants_max, entry.bytes_max]
+    caps = [entry.participants_max, entry.bytes_max, *entry.dataset_caps.values()]
     caps += [
         cap for project in entry.projects for cap in (project.participants_max, project.bytes_max)
     ]

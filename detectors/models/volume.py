@@ -3,6 +3,8 @@
 Catches an institution that moves far more data than it does at this hour, new people or not.
 Misses everything within its own habit, and says little: bytes have no usable variance (the
 tail index is near one in every log measured), so it works on logs and weighs little.
+Where nothing says whose data left, bytes are all there is: then an hour is also held against the
+institution as it stood a month or two ago, so that nobody raises their own usual while taking.
 
 Source: a seasonal residual with a Gaussian tail, as River's GaussianScorer; mean and variance
 are Welford's (1962, "Note on a Method for Calculating Corrected Sums of Squares and Products",
@@ -17,10 +19,12 @@ from msgspec import Meta, Struct, field
 
 from detectors.detector import ClosedDay, ClosedHour, DetectorMode, Score
 from detectors.features.vector import Features
-from detectors.instants import HOUR_MS
+from detectors.instants import DAY_MS, HOUR_MS
 
 HOUR_SECONDS: Final = 3_600
 HOURS_PER_WEEK: Final = 168
+# What is judged by is at least so old, and at most twice.
+PAST_DAYS: Final = 30
 # 1 January 1970 was a Thursday: adding three days makes hour 0 a Monday's midnight.
 _MONDAY_OFFSET_HOURS: Final = 72
 # Logs of bytes are below 50, so rounding alone leaves 1e-28: hours that never differ have that.
@@ -45,13 +49,30 @@ class VolumeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 3.0
 
 
-class VolumeState(Struct, kw_only=True):
+class Usual(Struct, kw_only=True, omit_defaults=True):
     """Mean log bytes by hour of the week, and mean and variance of what the hours leave over."""
 
     season: dict[int, float] = field(default_factory=dict)
     count: float = 0.0
     mean: float = 0.0
     squares: float = 0.0
+
+
+class PastUsual(Struct, frozen=True, kw_only=True):
+    """The usual as it stood on `day`, since the epoch."""
+
+    day: int
+    usual: Usual
+
+
+class VolumeState(Usual, kw_only=True, omit_defaults=True):
+    """The usual as it is; and, since anything left that nobody is named for, as it was.
+
+    `past` is what is judged by, `next_past` what takes its place once it is old enough.
+    """
+
+    past: PastUsual | None = None
+    next_past: PastUsual | None = None
 
 
 def hour_of_week(at_ms: int) -> int:
@@ -63,7 +84,7 @@ def hour_of_week(at_ms: int) -> int:
     return (at_ms // HOUR_MS + _MONDAY_OFFSET_HOURS) % HOURS_PER_WEEK
 
 
-def fold(state: VolumeState, residual: float) -> None:
+def fold(state: Usual, residual: float) -> None:
     """Fold one more residual into count, mean and sum of squares."""
     state.count += 1.0
     before = residual - state.mean
@@ -72,7 +93,7 @@ def fold(state: VolumeState, residual: float) -> None:
     state.squares += before * (residual - state.mean)
 
 
-def variance_of(state: VolumeState) -> float:
+def variance_of(state: Usual) -> float:
     """Return the variance of the residuals, 0 for fewer than two.
 
     >>> state = VolumeState()
@@ -102,16 +123,24 @@ class Volume:
         self.config = config
         self.state = state
 
-    def deviations(self, at_ms: int, taken_bytes: int) -> float:
+    def deviations(self, at_ms: int, taken_bytes: int, *, unnamed_bytes: int = 0) -> float:
         """Return how many standard deviations `taken_bytes` lies above the usual of its hour."""
-        variance = variance_of(self.state)
-        if self.state.count < self.config.hours_min or variance < _VARIANCE_MIN:
+        now = self._deviations(self.state, at_ms, taken_bytes)
+        if not unnamed_bytes or self.state.past is None:
+            return now
+        return max(now, self._deviations(self.state.past.usual, at_ms, taken_bytes))
+
+    def _deviations(self, usual: Usual, at_ms: int, taken_bytes: int) -> float:
+        variance = variance_of(usual)
+        if usual.count < self.config.hours_min or variance < _VARIANCE_MIN:
             return 0.0
-        return (self._residual(at_ms, taken_bytes) - self.state.mean) / sqrt(variance)
+        return (log1p(taken_bytes) - usual_of(usual, at_ms) - usual.mean) / sqrt(variance)
 
     def score(self, features: Features) -> tuple[Score, ...]:
         """Return a score where the open hour stands out."""
-        deviations = self.deviations(features.at_ms, features.hour_bytes)
+        deviations = self.deviations(
+            features.at_ms, features.hour_bytes, unnamed_bytes=features.hour_unnamed_bytes
+        )
         if deviations < self.config.deviations_min:
             return ()
         return (
@@ -135,23 +164,40 @@ class Volume:
             return
         at_ms, taken_bytes = closed_hour.at_ms, closed_hour.taken_bytes
         state, hour = self.state, hour_of_week(at_ms)
+        if closed_hour.unnamed_bytes or state.past is not None:
+            self._remember(at_ms // DAY_MS)
         if state.season:
-            fold(state, self._residual(at_ms, taken_bytes))
+            fold(state, log1p(taken_bytes) - usual_of(state, at_ms))
         value = log1p(taken_bytes)
         usual = state.season.get(hour, value)
         state.season[hour] = usual + self.config.season_rate * (value - usual)
 
-    def _residual(self, at_ms: int, taken_bytes: int) -> float:
-        return log1p(taken_bytes) - self._usual(at_ms)
+    def _remember(self, day: int) -> None:
+        """Keep the usual as it is before this hour, and let what was kept take its turn."""
+        state = self.state
+        if state.next_past is None:
+            state.past = state.next_past = self._now(day)
+        elif day - state.next_past.day >= PAST_DAYS:
+            state.past, state.next_past = state.next_past, self._now(day)
 
-    def _usual(self, at_ms: int) -> float:
-        season = self.state.season
-        hour = hour_of_week(at_ms)
-        if hour in season:
-            return season[hour]
-        # An hour never seen: the mean over the week stands in for it.
-        return fsum(season.values()) / len(season) if season else 0.0
+    def _now(self, day: int) -> PastUsual:
+        state = self.state
+        usual = Usual(
+            season=dict(state.season), count=state.count, mean=state.mean, squares=state.squares
+        )
+        return PastUsual(day=day, usual=usual)
 
     def expected_bytes(self, at_ms: int) -> float:
         """Return what the hour of `at_ms` usually has; 0 before anything is learnt."""
-        return max(0.0, expm1(self._usual(at_ms) + self.state.mean))
+        past = self.state.past
+        usuals = (self.state,) if past is None else (self.state, past.usual)
+        return max(0.0, min(expm1(usual_of(usual, at_ms) + usual.mean) for usual in usuals))
+
+
+def usual_of(usual: Usual, at_ms: int) -> float:
+    """Return the usual log bytes of an hour; of one never seen the mean over the week."""
+    season = usual.season
+    hour = hour_of_week(at_ms)
+    if hour in season:
+        return season[hour]
+    return fsum(season.values()) / len(season) if season else 0.0

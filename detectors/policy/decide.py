@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.event import AccessEvent
-from detectors.features.ledger import LedgerState
+from detectors.features.ledger import Ledger
 from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
@@ -57,7 +57,7 @@ def decide(
     surprise = -log10(max(verdict.p_value, P_VALUE_MIN))
     if surprise >= incident.mark + GROWTH_DECADES or verdict.p_value <= RULE_P_VALUE:
         incident.last_day, incident.mark = at_ms // DAY_MS, max(incident.mark, surprise)
-    taken = taken_participants(profile.ledger.state, incident)
+    taken = taken_participants(profile.ledger, incident)
     rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
     change = change_of(
         incident,
@@ -100,19 +100,17 @@ def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
         verdict=Verdict(watched=False, p_value=1.0, reasons=()),
         at_ms=at_ms,
         event=None,
-        taken_participants=taken_participants(profile.ledger.state, incident),
+        taken_participants=taken_participants(profile.ledger, incident),
     )
     return (RaiseAlert(alert=_alert(profile, incident, statement)),)
 
 
-def taken_participants(ledger: LedgerState, incident: Incident) -> int:
-    """Return how many more people are held than when the incident began, counts included."""
-    counted = sum(
-        holding.counted_participants
-        - min(holding.counted_participants, incident.counted_before.get(name, 0))
-        for name, holding in ledger.holdings.items()
-    )
-    return max(0, ledger.held_participants - incident.held_participants_before) + counted
+def taken_participants(ledger: Ledger, incident: Incident) -> int:
+    """Return how many more people are held than when the incident began, weighed by class.
+
+    Of those who were only counted, as many as are expected to be new.
+    """
+    return max(0, ledger.taken_participants - incident.held_participants_before)
 
 
 def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
@@ -209,9 +207,10 @@ def _explained(profile: Profile, alert: Alert, event: AccessEvent | None) -> Ale
 
 def full_cohort_days(profile: Profile) -> float | None:
     """Return in how many days the whole cohort is held at the last day's pace; None for years."""
-    ledger = profile.ledger.state
-    counted = sum(holding.counted_participants for holding in ledger.holdings.values())
-    left = profile.config.cohort.size - ledger.held_participants - counted
+    if profile.ledger.totals.classed:
+        # People of several classes have no one pace.
+        return None
+    left = profile.config.cohort.size - profile.ledger.taken_participants
     pace = profile.windows.total(Window.DAY, Quantity.GAINED)
     if left <= 0 or pace <= 0 or left > _FORECAST_DAYS_MAX * pace:
         return None
@@ -219,10 +218,9 @@ def full_cohort_days(profile: Profile) -> float | None:
 
 
 def _coverage(profile: Profile, incident: Incident) -> tuple[DatasetCoverage, ...]:
-    size = profile.config.cohort.size
     details = []
     for name, holding in sorted(profile.ledger.state.holdings.items()):
-        counted = holding.counted_participants
+        counted, size = holding.counted_participants, profile.ledger.size_of(name)
         held = min(size, holding.held_participants + counted)
         before = incident.held_before.get(name, 0) + incident.counted_before.get(name, 0)
         details.append(

@@ -37,6 +37,7 @@ def features_of(profile: Profile, at_ms: int) -> Features:
         usual=usual_now(profile, at_ms // DAY_MS),
         cohort_size=profile.config.cohort.size,
         hour_bytes=state.today.hour_bytes,
+        hour_unnamed_bytes=state.today.hour_unnamed_bytes,
         today_new=state.today.new,
     )
 

@@ -100,6 +100,7 @@ class Metrics:
             coverage=_gauge(table.COVERAGE, registry),
             incident=_gauge(table.INCIDENT, registry),
             distance=_gauge(table.LIMIT, registry),
+            unnamed=_gauge(table.UNNAMED, registry),
             institutions_labelled_max=institutions_labelled_max,
         )
         self._alert_days = AlertDays()

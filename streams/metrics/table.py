@@ -142,6 +142,12 @@ LIMIT: Final = Spec(
     meaning="At the pace of 30 days, time until an institution holds all it may; +Inf: never.",
     labels=("institution", "jurisdiction"),
 )
+UNNAMED: Final = Spec(
+    name="headgate_unnamed_events_count",
+    kind="gauge",
+    meaning="Events that name nobody: the institution cannot be judged by people.",
+    labels=("institution", "jurisdiction"),
+)
 INSTITUTIONS: Final = Spec(
     name="headgate_institutions_count",
     kind="gauge",
@@ -223,7 +229,7 @@ SPECS: Final = (
     EVENTS, LATE, REPAIRS, STRAYS, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY,
     ALERT_P_VALUE,
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
-    INCIDENT, LIMIT, INSTITUTIONS, LAG, EVENT_TIME,
+    INCIDENT, LIMIT, UNNAMED, INSTITUTIONS, LAG, EVENT_TIME,
     CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET, REALISED,
     CONFIG_INFO, CONFIG_CHANGES, CONFIG_REFUSED, CONFIG_PUSHES, BUILD_INFO,
 )  # fmt: skip

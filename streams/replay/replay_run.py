@@ -36,6 +36,7 @@ from streams.replay.response import Outcomes, outcomes_of
 from streams.replay.topic_events import TopicEvents
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
+from streams.report.unnamed import unnamed_note, unnamed_totals
 from streams.response.control_messages import merge_by_time
 from streams.response.journal import configured_by
 
@@ -272,6 +273,7 @@ class ReplayRun:
         replays = [replay for replay in self._replays if replay.profiles]
         size = self.config.cohort.size
         profiles, outcomes = self.profiles, self.outcomes
+        unnamed = unnamed_totals(profiles)
         return Report(
             title=_TITLE,
             sources=tuple(sources),
@@ -290,7 +292,13 @@ class ReplayRun:
                 for profile in profiles
                 if profile.state.repairs
             },
-            notes=self.blindness + notes + self._inputs.notes,
+            unnamed=unnamed,
+            notes=(
+                *self.blindness,
+                *((note,) if (note := unnamed_note(unnamed)) else ()),
+                *notes,
+                *self._inputs.notes,
+            ),
         )
 
 

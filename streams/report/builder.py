@@ -61,10 +61,12 @@ class ReportBuilder:
             growth = growths.get(dataset)
             if growth is None:
                 growth = growths[dataset] = Growth()
-            growth.note(holding.held_participants + holding.counted_participants, at_ms=at_ms)
+            held = holding.held_participants + holding.counted_participants
+            growth.note(min(profile.ledger.size_of(dataset), held), at_ms=at_ms)
         # Kept from the start: a second dataset may come at any time.
         growth = growths.setdefault(ALL_DATASETS, Growth())
-        growth.note(ledger.held_participants + counted, at_ms=at_ms)
+        held = profile.ledger.totals.fullest_participants + counted
+        growth.note(min(profile.config.cohort.size, held), at_ms=at_ms)
 
     def note(self, effect: Effect) -> None:
         """Keep an alert."""

@@ -12,6 +12,7 @@ from detectors.response.withheld import Threshold, Withheld, WithheldReason
 from detectors.verdict import Effect, RaiseAlert
 from streams.console.wording import moment, number, plural, span
 from streams.report.record import Flagged, Report, lead_alert, main_track, saved, worst_alert
+from streams.report.unnamed import UnnamedTotal
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
 _WORD_WIDTH: Final = 8
@@ -163,6 +164,7 @@ class Totals(Struct, frozen=True, kw_only=True):
     last_ms: int
     config_hash: str
     repairs: dict[str, dict[str, int]]
+    unnamed: tuple[UnnamedTotal, ...]
     notes: tuple[str, ...]
     elapsed_seconds: float
     events_per_second: float
@@ -181,6 +183,7 @@ def totals_of(report: Report, *, elapsed_seconds: float) -> Totals:
         last_ms=report.last_ms,
         config_hash=report.config_hash,
         repairs=report.repairs,
+        unnamed=report.unnamed,
         notes=report.notes,
         elapsed_seconds=round(elapsed_seconds, 3),
         events_per_second=round(report.events_count / max(elapsed_seconds, 1e-9), 1),

@@ -9,6 +9,7 @@ from msgspec import Struct
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
 from detectors.verdict import SEVERITIES, Alert
+from streams.report.unnamed import UnnamedTotal
 
 # The track of everybody held in any dataset; no real dataset is called so.
 ALL_DATASETS: Final = "all datasets together"
@@ -84,6 +85,8 @@ class Report(Struct, frozen=True, kw_only=True):
     config_hash: str
     # Of each institution with events judged in part: how often each thing was mended.
     repairs: dict[str, dict[str, int]] = {}
+    # Who cannot be judged by people, most bytes first.
+    unnamed: tuple[UnnamedTotal, ...] = ()
     notes: tuple[str, ...] = ()
 
 

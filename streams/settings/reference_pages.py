@@ -165,6 +165,7 @@ def _sections(kind: type[Struct], path: str) -> Iterator[str]:
         if inner is not None:
             # One that many keys share is shown once, for all of them.
             name = "<key>" if described else field.name
+            name += ".NAME" if get_origin(field.type) is dict and not described else ""
             below.setdefault(inner, f"{path}.{name}" if path else name)
     if rows:
         yield _SECTION.format(path=path, summary=(kind.__doc__ or "").partition("\n")[0])
@@ -176,7 +177,7 @@ def _sections(kind: type[Struct], path: str) -> Iterator[str]:
 def _row(field: FieldInfo) -> str:
     meaning = "; ".join((*_meanings(field.type), *_bounds(field.type)))
     kind = " or ".join(dict.fromkeys(_kinds(field.type)))
-    return f"| `{field.name}` | {kind} | {_default(field)} | {meaning} |\n"
+    return f"| `{field.encode_name}` | {kind} | {_default(field)} | {meaning} |\n"
 
 
 def _metas(annotation: object) -> Iterator[Meta]:

@@ -1,12 +1,17 @@
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from math import ceil, prod
 
 from hypothesis import given
 from hypothesis import strategies as st
 from pyroaring import BitMap64
 
 from detectors.event import AccessEvent, Participants
-from detectors.features.ledger import Ledger, LedgerState
+from detectors.features.datasets import DatasetConfig, catalogue_of
+from detectors.features.ledger import Ledger
+from detectors.features.ledger_state import LedgerState
 from detectors.features.participant_sets import empty_holding, take
+from detectors.features.saved_ledger import load_ledger, parts_of, save_ledger
 from detectors.register import Exemption, Institution
 
 COHORT_SIZE = 20_000
@@ -47,10 +52,20 @@ def taking(
     )
 
 
-def ledger_of(*exemptions: Exemption, datasets_max: int = 64) -> Ledger:
-    """Return an empty ledger against a register entry."""
-    entry = Institution(id="north", exemptions=exemptions)
-    return Ledger(LedgerState(), entry, datasets_max=datasets_max, cohort_size=COHORT_SIZE)
+def ledger_of(
+    *exemptions: Exemption,
+    datasets_max: int = 64,
+    datasets: Mapping[str, DatasetConfig] = {},
+    state: LedgerState | None = None,
+) -> Ledger:
+    """Return a ledger against a register entry, an empty one unless a state is given."""
+    return Ledger(
+        LedgerState() if state is None else state,
+        Institution(id="north", exemptions=exemptions),
+        datasets_max=datasets_max,
+        cohort_size=COHORT_SIZE,
+        catalogue=catalogue_of(datasets),
+    )
 
 
 @given(takings=st.lists(PEOPLE, max_size=12))
@@ -182,12 +197,16 @@ def test_an_exemption_covers_its_time_dataset_and_project_only(
         assert (taken.exempted, taken.new) == ((1, 0) if covered else (0, 1))
 
 
-@given(counts=st.lists(st.integers(0, 2**53), max_size=10), rows=st.booleans())
-def test_counts_are_an_upper_bound_that_never_passes_the_cohort(
-    counts: list[int], *, rows: bool
+@given(
+    counts=st.lists(st.integers(0, 2**53), max_size=10),
+    named=st.lists(RANGES, max_size=2),
+    rows=st.booleans(),
+)
+def test_counts_are_a_bound_and_what_is_new_of_them_never_passes_the_cohort(
+    counts: list[int], named: list[tuple[int, int]], *, rows: bool
 ) -> None:
-    """Who sends only counts, or only rows, holds nobody by name and at most everybody."""
-    ledger = ledger_of()
+    """Who sends only counts, or only rows, holds at most everybody, and takes nobody twice."""
+    ledger, taken_participants = ledger_of(), 0
     for number, count in enumerate(counts):
         event = (
             taking(number, "imaging", None, rows=count)
@@ -195,8 +214,54 @@ def test_counts_are_an_upper_bound_that_never_passes_the_cohort(
             else taking(number, "imaging", Participants(count=count))
         )
         taken = ledger.take(event, at_ms=START_MS)
-        assert taken.new == min(count, COHORT_SIZE)
+        assert taken.read == min(count, COHORT_SIZE)
+        assert 0 <= taken.new <= taken.read
         assert taken.named is (count == 0)
-    assert ledger.state.held_participants == 0
+        taken_participants += taken.new
+    for number, people in enumerate(named):
+        event = taking(100 + number, "imaging", Participants(ranges=[people]))
+        taken_participants += ledger.take(event, at_ms=START_MS).new
+    assert taken_participants == ledger.taken_participants <= COHORT_SIZE
     counted = sum(holding.counted_participants for holding in ledger.state.holdings.values())
     assert counted == min(COHORT_SIZE, sum(min(count, COHORT_SIZE) for count in counts))
+
+
+@given(counts=st.lists(st.integers(1, 40), min_size=1, max_size=60))
+def test_small_counts_are_not_rounded_away(counts: list[int]) -> None:
+    """One person a request is as many as all of them in one: of a large cohort, hardly a repeat."""
+    ledger = ledger_of()
+    for number, count in enumerate(counts):
+        ledger.take(taking(number, "imaging", Participants(count=count)), at_ms=START_MS)
+    drawn = COHORT_SIZE * (1.0 - prod(1.0 - count / COHORT_SIZE for count in counts))
+    assert drawn - 0.001 <= ledger.taken_participants <= sum(counts)
+
+
+CLASSES = {
+    "genomes": DatasetConfig(class_name="genome"),
+    "imaging": DatasetConfig(class_name="image", weight=2.5),
+}
+
+
+@given(takings=st.lists(st.tuples(DATASETS, PEOPLE), max_size=12), place=st.integers(0, 12))
+def test_new_is_a_person_of_a_class_weighed(
+    takings: list[tuple[str, list[tuple[int, int]]]], place: int
+) -> None:
+    """Who is held in one class is new in another, once; a restart anywhere changes nothing."""
+    ledger = ledger_of(datasets=CLASSES)
+    by_class: dict[str, set[int]] = {"": set(), "genome": set(), "image": set()}
+    taken_participants = 0
+    for number, (dataset, ranges) in enumerate(takings):
+        if number == place:
+            parts = {name: base.serialize() for name, base in parts_of(ledger.state)}
+            state = load_ledger(save_ledger(ledger.state), parts)
+            assert state.today_count == ledger.state.today_count
+            ledger = ledger_of(datasets=CLASSES, state=state)
+        class_name = CLASSES[dataset].class_name if dataset in CLASSES else ""
+        by_class[class_name] |= members(ranges)
+        event = taking(number, dataset, Participants(ranges=ranges))
+        taken_participants += ledger.take(event, at_ms=START_MS).new
+        assert ledger.class_participants(dataset) == len(by_class[class_name])
+    weighed = len(by_class[""]) + len(by_class["genome"]) + ceil(2.5 * len(by_class["image"]))
+    assert taken_participants == ledger.taken_participants == weighed
+    # Without its declarations everything is of one class again.
+    assert ledger_of(state=ledger.state).taken_participants == len(set().union(*by_class.values()))

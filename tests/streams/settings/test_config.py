@@ -188,5 +188,5 @@ def test_every_key_of_the_configuration_is_documented() -> None:
         assert f"`[{section.name}" in page
         inner = struct_in(section.type)
         assert inner is not None
-        for key in inner.__struct_fields__:
+        for key in inner.__struct_encode_fields__:
             assert f"`{key}`" in page or f".{key}]`" in page
