@@ -131,7 +131,7 @@ class Checkpointer(Generic[ProfileT]):
             else:
                 await self._outbox.durable(await self._sent(phase, checkpoint))
         except Exception as error:
-            message = f"the {phase.value} of a checkpoint are not durable: {error!r}"
+            message = f"the {phase.value} of a checkpoint did not become durable: {error!r}"
             raise CheckpointError(message) from error
         if self._state_store.holds(checkpoint):
             self._state_store.saved(checkpoint.writes[phase])

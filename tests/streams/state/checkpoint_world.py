@@ -79,6 +79,8 @@ class Group:
         self.read_back: set[int] | None = set(offsets)
         self.meanwhile: Callable[[], None] = lambda: None
         self.refuses = False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     def assigned(self) -> set[int]:
         """Return the partitions."""
@@ -98,7 +100,8 @@ class Group:
         return dict.fromkeys(partitions, 10)
 
     async def commit(self, offsets: Mapping[int, int]) -> bool:
-        """Write the commit down, unless it is refused."""
+        """Write the commit down, unless it is refused, once the group answers."""
+        await self.answers.wait()
         if not self.refuses:
             self.written.append(dict(offsets))
         return not self.refuses
