@@ -61,8 +61,7 @@ def workshop_of(part_name: str, part: Part) -> Path:
             copy.unlink()
     for name in COPIED:
         shutil.copytree(ROOT / name, workshop / name, ignore=IGNORED, dirs_exist_ok=True)
-    arguments = ["-m", "not kafka and not slow", *(f"--deselect={test}" for test in part.left_out)]
-    config = CONFIG.format(part=part_name, tests=list(part.tests), arguments=arguments)
+    config = CONFIG.format(part=part_name, tests=list(part.tests), arguments=part.arguments)
     (workshop / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + config)
     return workshop
 

@@ -90,10 +90,26 @@ def _package(function: str) -> str:
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the code, and the tests that must hold it; of these, some that take too long."""
+    """A part of the code, and the tests that must hold it.
+
+    Of these some may be left out that take too long. A test that takes longer than
+    `test_seconds_max` hangs, and so has noticed.
+    """
 
     tests: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    test_seconds_max: int | None = None
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return what pytest is to be told, beside the tests.
+
+        >>> Part(tests=(), left_out=("tests/a.py::test_b",), test_seconds_max=20).arguments[2:]
+        ['--deselect=tests/a.py::test_b', '--timeout=20']
+        """
+        left_out = [f"--deselect={test}" for test in self.left_out]
+        hangs = [f"--timeout={self.test_seconds_max}"] if self.test_seconds_max else []
+        return ["-m", "not kafka and not slow", *left_out, *hangs]
 
 
 class Mutants(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
