@@ -12,7 +12,7 @@ from detectors.features.datasets import DatasetConfig, check_datasets
 from detectors.features.dedupe import DedupeConfig
 from detectors.incident import PolicyConfig
 from detectors.models.canary import CanaryConfig
-from detectors.models.collusion import CollusionConfig
+from detectors.models.collusion.config import CollusionConfig
 from detectors.models.excess import ExcessConfig
 from detectors.reference import ReferenceConfig
 from detectors.registry import DETECTORS

@@ -12,7 +12,7 @@ from detectors.calibration.tail import Tail
 from detectors.detector import DetectorRow, Feature
 from detectors.errors import CoreError
 from detectors.models.canary import CanaryConfig, canary_of
-from detectors.models.collusion import CollusionConfig
+from detectors.models.collusion.config import CollusionConfig
 from detectors.models.coverage import CoverageConfig, coverage_of
 from detectors.models.drip import Drip, DripConfig, DripState
 from detectors.models.excess import Excess, ExcessConfig

@@ -6,7 +6,7 @@ from collections.abc import Mapping as Offsets
 from typing import Protocol
 
 from detectors.config import CoreConfig
-from detectors.models.collusion import CollusionConfig
+from detectors.models.collusion.config import CollusionConfig
 from detectors.pipeline import Profile
 from detectors.reference import ReferenceConfig
 from detectors.register import Register
@@ -217,7 +217,10 @@ class CollusionDesk(AgentDesk):
         self.agent = CollusionAgent(
             CommittedReader(group, topic="t.holdings", start_at="committed"),
             open_judge=judge_opener(
-                CollusionConfig(), cohort_size=CoreConfig().cohort.size, config_hash="c"
+                CollusionConfig(mode="on"),
+                cohort_size=CoreConfig().cohort.size,
+                hashed=False,
+                config_hash="c",
             ),
             past=self.before,
             outbox=self.outbox,

@@ -14,7 +14,7 @@ from benchmarks.quality.alarms import Alarms
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import DAY_MS
-from detectors.models.collusion import CollusionJudge
+from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import apply_reference, judge, open_profile
 from detectors.profile import Profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
@@ -43,7 +43,9 @@ def core_config(world: World, *, budget: float) -> CoreConfig:
     knob = structs.replace(config.budget, false_alert_days_per_week_per_100_institutions=budget)
     ids = (hashed(each) if world.config.hashed_ids else each for each in world.canaries)
     canary = structs.replace(config.detectors.canary, participants=tuple(ids))
-    detectors = structs.replace(config.detectors, canary=canary)
+    # Worlds are shorter than the weeks after which rings would be told by themselves.
+    collusion = structs.replace(config.detectors.collusion, mode="on")
+    detectors = structs.replace(config.detectors, canary=canary, collusion=collusion)
     return structs.replace(config, cohort=cohort, budget=knob, detectors=detectors)
 
 
@@ -80,24 +82,28 @@ def judge_some(
     return run.judged(honest.references)
 
 
-def rings(holdings: Iterable[NewHoldings], *, config: CoreConfig) -> list[Alert]:
-    """Return what the second stage says of these holdings; the knob changes nothing in it."""
+def rings(holdings: Iterable[NewHoldings], *, config: CoreConfig, since_ms: int = 0) -> list[Alert]:
+    """Return what the second stage says from a time on; the knob changes nothing in it."""
     second = CollusionJudge(
         config.detectors.collusion,
         cohort_size=config.cohort.size,
+        hashed=config.cohort.participant_ids == "hashed",
         config_hash=config_hash(config),
     )
+    alerts = []
     # Sorting is stable: those of one moment stay in the order in which they were said.
-    in_order = sorted(holdings, key=lambda each: each.at_ms)
-    return [effect.alert for each in in_order for effect in second.add(each)]
+    for each in sorted(holdings, key=lambda each: each.at_ms):
+        judge = second.add if each.at_ms >= since_ms else second.remember
+        alerts += [effect.alert for effect in judge(each)]
+    return alerts
 
 
 def among(
-    honest: Judged, judged: Judged, *, names: Collection[str], since_ms: int, until_ms: int
+    honest: Judged, judged: Judged, *, names: Collection[str], until_ms: int
 ) -> list[NewHoldings]:
-    """Return the holdings of a time: those of `names` as now judged, all others as recorded."""
+    """Return the holdings until a time: those of `names` as now judged, all others as recorded."""
     others = [each for each in honest.holdings if each.institution not in names]
-    return [each for each in (*others, *judged.holdings) if since_ms <= each.at_ms <= until_ms]
+    return [each for each in (*others, *judged.holdings) if each.at_ms <= until_ms]
 
 
 def alarms_of(alerts: Iterable[Alert]) -> list[Alarms]:

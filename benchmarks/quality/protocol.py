@@ -219,14 +219,11 @@ def _shared(honest: Judged, judged: Judged, theft: Theft, *, config: CoreConfig)
     """Return what the second stage says of the members of a ring, during their theft."""
     if len(theft.institutions) == 1:
         return []
-    holdings = among(
-        honest,
-        judged,
-        names=set(theft.institutions),
-        since_ms=theft.started_ms - config.detectors.collusion.window_days * DAY_MS,
-        until_ms=theft.ended_ms + GRACE_MS,
-    )
-    alerts = rings(holdings, config=config)
+    until_ms = theft.ended_ms + GRACE_MS
+    holdings = among(honest, judged, names=set(theft.institutions), until_ms=until_ms)
+    # Who held whom before is known; rings are looked for in the theft's own time.
+    since_ms = theft.started_ms - config.detectors.collusion.window_days * DAY_MS
+    alerts = rings(holdings, config=config, since_ms=since_ms)
     return [alert for alert in alerts if alert.institution in theft.institutions]
 
 

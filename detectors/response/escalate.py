@@ -20,6 +20,7 @@ from detectors.response.ladder import (
     HARMLESS,
     Rung,
     confidence_in,
+    is_of_a_ring,
     is_stronger,
     own_risk_of,
     risk_of,
@@ -97,6 +98,8 @@ def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[LadderOutc
     if incident.label in HARMLESS:
         labelled = _withheld(state, incident, "labelled")
         return [replace(labelled, decision_id=incident.label_decision_id)]
+    if is_of_a_ring(incident):
+        return [_withheld(state, incident, "ring")]
     entry = state.entry(incident.institution)
     scope, subject = scope_of(incident, entry)
     risk = risk_of(state, incident.institution)

@@ -36,7 +36,7 @@ def own_risk_of(state: ResponseState, incident: IncidentRecord) -> float:
 
 
 def _risk(state: ResponseState, incident: IncidentRecord, *, now_ms: int) -> float:
-    if incident.label in HARMLESS:
+    if incident.label in HARMLESS or is_of_a_ring(incident):
         return 0.0
     age_days = (now_ms - incident.at_ms) / DAY_MS
     decay = 0.5 ** (age_days / state.config.risk_halflife_days)
@@ -90,6 +90,11 @@ def rung_of(risk: float, *, confidence: float, config: ResponseConfig, modes: Mo
         missed += short
         off = off if short else off or measure
     return Rung(measure=None, mode="off", off=off, missed=tuple(missed))
+
+
+def is_of_a_ring(incident: IncidentRecord) -> bool:
+    """Tell whether nothing but a likeness between institutions speaks: that stops nobody."""
+    return incident.detectors == ("collusion",)
 
 
 def confidence_in(incident: IncidentRecord) -> float:

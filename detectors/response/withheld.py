@@ -15,6 +15,7 @@ WithheldReason = Literal[
     "dry_run_only",
     "cooling_down",
     "guard",
+    "ring",
 ]
 WITHHELD_REASONS: Final[tuple[WithheldReason, ...]] = get_args(WithheldReason)
 
@@ -38,7 +39,8 @@ class Withheld(Struct, frozen=True, kw_only=True):
             "not exist; labelled: people said that it was harmless; closed: the incident is over; "
             "already_open: the scope has such a measure, or one that waits for people; "
             "dry_run_only: the scope has a weaker one, and the stronger is recorded only; "
-            "cooling_down: too soon after a release; guard: too many institutions at once"
+            "cooling_down: too soon after a release; guard: too many institutions at once; "
+            "ring: what several share stops nobody who was not seen taking alone"
         ),
     ]
     alert_id: str

@@ -105,9 +105,8 @@ HOLDINGS = Topic(
     key="day/institution",
     content="who was taken new on a day, as bitmaps, for the judge of collusion",
     per_institution=False,
-    cleanup="delete",
-    # Twice the longest window that the judge may be given.
-    retention_days=180,
+    # Kept for ever, the last word on a day: who held whom before is what rings are judged by.
+    cleanup="compact",
     record_bytes_max=8 * MIB,
 )
 SUMMARIES = Topic(

@@ -13,7 +13,7 @@ from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import DAY_MS
 from detectors.instructions import apply_instruction, switch_config
-from detectors.models.collusion import CollusionJudge
+from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile, apply_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import UNKNOWN, Register
@@ -102,11 +102,12 @@ class Replay:
         self.last_ms = 0
         self._entries = {identity_of(entry.id): entry for entry in register.institutions}
         built = references == "built"
-        shared = built and config.detectors.collusion.mode == "on"
+        shared = built and config.detectors.collusion.mode != "off"
         self._collusion = (
             CollusionJudge(
                 config.detectors.collusion,
                 cohort_size=config.cohort.size,
+                hashed=config.cohort.participant_ids == "hashed",
                 config_hash=config_hash(config),
             )
             if shared

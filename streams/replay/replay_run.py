@@ -9,7 +9,7 @@ from typing import Final
 
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent
-from detectors.models.collusion import CollusionJudge
+from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.verdict import Alert, Effect, RaiseAlert
@@ -169,6 +169,7 @@ class ReplayRun:
         judge = CollusionJudge(
             self.config.detectors.collusion,
             cohort_size=self.config.cohort.size,
+            hashed=self.config.cohort.participant_ids == "hashed",
             config_hash=config_hash(self.config),
         )
         with TopicReader(topic, cluster=self._reading.cluster) as reader:

@@ -126,6 +126,7 @@ def withheld_text(withheld: Withheld) -> str:
         f"{withheld.open_measure} is open, {suspension_id}",
         "cooling_down": f"cools down after a release, until {moment(withheld.until_ms or 0)}",
         "guard": f"{measure} is held for people, {suspension_id}",
+        "ring": "a ring stops nobody who was not seen taking alone",
     }
     return "; ".join(part for part in (sentences[withheld.reason], numbers) if part)
 

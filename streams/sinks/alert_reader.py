@@ -59,7 +59,11 @@ def read_finding(raw: bytes | msgspec.Raw) -> Alert:
         top_user_share=evidence.data.top_user_share,
         top_user_participants=evidence.data.top_user_participants,
         top_project=evidence.data.top_project,
+<<<<<<< HEAD
         top_project_share=evidence.data.top_project_share,
+=======
+        members=_members(finding.resources),
+>>>>>>> 51e6648 (Judge rings by fresh people in narrow blocks, ask third institutions, and speak after calm weeks)
         sample_event_ids=evidence.data.event_ids,
         trigger_event_id=evidence.data.trigger_event_id,
         config_hash=unmapped.config_hash,
@@ -111,12 +115,17 @@ class _Finding(Struct, frozen=True):
     start_time: int
     message: str
     finding_info: _Named
-    resources: tuple[_Named]
+    resources: Annotated[tuple[_Named, ...], Meta(min_length=1)]
     evidences: tuple[_Evidence]
     unmapped: _Unmapped
 
 
 _decode: Final = msgspec.json.Decoder(_Finding).decode
+
+
+def _members(resources: tuple[_Named, ...]) -> tuple[str, ...]:
+    """Return the members of a ring, by name; nobody where only one institution is meant."""
+    return tuple(sorted(each.uid for each in resources)) if len(resources) > 1 else ()
 
 
 def _change_of(activity_id: int) -> AlertChange:

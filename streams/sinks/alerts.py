@@ -95,7 +95,7 @@ def finding(alert: Alert) -> bytes:
             "message": alert.sentence,
             "is_alert": True,
             "finding_info": _finding_info(alert),
-            "resources": [_resource(alert.institution)],
+            "resources": [_resource(name) for name in institutions_of(alert)],
             "anomaly_analyses": [_analysis(alert, detail) for detail in alert.reasons],
             "evidences": [_evidence(alert)],
             "metadata": {
@@ -107,6 +107,12 @@ def finding(alert: Alert) -> bytes:
             "unmapped": _unmapped(alert),
         }
     )
+
+
+def institutions_of(alert: Alert) -> tuple[str, ...]:
+    """Return whom the alert is about: the institution that it is keyed by, then the others."""
+    others = [name for name in alert.members if name != alert.institution]
+    return (alert.institution, *others)
 
 
 def _class_of(alert: Alert) -> Document:

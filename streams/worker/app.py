@@ -97,7 +97,7 @@ def build_worker(
         _add_recorder(dependencies, response_watcher),
     ]
     recoveries = [lifecycle.recovery_progress]
-    if settings.core.detectors.collusion.mode == "on":
+    if settings.core.detectors.collusion.mode != "off":
         collusion = _add_collusion(dependencies)
         listeners.append(collusion)
         recoveries.append(collusion.recovery_progress)
@@ -244,6 +244,7 @@ def _add_collusion(dependencies: WorkerDependencies) -> CollusionAgent:
         open_judge=judge_opener(
             core.detectors.collusion,
             cohort_size=core.cohort.size,
+            hashed=core.cohort.participant_ids == "hashed",
             config_hash=config_hash(core),
         ),
         past=partial(records_before, topic=topic, cluster=dependencies.settings.cluster),

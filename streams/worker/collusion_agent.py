@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
 
-from detectors.models.collusion import CollusionConfig, CollusionJudge
+from detectors.models.collusion.config import PROBATION_DAYS, CollusionConfig
+from detectors.models.collusion.judge import CollusionJudge
 from detectors.verdict import NewHoldings, RaiseAlert
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable, Outbox
@@ -25,8 +26,8 @@ from streams.worker.effect_sender import EffectSender
 
 logger = logging.getLogger("headgate.collusion")
 
-# The second window says who had been named when the first one began. A ring that lasts longer
-# than both may be reminded of on another day than without the restart; nothing else can differ.
+# The second window says who was in a ring when the first one began. A ring that lasts longer
+# than both may be told anew on another day than without the restart; nothing else can differ.
 _REMEMBERED_WINDOWS: Final = 2
 
 _decoder: Final = msgspec.json.Decoder(NewHoldings)
@@ -37,38 +38,46 @@ Past = Callable[[int], AsyncIterator[Record]]
 
 
 class Memory:
-    """What of the past the judge must see again: each institution's last days, as they came.
+    """What the judge must see again of the past: all of it once, its last weeks as they came.
 
     By each institution's own days, because one that sends last year's events lives in last year.
 
     >>> memory = Memory(days=28)
-    >>> for offset, day in enumerate([1, 20, 30]):
+    >>> for offset, day in enumerate([1, 1, 20, 30, 30]):
     ...     memory.add(offset, NewHoldings(institution="a", day=day, at_ms=0, participants=b""))
-    >>> [holdings.day for holdings in memory.in_order()]
-    [20, 30]
+    >>> [(is_recent, holdings.day) for is_recent, holdings in memory.in_order()]
+    [(False, 1), (True, 20), (True, 30), (True, 30)]
     """
 
-    __slots__ = ("_by_institution", "_days", "_newest")
+    __slots__ = ("_days", "_newest", "_old", "_recent")
 
     def __init__(self, *, days: int) -> None:
-        """Remember nothing yet, and never more than `days` of an institution."""
+        """Remember nothing yet; `days` of each institution are looked at again."""
         self._days = days
-        self._by_institution: dict[str, deque[tuple[int, NewHoldings]]] = {}
         self._newest: dict[str, int] = {}
+        self._recent: dict[str, deque[tuple[int, NewHoldings]]] = {}
+        self._old: dict[tuple[str, int], tuple[int, NewHoldings]] = {}
 
     def add(self, offset: int, holdings: NewHoldings) -> None:
-        """Keep one record; drop what lies too far behind it."""
+        """Keep one record; of a day that lies far back only the last, which holds all others."""
         name, day = holdings.institution, holdings.day
         self._newest[name] = max(day, self._newest.get(name, day))
-        days = self._by_institution.setdefault(name, deque())
-        days.append((offset, holdings))
-        while days[0][1].day <= self._newest[name] - self._days:
-            days.popleft()
+        recent = self._recent.setdefault(name, deque())
+        recent.append((offset, holdings))
+        while recent[0][1].day <= self._newest[name] - self._days:
+            old = recent.popleft()
+            self._old[name, old[1].day] = old
 
-    def in_order(self) -> list[NewHoldings]:
-        """Return what is kept, in the order of the topic."""
-        items = (item for days in self._by_institution.values() for item in days)
-        return [holdings for _, holdings in sorted(items, key=lambda item: item[0])]
+    def in_order(self) -> list[tuple[bool, NewHoldings]]:
+        """Return what is kept in the order of the topic, and whether rings must be looked for."""
+        old = ((offset, False, holdings) for offset, holdings in self._old.values())
+        recent = (
+            (offset, True, holdings)
+            for items in self._recent.values()
+            for offset, holdings in items
+        )
+        in_order = sorted((*old, *recent), key=lambda item: item[0])
+        return [(is_recent, holdings) for _, is_recent, holdings in in_order]
 
 
 class _Assignment(Struct, frozen=True, kw_only=True):
@@ -173,20 +182,22 @@ class CollusionAgent:
 
     async def _remembered(self, start: int) -> CollusionJudge:
         judge = self._open_judge()
-        memory = Memory(days=_REMEMBERED_WINDOWS * judge.config.window_days)
+        # Days with rings count for weeks: by these the judge knows whether it may speak.
+        memory = Memory(days=PROBATION_DAYS + _REMEMBERED_WINDOWS * judge.config.window_days)
         async for record in self._past(start):
             self._remembered_count += 1
             holdings = _holdings(record)
             if isinstance(holdings, NewHoldings):
                 memory.add(record.offset, holdings)
         remembered = memory.in_order()
-        for holdings in remembered:
+        for is_recent, holdings in remembered:
             await asyncio.sleep(0)
             self._remembered_count += 1
             # Sent before, and in the dead letters if the core failed on it.
-            _judged(judge, holdings)
+            _judged(judge.add if is_recent else judge.remember, holdings)
         logger.info(
-            "The judge of all holdings remembers.", extra={"records_count": len(remembered)}
+            "The judge of all holdings remembers.",
+            extra={"records_count": len(remembered), "speaks": judge.speaks},
         )
         return judge
 
@@ -198,7 +209,13 @@ class CollusionAgent:
             kafka_time_ms=record.timestamp,
         )
         holdings = _holdings(record)
-        outcome = _judged(judge, holdings) if isinstance(holdings, NewHoldings) else holdings
+        spoke = judge.speaks
+        outcome = _judged(judge.add, holdings) if isinstance(holdings, NewHoldings) else holdings
+        if judge.speaks != spoke:
+            logger.warning(
+                "Rings are told from now on." if judge.speaks else "Rings are in shadow again.",
+                extra={"ring_days_count": judge.ring_days},
+            )
         if isinstance(outcome, Rejected):
             logger.warning(
                 "A record of the holdings is rejected.",
@@ -217,9 +234,13 @@ class CollusionAgent:
         ]
 
 
-def judge_opener(config: CollusionConfig, *, cohort_size: int, config_hash: str) -> OpenJudge:
+def judge_opener(
+    config: CollusionConfig, *, cohort_size: int, hashed: bool, config_hash: str
+) -> OpenJudge:
     """Return what makes a judge that knows nobody."""
-    return lambda: CollusionJudge(config, cohort_size=cohort_size, config_hash=config_hash)
+    return lambda: CollusionJudge(
+        config, cohort_size=cohort_size, hashed=hashed, config_hash=config_hash
+    )
 
 
 def _holdings(record: Record) -> NewHoldings | Rejected:
@@ -237,9 +258,11 @@ def _holdings(record: Record) -> NewHoldings | Rejected:
     return holdings
 
 
-def _judged(judge: CollusionJudge, holdings: NewHoldings) -> Sequence[RaiseAlert] | Rejected:
+def _judged(
+    judged: Callable[[NewHoldings], Sequence[RaiseAlert]], holdings: NewHoldings
+) -> Sequence[RaiseAlert] | Rejected:
     try:
-        return judge.add(holdings)
+        return judged(holdings)
     except Exception as error:
         # A bug of the core: it fails in the same way at every repeat, and the record is kept.
         logger.exception(

@@ -5,7 +5,8 @@ from random import Random
 import pytest
 from pyroaring import BitMap64
 
-from detectors.models.collusion import CollusionConfig, CollusionJudge
+from detectors.models.collusion.config import CollusionConfig
+from detectors.models.collusion.judge import CollusionJudge
 from detectors.verdict import NewHoldings, RaiseAlert
 
 COHORT_SIZE = 500_000
@@ -15,7 +16,9 @@ LIST = sorted(Random(7).sample(range(COHORT_SIZE), 60_000))
 
 def judge() -> CollusionJudge:
     """Return a judge of nobody yet."""
-    return CollusionJudge(CollusionConfig(), cohort_size=COHORT_SIZE, config_hash="c")
+    return CollusionJudge(
+        CollusionConfig(mode="on"), cohort_size=COHORT_SIZE, hashed=False, config_hash="c"
+    )
 
 
 def took(name: str, participants: BitMap64, *, day: int = 20_454) -> NewHoldings:
@@ -53,15 +56,15 @@ def judged(collusion_judge: CollusionJudge, holdings: list[NewHoldings]) -> list
 
 @pytest.mark.parametrize("count", [3, 4, 5])
 def test_a_divided_list_is_told_of_every_part(count: int) -> None:
-    """Each member gets an alert of its own, and all say who the others are."""
+    """One incident, whose last word names every member."""
     alerts = [effect.alert for effect in judged(judge(), parts(count))]
-    named = {alert.institution for alert in alerts}
-    assert len(alerts) == len(named)
-    assert len(named) >= 3
+    assert [alert.revision for alert in alerts] == list(range(1, len(alerts) + 1))
+    assert len({alert.alert_id for alert in alerts}) == 1
+    assert len(alerts[-1].members) == count
     for alert in alerts:
-        assert 0.0 < alert.p_value <= 1e-12
+        assert 0.0 < alert.p_value <= 1e-9
         assert [detail.detector for detail in alert.reasons] == ["collusion"]
-        assert alert.institution in alert.sentence
+        assert all(member in alert.sentence for member in alerts[0].members)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -71,10 +74,9 @@ def test_independent_work_is_no_ring(seed: int) -> None:
 
 
 def test_a_ring_is_found_among_the_honest() -> None:
-    """Those who only work at the same time are not drawn into it in numbers."""
+    """Those who only work at the same time are not drawn into it."""
     alerts = judged(judge(), honest(3, 15) + parts(5))
-    named = {effect.alert.institution for effect in alerts}
-    assert len({name for name in named if name.startswith("thief")}) >= 3
+    assert alerts[-1].alert.members == tuple(f"thief-{number}" for number in range(5))
 
 
 def test_a_ring_is_named_once() -> None:
@@ -106,12 +108,14 @@ def test_small_takers_are_not_looked_at() -> None:
     assert judged(judge(), few) == []
 
 
-def test_what_lies_behind_the_window_is_forgotten() -> None:
-    """Days older than the window leave the state, whoever took them."""
+def test_what_lies_behind_the_window_is_one_set() -> None:
+    """Days older than the window become one set: who was held before is known for ever."""
     collusion_judge = judge()
     for day in range(20_454, 20_554):
         judged(collusion_judge, [took("north", BitMap64(range(day, day + 3_000)), day=day)])
-    assert len(collusion_judge._days["north"]) <= CollusionConfig().window_days
+    held = collusion_judge._holdings["north"]
+    assert len(held.days) <= CollusionConfig().window_days
+    assert len(held.before) + len(held.new()) == 3_099
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from detectors.config_schedule import (
 from detectors.event import AccessEvent, Participants
 from detectors.instructions import switch_config
 from detectors.models.canary import CanaryConfig
-from detectors.models.collusion import CollusionConfig
+from detectors.models.collusion.config import CollusionConfig
 from detectors.models.quota import QuotaConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.reference import ReferenceConfig

@@ -8,7 +8,7 @@ from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_h
 from detectors.config_schedule import CONFIG_BYTES_MAX, READ_AT_A_START, SCHEDULED_MAX, Scheduled
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
-from detectors.models.collusion import CollusionConfig
+from detectors.models.collusion.config import CollusionConfig
 from detectors.models.quota import QuotaConfig
 from detectors.reference import ReferenceConfig
 from detectors.response.config import ResponseConfig

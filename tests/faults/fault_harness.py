@@ -50,6 +50,8 @@ CONFIG = """\
 bootstrap = "{bootstrap}"
 topic_prefix = "{prefix}"
 partitions = {partitions}
+[detectors.collusion]
+mode = "on"
 [checkpoint]
 interval_seconds = 0.5
 timeout_seconds = 5

@@ -5,11 +5,12 @@ from itertools import chain
 
 import msgspec
 
-from detectors.config import CoreConfig, config_hash
+from detectors.config import CoreConfig, DetectorsConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.event import time_ms
 from detectors.instructions import apply_instruction, switch_config
-from detectors.models.collusion import CollusionJudge
+from detectors.models.collusion.config import CollusionConfig
+from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile, apply_reference, judge, open_profile
 from detectors.reference import prior_reference
 from detectors.snapshot import dump, load
@@ -32,7 +33,8 @@ from streams.worker.kafka_sinks import KafkaSinks
 Sent = tuple[str, bytes | None, bytes | None]
 States = dict[tuple[int, str], bytes]
 
-CORE = CoreConfig()
+# As in the workers' file.
+CORE = CoreConfig(detectors=DetectorsConfig(collusion=CollusionConfig(mode="on")))
 KEYS = keys_from_text(None)
 
 
@@ -146,7 +148,10 @@ def oracle_over(bootstrap: str, prefix: str, *, removed: Sequence[TopicRecord] =
 def _told_of_rings(bootstrap: str, prefix: str) -> set[Sent]:
     """Return what the judge of all holdings says of those that came out, in their order."""
     second = CollusionJudge(
-        CORE.detectors.collusion, cohort_size=CORE.cohort.size, config_hash=config_hash(CORE)
+        CORE.detectors.collusion,
+        cohort_size=CORE.cohort.size,
+        hashed=False,
+        config_hash=config_hash(CORE),
     )
     sent = set()
     for record in received(bootstrap, f"{prefix}.holdings"):

@@ -12,7 +12,7 @@ from detectors.config_schedule import SCHEDULED_MAX, Scheduled
 from detectors.errors import ConfigError
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
-from detectors.models.collusion import CollusionConfig
+from detectors.models.collusion.config import CollusionConfig
 from detectors.reference import ReferenceConfig
 from streams.decisions.config_push import Held, changes, is_news, read_at_a_start, to_push
 from streams.settings.settings import load_settings
@@ -76,9 +76,9 @@ ONLY = "read only at a start of the workers, never pushed"
         pytest.param(
             replace(
                 FILE,
-                detectors=replace(FILE.detectors, collusion=CollusionConfig(members_min=4)),
+                detectors=replace(FILE.detectors, collusion=CollusionConfig(window_days=9)),
             ),
-            f"detectors.collusion.members_min: {ONLY}; 3 holds, got 4",
+            f"detectors.collusion.window_days: {ONLY}; 14 holds, got 9",
             id="the second stage",
         ),
         pytest.param(

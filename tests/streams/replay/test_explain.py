@@ -220,6 +220,8 @@ CONFIG = """
 bootstrap = "{bootstrap}"
 topic_prefix = "{prefix}"
 partitions = 3
+[detectors.collusion]
+mode = "on"
 [checkpoint]
 interval_seconds = 0.5
 [metrics]

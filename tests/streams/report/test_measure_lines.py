@@ -57,6 +57,7 @@ WORDS: dict[str, tuple[dict[str, object], str]] = {
         {"measure": "suspend", "suspension_id": "s-1", "thresholds": (INSTITUTIONS,)},
         "suspend is held for people, s-1; 4 institutions at once, at most 3 without a person",
     ),
+    "ring": ({}, "a ring stops nobody who was not seen taking alone"),
 }
 
 

@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import msgspec
 import pytest
 from hypothesis import given
+from msgspec.structs import replace
 
 from detectors.verdict import Alert, DatasetCoverage, RaiseAlert, ReasonDetail
 from streams.sinks.alert_reader import read_alert, read_finding
@@ -42,10 +43,16 @@ alerts = st.builds(
         ),
         max_size=3,
     ).map(tuple),
+    members=st.just(()),
+)
+rings = st.builds(
+    lambda alert, members: replace(alert, institution=members[0], members=tuple(sorted(members))),
+    alerts,
+    st.lists(st.text(), min_size=2, max_size=5, unique=True),
 )
 
 
-@given(alert=alerts)
+@given(alert=alerts | rings)
 def test_an_alert_seen_through_its_finding_equals_the_alert(alert: Alert) -> None:
     """In every field: what the ladder compares is what the judge has said."""
     value = record(RaiseAlert(alert=alert), topic_prefix="headgate").value or b""

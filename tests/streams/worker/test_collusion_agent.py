@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from pyroaring import BitMap64
 
-from detectors.models.collusion import CollusionConfig, CollusionJudge
+from detectors.models.collusion.config import CollusionConfig
+from detectors.models.collusion.judge import CollusionJudge
 from detectors.verdict import Effect, NewHoldings, RaiseAlert
 from streams.kafka.records import Record
 from streams.sinks import alerts
@@ -20,7 +21,9 @@ DAY = 20_454
 DAY_MS = 86_400_000
 LIST = random.Random(7).sample(range(COHORT_SIZE), 60_000)
 THIEVES = ("east", "north", "south")
-OPEN = judge_opener(CollusionConfig(), cohort_size=COHORT_SIZE, config_hash="c")
+OPEN = judge_opener(
+    CollusionConfig(mode="on"), cohort_size=COHORT_SIZE, hashed=False, config_hash="c"
+)
 
 
 def desk_after(*past: bytes | None) -> CollusionDesk:
@@ -62,16 +65,16 @@ def alert_values(holdings: Sequence[NewHoldings], judge: CollusionJudge) -> list
 ALERTS = alert_values([part(number) for number in range(3)], OPEN())
 
 
-def test_a_divided_list_is_told_of_every_part() -> None:
-    """To the byte what the judge says, keyed by institution; committed before and after."""
+def test_a_divided_list_is_told_once() -> None:
+    """To the byte what the judge says, keyed by who took most; committed before and after."""
     desk = judged(*PARTS)
     assert [record.value for record in desk.outbox.posted] == ALERTS
-    assert [record.key for record in desk.outbox.posted] == [name.encode() for name in THIEVES]
+    assert [record.key for record in desk.outbox.posted] == [b"east"]
     assert {(record.topic, record.partition) for record in desk.outbox.posted} == {
         ("t.alerts", None)
     }
     assert desk.group.commits == [{0: 0}, {0: 3}]
-    assert [type(effect) for effect in desk.watcher.effects] == [RaiseAlert] * 3
+    assert [type(effect) for effect in desk.watcher.effects] == [RaiseAlert]
     assert desk.watcher.topics == {"t.holdings"}
 
 
@@ -86,11 +89,10 @@ def test_what_is_committed_is_remembered_and_not_told() -> None:
 
 
 def test_what_is_not_committed_is_told_again_as_it_was() -> None:
-    """After a crash between the alerts and the commit, each has the same bytes and id."""
-    assert (
-        judged(*PARTS[1:], past=PARTS[:1]).outbox.posted
-        == judged(PARTS[2], past=PARTS[:2]).outbox.posted
-    )
+    """After a crash between the alert and the commit it has the same bytes and id."""
+    told = judged(PARTS[2], past=PARTS[:2]).outbox.posted
+    assert len(told) == 1
+    assert judged(*PARTS[1:], past=PARTS[:1]).outbox.posted == told
 
 
 def test_a_repeated_batch_is_judged_once() -> None:
@@ -103,7 +105,7 @@ def test_a_repeated_batch_is_judged_once() -> None:
         await desk.give(PARTS[2], first=2)
 
     asyncio.run(scenario())
-    assert len(desk.outbox.posted) == 3
+    assert len(desk.outbox.posted) == 1
 
 
 def test_records_passed_over_are_a_hole() -> None:
@@ -137,7 +139,7 @@ def test_a_broken_record_is_a_dead_letter(value: bytes | None, reason: str) -> N
     assert [record.value for record in letters] == [value, value]
     assert [record.value for record in desk.outbox.posted if record not in letters] == ALERTS
     assert desk.watcher.reasons == [reason, reason]
-    assert [type(effect) for effect in desk.watcher.effects] == [RaiseAlert] * 3
+    assert [type(effect) for effect in desk.watcher.effects] == [RaiseAlert]
 
 
 def test_what_the_core_fails_on_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +154,7 @@ def test_what_the_core_fails_on_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(CollusionJudge, "add", fail)
     bad = msgspec.json.encode(part(0, day=1))
     desk = judged(*PARTS, bad, past=(bad,))
-    assert len(desk.watcher.effects) == 3
+    assert len(desk.watcher.effects) == 1
     assert desk.watcher.reasons == ["core_failed"]
 
 
@@ -199,12 +201,21 @@ def test_a_past_that_cannot_be_read_ends_the_worker() -> None:
 
 
 def test_memory_holds_each_institutions_own_last_days() -> None:
-    """Who sends last year's events is remembered beside those of today, in the topic's order."""
+    """By its own days a ring is sought again; whatever lies before is remembered as held."""
     memory = Memory(days=28)
     days = {"today": [400, 420, 428], "last year": [30, 31, 60]}
     for offset in range(3):
         for position, (name, its) in enumerate(days.items()):
             holdings = msgspec.structs.replace(part(0, day=its[offset]), institution=name)
             memory.add(10 * offset + position, holdings)
-    remembered = [(holdings.institution, holdings.day) for holdings in memory.in_order()]
-    assert remembered == [("today", 420), ("today", 428), ("last year", 60)]
+    remembered = [
+        (is_recent, holdings.institution, holdings.day) for is_recent, holdings in memory.in_order()
+    ]
+    assert remembered == [
+        (False, "today", 400),
+        (False, "last year", 30),
+        (True, "today", 420),
+        (False, "last year", 31),
+        (True, "today", 428),
+        (True, "last year", 60),
+    ]

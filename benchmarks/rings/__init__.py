@@ -1,0 +1,1 @@
+"""How well rings are found, and how seldom honest work looks like one."""
