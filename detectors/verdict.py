@@ -102,18 +102,14 @@ class Alert(Struct, frozen=True, kw_only=True):
     top_user_share: Annotated[
         float, Meta(description="of all within that window, at least; 0 where no user is named")
     ] = 0.0
-<<<<<<< HEAD
     top_user_participants: Annotated[
         int, Meta(description="new participants that this user took in 30 days, at least")
     ] = 0
     top_project: Annotated[str | None, Meta(description="for which most was taken there")] = None
     top_project_share: Annotated[float, Meta(description="as top_user_share")] = 0.0
-=======
-    top_project: Annotated[str | None, Meta(description="for which most was taken")] = None
     members: Annotated[
         tuple[str, ...], Meta(description="institutions of a ring, this one included")
     ] = ()
->>>>>>> 51e6648 (Judge rings by fresh people in narrow blocks, ask third institutions, and speak after calm weeks)
     sample_event_ids: Annotated[
         tuple[str, ...],
         Meta(description="the largest of that window, of who took most of it; largest first"),

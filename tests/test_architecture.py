@@ -56,7 +56,7 @@ WAY: Final[Mapping[str, tuple[int, int]]] = {
     "detectors/registry.py": (4, 4),
     "detectors/detector.py": (4, 4),
     "detectors/models/": (4, 4),
-    "detectors/models/collusion.py": OFF_THE_WAY,
+    "detectors/models/collusion/": OFF_THE_WAY,
     "detectors/calibration/": (5, 5),
     "detectors/reference.py": (5, 5),
     "detectors/policy/": (6, 6),

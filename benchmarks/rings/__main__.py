@@ -110,7 +110,7 @@ def _count(
 
 def row(title: str, figures: Figures) -> str:
     """Return one line of the table, and one with the kinds."""
-    weeks, found = figures.weeks, figures.half.total()
+    weeks, half = figures.weeks, figures.half.total()
     kinds = ", ".join(
         f"{kind} {figures.half[kind]}/{figures.thefts[kind]}"
         for kind in KINDS
@@ -120,7 +120,7 @@ def row(title: str, figures: Figures) -> str:
     cost = 1_000.0 * figures.processor_seconds / figures.records
     return (
         f"{title:<34}{figures.false_rings / weeks:>8.2f}{figures.false_members / weeks:>9.2f}"
-        f"{found:>7}/{figures.thefts.total():<4}{figures.whole.total():>4}"
+        f"{half:>7}/{figures.thefts.total():<4}{figures.whole.total():>4}"
         f"{figures.bystanders:>9}/{figures.right_rings:<4}{delay:>6}{cost:>8.1f}\n  {kinds}\n"
     )
 

@@ -59,11 +59,8 @@ def read_finding(raw: bytes | msgspec.Raw) -> Alert:
         top_user_share=evidence.data.top_user_share,
         top_user_participants=evidence.data.top_user_participants,
         top_project=evidence.data.top_project,
-<<<<<<< HEAD
         top_project_share=evidence.data.top_project_share,
-=======
         members=_members(finding.resources),
->>>>>>> 51e6648 (Judge rings by fresh people in narrow blocks, ask third institutions, and speak after calm weeks)
         sample_event_ids=evidence.data.event_ids,
         trigger_event_id=evidence.data.trigger_event_id,
         config_hash=unmapped.config_hash,

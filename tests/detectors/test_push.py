@@ -94,7 +94,7 @@ def test_no_canary_is_on_record() -> None:
         ),
         pytest.param(
             CoreConfig(detectors=DetectorsConfig(collusion=CollusionConfig(mode="off"))),
-            f"detectors.collusion.mode: {READ_AT_A_START}; on holds, got off",
+            f"detectors.collusion.mode: {READ_AT_A_START}; auto holds, got off",
             id="another second stage",
         ),
         pytest.param(

@@ -18,8 +18,8 @@ _HASH_BITS: Final = 64
 # Source: Fibonacci hashing (D. E. Knuth, "The Art of Computer Programming", vol. 3, 6.4).
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
-Counts = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+BlockCounts = npt.NDArray[np.int64]
+BlockValues = npt.NDArray[np.float64]
 
 
 class Blocks:
@@ -45,7 +45,7 @@ class Blocks:
             self.sizes = np.full(number, float(BLOCK_PARTICIPANTS))
             self.sizes[-1] = cohort_size - BLOCK_PARTICIPANTS * (number - 1)
 
-    def counts(self, participants: BitMap64) -> Counts:
+    def counts(self, participants: BitMap64) -> BlockCounts:
         """Return how many participants each block has; who is beyond the last counts in it."""
         number = len(self.sizes)
         if self._shift == _HASH_BITS:
@@ -61,6 +61,6 @@ def ids_of(participants: BitMap64) -> npt.NDArray[np.uint64]:
     return np.frombuffer(participants.to_array(), dtype=np.uint64)
 
 
-def exact_sum(values: Iterable[float] | Floats) -> float:
+def exact_sum(values: Iterable[float] | BlockValues) -> float:
     """Return a sum that does not depend on the order in which a processor adds."""
     return fsum(values.tolist() if isinstance(values, np.ndarray) else values)

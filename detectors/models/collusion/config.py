@@ -1,4 +1,16 @@
-"""What an operator may tune of the judge of rings. Apart from it: most commands load no NumPy."""
+"""Second stage: new holdings of all institutions -> who shares one theft among them.
+
+Catches institutions that take parts of one list: they share far less than independent work would,
+or far more where the parts overlap on purpose, or the runs of ids of one end where another's begin.
+Misses independent random samples, overlaps of exactly chance, a list cut along a border or a class
+that others use too, and parts that lie further apart than the window.
+
+Source: the measure is ours; its parts stand beside this file, each with its own source. It is
+quiet until the platform's own past says that its rings mean something: where ids carry no meaning,
+studies by sex or by centre look like rings to anything that only sees ids.
+
+The configuration stands apart from the judge: most commands load no NumPy.
+"""
 
 from typing import Annotated, Final, Literal
 

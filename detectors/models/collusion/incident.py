@@ -12,7 +12,7 @@ from detectors.incident import severity_of
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.models.collusion.junctions import Borders
 from detectors.models.collusion.recent import Recent, same_days
-from detectors.models.collusion.signs import Group, Pairs
+from detectors.models.collusion.signs import Pairs, RingGroup
 from detectors.verdict import Alert, ReasonDetail
 
 # Attributes that no number shows (a disease, a centre) are in no p-value: no ring is surer.
@@ -52,7 +52,7 @@ class Stated(Struct, frozen=True, kw_only=True):
     places: tuple[int, ...]
 
 
-def opened(group: Group, *, day: int) -> RingIncident:
+def opened(group: RingGroup, *, day: int) -> RingIncident:
     """Return the incident of a group that nobody has been told of."""
     names = _names(group.members)
     # Whoever took most stands for the ring where only one name has room.
@@ -67,7 +67,7 @@ def opened(group: Group, *, day: int) -> RingIncident:
     )
 
 
-def stated(group: Group, pairs: Pairs, borders: Borders) -> Stated:
+def stated(group: RingGroup, pairs: Pairs, borders: Borders) -> Stated:
     """Return what a group took and shares, over all of its pairs."""
     union = BitMap64()
     for member in group.members:
@@ -89,7 +89,7 @@ def stated(group: Group, pairs: Pairs, borders: Borders) -> Stated:
     )
 
 
-def sentence(group: Group, numbers: Stated, *, window_days: int) -> str:
+def sentence(group: RingGroup, numbers: Stated, *, window_days: int) -> str:
     """Return what a person can check: how many, shared against expected, and in whose days."""
     names = _names(group.members)
     who = f"{', '.join(names[:-1])} and {names[-1]}"
@@ -115,7 +115,7 @@ def sentence(group: Group, numbers: Stated, *, window_days: int) -> str:
 
 
 def alert_of(
-    incident: RingIncident, group: Group, numbers: Stated, *, at_ms: int, context: RingContext
+    incident: RingIncident, group: RingGroup, numbers: Stated, *, at_ms: int, context: RingContext
 ) -> Alert:
     """Return the incident as it is told for the first time, or anew."""
     p_value = max(_P_VALUE_MIN, exp(max(_LOG_P_MIN, group.log_p)))

@@ -1,14 +1,4 @@
-"""Second stage: new holdings of all institutions -> who shares one theft among them.
-
-Catches institutions that take parts of one list: they share far less than independent work would,
-or far more where the parts overlap on purpose, or the runs of ids of one end where another's begin.
-Misses independent random samples, overlaps of exactly chance, a list cut along a border or a class
-that others use too, and parts that lie further apart than the window.
-
-Source: the measure is ours; its parts stand beside this file, each with its own source. It is
-quiet until the platform's own past says that its rings mean something: where ids carry no meaning,
-studies by sex or by centre look like rings to anything that only sees ids.
-"""
+"""Second stage: the judge of rings. What it catches and misses is said beside its configuration."""
 
 from collections import deque
 
@@ -20,7 +10,7 @@ from detectors.models.collusion.config import PROBATION_DAYS, RING_DAYS_MAX, Col
 from detectors.models.collusion.incident import RingContext, RingIncident, alert_of, opened, stated
 from detectors.models.collusion.junctions import Borders
 from detectors.models.collusion.recent import Holdings, Recent
-from detectors.models.collusion.signs import Group, Pairs, Signs
+from detectors.models.collusion.signs import Pairs, RingGroup, Signs
 from detectors.verdict import NewHoldings, RaiseAlert
 
 
@@ -141,7 +131,7 @@ class CollusionJudge:
         if self._blocks.ordered:
             self._borders.add(name, recent.new)
 
-    def _told(self, group: Group, holdings: NewHoldings) -> tuple[RaiseAlert, ...]:
+    def _told(self, group: RingGroup, holdings: NewHoldings) -> tuple[RaiseAlert, ...]:
         names = {member.institution for member in group.members}
         incident = self._incident_of(names)
         if incident is None:

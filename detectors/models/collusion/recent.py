@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from pyroaring import BitMap64
 
-from detectors.models.collusion.blocks import Blocks, Counts
+from detectors.models.collusion.blocks import BlockCounts, Blocks
 
 
 class Recent(Struct, frozen=True, kw_only=True):
@@ -16,9 +16,9 @@ class Recent(Struct, frozen=True, kw_only=True):
     version: Annotated[int, Meta(description="changes whenever anything else does")]
     new: Annotated[BitMap64, Meta(description="taken within the window, never held before it")]
     count: int
-    counts: Annotated[Counts, Meta(description="of `new`, by block")]
+    counts: Annotated[BlockCounts, Meta(description="of `new`, by block")]
     before: Annotated[BitMap64, Meta(description="held before the window, none of `new`")]
-    before_counts: Counts
+    before_counts: BlockCounts
     days: Annotated[dict[int, float], Meta(description="share of `new` by day")]
 
 

@@ -32,7 +32,7 @@ _SAME_DAYS_MIN: Final = 0.3
 _SHARED_SHARE: Final = (0.05, 0.45)
 
 
-class Group(Struct, frozen=True, kw_only=True):
+class RingGroup(Struct, frozen=True, kw_only=True):
     """Institutions that bear one sign together."""
 
     sign: Sign
@@ -78,7 +78,7 @@ class Signs:
         self._pairs = pairs
         self._borders = borders
 
-    def groups_of(self, mine: Recent, others: Sequence[Recent]) -> list[Group]:
+    def groups_of(self, mine: Recent, others: Sequence[Recent]) -> list[RingGroup]:
         """Return the groups that `mine` belongs to, at most one of each sign.
 
         `others` are all that took enough to be looked at, in the order of their names.
@@ -92,11 +92,11 @@ class Signs:
             clique = self._clique(mine, others, log_p_of, explains, pair_max)
             log_p = _group_log_p(clique, log_p_of, eligible_count=len(others) + 1)
             if len(clique) >= MEMBERS_MIN and log_p <= group_max:
-                groups.append(Group(sign=sign, members=tuple(clique), log_p=log_p))
+                groups.append(RingGroup(sign=sign, members=tuple(clique), log_p=log_p))
         chain = self._chain(mine, others) if self._blocks.ordered else [mine]
         if len(chain) >= MEMBERS_MIN:
             log_p = _JUNCTION_LOG_P * (len(chain) - 1)
-            groups.append(Group(sign="junctions", members=tuple(chain), log_p=log_p))
+            groups.append(RingGroup(sign="junctions", members=tuple(chain), log_p=log_p))
         return groups
 
     def _log_p_apart(self, first: Recent, other: Recent) -> float:

@@ -22,29 +22,29 @@ WINDOW_DAYS = CollusionConfig().window_days
 
 def test_one_ring_is_one_alert_in_numbers_that_one_can_check() -> None:
     """Who, how many, shared against expected, on which days; and the likeness is no certainty."""
-    (told,) = alerts(collusion_judge(), *FOUR[:3])
-    assert told.members == ("east", "north", "south")
-    assert (told.change, told.revision, told.institution) == ("create", 1, "east")
-    assert told.taken_participants == 12_000
-    assert (told.severity, told.confidence) == ("high", 0.9)
-    assert 0.0 < told.p_value <= 1e-9
-    assert told.at_ms - told.started_ms == (WINDOW_DAYS - 1) * 86_400_000 + 5
-    (detail,) = told.reasons
+    (ring,) = alerts(collusion_judge(), *FOUR[:3])
+    assert ring.members == ("east", "north", "south")
+    assert (ring.change, ring.revision, ring.institution) == ("create", 1, "east")
+    assert ring.taken_participants == 12_000
+    assert (ring.severity, ring.confidence) == ("high", 0.9)
+    assert 0.0 < ring.p_value <= 1e-9
+    assert ring.at_ms - ring.started_ms == (WINDOW_DAYS - 1) * 86_400_000 + 5
+    (detail,) = ring.reasons
     assert (detail.detector, detail.observed) == ("collusion", 0.0)
     assert detail.expected == pytest.approx(480.0, rel=0.05)
-    assert told.sentence.startswith(
+    assert ring.sentence.startswith(
         "east, north and south took 12,000 people in 14 days and share 0 of these whom none had "
         "before, where independent work would have shared 4"
     )
-    assert told.sentence.endswith("parts of one list. They worked on the same days: 1.00 of 1.")
+    assert ring.sentence.endswith("parts of one list. They worked on the same days: 1.00 of 1.")
 
 
 def test_who_joins_belongs_to_the_same_incident() -> None:
     """The id stays; the revision and the names grow."""
     judge = collusion_judge()
-    (told,) = alerts(judge, *FOUR[:3])
+    (ring,) = alerts(judge, *FOUR[:3])
     (joined,) = alerts(judge, FOUR[3], day=DAY + 1)
-    assert (joined.alert_id, joined.change, joined.revision) == (told.alert_id, "update", 2)
+    assert (joined.alert_id, joined.change, joined.revision) == (ring.alert_id, "update", 2)
     assert joined.members == NAMES
     assert "16,000 people" in joined.sentence
 
@@ -52,15 +52,15 @@ def test_who_joins_belongs_to_the_same_incident() -> None:
 def test_a_ring_is_over_when_a_window_adds_nothing() -> None:
     """It is closed once, by whoever comes next; what comes after is another incident."""
     judge = collusion_judge()
-    (told,) = alerts(judge, *FOUR[:3])
+    (ring,) = alerts(judge, *FOUR[:3])
     few = ("west", BitMap64(range(5)))
     assert alerts(judge, few, day=DAY + WINDOW_DAYS - 1) == []
     (over,) = alerts(judge, few, day=DAY + WINDOW_DAYS)
-    assert (over.alert_id, over.change, over.revision) == (told.alert_id, "close", 2)
+    assert (over.alert_id, over.change, over.revision) == (ring.alert_id, "close", 2)
     assert alerts(judge, few, day=DAY + WINDOW_DAYS + 1) == []
     again = list(zip(NAMES, parts(3, seed=8), strict=False))
     (anew,) = alerts(judge, *again, day=DAY + WINDOW_DAYS + 1)
-    assert (anew.change, anew.alert_id != told.alert_id) == ("create", True)
+    assert (anew.change, anew.alert_id != ring.alert_id) == ("create", True)
 
 
 def test_parts_that_overlap_on_purpose_share_too_much() -> None:
@@ -71,9 +71,9 @@ def test_parts_that_overlap_on_purpose_share_too_much() -> None:
         ("north", other | BitMap64(list(third)[::5])),
         ("south", third | BitMap64(list(first)[::5])),
     ]
-    (told,) = alerts(collusion_judge(), *overlapping)
-    assert "nobody else held them" in told.sentence
-    assert told.reasons[0].observed > 3 * told.reasons[0].expected
+    (ring,) = alerts(collusion_judge(), *overlapping)
+    assert "nobody else held them" in ring.sentence
+    assert ring.reasons[0].observed > 3 * ring.reasons[0].expected
 
 
 def contiguous(start: int, *, offset: int = 0) -> list[tuple[str, BitMap64]]:
@@ -87,8 +87,8 @@ def contiguous(start: int, *, offset: int = 0) -> list[tuple[str, BitMap64]]:
 
 def test_runs_that_meet_to_the_id_are_told_with_the_places() -> None:
     """Where one ends another begins, in the same days, and nobody else ever stopped there."""
-    (told,) = alerts(collusion_judge(), *contiguous(20_123))
-    assert "where one ends another begins (at id 25,123, 30,123)" in told.sentence
+    (ring,) = alerts(collusion_judge(), *contiguous(20_123))
+    assert "where one ends another begins (at id 25,123, 30,123)" in ring.sentence
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,11 @@ def test_runs_of_other_days_are_no_ring() -> None:
 
 
 def test_hashed_ids_have_no_neighbours() -> None:
-    """A divided list is seen, a run of hashes is not."""
+    """A divided list is seen in them all the same."""
     spread = 2**64 // COHORT_SIZE
     judge = collusion_judge(hashed=True)
     hashed = [(name, BitMap64(at * spread for at in people)) for name, people in FOUR[:3]]
     assert len(alerts(judge, *hashed)) == 1
-    assert alerts(collusion_judge(hashed=True), *contiguous(20_123)) == []
 
 
 @pytest.mark.parametrize("count", [399, 400])
@@ -131,7 +130,7 @@ def calm_weeks(judge: CollusionJudge, days: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "days", "told"),
+    ("mode", "days", "count"),
     [
         pytest.param("auto", PROBATION_DAYS - 1, 0, id="too young to speak"),
         pytest.param("auto", PROBATION_DAYS, 1, id="eight calm weeks"),
@@ -139,11 +138,11 @@ def calm_weeks(judge: CollusionJudge, days: int) -> None:
         pytest.param("on", 0, 1, id="told to speak"),
     ],
 )
-def test_rings_are_told_after_eight_calm_weeks(mode: RingMode, days: int, told: int) -> None:
+def test_rings_are_told_after_eight_calm_weeks(mode: RingMode, days: int, count: int) -> None:
     """Or when somebody says so; otherwise they are only counted."""
     judge = collusion_judge(CollusionConfig(mode=mode))
     calm_weeks(judge, days)
-    assert len(alerts(judge, *FOUR[:3])) == told
+    assert len(alerts(judge, *FOUR[:3])) == count
     assert judge.ring_days == 1
 
 
@@ -155,8 +154,8 @@ def test_a_platform_full_of_rings_goes_back_to_shadow() -> None:
     for number in range(12):
         fresh = list(zip(NAMES, parts(3, seed=number), strict=False))
         taken = [(f"{name}-{number}", people) for name, people in fresh]
-        told = alerts(judge, *taken, day=DAY + 2 * number)
-        counts.append(sum(alert.change == "create" for alert in told))
+        said_now = alerts(judge, *taken, day=DAY + 2 * number)
+        counts.append(sum(alert.change == "create" for alert in said_now))
     assert counts == [1] * 9 + [0] * 3
     assert not judge.speaks
 

@@ -90,9 +90,9 @@ def test_what_is_committed_is_remembered_and_not_told() -> None:
 
 def test_what_is_not_committed_is_told_again_as_it_was() -> None:
     """After a crash between the alert and the commit it has the same bytes and id."""
-    told = judged(PARTS[2], past=PARTS[:2]).outbox.posted
-    assert len(told) == 1
-    assert judged(*PARTS[1:], past=PARTS[:1]).outbox.posted == told
+    posted = judged(PARTS[2], past=PARTS[:2]).outbox.posted
+    assert len(posted) == 1
+    assert judged(*PARTS[1:], past=PARTS[:1]).outbox.posted == posted
 
 
 def test_a_repeated_batch_is_judged_once() -> None:
