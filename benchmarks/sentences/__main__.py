@@ -22,7 +22,7 @@ from benchmarks.sentences.recount import Recount
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig
 from detectors.event import AccessEvent
 from detectors.models.canary import CanaryConfig
-from detectors.models.collusion import CollusionConfig
+from detectors.models.collusion.config import CollusionConfig
 from detectors.models.quota import QuotaConfig
 from detectors.register import Register
 from detectors.synthetic import SCENARIOS, WorldConfig, build_world
