@@ -217,10 +217,7 @@ class CollusionDesk(AgentDesk):
         self.agent = CollusionAgent(
             CommittedReader(group, topic="t.holdings", start_at="committed"),
             open_judge=judge_opener(
-                CollusionConfig(mode="on"),
-                cohort_size=CoreConfig().cohort.size,
-                hashed=False,
-                config_hash="c",
+                CollusionConfig(mode="on"), cohort_size=500_000, hashed=False, config_hash="c"
             ),
             past=self.before,
             outbox=self.outbox,

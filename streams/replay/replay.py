@@ -31,6 +31,16 @@ _NAMES_REMEMBERED_MAX: Final = 65_536
 References = Literal["built", "recorded"]
 
 
+def ring_judge(config: CoreConfig) -> CollusionJudge:
+    """Return a judge of all institutions who knows nobody yet."""
+    return CollusionJudge(
+        config.detectors.collusion,
+        cohort_size=config.cohort.size,
+        hashed=config.cohort.participant_ids == "hashed",
+        config_hash=config_hash(config),
+    )
+
+
 class Place(NamedTuple):
     """The partition that is replayed, and where the institutions of its topic are at home."""
 
@@ -103,16 +113,7 @@ class Replay:
         self._entries = {identity_of(entry.id): entry for entry in register.institutions}
         built = references == "built"
         shared = built and config.detectors.collusion.mode != "off"
-        self._collusion = (
-            CollusionJudge(
-                config.detectors.collusion,
-                cohort_size=config.cohort.size,
-                hashed=config.cohort.participant_ids == "hashed",
-                config_hash=config_hash(config),
-            )
-            if shared
-            else None
-        )
+        self._collusion = ring_judge(config) if shared else None
         self._builder = ReferenceBuilder(config.reference) if built else None
         self._reference = prior_reference(config.reference)
         self._day = -1

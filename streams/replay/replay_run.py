@@ -9,7 +9,6 @@ from typing import Final
 
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent
-from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.verdict import Alert, Effect, RaiseAlert
@@ -31,7 +30,7 @@ from streams.replay.inputs import (
     read_canonical,
 )
 from streams.replay.reading import Reading
-from streams.replay.replay import Place, References, Replay
+from streams.replay.replay import Place, References, Replay, ring_judge
 from streams.replay.response import Outcomes, outcomes_of
 from streams.replay.topic_events import TopicEvents
 from streams.report.builder import ReportBuilder
@@ -166,12 +165,7 @@ class ReplayRun:
 
     def _ring_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
         """Judge the holdings of all institutions, in the order in which the worker had them."""
-        judge = CollusionJudge(
-            self.config.detectors.collusion,
-            cohort_size=self.config.cohort.size,
-            hashed=self.config.cohort.participant_ids == "hashed",
-            config_hash=config_hash(self.config),
-        )
+        judge = ring_judge(self.config)
         with TopicReader(topic, cluster=self._reading.cluster) as reader:
             for partition in reader.partitions:
                 records = holdings_of(reader, partition, rejects=self.rejects, reached=reached)
