@@ -72,7 +72,7 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     1.0
     """
     state = profile.state
-    if not profile.dedupe.admit(event.id):
+    if not profile.dedupe.admit(event):
         state.repeats_count += 1
         return ()
     at_ms = time_ms(event)

@@ -1,4 +1,7 @@
-"""Step 3 of 7: a repeated event id -> no effect, within a bounded window.
+"""Step 3 of 7: a repeated event -> no effect, within a bounded window.
+
+A repeat is an id that returns with what left before, whatever its time. With anything else it is
+another event: of two producers that number theirs from 1, neither hides the other's.
 
 Producers retry; a retry storm must not look like a theft. The window is bounded in number, so
 that state stays small: a repeat that comes after `events_max` other events counts again, but it
@@ -6,15 +9,26 @@ brings no new participants, for those are held by then.
 """
 
 from collections import deque
+from struct import Struct as Packing
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
-from xxhash import xxh3_64_digest
+from xxhash import xxh3_64_digest, xxh3_64_intdigest
+
+from detectors.event import AccessEvent, Participants
 
 # 64 bits: among the last 4,096 ids a false repeat has probability below 2.3e-16 an event. A
 # cryptographic hash would cost several times as much and protect nothing: whoever can choose an id
 # that collides could as well choose one that was seen.
 _DIGEST_BYTES: Final = 8
+# Bytes, rows and files, and what tells people apart cheaply: how many, the first, the last.
+_content: Final = Packing("<QQQQQQ").pack
+_WORD: Final = 2**64 - 1
+_EMPTY: Final = (0, 0, 0)
+# Which of the ways to say it: beyond any count.
+_RANGES: Final = 1 << 62
+_BITMAP: Final = 2 << 62
+_COUNT: Final = 3 << 62
 
 
 class DedupeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,11 +46,15 @@ class DedupeState(Struct, kw_only=True):
 
 
 class Dedupe:
-    """Remembers the last ids of one institution.
+    """Remembers the last events of one institution.
 
     >>> dedupe = Dedupe(DedupeConfig(events_max=2), DedupeState())
-    >>> [dedupe.admit(name) for name in ("a", "b", "a", "c", "a")]
-    [True, True, False, True, True]
+    >>> events = [
+    ...     AccessEvent(id=name, time=0, institution="i", dataset="d", rows=rows)
+    ...     for name, rows in (("a", 1), ("b", 1), ("a", 1), ("a", 2), ("b", 1), ("a", 1))
+    ... ]
+    >>> [dedupe.admit(event) for event in events]
+    [True, True, False, True, False, True]
     """
 
     __slots__ = ("_events_max", "_order", "_seen")
@@ -56,9 +74,12 @@ class Dedupe:
         """Return what must survive a restart."""
         return DedupeState(digests=b"".join(self._order))
 
-    def admit(self, event_id: str) -> bool:
-        """Return False for a repeat; remember the id otherwise."""
-        digest = xxh3_64_digest(event_id.encode())
+    def admit(self, event: AccessEvent) -> bool:
+        """Return False for a repeat; remember the event otherwise."""
+        people = event.participants
+        count, first, last = _EMPTY if people is None else _people(people)
+        content = _content(event.bytes, event.rows, event.files, count, first, last)
+        digest = xxh3_64_digest(f"{event.id}\0{event.dataset}".encode() + content)
         seen, order = self._seen, self._order
         seen[digest] = None
         if len(seen) == len(order):
@@ -68,3 +89,15 @@ class Dedupe:
         if len(order) > self._events_max:
             del seen[order.popleft()]
         return True
+
+
+def _people(people: Participants) -> tuple[int, int, int]:
+    """Return what tells people apart cheaply: a list is not walked through."""
+    if people.ids:
+        return len(people.ids), people.ids[0] & _WORD, people.ids[-1] & _WORD
+    if people.ranges:
+        ranges = people.ranges
+        return len(ranges) | _RANGES, ranges[0][0] & _WORD, ranges[-1][1] & _WORD
+    if people.bitmap is not None:
+        return len(people.bitmap) | _BITMAP, xxh3_64_intdigest(people.bitmap), 0
+    return (people.count or 0) | _COUNT, 0, 0

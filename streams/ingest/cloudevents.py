@@ -7,6 +7,7 @@ Source: CloudEvents 1.0.2, "Kafka Protocol Binding"; it knows no batches.
 """
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import Annotated, Final
 
 import msgspec
@@ -21,6 +22,8 @@ _STRUCTURED: Final = "application/cloudevents"
 _STRUCTURED_JSON: Final = "application/cloudevents+json"
 _REQUIRED: Final = ("specversion", "id", "source", "type")
 _SPEC_VERSION: Final = "1.0"
+# As long as an event's id may be.
+_ID_MAX: Final = 128
 
 _Text = Annotated[str, Meta(min_length=1)]
 
@@ -35,6 +38,19 @@ class Envelope(Struct, frozen=True, kw_only=True):
     time: str | None = None
     data: Raw = Raw(b"")
     data_base64: bytes | None = None
+
+
+def identity_in_source(source: str, event_id: str) -> str:
+    """Return an id as it is unique: by itself it is so within its source only.
+
+    >>> identity_in_source("/portal", "17")
+    '/portal 17'
+    """
+    joined = f"{source} {event_id}"
+    # A source is a URI, without blanks.
+    if len(joined) <= _ID_MAX and " " not in source:
+        return joined
+    return blake2b(f"{source}\0{event_id}".encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 class Payload(Struct, frozen=True, kw_only=True):
@@ -63,6 +79,22 @@ def payload_of(raw: bytes, headers: Headers) -> Payload | Rejected | None:
     return _binary(raw, own_headers, content_type=content_type) if own_headers else None
 
 
+def unannounced(raw: bytes) -> Payload | None:
+    """Return the event inside a structured CloudEvent that no header announces.
+
+    So do SDKs that write `application/json`, and lines of files, which have no headers. None where
+    it is none, or says itself whose event it is: then it is a plain one with other keys.
+    """
+    try:
+        own = _objects.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if "institution" in own or not own.keys() >= {"specversion", "id", "source", "type"}:
+        return None
+    payload = _structured(raw, media_type=_STRUCTURED_JSON)
+    return payload if isinstance(payload, Payload) else None
+
+
 def completed(payload: Payload) -> bytes | None:
     """Return the event with the envelope's `id` and `time` where it has none of its own.
 
@@ -88,7 +120,8 @@ def _structured(raw: bytes, *, media_type: str) -> Payload | Rejected:
     inside = bytes(envelope.data) if envelope.data_base64 is None else envelope.data_base64
     if not inside or inside == b"null":
         return _invalid("a structured CloudEvent without data")
-    return Payload(raw=inside, defaults=_defaults(envelope.id, envelope.time))
+    event_id = identity_in_source(envelope.source, envelope.id)
+    return Payload(raw=inside, defaults=_defaults(event_id, envelope.time))
 
 
 def _binary(
@@ -108,7 +141,8 @@ def _binary(
         return _invalid(f"expected the header {_PREFIX}{missing[0]}")
     if attributes["specversion"] != _SPEC_VERSION:
         return _invalid(f"expected specversion {_SPEC_VERSION}, got {attributes['specversion']!r}")
-    return Payload(raw=raw, defaults=_defaults(attributes["id"], attributes.get("time")))
+    event_id = identity_in_source(attributes["source"], attributes["id"])
+    return Payload(raw=raw, defaults=_defaults(event_id, attributes.get("time")))
 
 
 def _defaults(event_id: str, time: str | None) -> dict[str, str]:

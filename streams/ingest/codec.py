@@ -11,10 +11,12 @@ import msgspec
 
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import SECOND_MS
-from streams.ingest.cloudevents import completed, payload_of
+from streams.ingest.cloudevents import Payload, completed, payload_of, unannounced
+from streams.ingest.frames import FRAME_BYTE, frame_name, unframed
 from streams.ingest.headers import Headers
 from streams.ingest.identity import with_seen_name
 from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
+from streams.ingest.nesting import NESTED_BYTES_MIN, nesting_problem
 from streams.ingest.oversized import is_costly, without_lists
 from streams.ingest.partial_event import partial_event
 from streams.ingest.participants import participants_problem, short, too_many
@@ -37,18 +39,6 @@ SENTENCES: Final[tuple[tuple[str, RejectReason], ...]] = (
     ("`int` <=", RejectReason.OUT_OF_RANGE),
     ("out of range", RejectReason.OUT_OF_RANGE),
 )
-# Possessive, and ended by the end of input too: linear, whatever the bytes.
-_STRINGS: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
-_ONE_KIND: Final = bytes.maketrans(b"{}", b"[]")
-# As signed bytes: a level deeper, or a level less deep.
-_STEPS: Final = bytes.maketrans(b"[]", b"\x01\xff")
-# Objects and arrays within one another, the event itself included.
-NESTING_MAX: Final = 200
-# The event, its participants, their ranges, and each of these.
-_OWN_LEVELS: Final = 4
-_NESTED_BYTES_MIN: Final = NESTING_MAX * len("[]")
-
 _MICROSECOND_DIGITS: Final = 6
 _LONG_FRACTION: Final = re.compile(rb'("time"\s*:\s*"[^".]{0,30}\.\d{6})\d+')
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
@@ -140,13 +130,34 @@ def _oversized(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEven
 
 def _parsed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
     # Nearly every event is too short to nest too deeply.
-    problem = nesting_problem(raw) if len(raw) > _NESTED_BYTES_MIN else None
+    problem = nesting_problem(raw) if len(raw) > NESTED_BYTES_MIN else None
     if problem is not None:
         return problem
     event = _strict(raw)
     if isinstance(event, AccessEvent) and not _may_repeat_a_key(raw):
         return event
-    return _in_part(raw, limits, event)
+    return _otherwise(raw, limits, event)
+
+
+def _otherwise(
+    raw: bytes, limits: DecodeLimits, strict: AccessEvent | Rejected
+) -> AccessEvent | Rejected:
+    """Return what a message is that is no clean event: a frame, an envelope, or judged in part."""
+    if raw.startswith(FRAME_BYTE):
+        return _framed(raw, limits)
+    if isinstance(strict, Rejected) and b'"specversion"' in raw:
+        payload = unannounced(raw)
+        if payload is not None:
+            return _inside(payload, limits)
+    return _in_part(raw, limits, strict)
+
+
+def _framed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
+    """Return the event in the frame of a schema registry, which may hold JSON."""
+    inner = unframed(raw)
+    if not inner.lstrip().startswith(b"{"):
+        return rejected(RejectReason.NOT_JSON, f"{frame_name(raw)}: expected JSON in it")
+    return decode(inner, limits)
 
 
 def _may_repeat_a_key(raw: bytes) -> bool:
@@ -207,6 +218,8 @@ def _is_finer_than_microseconds(raw: bytes) -> bool:
 
 def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
     """Return the event of a message with headers: inside a CloudEvent, or the plain one."""
+    if raw.startswith(FRAME_BYTE):
+        raw = unframed(raw)
     problem = nesting_problem(raw)
     if problem is not None:
         return problem
@@ -218,10 +231,20 @@ def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent |
     problem = nesting_problem(payload.raw)
     if problem is not None:
         return problem
+    return _inside(payload, limits)
+
+
+def _inside(payload: Payload, limits: DecodeLimits) -> AccessEvent | Rejected:
+    """Return the event in a CloudEvent."""
     event = _strict(payload.raw)
     if isinstance(event, AccessEvent):
         return _in_part(payload.raw, limits, event) if _may_repeat_a_key(payload.raw) else event
-    return _parsed(completed(payload) or payload.raw, limits)
+    raw = completed(payload) or payload.raw
+    event = _strict(raw)
+    if isinstance(event, AccessEvent) and not _may_repeat_a_key(raw):
+        return event
+    # Not as a CloudEvent once more: an envelope in an envelope is no event.
+    return _in_part(raw, limits, event)
 
 
 def reason_of(sentence: str) -> RejectReason:
@@ -240,28 +263,3 @@ def _invalid(raw: bytes, sentence: str) -> Rejected:
         detail = "a structured CloudEvent without the content-type header that announces it"
         return rejected(RejectReason.CLOUDEVENTS_INVALID, detail)
     return rejected(reason, sentence)
-
-
-def nesting_problem(raw: bytes) -> Rejected | None:
-    """Tell whether brackets nest too deeply, without recursion, in linear time.
-
-    The decoder's own guard depends on how deep its caller stands, and would not be deterministic.
-    """
-    if raw.count(b"[") + raw.count(b"{") <= NESTING_MAX:
-        return None
-    brackets = _STRINGS.sub(b"", raw).translate(_ONE_KIND, _NO_BRACKETS)
-    # Leaves are removed level by level, as many as an event has itself: mostly nothing is left.
-    for _ in range(_OWN_LEVELS):
-        brackets = brackets.replace(b"[]", b"")
-    if not brackets:
-        return None
-    # Not before: what judges nothing reads configurations, and needs no arrays.
-    import numpy as np  # noqa: PLC0415 - as above
-
-    depths = np.cumsum(np.frombuffer(brackets.translate(_STEPS), np.int8), dtype=np.int32)
-    if depths[-1] != 0 or depths.min() < 0:
-        return rejected(RejectReason.NOT_JSON, "brackets without their partners")
-    if depths.max() > NESTING_MAX - _OWN_LEVELS:
-        detail = f"objects or arrays nest deeper than {NESTING_MAX}"
-        return rejected(RejectReason.NESTING_TOO_DEEP, detail)
-    return None

@@ -128,9 +128,9 @@ class Outbox:
             sent.add_done_callback(lambda done: _settle(done, durable))
 
 
-def sent_headers(headers: Headers) -> list[tuple[str, bytes]]:
-    """Return headers as aiokafka takes them: it refuses one without a value, as Kafka does not."""
-    return [(name, value or b"") for name, value in headers]
+def sent_headers(headers: Headers) -> list[tuple[str, bytes | None]]:
+    """Return headers as aiokafka takes them; one may have no value."""
+    return list(headers)
 
 
 def _settle(sent: "asyncio.Future[object]", durable: Durable) -> None:

@@ -17,9 +17,8 @@ DETAIL_HEADER: Final = "headgate-detail"
 TOPIC_HEADER: Final = "headgate-topic"
 PARTITION_HEADER: Final = "headgate-partition"
 OFFSET_HEADER: Final = "headgate-offset"
-OURS: Final = frozenset(
-    {REASON_HEADER, DETAIL_HEADER, TOPIC_HEADER, PARTITION_HEADER, OFFSET_HEADER}
-)
+# In the order in which they end a dead letter.
+OURS: Final = (REASON_HEADER, DETAIL_HEADER, TOPIC_HEADER, PARTITION_HEADER, OFFSET_HEADER)
 
 
 class Origin(Struct, frozen=True, kw_only=True):
@@ -42,12 +41,20 @@ def record(rejected: Rejected, origin: Origin, *, topic_prefix: str) -> Outgoing
         (PARTITION_HEADER, b"%d" % origin.partition),
         (OFFSET_HEADER, b"%d" % origin.offset),
     )
-    # A dead letter that was sent again and rejected again says the latest reason only.
-    theirs = tuple((name, value) for name, value in origin.headers if name not in OURS)
     return OutgoingRecord(
         topic=DEAD_LETTERS.full_name(topic_prefix),
         key=origin.key,
         value=origin.value,
         partition=origin.partition,
-        headers=(*theirs, *ours),
+        headers=(*_theirs(origin.headers), *ours),
     )
+
+
+def _theirs(headers: Headers) -> Headers:
+    """Return a producer's headers as they were, whatever their names; not those of a dead letter.
+
+    One that was sent again and rejected again says the latest reason only.
+    """
+    ours_count = len(OURS)
+    is_dead_letter = tuple(name for name, _ in headers[-ours_count:]) == OURS
+    return headers[:-ours_count] if is_dead_letter else headers

@@ -18,8 +18,10 @@ from streams.ingest.adapters.cells import source_of
 from streams.ingest.adapters.config import DIGEST_ID, MappingConfig
 from streams.ingest.adapters.csv_rows import CsvRow, CsvRows
 from streams.ingest.adapters.row_reader import UNRESOLVED, RowReader
-from streams.ingest.codec import TIME_REASONS, DecodeLimits, escapes_a_letter, nesting_problem
+from streams.ingest.codec import TIME_REASONS, DecodeLimits, escapes_a_letter
+from streams.ingest.frames import unframed
 from streams.ingest.lenient_json import read_object
+from streams.ingest.nesting import nesting_problem
 from streams.ingest.oversized import is_costly, without_lists
 from streams.ingest.partial_event import place_of
 from streams.ingest.rejects import Rejected, RejectReason, rejected
@@ -95,7 +97,7 @@ class RowMapping:
         """
         if not record:
             return rejected(RejectReason.EMPTY_VALUE, "expected a row, got no bytes")
-        record = record.removeprefix(_BYTE_ORDER_MARK)
+        record = unframed(record).removeprefix(_BYTE_ORDER_MARK)
         if self.config.format == "json":
             return self._document(record, place_of(source, number))
         return self._cells(self._csv.record(record), place_of(source, number))

@@ -68,6 +68,11 @@ def changed(name: str, value: bytes, headers: Headers = BINARY) -> Headers:
         (packed(DATA), changed("content-type", b"application/vnd.access+json; charset=utf-8")),
         (packed(DATA), (("traceparent", b"\xff"), ("nothing", None))),
         (packed(DATA), (("content-type", b"application/json"),)),
+        (packed(ENVELOPE), (("content-type", b"application/json"),)),
+        (packed(ENVELOPE), ()),
+        (b"\0\0\0\0\x07" + packed(DATA), ()),
+        (b"\0\0\0\0\x07" + packed(ENVELOPE), STRUCTURED),
+        (b"\0\0\0\0\x07" + packed(DATA), BINARY),
     ],
     ids=[
         "structured",
@@ -78,6 +83,11 @@ def changed(name: str, value: bytes, headers: Headers = BINARY) -> Headers:
         "binary, of a JSON type",
         "plain, with headers of others",
         "plain, with its content type",
+        "structured, sent as any JSON",
+        "structured, as a line of a file",
+        "plain, in a registry's frame",
+        "structured, in a registry's frame",
+        "binary, in a registry's frame",
     ],
 )
 def test_the_same_event_comes_out_of_every_mode(raw: bytes, headers: Headers) -> None:
@@ -93,7 +103,7 @@ def test_an_event_without_id_and_time_has_those_of_its_envelope(mode: str) -> No
     raw = packed(ENVELOPE | {"data": data} if structured else data)
     event = decode(raw, limits=LIMITS, headers=STRUCTURED if structured else BINARY)
     assert isinstance(event, AccessEvent)
-    assert (event.id, time_ms(event)) == ("ce-1", NOON_MS)
+    assert (event.id, time_ms(event)) == ("/platform ce-1", NOON_MS)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +117,6 @@ def test_an_event_without_id_and_time_has_those_of_its_envelope(mode: str) -> No
         (packed(ENVELOPE | {"id": ""}), STRUCTURED),
         (packed(ENVELOPE | {"data": None}), STRUCTURED),
         (packed({name: value for name, value in ENVELOPE.items() if name != "data"}), STRUCTURED),
-        (packed(ENVELOPE), ()),
         (packed(ENVELOPE), BINARY),
         (packed(DATA), without("ce_id")),
         (packed(DATA), without("ce_specversion")),
@@ -125,7 +134,6 @@ def test_an_event_without_id_and_time_has_those_of_its_envelope(mode: str) -> No
         "an empty id",
         "null as data",
         "no data",
-        "structured, but not announced",
         "structured, but announced as binary",
         "binary without an id",
         "binary without a version",
@@ -178,3 +186,29 @@ def test_depth_is_bounded_in_data_that_came_in_base64() -> None:
     rejected = decode(raw, limits=LIMITS, headers=STRUCTURED)
     assert isinstance(rejected, Rejected)
     assert rejected.reason == RejectReason.NESTING_TOO_DEEP
+
+
+def test_two_sources_may_number_their_events_alike() -> None:
+    """An id is unique within its source only."""
+    data = {"institution": "northgate", "dataset": "imaging"}
+    ids = set()
+    for source in ("/a", "/b", "/" + "c" * 200, "/" + "c" * 201):
+        event = decode(packed(ENVELOPE | {"data": data, "source": source}), limits=LIMITS)
+        assert isinstance(event, AccessEvent)
+        ids.add(event.id)
+    assert len(ids) == 4
+
+
+@pytest.mark.parametrize("inner", [b"\x02\x0cnorth", b"", b"\0" * 10_000, b"{"])
+def test_a_frame_of_a_registry_around_no_json_is_named(inner: bytes) -> None:
+    """For the operator to know what the producer writes."""
+    outcome = decode(b"\0\0\0\0\x07" + inner, limits=LIMITS)
+    assert isinstance(outcome, Rejected)
+    assert outcome.reason is RejectReason.NOT_JSON
+    assert inner == b"{" or "schema registry (schema 7)" in outcome.detail
+
+
+def test_an_envelope_within_an_envelope_is_no_event() -> None:
+    """It is opened once."""
+    outcome = decode(packed(ENVELOPE | {"data": ENVELOPE}), limits=LIMITS)
+    assert isinstance(outcome, Rejected)

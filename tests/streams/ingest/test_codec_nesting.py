@@ -7,11 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.event import AccessEvent
-from streams.ingest.codec import (
-    NESTING_MAX,
-    decode,
-    nesting_problem,
-)
+from streams.ingest.codec import decode
+from streams.ingest.nesting import NESTING_MAX, nesting_problem
 from streams.ingest.rejects import Rejected, RejectReason
 from tests.streams.ingest.raw_events import LIMITS, with_text
 

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.kafka
 DATA = Path(__file__).parents[3] / "../shared/data"
 EXAMPLES = Path(__file__).parents[3] / "docs/examples"
 PARTITIONS = 3
-RawRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]
+RawRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
 
 
 @pytest.fixture(scope="module")

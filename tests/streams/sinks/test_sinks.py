@@ -222,9 +222,17 @@ def test_a_dead_letter_keeps_the_bytes_it_was_rejected_with(
     assert record.headers == (
         ("trace", b"\xff"),
         ("absent", None),
+        ("headgate-offset", b"7"),
         ("headgate-reason", b"not_json"),
         ("headgate-detail", b"why"),
         ("headgate-topic", b"headgate.access-events"),
         ("headgate-partition", b"3"),
         ("headgate-offset", b"41"),
     )
+    again = msgspec.structs.replace(origin, headers=record.headers, offset=99)
+    latest = dead_letters.record(
+        rejected(RejectReason.NOT_JSON, "still"), again, topic_prefix="headgate"
+    )
+    assert latest.headers[:4] == (*origin.headers, ("headgate-reason", b"not_json"))
+    assert latest.headers[-1] == ("headgate-offset", b"99")
+    assert len(latest.headers) == len(record.headers)
