@@ -79,6 +79,8 @@ class RuleInput(Struct, frozen=True, kw_only=True):
     # What is held of the dataset and of its class, each with its cap, where it has one.
     held_under_caps: tuple[tuple[int, int], ...] = ()
     # What has left under a cap on bytes, this event included; 0 where there is no cap.
+    # The first time that a name which the register does not know takes something to speak of.
+    unregistered: bool = False
     institution_bytes: int = 0
     project_bytes: int = 0
 

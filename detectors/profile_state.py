@@ -93,6 +93,8 @@ class ProfileState(Struct, kw_only=True):
     instruction_sequence: int = -1
     config_sequence: int = FILE_SEQUENCE
     entry: Institution | None = None
+    # Of the judge of all unknown names: how many new participants were taken under which.
+    unregistered: dict[str, int] = field(default_factory=dict)
     exemptions: list[Exemption] = field(default_factory=list)
     penalties: dict[str, PValuePenalty] = field(default_factory=dict)
 

@@ -98,6 +98,10 @@ class Institution(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         )
 
 
+# Whoever the register does not know: one entry, in a group of its own.
+UNKNOWN_ENTRY: Final = Institution(id=UNKNOWN, group="(unknown)")
+
+
 class Registered(Struct, frozen=True, kw_only=True, tag="register"):
     """An institution's entry was replaced; without one it was removed."""
 
@@ -120,6 +124,11 @@ class Register(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             if entry.id == institution:
                 return entry
         return Institution(id=institution)
+
+
+def is_of_the_unknown(entry: Institution) -> bool:
+    """Tell whether an entry is that of all names that the register does not know."""
+    return entry.id == UNKNOWN and entry.group == UNKNOWN_ENTRY.group
 
 
 @lru_cache(_BOUNDS_CACHED_MAX)

@@ -149,6 +149,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
             "after_approval": Feature(
                 clause="read after its project's approval ended", told_of="event"
             ),
+            "institution_not_registered": Feature(clause="is not in the register", told_of="event"),
         },
     ),
     "canary": DetectorRow(

@@ -1,6 +1,7 @@
 """Step 4 of 7: event -> score. Scope: datasets, fields or dates that were never approved.
 
-Catches a known project that reads what its approval does not name, or reads after its end.
+Catches a known project that reads what its approval does not name, or reads after its end, and an
+institution that the register does not know, once there is a register.
 Misses a project the register does not know: starting unrecorded work is sloppy, not theft, and
 the amounts it takes are judged like any other.
 
@@ -12,7 +13,7 @@ from msgspec import Struct
 
 from detectors.detector import Breach, DetectorMode, RuleInput
 from detectors.features.windows import WINDOW_SECONDS, Window
-from detectors.register import Institution, Project, bound_ms
+from detectors.register import Institution, Project, bound_ms, is_of_the_unknown
 
 
 class ScopeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,19 +53,23 @@ class Scope:
 
     def evaluate(self, rule_input: RuleInput) -> Breach | None:
         """Return a breach where a known project left its scope outside any exemption."""
+        if rule_input.unregistered:
+            return _breach("institution_not_registered")
         project = self._projects.get(rule_input.event.project)
         if project is None or rule_input.exempted:
             return None
         feature = _feature(project, rule_input)
-        if feature is None:
-            return None
-        return Breach(
-            detector="scope",
-            feature=feature,
-            window_seconds=WINDOW_SECONDS[Window.MINUTES_5],
-            observed=1.0,
-            expected=0.0,
-        )
+        return None if feature is None else _breach(feature)
+
+
+def _breach(feature: str) -> Breach:
+    return Breach(
+        detector="scope",
+        feature=feature,
+        window_seconds=WINDOW_SECONDS[Window.MINUTES_5],
+        observed=1.0,
+        expected=0.0,
+    )
 
 
 def _feature(project: Project, rule_input: RuleInput) -> str | None:
@@ -82,5 +87,5 @@ def _feature(project: Project, rule_input: RuleInput) -> str | None:
 
 
 def scope_of(_: ScopeConfig, entry: Institution) -> Scope | None:
-    """Return the rule, where projects are registered."""
-    return Scope(entry) if entry.projects else None
+    """Return the rule, where projects are registered, or nobody is."""
+    return Scope(entry) if entry.projects or is_of_the_unknown(entry) else None

@@ -14,7 +14,7 @@ from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
-from detectors.policy.explain import bytes_alone, sentence, takers
+from detectors.policy.explain import bytes_alone, named, sentence, takers
 from detectors.policy.shares import month_participants, shares_of
 from detectors.profile import Profile
 from detectors.reference import incident_rate
@@ -189,7 +189,7 @@ def _explained(profile: Profile, alert: Alert, event: AccessEvent | None) -> Ale
         alert,
         started_ms=max(told.shares.begins_ms, profile.state.first_day * DAY_MS),
         sentence=sentence(
-            alert.institution,
+            named(alert.institution, profile.state.unregistered),
             alert.reasons,
             alert.coverage,
             by=takers(alert.reasons[0], told.shares, told.top_user),

@@ -1,6 +1,6 @@
 """Step 6 of 7: a verdict in one plain sentence, from the same numbers that made it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from detectors.registry import feature_of
@@ -10,6 +10,8 @@ from detectors.verdict import DatasetCoverage, ReasonDetail, WindowShares
 MAJORITY_RATIO: Final = 0.5
 # Smaller shares of what names nobody, or came late, are not told.
 _NOTABLE_RATIO: Final = 0.1
+# Of the names that a register does not know, so many are told, the largest first.
+_NAMES_TOLD: Final = 3
 
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
@@ -69,6 +71,19 @@ def clause(detail: ReasonDetail) -> str:
         window=duration(detail.window_seconds),
         name=detail.feature.replace("_", " "),
     )
+
+
+def named(institution: str, unregistered: Mapping[str, int]) -> str:
+    """Return an institution with the names under which it took most, where it stands for many.
+
+    >>> named("unknown", {"a": 3, "b": 400, "c": 20, "d": 0})
+    'unknown (b, c, a and more)'
+    """
+    largest = sorted(unregistered, key=lambda name: (-unregistered[name], name))
+    if not largest:
+        return institution
+    more = " and more" if len(largest) > _NAMES_TOLD else ""
+    return f"{institution} ({', '.join(largest[:_NAMES_TOLD])}{more})"
 
 
 def takers(detail: ReasonDetail, shares: WindowShares | None, top_user: str | None) -> list[str]:

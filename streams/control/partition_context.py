@@ -1,4 +1,4 @@
-"""What a partition's log has told all its judges so far: the peer reference, and configurations.
+"""What a partition's log has told all its judges: peer reference, configurations, register.
 
 It survives a restart as the payload of the partition's own record in the state topic. As long as
 nothing was pushed, that is the plain reference, which every version can read.
@@ -15,9 +15,11 @@ from detectors.config_schedule import Schedule, Scheduled
 from detectors.errors import StateError
 from detectors.instants import rfc3339
 from detectors.reference import Reference, prior_reference
+from detectors.register import Institution, Register, Registered
 from streams.control.config_record import decode_scheduled, encode_scheduled
 from streams.control.records import encode_reference, saved_reference
-from streams.ingest.directory import Directory
+from streams.ingest.directory import Directory, directory_of
+from streams.ingest.identity import identity_of
 from streams.ingest.rejects import Rejected
 
 logger = logging.getLogger("headgate.judge")
@@ -39,6 +41,8 @@ class PartitionContext(Struct, frozen=True, kw_only=True):
     reference: Reference
     schedule: Schedule
     directory: Directory = NOBODY
+    # Of it, what was pushed.
+    entries: dict[str, Institution | None] = {}
 
 
 class _Saved(Struct, frozen=True, kw_only=True):
@@ -46,6 +50,8 @@ class _Saved(Struct, frozen=True, kw_only=True):
 
     reference: Reference | None
     configs: tuple[msgspec.Raw, ...]
+    # What was pushed of the register, by identity; None for an entry that was taken out.
+    entries: dict[str, Institution | None] = {}
 
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
@@ -55,13 +61,16 @@ _decode: Final = msgspec.json.Decoder(_Saved).decode
 class PartitionContexts:
     """Reads contexts under the configuration of the worker's file; the same bytes, the same one."""
 
-    __slots__ = ("_base", "_known", "_prior", "_warned_of")
+    __slots__ = ("_base", "_directory", "_known", "_prior", "_warned_of")
 
-    def __init__(self, base: CoreConfig) -> None:
+    def __init__(self, base: CoreConfig, *, register: Register | None = None) -> None:
         """Begin with a partition that no control record has reached."""
+        self._directory = directory_of(register or Register())
         self._base = base
         self._prior = prior_reference(base.reference)
-        nothing = PartitionContext(raw=b"", reference=self._prior, schedule=Schedule(base))
+        nothing = PartitionContext(
+            raw=b"", reference=self._prior, schedule=Schedule(base), directory=self._directory
+        )
         self._known = {b"": nothing}
         self._warned_of = config_hash(base)
 
@@ -79,34 +88,55 @@ class PartitionContexts:
         if reference.day < context.reference.day:
             # Said late, or copied by somebody: what is newer already holds.
             return context
-        return self._noted(self._context(reference, context.schedule))
+        return self._noted(self._context(context, reference=reference))
 
     def with_config(self, context: PartitionContext, new: Scheduled) -> PartitionContext:
         """Return the context with a pushed configuration; the same one for a repeat."""
         schedule = context.schedule.extended(new)
         if schedule is context.schedule:
             return context
-        return self._noted(self._context(context.reference, schedule))
+        return self._noted(self._context(context, schedule=schedule))
 
-    def _context(self, reference: Reference, schedule: Schedule) -> PartitionContext:
+    def with_entry(self, context: PartitionContext, registered: Registered) -> PartitionContext:
+        """Return the context in which one entry of the register was replaced or taken out."""
+        entries = context.entries | {identity_of(registered.institution): registered.entry}
+        return self._noted(self._context(context, entries=entries))
+
+    def _context(
+        self,
+        before: PartitionContext,
+        *,
+        reference: Reference | None = None,
+        schedule: Schedule | None = None,
+        entries: dict[str, Institution | None] | None = None,
+    ) -> PartitionContext:
+        reference, schedule = reference or before.reference, schedule or before.schedule
+        entries = before.entries if entries is None else entries
         written = None if reference is self._prior else reference
-        if not schedule.pushed:
+        if not schedule.pushed and not entries:
             raw = b"" if written is None else encode_reference(written)
         else:
             configs = tuple(
                 msgspec.Raw(encode_scheduled(scheduled)) for scheduled in schedule.pushed
             )
-            raw = _VERSION + _encode(_Saved(reference=written, configs=configs))
+            raw = _VERSION + _encode(_Saved(reference=written, configs=configs, entries=entries))
         # Partitions share what is equal, so that a judge sees by identity whether it is news.
         return self._known.get(raw) or PartitionContext(
-            raw=raw, reference=reference, schedule=schedule
+            raw=raw,
+            reference=reference,
+            schedule=schedule,
+            directory=self._directory.with_entries(entries),
+            entries=entries,
         )
 
     def _read(self, raw: bytes) -> PartitionContext:
         if raw.startswith(_PLAIN):
             reference = saved_reference(raw) or self._prior
             return PartitionContext(
-                raw=raw, reference=reference, schedule=self._known[b""].schedule
+                raw=raw,
+                reference=reference,
+                schedule=self._known[b""].schedule,
+                directory=self._directory,
             )
         if not raw.startswith(_VERSION):
             message = (
@@ -120,7 +150,11 @@ class PartitionContexts:
             raise StateError(message) from error
         schedule = Schedule(self._base, tuple(self._readable(saved.configs)))
         return PartitionContext(
-            raw=raw, reference=saved.reference or self._prior, schedule=schedule
+            raw=raw,
+            reference=saved.reference or self._prior,
+            schedule=schedule,
+            directory=self._directory.with_entries(saved.entries),
+            entries=saved.entries,
         )
 
     def _readable(self, configs: tuple[msgspec.Raw, ...]) -> list[Scheduled]:

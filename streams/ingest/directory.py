@@ -8,12 +8,34 @@ share one judge, with one ledger and one budget: whoever may choose names had as
 from collections.abc import Mapping
 from typing import Final
 
-from detectors.register import UNKNOWN, Institution, bound_ms
+from detectors.config_schedule import NEVER_MS
+from detectors.feedback import Feedback
+from detectors.register import (
+    UNKNOWN,
+    UNKNOWN_ENTRY,
+    UNKNOWN_NAME,
+    Institution,
+    Register,
+    Registered,
+    bound_ms,
+)
 from streams.ingest.adapters.mapping import UNRESOLVED
 from streams.ingest.identity import identity_of
 
 # When an alias holds that has no date.
-_ALWAYS_MS: Final = -(2**62)
+_ALWAYS_MS: Final = -NEVER_MS
+
+
+def directory_of(register: Register) -> "Directory":
+    """Return the directory of a whole register."""
+    return Directory({identity_of(entry.id): entry for entry in register.institutions})
+
+
+def shown_name(judge: str, *, name: str, entry: Institution | None) -> str:
+    """Return what people are shown of a judge that meets this name first."""
+    if judge == UNKNOWN:
+        return UNKNOWN_NAME
+    return name if entry is None else entry.id
 
 
 class Directory:
@@ -27,13 +49,14 @@ class Directory:
     'uni-basel'
     """
 
-    __slots__ = ("_owners", "entries")
+    __slots__ = ("_given", "_owners", "entries")
 
     def __init__(self, entries: Mapping[str, Institution | None]) -> None:
         """Take the entries by the identities of their institutions; None for one taken out."""
         self.entries: dict[str, Institution] = {
             identity: entry for identity, entry in entries.items() if entry is not None
         }
+        self._given = dict(entries)
         # By alias: from when on, and whose it is; the latest first.
         self._owners: dict[str, list[tuple[int, str]]] = {}
         for identity, entry in self.entries.items():
@@ -63,6 +86,24 @@ class Directory:
         """Return what all names have in common that may have one judge."""
         home = self.home_of(name)
         return home if not self.entries or home in self.entries else UNKNOWN
+
+    def entry(self, judge: str) -> Institution | None:
+        """Return the entry by which a judge judges; None where the register has none."""
+        return UNKNOWN_ENTRY if judge == UNKNOWN else self.entries.get(judge)
+
+    def with_entry(self, registered: Registered) -> "Directory":
+        """Return the directory in which one entry was replaced or taken out."""
+        return self.with_entries({identity_of(registered.institution): registered.entry})
+
+    def with_entries(self, entries: Mapping[str, Institution | None]) -> "Directory":
+        """Return the directory in which these entries were replaced or taken out."""
+        return Directory(self._given | dict(entries)) if entries else self
+
+    def addressee_of(self, message: Registered | Feedback) -> str:
+        """Return the judge whom a message to an institution is for."""
+        if isinstance(message, Registered):
+            return identity_of(message.institution)
+        return self.judge_of(message.institution, NEVER_MS)
 
     def is_settled(self, name: str) -> bool:
         """Tell whether a name alone says who its judge is, at all times."""

@@ -16,11 +16,11 @@ from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile, apply_reference, judge, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
-from detectors.register import UNKNOWN, Register
+from detectors.register import UNKNOWN, Register, Registered
 from detectors.verdict import DailySummary, Effect, NewHoldings
 from streams.control.addressing import Addressing
 from streams.control.records import Instruction, OnRecord
-from streams.ingest.directory import Directory
+from streams.ingest.directory import Directory, directory_of, shown_name
 from streams.ingest.identity import identity_of
 from streams.report.builder import SAMPLE_STEP_MS, ReportBuilder
 
@@ -67,7 +67,6 @@ class Replay:
         "_builder",
         "_collusion",
         "_day",
-        "_entries",
         "_follows_pushes",
         "_fresh",
         "_judges",
@@ -103,14 +102,13 @@ class Replay:
         self.schedule = Schedule(config)
         self._follows_pushes = follows_pushes
         self._place = place
-        self.directory = Directory({})
+        self.directory = directory_of(register)
         # Who judges a name, of those that have one judge at all times.
         self._judges: dict[str, str] = {}
         self.profiles: dict[str, Profile] = {}
         self.events_count = 0
         self.first_ms = _NEVER_MS
         self.last_ms = 0
-        self._entries = {identity_of(entry.id): entry for entry in register.institutions}
         built = references == "built"
         shared = built and config.detectors.collusion.mode != "off"
         self._collusion = ring_judge(config) if shared else None
@@ -167,9 +165,9 @@ class Replay:
     def _open(self, institution: str, *, name: str, at_ms: int) -> Profile:
         """Open an institution's judge, to be shown by its name in the register, or by this one."""
         self.first_ms = min(self.first_ms, at_ms)
-        entry = self._entries.get(institution)
+        entry = self.directory.entry(institution)
         profile = open_profile(
-            name if entry is None else entry.id,
+            shown_name(institution, name=name, entry=entry),
             config=self.config,
             entry=entry,
             reference=self._reference,
@@ -189,9 +187,12 @@ class Replay:
     def _instruct(self, instruction: Instruction) -> None:
         """Obey where the institution is at home; elsewhere it is only known from now on."""
         name = instruction.body.institution
+        if isinstance(instruction.body, Registered):
+            self.directory = self.directory.with_entry(instruction.body)
+            self._judges.clear()
         if self._place is not None and not self._place.is_home(name, self.directory):
             return
-        institution = identity_of(name)
+        institution = self.directory.addressee_of(instruction.body)
         profile = self.profiles.get(institution) or self._open(
             institution, name=name, at_ms=_NEVER_MS
         )

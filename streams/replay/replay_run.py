@@ -138,9 +138,8 @@ class ReplayRun:
     def _canonical_effects(
         self, reader: TopicReader, reached: Reached, *, institution: str | None
     ) -> Iterator[Effect]:
-        addressing = Addressing(
-            topic=reader.topic, partitions=len(reader.partitions), keys=self._reading.keys
-        )
+        partitions, keys = len(reader.partitions), self._reading.keys
+        addressing = Addressing(topic=reader.topic, partitions=partitions, keys=keys)
         topic_events = TopicEvents(
             reader, read=self._topic_read(reader.topic), addressing=addressing, rejects=self.rejects
         )

@@ -6,24 +6,24 @@ from detectors.config import CoreConfig
 from detectors.pipeline import Profile, open_profile
 from detectors.register import Institution, Register
 from detectors.snapshot import dump, load, part_names
-from streams.ingest.identity import identity_of
+from streams.ingest.directory import directory_of, shown_name
 from streams.state.partition_state import Dump
 
 
 class ProfileCore:
     """Makes profiles under one config and register, by the identities of their institutions."""
 
-    __slots__ = ("_config", "_entries")
+    __slots__ = ("_config", "_directory")
 
     def __init__(self, config: CoreConfig, *, register: Register) -> None:
         """Keep what every profile is opened with."""
         self._config = config
-        self._entries = {identity_of(entry.id): entry for entry in register.institutions}
+        self._directory = directory_of(register)
 
     def open(self, institution: str) -> Profile:
         """Return the profile of an institution never seen before."""
-        entry = self._entries.get(institution)
-        name = institution if entry is None else entry.id
+        entry = self._directory.entry(institution)
+        name = shown_name(institution, name=institution, entry=entry)
         return open_profile(name, config=self._config, entry=entry)
 
     def dump(self, profile: Profile, *, known: frozenset[str]) -> Dump:
@@ -33,7 +33,7 @@ class ProfileCore:
 
     def load(self, main: bytes, parts: Mapping[str, bytes], *, institution: str) -> Profile:
         """Return the profile that was dumped, under today's register entry."""
-        entry = self._entries.get(institution)
+        entry = self._directory.entry(institution)
         return load(main, parts=parts, config=self._config, entry=entry)
 
 

@@ -70,7 +70,6 @@ def build_worker(
 ) -> Worker:
     """Connect the parts; nothing is opened before the app starts."""
     prefix = settings.file.kafka.topic_prefix
-    raw_topics = [raw_topic(name).full_name(prefix) for name in settings.adapters]
     app = faust_app(
         group_name(prefix),
         cluster=settings.cluster,
@@ -86,13 +85,14 @@ def build_worker(
         outbox=outbox,
         effects=EffectSender(sinks, sender=outbox, watcher=watcher),
         watcher=watcher,
+        register=register,
     )
     state_store: StateStore[Profile, Durable] = StateStore(
         ProfileCore(settings.core, register=register)
     )
     lifecycle = _add_judges(dependencies, state_store, accept_lost_records=accept_lost_records)
     listeners: list[RebalanceListener] = [
-        *(_add_rekeying(dependencies, topic) for topic in raw_topics),
+        *(_add_rekeying(dependencies, name) for name in settings.adapters),
         _add_reference(dependencies),
         _add_recorder(dependencies, response_watcher),
     ]
@@ -152,6 +152,7 @@ def _add_judges(
         watcher=dependencies.watcher,
         dead_letter_ratio_max=settings.file.worker.dead_letter_ratio_max,
         partitions=settings.file.kafka.partitions,
+        register=dependencies.register,
     )
     agent = JudgeAgent(state_store, judge_dependencies)
     add_state_table(
@@ -181,7 +182,8 @@ def _watched(
     )
 
 
-def _add_rekeying(dependencies: WorkerDependencies, topic: str) -> RekeyAgent:
+def _add_rekeying(dependencies: WorkerDependencies, name: str) -> RekeyAgent:
+    topic = raw_topic(name).full_name(dependencies.prefix)
     mapping = dependencies.settings.row_mapping()
     assert mapping is not None  # noqa: S101 - a mapping is what gives a raw topic its name
     agent = RekeyAgent(

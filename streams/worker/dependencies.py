@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from detectors.register import Register
 from streams.faust_driver.app import HeadgateApp
 from streams.faust_driver.group import FaustGroup
 from streams.kafka.producer import Outbox
@@ -26,6 +27,7 @@ class WorkerDependencies(Struct, frozen=True, kw_only=True):
     outbox: Outbox
     effects: EffectSender
     watcher: WorkerWatcher
+    register: Register
 
     @property
     def prefix(self) -> str:

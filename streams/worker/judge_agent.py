@@ -19,13 +19,13 @@ from detectors.event import AccessEvent, time_ms
 from detectors.instructions import apply_instruction, switch_config
 from detectors.pipeline import Profile, judge
 from detectors.reference import Reference
+from detectors.register import Register, Registered
 from detectors.verdict import Effect
 from streams.control.addressing import Addressing
 from streams.control.config_record import CONFIG
 from streams.control.partition_context import PartitionContexts
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeLimits, decode
-from streams.ingest.identity import identity_of
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable
 from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition
@@ -53,6 +53,7 @@ class JudgeDependencies(Struct, frozen=True, kw_only=True):
     watcher: EventWatcher
     dead_letter_ratio_max: float
     partitions: int = 1
+    register: Register = Register()
 
 
 class JudgeAgent:
@@ -74,7 +75,7 @@ class JudgeAgent:
         """Keep what judging needs."""
         self._state_store = state_store
         self._dependencies = dependencies
-        self._contexts = PartitionContexts(dependencies.base)
+        self._contexts = PartitionContexts(dependencies.base, register=dependencies.register)
         self._addressing = Addressing(
             topic=dependencies.topic, partitions=dependencies.partitions, keys=dependencies.keys
         )
@@ -236,10 +237,13 @@ class JudgeAgent:
     def _instruct(self, batch_run: BatchRun, instruction: Instruction, record: Record) -> None:
         """Obey where the institution is at home; elsewhere it is only known from now on."""
         partition_state, name = batch_run.partition_state, instruction.body.institution
+        if isinstance(instruction.body, Registered):
+            context = self._contexts.with_entry(batch_run.context, instruction.body)
+            batch_run.switch_context(context)
         directory = batch_run.context.directory
         if self._addressing.home_of(name, directory).partition != partition_state.partition:
             return
-        institution = identity_of(name)
+        institution = directory.addressee_of(instruction.body)
         profile = partition_state.profile(institution, record.offset)
         if profile is not None:
             show_as(profile, name)
