@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,6 +39,7 @@ CONFIG: Final = """
 [tool.mutmut]
 source_paths = ["detectors", "streams"]
 only_mutate = ["{part}/*.py"]
+do_not_mutate = {inner}
 also_copy = ["benchmarks"]
 pytest_add_cli_args = {arguments}
 pytest_add_cli_args_test_selection = {tests}
@@ -52,7 +53,7 @@ MEMORY_BYTES_MAX: Final = 3 * 2**30
 SHOW: Final = "import sys, mutmut.__main__ as m; [m.show.callback(n) for n in sys.argv[1:]]"
 
 
-def workshop_of(part_name: str, part: Part) -> Path:
+def workshop_of(part_name: str, parts: Mapping[str, Part]) -> Path:
     """Return a directory with a copy of the code as it is now, and of what earlier runs found."""
     workshop = ROOT / "mutants" / part_name.replace("/", "-")
     for copy in list(workshop.rglob("*.py")):
@@ -61,7 +62,11 @@ def workshop_of(part_name: str, part: Part) -> Path:
             copy.unlink()
     for name in COPIED:
         shutil.copytree(ROOT / name, workshop / name, ignore=IGNORED, dirs_exist_ok=True)
-    config = CONFIG.format(part=part_name, tests=list(part.tests), arguments=part.arguments)
+    part = parts[part_name]
+    inner = [f"{other}/*.py" for other in parts if other.startswith(f"{part_name}/")]
+    config = CONFIG.format(
+        part=part_name, inner=inner, tests=list(part.tests), arguments=part.arguments
+    )
     (workshop / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + config)
     return workshop
 
@@ -129,7 +134,7 @@ def main() -> int:
     mutants = []
     survivors = []
     for number, name in enumerate(options.parts, start=1):
-        workshop = workshop_of(name, config.parts[name])
+        workshop = workshop_of(name, config.parts)
         if not options.figures_only:
             sys.stdout.write(f"{name}, {number} of {len(options.parts)}\n")
             sys.stdout.flush()
