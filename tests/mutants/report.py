@@ -74,19 +74,15 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 def stale_explanations(
     mutants: Sequence[Mutant], explained: Sequence[Explained]
 ) -> list[Explained]:
-    """Return what explains no survivor, of the packages whose mutants these are."""
-    packages = {_package(mutant.function) for mutant in mutants}
+    """Return what explains no survivor, of the modules whose mutants these are."""
+    modules = tuple({f"{mutant.name.rpartition('.')[0]}." for mutant in mutants})
     survivors = [mutant for mutant in mutants if mutant.survived]
     return [
         each
         for each in explained
-        if _package(each.function) in packages
+        if each.function.startswith(modules)
         and not any(each.explains(mutant) for mutant in survivors)
     ]
-
-
-def _package(function: str) -> str:
-    return ".".join(function.split(".")[:2])
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -79,9 +79,9 @@ def test_a_part_that_a_line_has_twice_is_changed_once() -> None:
 
 
 def test_an_explanation_of_what_no_longer_lives_is_stale() -> None:
-    """In the packages that were tried; one of any function never is."""
+    """In the modules that were tried; one of any function never is."""
     everywhere = Explained(function="*", removed="a", added="b", why="")
-    elsewhere = Explained(function="b.tail.fit", **CHANGE, why="")
+    elsewhere = Explained(function="a.tails.fit", **CHANGE, why="")
     explained = [WHY, everywhere, elsewhere]
     killed = Mutant(name=NAME, status="killed", **CHANGE)
     assert stale_explanations([SURVIVOR], explained) == []
