@@ -74,11 +74,31 @@ def test_a_cap_on_bytes_is_said_by_project_and_by_institution(
 
 
 @pytest.mark.parametrize(
+    ("held_under_caps", "new", "feature"),
+    [
+        pytest.param(((300, 300),), 1, None, id="as many as may be held"),
+        pytest.param(((301, 300),), 1, "dataset_participants", id="one more"),
+        pytest.param(((9, 300), (301, 300)), 1, "dataset_participants", id="of the second cap"),
+        pytest.param(((301, 300),), 0, None, id="nobody new came"),
+    ],
+)
+def test_a_cap_on_a_dataset_is_said_when_somebody_new_is_beyond_it(
+    held_under_caps: tuple[tuple[int, int], ...], new: int, feature: str | None
+) -> None:
+    """A dataset may have a cap of its own and one of its class."""
+    read = rule_input(event(), new=new, held_under_caps=held_under_caps)
+    breach = Coverage(Institution(id="north")).evaluate(read)
+    assert (breach.feature if breach is not None else None) == feature
+    assert breach is None or (breach.observed, breach.expected) == (301.0, 300.0)
+
+
+@pytest.mark.parametrize(
     ("entry", "is_limited"),
     [
         (Institution(id="north", projects=(Project(id="heart"),)), False),
         (Institution(id="north", participants_max=0), True),
         (Institution(id="north", bytes_max=0), True),
+        (Institution(id="north", dataset_caps={"imaging": 0}), True),
         (Institution(id="north", projects=(Project(id="heart", participants_max=0),)), True),
         (Institution(id="north", projects=(Project(id="heart", bytes_max=0),)), True),
     ],

@@ -3,10 +3,18 @@
 from math import expm1, log1p
 
 import pytest
+from msgspec.structs import replace
 
 from detectors.detector import ClosedHour
-from detectors.instants import HOUR_MS
-from detectors.models.volume import Volume, VolumeConfig, VolumeState
+from detectors.instants import DAY_MS, HOUR_MS
+from detectors.models.volume import (
+    PAST_DAYS,
+    PastUsual,
+    Usual,
+    Volume,
+    VolumeConfig,
+    VolumeState,
+)
 from tests.builders import features
 
 
@@ -51,3 +59,81 @@ def test_an_hour_at_the_threshold_is_said() -> None:
     usual = sum(log1p(taken_bytes) for taken_bytes in taken) / len(taken)
     assert score.expected == pytest.approx(expm1(usual + volume.state.mean))
     assert volume.score(features(at_ms=at_ms, hour_bytes=hour_bytes - 1)) == ()
+
+
+def usual(mean: float, *, season: float = 0.0) -> Usual:
+    """Return a usual of 101 hours, each a standard deviation of one away from its mean."""
+    return Usual(season={72: season}, count=101.0, mean=mean, squares=100.0)
+
+
+def changing() -> Volume:
+    """Return a detector whose usual hour had e**2 bytes a while ago, and has e**5 now."""
+    state = VolumeState(season={72: 5.0}, count=101.0, mean=0.0, squares=100.0)
+    state.past = PastUsual(day=0, usual=usual(2.0))
+    return Volume(VolumeConfig(), state)
+
+
+@pytest.mark.parametrize(("unnamed_bytes", "deviations"), [(0, 4.0), (1, 7.0)])
+def test_bytes_of_nobody_are_measured_by_the_past_too(
+    unnamed_bytes: int, deviations: float
+) -> None:
+    """Whoever raised the own usual slowly is still far beyond what it was."""
+    volume, hour_bytes = changing(), round(expm1(9.0))
+    seen = volume.deviations(0, hour_bytes, unnamed_bytes=unnamed_bytes)
+    assert seen == pytest.approx(deviations, abs=1e-3)
+    moment = features(hour_bytes=hour_bytes, hour_unnamed_bytes=unnamed_bytes)
+    (score,) = volume.score(moment)
+    assert score.value == seen
+    assert score.expected == pytest.approx(expm1(2.0))
+
+
+def test_the_present_measures_where_the_past_was_higher() -> None:
+    """The stranger of the two counts, and the smaller is expected."""
+    volume = changing()
+    volume.state.past = PastUsual(day=0, usual=usual(8.0))
+    hour_bytes = round(expm1(9.0))
+    seen = volume.deviations(0, hour_bytes, unnamed_bytes=1)
+    assert seen == pytest.approx(4.0, abs=1e-3)
+    assert volume.expected_bytes(0) == pytest.approx(expm1(5.0))
+
+
+def test_the_past_begins_with_bytes_of_nobody_and_takes_its_turn_after_a_month() -> None:
+    """What is judged by was usual one to two months ago, or before anything of nobody came."""
+    volume = Volume(VolumeConfig(), VolumeState())
+    turns: list[tuple[int, tuple[int | None, int | None]]] = []
+    for day in range(3 * PAST_DAYS + 1):
+        closed = ClosedHour(
+            at_ms=day * DAY_MS + HOUR_MS,
+            taken_bytes=1_000 + day,
+            trusted=True,
+            unnamed_bytes=int(day == 5),
+        )
+        volume.learn_hour(closed)
+        past, next_past = volume.state.past, volume.state.next_past
+        turn = (past and past.day, next_past and next_past.day)
+        if not turns or turns[-1][1] != turn:
+            turns.append((day, turn))
+    assert turns == [
+        (0, (None, None)),
+        (5, (5, 5)),
+        (35, (5, 35)),
+        (65, (35, 65)),
+    ]
+    assert volume.state.past is not None
+    # Of 35 hours before it the first only began its season.
+    assert (volume.state.past.usual.count, volume.state.count) == (34.0, 90.0)
+
+
+def test_the_past_does_not_learn() -> None:
+    """It is what it was, whatever comes to the same hour of the week."""
+    volume = learnt([1_000, 1_100, 900], VolumeConfig())
+    unnamed = ClosedHour(at_ms=3 * HOUR_MS, taken_bytes=900, trusted=True, unnamed_bytes=1)
+    volume.learn_hour(unnamed)
+    assert volume.state.past is not None
+    before = replace(volume.state.past.usual, season=dict(volume.state.past.usual.season))
+    alone = learnt([1_000, 1_100, 900], VolumeConfig()).state
+    assert (before.season, before.count) == (alone.season, alone.count)
+    assert (before.mean, before.squares) == (alone.mean, alone.squares)
+    for hour in range(4, 200):
+        volume.learn_hour(ClosedHour(at_ms=hour * HOUR_MS, taken_bytes=10**6, trusted=True))
+    assert volume.state.past.usual == before
