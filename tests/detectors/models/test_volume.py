@@ -97,6 +97,11 @@ def test_the_present_measures_where_the_past_was_higher() -> None:
     assert volume.expected_bytes(0) == pytest.approx(expm1(5.0))
 
 
+def day_of(past: PastUsual | None) -> int | None:
+    """Return since when it stands."""
+    return None if past is None else past.day
+
+
 def test_the_past_begins_with_bytes_of_nobody_and_takes_its_turn_after_a_month() -> None:
     """What is judged by was usual one to two months ago, or before anything of nobody came."""
     volume = Volume(VolumeConfig(), VolumeState())
@@ -109,8 +114,7 @@ def test_the_past_begins_with_bytes_of_nobody_and_takes_its_turn_after_a_month()
             unnamed_bytes=int(day == 5),
         )
         volume.learn_hour(closed)
-        past, next_past = volume.state.past, volume.state.next_past
-        turn = (past and past.day, next_past and next_past.day)
+        turn = (day_of(volume.state.past), day_of(volume.state.next_past))
         if not turns or turns[-1][1] != turn:
             turns.append((day, turn))
     assert turns == [
