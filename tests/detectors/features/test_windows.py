@@ -1,0 +1,60 @@
+"""The open 5 minutes, and what is forgotten of windows on purpose."""
+
+import pytest
+
+from detectors.features.windows import (
+    BUCKET_MS,
+    Quantity,
+    Window,
+    Windows,
+    WindowsState,
+    zeros,
+)
+from detectors.instants import DAY_MS, HOUR_MS
+
+NOW_MS = 100 * DAY_MS + 3 * HOUR_MS + 7
+
+
+def filled() -> Windows:
+    """Return windows that had ten of everything 20 days, 3 days, 5 hours and no time ago."""
+    windows = Windows(WindowsState())
+    for ago_ms in (20 * DAY_MS, 3 * DAY_MS, 5 * HOUR_MS, BUCKET_MS, 0):
+        windows.add(NOW_MS - ago_ms, [10] * len(Quantity))
+    return windows
+
+
+def totals(windows: Windows, quantity: Quantity) -> list[int]:
+    """Return what every window has of a quantity."""
+    return [windows.total(window, quantity) for window in Window]
+
+
+@pytest.mark.parametrize("quantity", [Quantity.NEW, Quantity.GAINED, Quantity.BYTES])
+def test_what_is_forgotten_begins_anew_in_every_window(quantity: Quantity) -> None:
+    """The rest stays; what comes later is counted as ever, after a restart too."""
+    windows = filled()
+    assert totals(windows, quantity) == [10, 20, 30, 40, 50]
+    windows.forget((quantity, Quantity.DENIED))
+    for at_ms in (NOW_MS, NOW_MS + BUCKET_MS):
+        amounts = zeros()
+        amounts[quantity] = 3
+        windows.add(at_ms, amounts)
+    for seen in (windows, Windows(windows.snapshot())):
+        assert totals(seen, quantity) == [3, 6, 6, 6, 6]
+        assert totals(seen, Quantity.DENIED) == [0] * 5
+        assert totals(seen, Quantity.READ) == [0, 20, 30, 40, 50]
+        assert seen.closed_new() == ((3,) * 4 if quantity is Quantity.NEW else (20, 30, 40, 50))
+
+
+def test_the_open_bucket_says_from_when_and_until_when_it_is() -> None:
+    """Every event asks whether it belongs there; before the first none does."""
+    windows = Windows(WindowsState())
+    assert (windows.begins_ms, windows.ends_ms) == (-BUCKET_MS, 0)
+    windows.advance(NOW_MS)
+    open_bucket = (NOW_MS - 7, NOW_MS - 7 + BUCKET_MS)
+    assert (windows.begins_ms, windows.ends_ms) == open_bucket
+    windows.advance(NOW_MS - DAY_MS)
+    assert (windows.begins_ms, windows.ends_ms) == open_bucket
+    restored = Windows(windows.snapshot())
+    assert (restored.begins_ms, restored.ends_ms) == open_bucket
+    windows.advance(NOW_MS - 7 + BUCKET_MS)
+    assert windows.begins_ms == NOW_MS - 7 + BUCKET_MS
