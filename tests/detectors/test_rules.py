@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from detectors.config import CoreConfig, DetectorsConfig
+from detectors.detector import Breach
 from detectors.event import AccessEvent, FieldCount, InstitutionId, Participants
 from detectors.models.canary import CanaryConfig
 from detectors.models.coverage import Coverage
@@ -112,8 +113,12 @@ def test_scope_names_what_was_not_approved(
     """Dataset, fields and dates are compared with the project's approval."""
     scope = Scope(Institution(id="north", projects=(PROJECT,)))
     breach = scope.evaluate(rule_input(event, at_ms=int(at.timestamp()) * 1_000))
-    assert (breach.feature if breach is not None else None) == feature
-    assert breach is None or (breach.observed, breach.expected) == (1.0, 0.0)
+    assert breach == (
+        feature
+        and Breach(
+            detector="scope", feature=feature, window_seconds=300, observed=1.0, expected=0.0
+        )
+    )
 
 
 def test_an_exempted_reading_is_not_out_of_scope() -> None:

@@ -3,6 +3,7 @@
 import pytest
 from pyroaring import BitMap64
 
+from detectors.detector import Breach
 from detectors.models.canary import Canary, CanaryConfig
 from tests.builders import event, rule_input
 
@@ -25,4 +26,13 @@ def test_a_canary_is_touched_by_name_and_outside_exemptions(
     canary = Canary(CanaryConfig(participants=(3, 7)))
     read = rule_input(event(), participants=participants, exempted=exempted)
     breach = canary.evaluate(read)
-    assert (breach.observed if breach is not None else None) == touched
+    assert breach == (
+        touched
+        and Breach(
+            detector="canary",
+            feature="canaries",
+            window_seconds=300,
+            observed=touched,
+            expected=0.0,
+        )
+    )

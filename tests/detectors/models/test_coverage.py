@@ -2,6 +2,7 @@
 
 import pytest
 
+from detectors.detector import Breach
 from detectors.models.coverage import Coverage, CoverageConfig, coverage_of
 from detectors.register import Institution, Project
 from tests.builders import event, rule_input
@@ -11,6 +12,17 @@ CAPPED = Institution(
     bytes_max=1_000,
     projects=(Project(id="heart", bytes_max=100), Project(id="liver")),
 )
+
+
+def over(feature: str, observed: float, expected: float) -> Breach:
+    """Return what coverage says of a cap."""
+    return Breach(
+        detector="coverage",
+        feature=feature,
+        window_seconds=2_592_000,
+        observed=observed,
+        expected=expected,
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +82,7 @@ def test_a_cap_on_bytes_is_said_by_project_and_by_institution(
         institution_bytes=institution_bytes,
     )
     breach = Coverage(CAPPED).evaluate(left)
-    assert (breach and (breach.feature, breach.observed, breach.expected)) == expected
+    assert breach == (expected and over(*expected))
 
 
 @pytest.mark.parametrize(
@@ -88,8 +100,7 @@ def test_a_cap_on_a_dataset_is_said_when_somebody_new_is_beyond_it(
     """A dataset may have a cap of its own and one of its class."""
     read = rule_input(event(), new=new, held_under_caps=held_under_caps)
     breach = Coverage(Institution(id="north")).evaluate(read)
-    assert (breach.feature if breach is not None else None) == feature
-    assert breach is None or (breach.observed, breach.expected) == (301.0, 300.0)
+    assert breach == (feature and over(feature, 301.0, 300.0))
 
 
 @pytest.mark.parametrize(

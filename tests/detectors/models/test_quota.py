@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from detectors.detector import Breach
 from detectors.features.windows import Quantity, Window, Windows, WindowsState, zeros
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.models.quota import Quota, QuotaConfig
@@ -34,5 +35,12 @@ def test_a_limit_is_crossed_by_one_more_than_it_allows(
         passed = quota.evaluate(features(at_ms=at_ms, windows=windows))
         steps.append((quota.crossed(windows, amounts), [breach.observed for breach in passed]))
     assert steps == [(False, []), (False, []), (True, [11.0]), (False, [12.0])]
-    (breach,) = passed
-    assert (breach.feature, breach.window_seconds, breach.expected) == (feature, seconds, 10.0)
+    assert passed == (
+        Breach(
+            detector="quota",
+            feature=feature,
+            window_seconds=seconds,
+            observed=12.0,
+            expected=10.0,
+        ),
+    )

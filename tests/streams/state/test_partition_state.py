@@ -1,9 +1,86 @@
-"""The profiles of a partition in use: brought there by an event, or by whoever watches all."""
+"""The judges of a partition: which are in use, and what of them a checkpoint writes again."""
 
-from streams.state.keys import main_key
+import pytest
+
+from streams.kafka.records import FetchSpan
+from streams.state.keys import PARTITION_RECORD_KEY, main_key, part_key
 from streams.state.partition_state import PartitionState
+from streams.state.phases import Checkpoint, Phase, Write
 from streams.state.store import SavedRecord
 from tests.streams.state.checkpoint_world import Counting
+
+EAST, NORTH = main_key("east"), main_key("north")
+PART = part_key("north", "part@2")
+SAVED = {
+    EAST: SavedRecord(10, b"1"),
+    NORTH: SavedRecord(11, b"2"),
+    PART: SavedRecord(11, b"large"),
+    PARTITION_RECORD_KEY: SavedRecord(40, b"context"),
+}
+
+
+def saved_partition() -> PartitionState[list[int]]:
+    """Return partition 3 as its state topic has it: two institutions, one of them with a part."""
+    partition_state = PartitionState(3, Counting())
+    for key, saved in SAVED.items():
+        partition_state.store.apply(key, saved)
+    return partition_state
+
+
+def written(partition_state: PartitionState[list[int]], *, rewrite_count: int) -> list[list[Write]]:
+    """Return the parts, mains, partition records and tombstones of the next checkpoint."""
+    checkpoint = Checkpoint[str](0)
+    partition_state.add_to(checkpoint, rewrite_count=rewrite_count)
+    phases = (Phase.PARTS, Phase.MAINS, Phase.PARTITION_RECORDS, Phase.TOMBSTONES)
+    return [checkpoint.writes[phase] for phase in phases]
+
+
+def again(*keys: bytes) -> list[Write]:
+    """Return what is saved under some keys, written once more."""
+    return [Write(3, key, SAVED[key]) for key in keys]
+
+
+def test_quiet_states_are_written_again_in_rounds() -> None:
+    """A few with each checkpoint, with their parts; the partition record once a round."""
+    partition_state = saved_partition()
+    rounds = [written(partition_state, rewrite_count=count) for count in (1, 0, 1, 1, 5)]
+    north = [again(PART), again(NORTH), [], []]
+    with_record = [[], again(EAST), again(PARTITION_RECORD_KEY), []]
+    assert rounds == [with_record, [[], [], [], []], north, with_record, north]
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (EAST, [[], again(EAST), [], []]),
+        (NORTH, [again(PART), again(NORTH), [], []]),
+        (PARTITION_RECORD_KEY, [[], [], again(PARTITION_RECORD_KEY), []]),
+    ],
+    ids=["a state", "a state with a part", "the partition record"],
+)
+def test_what_a_late_write_shadows_is_written_again_at_once(
+    key: bytes, expected: list[list[Write]]
+) -> None:
+    """Compaction would keep the late one; no round is waited for."""
+    partition_state = saved_partition()
+    partition_state.store.apply(key, SavedRecord(5, b"late"))
+    assert written(partition_state, rewrite_count=0) == expected
+
+
+def test_what_has_changed_is_written_as_it_is_now() -> None:
+    """Not once more as it was, though its turn has come; the part of before goes in the end."""
+    partition_state = saved_partition()
+    partition_state.new_from(FetchSpan(40, 42))
+    profile = partition_state.profile("north", 41)
+    assert profile is not None
+    profile[0] += 1
+    partition_state.applied("north", 41)
+    partition_state.advance(42)
+    parts, mains, records, tombstones = written(partition_state, rewrite_count=9)
+    assert mains == [Write(3, NORTH, SavedRecord(41, b"3")), *again(EAST)]
+    assert parts == [Write(3, part_key("north", "part@3"), SavedRecord(41, b"large")), *again(PART)]
+    assert records == [Write(3, PARTITION_RECORD_KEY, SavedRecord(42, b"context"))]
+    assert tombstones == [Write(3, PART, None)]
 
 
 def test_saved_profiles_come_into_use_a_few_at_a_time() -> None:
