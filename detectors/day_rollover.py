@@ -13,6 +13,7 @@ from detectors.features.windows import Quantity, Window
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.policy.decide import close
 from detectors.policy.evaluate import group_of, usual_now
+from detectors.policy.unreadable import close_unreadable
 from detectors.profile import Profile
 from detectors.profile_state import DayState
 from detectors.verdict import DailySummary, Effect, NewHoldings
@@ -200,6 +201,11 @@ def close_incident(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     return close(profile, at_ms=ended.next_ms)
 
 
+def end_unreadable(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
+    """End the alert on what cannot be read, after a week within what is allowed."""
+    return close_unreadable(profile, day=ended.next_day, at_ms=ended.next_ms)
+
+
 def open_day(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     """Begin the next day. Last: every step before it reads the day that ends."""
     _open_day(profile, ended.next_day)
@@ -215,6 +221,7 @@ ROLLOVER: Final[tuple[Callable[[Profile, EndedDay], tuple[Effect, ...]], ...]] =
     end_runs,
     publish_holdings,
     close_incident,
+    end_unreadable,
     open_day,
 )
 

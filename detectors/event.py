@@ -73,7 +73,16 @@ class AccessEvent(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
     ] = None
 
 
-def time_ms(event: AccessEvent) -> int:
+class UnreadEvent(Struct, frozen=True, kw_only=True, gc=False):
+    """A record of a known institution that could not be judged: it counts, and nothing more."""
+
+    institution: InstitutionId
+    reason: Annotated[str, Meta(description="why it was rejected: one of the reasons for rejects")]
+    time: Annotated[int, Meta(description="ms since the epoch of where it stands in its input")] = 0
+    notice_id: Annotated[str, Meta(description="where it may come twice; empty otherwise")] = ""
+
+
+def time_ms(event: AccessEvent | UnreadEvent) -> int:
     """Return the event's time in ms since the epoch.
 
     >>> time_ms(AccessEvent(id="e1", time=1_700_000_000_123, institution="i", dataset="d"))

@@ -29,13 +29,14 @@ from detectors.instructions import note_exempted
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate, note
+from detectors.policy.unreadable import note_rejected, note_repaired
 from detectors.profile import Profile, open_profile
-from detectors.profile_state import count_repairs, note_unnamed
+from detectors.profile_state import note_unnamed
 from detectors.reference import Reference
 from detectors.register import is_of_the_unknown
 from detectors.verdict import Effect, Verdict
 
-__all__ = ["Profile", "apply_reference", "judge", "open_profile"]
+__all__ = ["Profile", "apply_reference", "judge", "note_rejected", "open_profile"]
 
 _NAMES_MAX: Final = 64
 _FAILED: Final = frozenset({"denied", "error"})
@@ -79,9 +80,9 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     at_ms = time_ms(event)
     effects = advance(profile, at_ms) if at_ms >= profile.windows.ends_ms else ()
     state.events_count += 1
-    if event.repairs is not None:
-        count_repairs(state, event.repairs)
     taken, amounts = _take(profile, event, at_ms)
+    if event.repairs is not None:
+        effects += note_repaired(profile, event.repairs, event_id=event.id)
     if taken.gained:
         _note_gained(profile, event, taken, at_ms)
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules else ()

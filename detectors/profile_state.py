@@ -1,7 +1,5 @@
 """Step 3 of 7: what is known of one institution, as plain numbers that survive a restart."""
 
-from collections.abc import Mapping
-
 from msgspec import Struct, field
 
 from detectors.config_schedule import FILE_SEQUENCE
@@ -79,6 +77,9 @@ class ProfileState(Struct, kw_only=True):
     # Events judged in part, and how often each thing in them was mended.
     repaired_count: int = 0
     repairs: dict[str, int] = field(default_factory=dict)
+    # Records that could not be judged, by reason.
+    rejected_count: int = 0
+    rejects: dict[str, int] = field(default_factory=dict)
     late_count: int = 0
     counted_events: int = 0
     unnamed: Unnamed = field(default_factory=Unnamed)
@@ -120,10 +121,3 @@ def note_unnamed(state: ProfileState, event: AccessEvent, taken: Taken) -> None:
     unnamed.events_count += 1
     unnamed.bytes = min(AMOUNT_MAX, unnamed.bytes + event.bytes)
     today.hour_unnamed_bytes = min(AMOUNT_MAX, today.hour_unnamed_bytes + event.bytes)
-
-
-def count_repairs(state: ProfileState, repairs: Mapping[str, int]) -> None:
-    """Count an event judged in part, and how often each thing was mended."""
-    state.repaired_count += 1
-    for reason, count in repairs.items():
-        state.repairs[reason] = min(AMOUNT_MAX, state.repairs.get(reason, 0) + count)

@@ -25,6 +25,7 @@ from detectors.models.multivariate import (
 from detectors.models.quota import QuotaConfig, quota_of
 from detectors.models.scope import ScopeConfig, scope_of
 from detectors.models.sweep import Sweep, SweepConfig
+from detectors.models.unreadable import UnreadableConfig, UnreadableState
 from detectors.models.volume import Volume, VolumeConfig, VolumeState
 
 # What stands for every feature that a row does not name: those that the settings name.
@@ -160,6 +161,17 @@ _ROWS: Final[dict[str, DetectorRow]] = {
             "canaries": Feature(
                 clause="read {observed:,.0f} canary records that nobody has reason to read",
                 told_of="event",
+            )
+        },
+    ),
+    "unreadable": DetectorRow(
+        config=UnreadableConfig,
+        card="docs/detectors/unreadable.md",
+        state=UnreadableState,
+        features={
+            "unreadable_events": Feature(
+                clause="sent {observed:,.0f} events in {window} that could not be read as written "
+                "(allowed {expected:,.0f})"
             )
         },
     ),

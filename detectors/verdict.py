@@ -114,6 +114,13 @@ class Alert(Struct, frozen=True, kw_only=True):
         tuple[str, ...],
         Meta(description="the largest of that window, of who took most of it; largest first"),
     ] = ()
+    repairs: Annotated[
+        dict[str, int],
+        Meta(description="what was mended in the institution's events so far, how often"),
+    ] = {}
+    rejects: Annotated[
+        dict[str, int], Meta(description="its records that could not be judged so far, by reason")
+    ] = {}
     trigger_event_id: Annotated[
         str, Meta(description="of the event that led to it; empty where time alone did")
     ] = ""

@@ -46,6 +46,7 @@ WAY: Final[Mapping[str, tuple[int, int]]] = {
     "streams/replay/response.py": (7, 7),
     "streams/worker/judge_agent.py": (1, 7),
     "streams/worker/batch_run.py": (1, 7),
+    "streams/worker/rejected_records.py": (1, 7),
     "streams/worker/rekey_agent.py": (2, 2),
     "detectors/event.py": (2, 2),
     "detectors/pipeline.py": (3, 6),

@@ -175,6 +175,8 @@ def _alert(profile: Profile, incident: Incident, statement: Statement) -> Alert:
         coverage=_coverage(profile, incident),
         taken_participants=statement.taken_participants,
         full_cohort_days=full_cohort_days(profile),
+        repairs=dict(state.repairs),
+        rejects=dict(state.rejects),
         trigger_event_id=event.id if event is not None else "",
         config_hash=profile.config_hash,
         reference_version=profile.reference.version,

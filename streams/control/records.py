@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled
 from detectors.errors import StateError
-from detectors.event import AccessEvent
+from detectors.event import AccessEvent, UnreadEvent
 from detectors.feedback import Feedback
 from detectors.reference import Reference
 from detectors.register import Registered
@@ -45,7 +45,7 @@ class Instruction(Struct, frozen=True, kw_only=True):
 # What a control record tells all judges of its partition.
 ControlMessage = Reference | Instruction | Scheduled
 # What a topic of access events records besides what is rejected.
-OnRecord = AccessEvent | ControlMessage
+OnRecord = AccessEvent | UnreadEvent | ControlMessage
 
 
 class ControlRecord(Struct, frozen=True, kw_only=True, gc=False):

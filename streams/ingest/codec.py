@@ -20,7 +20,7 @@ from streams.ingest.nesting import NESTED_BYTES_MIN, nesting_problem
 from streams.ingest.oversized import is_costly, without_lists
 from streams.ingest.partial_event import partial_event
 from streams.ingest.participants import participants_problem, short, too_many
-from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.ingest.rejects import Rejected, RejectReason, of_institution, rejected
 
 __all__ = ["DecodeConfig", "DecodeLimits", "check", "decode", "decode_limits", "encode"]
 
@@ -83,7 +83,7 @@ def decode(
     # Kafka itself says -1 where a record carries no time.
     if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
         detail = f"{(at_ms - kafka_time_ms) // SECOND_MS} s ahead of Kafka's time"
-        return rejected(RejectReason.TIME_FAR_FUTURE, detail)
+        return of_institution(rejected(RejectReason.TIME_FAR_FUTURE, detail), name)
     problem = check(event, at_ms, limits)
     if problem is None and name.isascii() and name.isprintable() and name[0] != " ":
         return event
@@ -111,7 +111,7 @@ def _within(
     if problem is None:
         return with_seen_name(event)
     if problem.reason in TIME_REASONS:
-        return problem
+        return of_institution(problem, event.institution)
     within = _in_part(_encode(event), limits, problem)
     return within if isinstance(within, Rejected) else with_seen_name(within)
 

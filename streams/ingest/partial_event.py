@@ -19,7 +19,8 @@ from streams.ingest.lenient_json import read_object
 from streams.ingest.limits import DecodeLimits
 from streams.ingest.partial_numbers import whole_number
 from streams.ingest.partial_participants import readable_participants
-from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.ingest.reject_notice import RejectNotice, reject_of
+from streams.ingest.rejects import Rejected, RejectReason, of_institution, rejected
 from streams.ingest.repairs import RepairReason, Repairs
 from streams.ingest.repeated import Repeated, values_of
 
@@ -83,7 +84,11 @@ def event_of_values(
         isinstance(value, Repeated) for value in given.values()
     )
     institution, time = _name(document.get("institution"), repairs), _time(document.get("time"))
-    if institution is None or time is None:
+    if institution is None:
+        return strict
+    if isinstance(strict, Rejected):
+        strict = _noticed(document) or of_institution(strict, institution)
+    if time is None:
         return strict
     event = {"institution": institution, "time": time}
     event |= _identity(document, id_otherwise, repairs)
@@ -111,7 +116,17 @@ def _checked(
     try:
         return msgspec.convert(event, AccessEvent, builtin_types=(bytes,))
     except (msgspec.ValidationError, UnicodeError) as error:
-        return rejected(RejectReason.TIME_UNPARSABLE, str(error))
+        reject = rejected(RejectReason.TIME_UNPARSABLE, str(error))
+        return of_institution(reject, str(event["institution"]))
+
+
+def _noticed(document: dict[str, object]) -> Rejected | None:
+    """Return the reject that a notice tells of: of a row of a raw topic, under its institution."""
+    try:
+        notice = msgspec.convert(document, RejectNotice)
+    except msgspec.ValidationError:
+        return None
+    return reject_of(notice)
 
 
 def _own_repairs(document: dict[str, object]) -> dict[RepairReason, int]:

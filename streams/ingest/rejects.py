@@ -3,10 +3,14 @@
 Every reason is counted, and the original bytes go to dead letters: nothing is lost in silence.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from detectors.event import InstitutionId, UnreadEvent
 
 # Enough for a sentence and a path; a hostile value quoted by an error must not fill a header.
 DETAIL_LENGTH_MAX: Final = 200
@@ -62,6 +66,12 @@ class Rejected(Struct, frozen=True, kw_only=True):
 
     reason: RejectReason
     detail: Annotated[str, Meta(max_length=DETAIL_LENGTH_MAX)]
+    institution: Annotated[
+        str, Meta(description="whose record it is, where that can be read; empty otherwise")
+    ] = ""
+    notice_id: Annotated[
+        str, Meta(description="of a rejected row of a raw topic, told where its institution lies")
+    ] = ""
 
 
 def rejected(reason: RejectReason, detail: str) -> Rejected:
@@ -73,3 +83,18 @@ def rejected(reason: RejectReason, detail: str) -> Rejected:
     if len(detail) > DETAIL_LENGTH_MAX:
         detail = detail[: DETAIL_LENGTH_MAX - 1] + "…"
     return Rejected(reason=reason, detail=detail)
+
+
+def of_institution(reject: Rejected, name: str) -> Rejected:
+    """Return a reject of which at least the institution is known."""
+    return replace(reject, institution=name)
+
+
+def unread_of(reject: Rejected) -> Iterator[UnreadEvent]:
+    """Yield what the judge of a reject's institution counts; nothing where that is not known."""
+    if reject.institution:
+        yield UnreadEvent(
+            institution=InstitutionId(reject.institution),
+            reason=reject.reason.value,
+            notice_id=reject.notice_id,
+        )

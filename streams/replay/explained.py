@@ -1,6 +1,6 @@
 """An explanation as lines on a terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from detectors.policy.explain import duration, percent
@@ -31,6 +31,8 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     yield from (f"            {line}" for line in explanation.different)
     yield from _section("reasons", map(_reason, alert.reasons))
     yield from _section("coverage", map(_coverage, alert.coverage))
+    yield from _section("judged in part, so far", _counts(alert.repairs))
+    yield from _section("rejected, so far", _counts(alert.rejects))
     outcomes = explanation.outcomes
     yield from _section("what followed", (measure_line(each).text for each in outcomes.measures))
     withheld = (withheld_line(each).text for each in outcomes.withheld)
@@ -64,6 +66,11 @@ def _coverage(coverage: DatasetCoverage) -> str:
         f"{coverage.dataset}: {percent(coverage.before_ratio)} before, "
         f"{percent(coverage.after_ratio)} after ({held})"
     )
+
+
+def _counts(counts: Mapping[str, int]) -> Iterator[str]:
+    for reason, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
+        yield f"{reason.replace('_', ' ')}: {number(count)}"
 
 
 def _event(part: Part, trigger_event_id: str) -> str:

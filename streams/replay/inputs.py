@@ -10,7 +10,7 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from detectors.config import CoreConfig
-from detectors.event import AccessEvent
+from detectors.event import AccessEvent, UnreadEvent
 from detectors.verdict import NewHoldings
 from streams.control.records import OnRecord, control_kind, decode_control
 from streams.control.rekeyed import origin_of
@@ -18,7 +18,7 @@ from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits, decode
 from streams.ingest.partial_event import placed
 from streams.ingest.readers import CutLine, FileSource
-from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.ingest.rejects import Rejected, RejectReason, rejected, unread_of
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
 from streams.state.envelope import StateKeys
@@ -97,9 +97,18 @@ def read_line(
     return event
 
 
+def unseen(_share: float) -> None:
+    """Show no progress."""
+
+
+def access_events(records: Iterator[OnRecord]) -> Iterator[AccessEvent]:
+    """Return what is an event among `records`."""
+    return (record for record in records if isinstance(record, AccessEvent))
+
+
 def file_events(
     source: FileSource, *, read: Read, line_bytes_max: int, rejects: Rejects, reached: Reached
-) -> Iterator[AccessEvent]:
+) -> Iterator[AccessEvent | UnreadEvent]:
     """Yield the events of a file that holds one a line; empty lines are passed over."""
     number = 0
     for lines in source.blocks(line_bytes_max=line_bytes_max):
@@ -112,6 +121,7 @@ def file_events(
             )
             if isinstance(event, Rejected):
                 rejects.add(event, line, source=source.name, number=number)
+                yield from unread_of(event)
             else:
                 yield event
         reached(_share(source))
@@ -124,7 +134,7 @@ def csv_events(
     line_bytes_max: int,
     rejects: Rejects,
     reached: Reached,
-) -> Iterator[AccessEvent]:
+) -> Iterator[AccessEvent | UnreadEvent]:
     """Yield the events of a csv file, whose rows may run over several lines."""
 
     def lines() -> Iterator[bytes]:
@@ -135,6 +145,7 @@ def csv_events(
     for row in mapping.rows(lines(), source=source.name):
         if isinstance(row.result, Rejected):
             rejects.add(row.result, row.raw, source=source.name, number=row.number)
+            yield from unread_of(row.result)
         else:
             yield row.result
 
@@ -163,6 +174,7 @@ def partition_events(
             if isinstance(event, Rejected):
                 source = f"{TOPIC_PREFIX}{reader.topic}/{partition}"
                 rejects.add(event, record.value, source=source, number=record.offset)
+                yield from unread_of(event)
             else:
                 yield event
         read_count += len(records)

@@ -10,11 +10,11 @@ from typing import Final, Literal, NamedTuple
 
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
-from detectors.event import AccessEvent, time_ms
+from detectors.event import AccessEvent, UnreadEvent, time_ms
 from detectors.instants import DAY_MS
 from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion.judge import CollusionJudge
-from detectors.pipeline import Profile, apply_reference, judge, open_profile
+from detectors.pipeline import Profile, apply_reference, judge, note_rejected, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import UNKNOWN, Register, Registered
 from detectors.verdict import DailySummary, Effect, NewHoldings
@@ -130,7 +130,7 @@ class Replay:
         next_ms = 0
         for event in events:
             if not isinstance(event, AccessEvent):
-                self._apply_control(event)
+                yield from self._apply_control(event)
                 continue
             at_ms = time_ms(event)
             institution = judges.get(event.institution) or self._judge_of(event, at_ms=at_ms)
@@ -175,14 +175,28 @@ class Replay:
         self.profiles[institution] = profile
         return profile
 
-    def _apply_control(self, message: Reference | Instruction | Scheduled) -> None:
-        if isinstance(message, Reference):
+    def _apply_control(
+        self, message: UnreadEvent | Reference | Instruction | Scheduled
+    ) -> Iterator[Effect]:
+        if isinstance(message, UnreadEvent):
+            yield from self._count_unread(message)
+        elif isinstance(message, Reference):
             self._adopt(message)
         elif isinstance(message, Scheduled):
             if self._follows_pushes:
                 self.schedule = self.schedule.extended(message)
         else:
             self._instruct(message)
+
+    def _count_unread(self, unread: UnreadEvent) -> Iterator[Effect]:
+        """Let the judge of a rejected record's institution count it; unknown ones are let be."""
+        name = unread.institution
+        judge = self.directory.judge_of(name, _NEVER_MS)
+        if judge == UNKNOWN:
+            return
+        profile = self.profiles.get(judge) or self._open(judge, name=name, at_ms=_NEVER_MS)
+        effects = note_rejected(profile, unread)
+        yield from self._settled(profile, effects, at_ms=profile.state.frontier_ms)
 
     def _instruct(self, instruction: Instruction) -> None:
         """Obey where the institution is at home; elsewhere it is only known from now on."""

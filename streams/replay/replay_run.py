@@ -25,9 +25,11 @@ from streams.replay.inputs import (
     TOPIC_PREFIX,
     Reached,
     Rejects,
+    access_events,
     holdings_of,
     partition_events,
     read_canonical,
+    unseen,
 )
 from streams.replay.reading import Reading
 from streams.replay.replay import Place, References, Replay, ring_judge
@@ -116,11 +118,11 @@ class ReplayRun:
             topic = name.removeprefix(TOPIC_PREFIX)
             if not name.startswith(TOPIC_PREFIX):
                 with FileSource(name) as source:
-                    yield from self._inputs.events(source, _unseen)
+                    yield from access_events(self._inputs.events(source, unseen))
             elif topic != self._reading.holdings_topic:
                 with TopicReader(topic, cluster=self._reading.cluster) as reader:
-                    for records in self._partitions(reader, _unseen):
-                        yield from (event for event in records if isinstance(event, AccessEvent))
+                    for records in self._partitions(reader, unseen):
+                        yield from access_events(records)
 
     def _topic_effects(
         self, topic: str, reached: Reached, *, institution: str | None
@@ -294,7 +296,3 @@ class ReplayRun:
                 *self._inputs.notes,
             ),
         )
-
-
-def _unseen(_share: float) -> None:
-    """Show no progress."""

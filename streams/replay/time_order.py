@@ -13,8 +13,9 @@ from itertools import islice, pairwise
 from typing import BinaryIO, Final
 
 import msgspec
+from msgspec.structs import replace
 
-from detectors.event import AccessEvent, time_ms
+from detectors.event import AccessEvent, UnreadEvent, time_ms
 from detectors.pipeline import LATE_MS
 from detectors.policy.explain import percent
 
@@ -24,8 +25,15 @@ LATE_RATIO_MAX: Final = 0.1
 RUN_EVENTS: Final = 100_000
 _LENGTH_BYTES: Final = 4
 
+# What a line of a file comes to, as far as a judge counts it.
+Line = AccessEvent | UnreadEvent
+
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(AccessEvent).decode
+_decode_unread: Final = msgspec.msgpack.Decoder(UnreadEvent).decode
+# The first byte of a written line: which of the two it is.
+_EVENT: Final = b"e"
+_UNREAD: Final = b"u"
 
 
 class FileOrder:
@@ -46,10 +54,14 @@ class FileOrder:
         self.events_count = 0
         self.late_count = 0
 
-    def counted(self, events: Iterator[AccessEvent]) -> Iterator[AccessEvent]:
+    def counted(self, events: Iterator[Line]) -> Iterator[Line]:
         """Yield the events as they come."""
         newest_ms = None
         for event in events:
+            if isinstance(event, UnreadEvent):
+                # It has no time, and counts where it stands.
+                yield replace(event, time=newest_ms or 0)
+                continue
             at_ms = time_ms(event)
             if newest_ms is None or at_ms > newest_ms:
                 newest_ms = at_ms
@@ -72,7 +84,7 @@ def late_note(order: FileOrder) -> str:
     )
 
 
-def merged(files: Sequence[Iterator[AccessEvent]]) -> Iterator[AccessEvent]:
+def merged(files: Sequence[Iterator[Line]]) -> Iterator[Line]:
     """Yield the events of all files, the earliest next one first; of equal ones the first file's.
 
     One file alone is as it is.
@@ -82,7 +94,7 @@ def merged(files: Sequence[Iterator[AccessEvent]]) -> Iterator[AccessEvent]:
     return heapq.merge(*files, key=time_ms)
 
 
-def by_time(events: Iterator[AccessEvent]) -> Iterator[AccessEvent]:
+def by_time(events: Iterator[Line]) -> Iterator[Line]:
     """Yield events sorted by time, equal ones as they came; memory holds one run of them."""
     with tempfile.TemporaryFile(prefix="headgate-sort-") as file:
         bounds = [*_write_runs(events, file), file.tell()]
@@ -90,20 +102,20 @@ def by_time(events: Iterator[AccessEvent]) -> Iterator[AccessEvent]:
         yield from heapq.merge(*runs, key=time_ms)
 
 
-def _write_runs(events: Iterator[AccessEvent], file: BinaryIO) -> Iterator[int]:
+def _write_runs(events: Iterator[Line], file: BinaryIO) -> Iterator[int]:
     """Write sorted runs one after the other; yield where each begins."""
     while run := sorted(islice(events, RUN_EVENTS), key=time_ms):
         yield file.tell()
         for event in run:
-            raw = _encode(event)
+            raw = (_EVENT if isinstance(event, AccessEvent) else _UNREAD) + _encode(event)
             file.write(len(raw).to_bytes(_LENGTH_BYTES, "big") + raw)
 
 
-def _read_run(file: BinaryIO, start: int, end: int) -> Iterator[AccessEvent]:
+def _read_run(file: BinaryIO, start: int, end: int) -> Iterator[Line]:
     # Runs are read in turn from one file: each remembers where it stands.
     while start < end:
         file.seek(start)
         length = int.from_bytes(file.read(_LENGTH_BYTES), "big")
         raw = file.read(length)
         start += _LENGTH_BYTES + length
-        yield _decode(raw)
+        yield _decode(raw[1:]) if raw[:1] == _EVENT else _decode_unread(raw[1:])

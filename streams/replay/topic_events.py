@@ -13,13 +13,13 @@ from typing import Final
 
 from pyroaring import BitMap64
 
-from detectors.event import AccessEvent, time_ms
+from detectors.event import AccessEvent, UnreadEvent, time_ms
 from detectors.register import UNKNOWN
 from detectors.verdict import Effect
 from streams.control.addressing import Addressing, Destination
 from streams.control.records import OnRecord
 from streams.control.rekeyed import origin_of
-from streams.ingest.rejects import Rejected
+from streams.ingest.rejects import Rejected, unread_of
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.placement import partition_of
 from streams.kafka.records import TopicRecord
@@ -82,7 +82,12 @@ class TopicEvents:
             event = self._read(record)
             if isinstance(event, Rejected):
                 source = f"{TOPIC_PREFIX}{self._reader.topic}/{partition}"
-                self._rejects.add(event, record.value, source=source, number=record.offset)
+                if not event.notice_id:
+                    self._rejects.add(event, record.value, source=source, number=record.offset)
+                if self._addressing.is_at_home(
+                    event.institution, record.key, partition=partition, directory=replay.directory
+                ):
+                    yield from unread_of(event)
                 continue
             if not isinstance(event, AccessEvent):
                 lasting = _NOTHING
@@ -152,7 +157,7 @@ def met_by(
         group_of = replay.directory.group_of
         if (
             institution is None
-            or not isinstance(event, AccessEvent)
+            or not isinstance(event, AccessEvent | UnreadEvent)
             or group_of(event.institution) == group_of(institution)
         ):
             yield event

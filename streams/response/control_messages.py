@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.config_schedule import Scheduled
-from detectors.event import AccessEvent, time_ms
+from detectors.event import AccessEvent, UnreadEvent, time_ms
 from detectors.feedback import Feedback
 from detectors.register import Registered
 from detectors.response.entries import DecisionMade, parse_entry
@@ -80,8 +80,8 @@ def control_message_of(followed: Followed) -> Instruction | Scheduled | None:
 
 
 def merge_by_time(
-    messages: deque[TimedMessage], events: Iterable[AccessEvent]
-) -> Iterator[AccessEvent | Instruction | Scheduled]:
+    messages: deque[TimedMessage], events: Iterable[AccessEvent | UnreadEvent]
+) -> Iterator[AccessEvent | UnreadEvent | Instruction | Scheduled]:
     """Yield `events`, and before each what was recorded by its time, which leaves `messages`."""
     for event in events:
         while messages and messages[0].recorded_ms <= time_ms(event):

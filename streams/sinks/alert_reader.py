@@ -62,6 +62,8 @@ def read_finding(raw: bytes | msgspec.Raw) -> Alert:
         top_project_share=evidence.data.top_project_share,
         members=_members(finding.resources),
         sample_event_ids=evidence.data.event_ids,
+        repairs=unmapped.repairs,
+        rejects=unmapped.rejects,
         trigger_event_id=evidence.data.trigger_event_id,
         config_hash=unmapped.config_hash,
         reference_version=unmapped.reference_version,
@@ -99,6 +101,8 @@ class _Unmapped(Struct, frozen=True):
     full_cohort_days: float | None
     coverage: tuple[DatasetCoverage, ...]
     reasons: tuple[ReasonDetail, ...]
+    repairs: dict[str, int]
+    rejects: dict[str, int]
     config_hash: str
     reference_version: str
 

@@ -227,6 +227,8 @@ def _unmapped(alert: Alert) -> Document:
         "full_cohort_days": alert.full_cohort_days,
         "coverage": [msgspec.to_builtins(coverage) for coverage in alert.coverage],
         "reasons": [msgspec.to_builtins(detail) for detail in alert.reasons],
+        "repairs": alert.repairs,
+        "rejects": alert.rejects,
         "config_hash": alert.config_hash,
         "reference_version": alert.reference_version,
     }

@@ -48,6 +48,7 @@ class InstitutionRun:
         "judged_count",
         "late_before",
         "profile",
+        "rejected_count",
         "repairs_before",
         "repeats_before",
     )
@@ -64,6 +65,8 @@ class InstitutionRun:
         # The last record that is in the profile; whatever lies at or before it is not judged again.
         self.applied_offset = applied_offset
         self.judged_count = 0
+        # Records that could not be judged, and are counted in the profile.
+        self.rejected_count = 0
         self.repeats_before = profile.state.repeats_count
         self.late_before = profile.state.late_count
         self.repairs_before = Counter(profile.state.repairs)
@@ -124,7 +127,7 @@ class BatchRun:
         counts = self.counts
         for institution_run in self.institution_runs.values():
             state, judged = institution_run.profile.state, institution_run.judged_count
-            if not judged:
+            if not judged and not institution_run.rejected_count:
                 continue
             self.partition_state.applied(
                 institution_run.institution, institution_run.applied_offset

@@ -35,6 +35,7 @@ from streams.state.protocol import StateStore
 from streams.worker.batch_run import BatchRun, Counts, InstitutionRun, offset_of
 from streams.worker.effect_sender import EffectSender
 from streams.worker.ports import EventWatcher
+from streams.worker.rejected_records import count_rejected
 
 logger = logging.getLogger("headgate.judge")
 
@@ -138,7 +139,7 @@ class JudgeAgent:
         for record in records:
             event = decode(record.value, limits, record.headers, record.timestamp)
             if not isinstance(event, AccessEvent):
-                outcomes.append((record, event))
+                count_rejected(batch_run, addressing, record, event)
                 continue
             if event.institution != name or record.key != key:
                 institution_run = self._judge_of(batch_run, event, record)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from detectors.event import AccessEvent
 from streams.ingest.codec import encode
 from streams.ingest.identity import identity_of
+from streams.ingest.reject_notice import notice_of
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Durable, Outbox
 from streams.kafka.records import Batch, Offsets, OutgoingRecord, Record, RecordPosition
@@ -71,15 +72,19 @@ class RekeyAgent:
             return
         new_from = reading.new_from(batch.span)
         reading.advance(batch.span.end)
+        notices: list[Durable] = []
         sent = [
-            self._send(record, partition) for record in batch.records if record.offset >= new_from
+            self._send(record, partition, notices)
+            for record in batch.records
+            if record.offset >= new_from
         ]
         self._sending[partition] = sent
-        await self._outbox.durable(sent)
+        await self._outbox.durable([*notices, *sent])
         self._sending.pop(partition, None)
         await self._reader.finish(reading)
 
-    def _send(self, record: Record, partition: int) -> Durable:
+    def _send(self, record: Record, partition: int, notices: list[Durable]) -> Durable:
+        """Send the event of a row, or its dead letter, and a notice to whose row it is."""
         source = f"{self._reader.topic}/{partition}"
         event = self._read_row(record.value, source, record.offset)
         if not isinstance(event, Rejected):
@@ -91,4 +96,11 @@ class RekeyAgent:
             offset=record.offset,
             kafka_time_ms=record.timestamp,
         )
+        if event.institution:
+            notice = OutgoingRecord(
+                topic=self._events_topic,
+                key=identity_of(event.institution).encode(),
+                value=notice_of(event, f"{source}:{record.offset}"),
+            )
+            notices.append(self._outbox.post(notice))
         return self._effects.reject(event, record, position)

@@ -18,7 +18,7 @@ from streams.ingest.adapters.cells import source_of
 from streams.ingest.adapters.config import DIGEST_ID, MappingConfig
 from streams.ingest.adapters.csv_rows import CsvRow, CsvRows
 from streams.ingest.adapters.row_reader import UNRESOLVED, RowReader
-from streams.ingest.codec import TIME_REASONS, DecodeLimits, escapes_a_letter
+from streams.ingest.codec import DecodeLimits, escapes_a_letter
 from streams.ingest.frames import unframed
 from streams.ingest.lenient_json import read_object
 from streams.ingest.nesting import nesting_problem
@@ -185,8 +185,6 @@ class RowMapping:
         strict: AccessEvent | Rejected,
         repairs: Repairs,
     ) -> AccessEvent | Rejected:
-        if isinstance(strict, Rejected) and strict.reason in TIME_REASONS:
-            return strict
         return self._reader.event_in_part(row, id_otherwise=row_id, strict=strict, repairs=repairs)
 
 

@@ -28,7 +28,7 @@ from streams.ingest.adapters.values import (
 from streams.ingest.codec import TIME_REASONS, DecodeLimits, check, reason_of
 from streams.ingest.identity import identity_of, with_seen_name
 from streams.ingest.partial_event import event_of_values
-from streams.ingest.rejects import Rejected, rejected
+from streams.ingest.rejects import Rejected, of_institution, rejected
 from streams.ingest.repairs import RepairReason, Repairs
 from streams.ingest.repeated import values_of
 
@@ -93,23 +93,23 @@ class RowReader:
         self, row: Row, *, id_otherwise: str, strict: AccessEvent | Rejected, repairs: Repairs
     ) -> AccessEvent | Rejected:
         """Return the event by what can be read of a row, as of a canonical event; else `strict`."""
-        try:
-            at_ms = self._time(_time_cell(self._time_values(row)[-1]))
-        except RejectedError as error:
-            return error.rejected
-        given = self._partial.given(row) | {"time": at_ms}
-        if self._id is None:
-            given["id"] = id_otherwise
+        given = self._partial.given(row)
         institution = values_of(given["institution"])[-1]
         if not isinstance(institution, str) or not identity_of(institution):
             repairs[RepairReason.TEXT_UNREADABLE] += institution is not None
-            given["institution"] = UNRESOLVED
+            given["institution"] = institution = UNRESOLVED
+        try:
+            given["time"] = self._time(_time_cell(self._time_values(row)[-1]))
+        except RejectedError as error:
+            return of_institution(error.rejected, institution)
+        if self._id is None:
+            given["id"] = id_otherwise
         event = event_of_values(given, self._limits, strict, repairs, id_otherwise=id_otherwise)
         if isinstance(event, Rejected):
             return event
         problem = check(event, time_ms(event), self._limits)
         if problem is not None and problem.reason in TIME_REASONS:
-            return problem
+            return of_institution(problem, institution)
         return with_seen_name(event)
 
 

@@ -1,0 +1,40 @@
+"""Step 1 of 7: a rejected row of a raw topic -> a notice where its institution's judge reads.
+
+A raw topic is keyed by anything, so that whoever rejects a row there judges nobody. The judge of
+the institution counts the notice as it counts a record of its own that it rejects.
+"""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from streams.ingest.rejects import Rejected, RejectReason
+
+
+class RejectNotice(Struct, frozen=True, kw_only=True):
+    """What is told of a rejected row."""
+
+    institution: Annotated[str, Meta(min_length=1, max_length=128)]
+    rejected: RejectReason
+    notice_id: Annotated[
+        str, Meta(min_length=1, max_length=128, description="the place of the row in its topic")
+    ]
+
+
+def notice_of(reject: Rejected, place: str) -> bytes:
+    """Return the notice of a reject whose institution is known, as JSON."""
+    notice = RejectNotice(
+        institution=reject.institution, rejected=reject.reason, notice_id=place[-128:]
+    )
+    return msgspec.json.encode(notice)
+
+
+def reject_of(notice: RejectNotice) -> Rejected:
+    """Return the reject that a notice tells of."""
+    return Rejected(
+        reason=notice.rejected,
+        detail="a row of a raw topic",
+        institution=notice.institution,
+        notice_id=notice.notice_id,
+    )
