@@ -1,7 +1,7 @@
 """Every knob of the core: unit, range, meaning. What an operator may tune, and nothing else."""
 
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct, defstruct, field
@@ -17,6 +17,9 @@ from detectors.models.excess import ExcessConfig
 from detectors.reference import ReferenceConfig
 from detectors.registry import DETECTORS
 
+# Hashed ids are below.
+HASHES_END: Final = 2**64
+
 
 class CohortConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whose data it is."""
@@ -24,11 +27,38 @@ class CohortConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     size: Annotated[int, Meta(ge=1, le=2**40, description="participants in the cohort")] = 500_000
     participant_ids: Annotated[
         Literal["positions", "hashed"],
-        Meta(description="positions 0 to size-1, or 64-bit hashes of string ids"),
+        Meta(description="numbers from `id_first` on, or 64-bit hashes of string ids"),
     ] = "positions"
+    id_first: Annotated[int, Meta(ge=0, lt=2**32, description="the smallest id of a person")] = 0
+    id_last: Annotated[
+        Annotated[int, Meta(ge=0, lt=2**32)] | None,
+        Meta(description="the largest; absent: as many as the cohort has people"),
+    ] = None
     datasets_max: Annotated[
         int, Meta(ge=1, le=4_096, description="ledgers per institution; more are pooled")
     ] = 64
+
+    @property
+    def ids(self) -> range:
+        """Return the ids that may be somebody's."""
+        if self.participant_ids == "hashed":
+            return range(HASHES_END)
+        last = self.id_first + self.size - 1 if self.id_last is None else self.id_last
+        return range(self.id_first, last + 1)
+
+    @property
+    def are_positions(self) -> bool:
+        """Tell whether ids are 0 to size-1, each somebody's."""
+        return self.ids == range(self.size)
+
+    def __post_init__(self) -> None:
+        """Raise for ids that are no hashes, or fewer than people."""
+        if self.participant_ids == "hashed" and (self.id_first or self.id_last is not None):
+            message = "expected no `id_first` and no `id_last` where ids are hashed"
+            raise ValueError(message)
+        if self.ids.stop - self.ids.start < self.size:
+            message = "expected from `id_first` to `id_last` as many ids as `size`"
+            raise ValueError(message)
 
 
 class NamedDetectors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

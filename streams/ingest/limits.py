@@ -49,6 +49,14 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
     latest_ms: int
     cohort_size: int
     hashed: bool
+    # The first id, and the one after the last.
+    id_first: int
+    id_end: int
+
+    @property
+    def sparse(self) -> bool:
+        """Tell whether some ids within the bounds are nobody's."""
+        return self.id_end - self.id_first > self.cohort_size
 
 
 def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
@@ -61,4 +69,6 @@ def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
         latest_ms=instant_ms(config.latest),
         cohort_size=cohort.size,
         hashed=cohort.participant_ids == "hashed",
+        id_first=cohort.ids.start,
+        id_end=cohort.ids.stop,
     )

@@ -23,6 +23,7 @@ from streams.ingest.reject_notice import RejectNotice, reject_of
 from streams.ingest.rejects import Rejected, RejectReason, of_institution, rejected
 from streams.ingest.repairs import RepairReason, Repairs
 from streams.ingest.repeated import Repeated, values_of
+from streams.ingest.rounded_ids import ROUNDED, are_rounded
 
 UNKNOWN_DATASET: Final = "unknown"
 OTHER: Final = "other"
@@ -100,6 +101,8 @@ def event_of_values(
         event["fields"] = fields
     people = readable_participants(values_of(given.get("participants")), limits, repairs)
     if people is not None:
+        if limits.hashed and people.ids is not None and are_rounded(people.ids):
+            return rejected(RejectReason.IDS_ROUNDED, ROUNDED)
         event["participants"] = people
     return _checked(event, repairs, strict)
 

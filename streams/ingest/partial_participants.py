@@ -18,7 +18,6 @@ from streams.ingest.partial_numbers import whole_number
 from streams.ingest.repairs import RepairReason, Repairs
 from streams.ingest.repeated import values_of
 
-_HASH_END: Final = 2**64
 _BITMAP_END: Final = 2**32
 
 
@@ -72,15 +71,15 @@ def _ids(value: object, limits: DecodeLimits, repairs: Repairs) -> Participants 
         return _count(value, limits, repairs)
     if not isinstance(value, list):
         return None
-    end = _HASH_END if limits.hashed else limits.cohort_size
+    first, end = limits.id_first, limits.id_end
     # Nearly all are as they should be, and there may be a million of them.
-    ids = {number for number in value if type(number) is int and 0 <= number < end}
+    ids = {number for number in value if type(number) is int and first <= number < end}
     unreadable = 0
-    for written in (each for each in value if type(each) is not int or not 0 <= each < end):
+    for written in (each for each in value if type(each) is not int or not first <= each < end):
         number = whole_number(written)
         if number is None or number < 0:
             unreadable += 1
-        elif number >= end:
+        elif not first <= number < end:
             repairs[RepairReason.BEYOND_COHORT] += 1
         else:
             ids.add(number)
@@ -102,12 +101,17 @@ def _ranges(value: object, limits: DecodeLimits, repairs: Repairs) -> Participan
             repairs[RepairReason.PARTICIPANTS_UNREADABLE] += 1
             continue
         first, last = numbers[0], numbers[-1]
-        beyond = last - max(first, limits.cohort_size) + 1
-        if beyond > 0:
-            repairs[RepairReason.BEYOND_COHORT] += min(beyond, _BITMAP_END)
-        if first < limits.cohort_size:
-            ranges.append((first, min(last, limits.cohort_size - 1)))
-    return Participants(ranges=_disjoint(ranges))
+        within = (max(first, limits.id_first), min(last, limits.id_end - 1))
+        inside = max(0, within[1] - within[0] + 1)
+        repairs[RepairReason.BEYOND_COHORT] += min(last - first + 1 - inside, _BITMAP_END)
+        if inside:
+            ranges.append(within)
+    disjoint = _disjoint(ranges)
+    if not limits.sparse:
+        return Participants(ranges=disjoint)
+    repairs[RepairReason.RANGES_COUNTED] += len(disjoint)
+    named = sum(last - first + 1 for first, last in disjoint)
+    return Participants(count=min(named, limits.cohort_size))
 
 
 def _disjoint(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -138,10 +142,11 @@ def _bitmap(value: object, limits: DecodeLimits, repairs: Repairs) -> Participan
     if bitmap_problem(raw, end=_BITMAP_END) is not None:
         return None
     people = BitMap.deserialize(raw)
-    end = min(limits.cohort_size, _BITMAP_END)
-    beyond = len(people) - people.range_cardinality(0, end)
+    first, end = limits.id_first, min(limits.id_end, _BITMAP_END)
+    beyond = len(people) - people.range_cardinality(first, end)
     if beyond:
         repairs[RepairReason.BEYOND_COHORT] += beyond
+        people.remove_range(0, first)
         people.remove_range(end, _BITMAP_END)
     return Participants(bitmap=people.serialize())
 

@@ -2,9 +2,12 @@
 
 from typing import Final
 
+from pyroaring import BitMap
+
 from detectors.event import Participants
 from streams.ingest.limits import DecodeLimits
 from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.ingest.rounded_ids import ROUNDED, are_rounded
 
 _HASH_END: Final = 2**64
 _BITMAP_END: Final = 2**32
@@ -26,7 +29,8 @@ def participants_problem(participants: Participants, limits: DecodeLimits) -> Re
     if bitmap is not None:
         return _bitmap_problem(bitmap, limits)
     if count is not None and count > limits.cohort_size:
-        return _beyond(count, limits.cohort_size)
+        detail = f"{short(count)} people of a cohort of {limits.cohort_size}"
+        return rejected(RejectReason.BEYOND_COHORT, detail)
     return None
 
 
@@ -36,9 +40,13 @@ def _bitmap_problem(bitmap: bytes, limits: DecodeLimits) -> Rejected | None:
     # Here, because it needs NumPy: whoever checks a mapping's configuration reads no bitmap.
     from streams.ingest.roaring import BitmapProblem, bitmap_problem  # noqa: PLC0415
 
-    problem = bitmap_problem(bitmap, end=min(limits.cohort_size, _BITMAP_END))
+    problem = bitmap_problem(bitmap, end=min(limits.id_end, _BITMAP_END))
     if problem is None:
-        return None
+        if not limits.id_first:
+            return None
+        people = BitMap.deserialize(bitmap)
+        smallest = people.min() if people else limits.id_first
+        return _beyond(smallest, limits) if smallest < limits.id_first else None
     beyond = problem is BitmapProblem.BEYOND_COHORT
     reason = RejectReason.BEYOND_COHORT if beyond else RejectReason.PARTICIPANTS_INVALID
     return rejected(reason, problem)
@@ -47,28 +55,42 @@ def _bitmap_problem(bitmap: bytes, limits: DecodeLimits) -> Rejected | None:
 def _ids_problem(ids: list[int], limits: DecodeLimits) -> Rejected | None:
     if len(ids) > limits.cohort_size:
         return too_many("ids", len(ids), limits.cohort_size)
-    end = _HASH_END if limits.hashed else limits.cohort_size
-    largest = max(ids) if ids else 0
-    return _beyond(largest, end) if largest >= end else None
+    if not ids:
+        return None
+    largest = max(ids)
+    if largest >= limits.id_end:
+        return _beyond(largest, limits)
+    if limits.id_first and min(ids) < limits.id_first:
+        return _beyond(min(ids), limits)
+    if limits.hashed and are_rounded(ids):
+        return rejected(RejectReason.IDS_ROUNDED, ROUNDED)
+    return None
 
 
 def _ranges_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Rejected | None:
     if limits.hashed:
         return _no_position()
+    if limits.sparse:
+        detail = "ranges of ids of which not each is a person"
+        return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
     if len(ranges) > limits.cohort_size:
         return too_many("ranges", len(ranges), limits.cohort_size)
-    end = limits.cohort_size
+    return _bounds_problem(ranges, limits)
+
+
+def _bounds_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Rejected | None:
+    id_first, id_end = limits.id_first, limits.id_end
     named = 0
     for first, last in ranges:
         if first > last:
             detail = f"a range runs backwards, from {short(first)} to {short(last)}"
             return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
-        if last >= end:
-            return _beyond(last, end)
+        if last >= id_end or first < id_first:
+            return _beyond(last if last >= id_end else first, limits)
         named += last - first + 1
     # So that building the set costs no more than the cohort once, however many ranges there are.
-    if named > end:
-        detail = f"the ranges overlap: together {named}, of a cohort of {end}"
+    if named > limits.cohort_size:
+        detail = f"the ranges overlap: together {named}, of a cohort of {limits.cohort_size}"
         return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
     return None
 
@@ -83,8 +105,8 @@ def too_many(what: str, count: int, limit: int) -> Rejected:
     return rejected(RejectReason.TOO_LARGE, f"{count} {what}, more than {limit}")
 
 
-def _beyond(largest: int, end: int) -> Rejected:
-    detail = f"participant {short(largest)} of a cohort of {end}"
+def _beyond(number: int, limits: DecodeLimits) -> Rejected:
+    detail = f"participant {short(number)}, not from {limits.id_first} to {limits.id_end - 1}"
     return rejected(RejectReason.BEYOND_COHORT, detail)
 
 

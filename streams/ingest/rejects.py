@@ -32,6 +32,7 @@ class RejectReason(StrEnum):
     TIME_FAR_PAST = "time_far_past"
     PARTICIPANTS_INVALID = "participants_invalid"
     BEYOND_COHORT = "beyond_cohort"
+    IDS_ROUNDED = "ids_rounded"
     CLOUDEVENTS_INVALID = "cloudevents_invalid"
     ROW_INVALID = "row_invalid"
     UNSIGNED = "unsigned"
@@ -53,6 +54,7 @@ MEANINGS: Final[dict[RejectReason, str]] = {
     RejectReason.TIME_FAR_PAST: "before the earliest time that can be meant",
     RejectReason.PARTICIPANTS_INVALID: "not exactly one well-formed way of saying whose data left",
     RejectReason.BEYOND_COHORT: "participants that the cohort does not have",
+    RejectReason.IDS_ROUNDED: "ids of 64 bits that a JSON writer has rounded: other people's",
     RejectReason.CLOUDEVENTS_INVALID: "not a CloudEvent of the mode that its headers announce",
     RejectReason.ROW_INVALID: "a row or record that the mapping cannot read",
     RejectReason.UNSIGNED: "a control record that no key of ours has signed for its place",

@@ -19,6 +19,7 @@ class RepairReason(StrEnum):
     PARTICIPANTS_UNREADABLE = "participants_unreadable"
     PARTICIPANTS_AMBIGUOUS = "participants_ambiguous"
     BEYOND_COHORT = "beyond_cohort"
+    RANGES_COUNTED = "ranges_counted"
     KEY_REPEATED = "key_repeated"
     LISTS_COUNTED = "lists_counted"
     NAME_CLEANED = "name_cleaned"
@@ -41,6 +42,7 @@ MEANINGS: Final[dict[RepairReason, str]] = {
     RepairReason.PARTICIPANTS_UNREADABLE: "people who cannot be read: left out",
     RepairReason.PARTICIPANTS_AMBIGUOUS: "people given in several ways: the way with most counts",
     RepairReason.BEYOND_COHORT: "people beyond the cohort: left out; counts stop at the cohort",
+    RepairReason.RANGES_COUNTED: "ranges of ids of which not each is a person: counted",
     RepairReason.KEY_REPEATED: "a key given twice: the larger amount counts",
     RepairReason.LISTS_COUNTED: "a message too large to decode: its lists were only counted",
     RepairReason.NAME_CLEANED: "characters that nobody sees in an institution's name: left out",

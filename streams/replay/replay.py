@@ -36,7 +36,7 @@ def ring_judge(config: CoreConfig) -> CollusionJudge:
     return CollusionJudge(
         config.detectors.collusion,
         cohort_size=config.cohort.size,
-        hashed=config.cohort.participant_ids == "hashed",
+        hashed=not config.cohort.are_positions,
         config_hash=config_hash(config),
     )
 

@@ -37,7 +37,7 @@ from streams.replay.response import Outcomes, outcomes_of
 from streams.replay.topic_events import TopicEvents
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
-from streams.report.unnamed import unnamed_note, unnamed_totals
+from streams.report.unnamed import unnamed_notes, unnamed_totals
 from streams.response.control_messages import merge_by_time
 from streams.response.journal import configured_by
 
@@ -289,10 +289,5 @@ class ReplayRun:
                 if profile.state.repairs
             },
             unnamed=unnamed,
-            notes=(
-                *self.blindness,
-                *((note,) if (note := unnamed_note(unnamed)) else ()),
-                *notes,
-                *self._inputs.notes,
-            ),
+            notes=(*self.blindness, *unnamed_notes(unnamed), *notes, *self._inputs.notes),
         )

@@ -35,24 +35,24 @@ def unnamed_totals(profiles: Iterable[Profile]) -> tuple[UnnamedTotal, ...]:
     return tuple(sorted(unnamed, key=lambda total: (-total.bytes, total.institution)))
 
 
-def unnamed_note(totals: Sequence[UnnamedTotal]) -> str | None:
-    """Return who cannot be judged by people, and what to do about it; None where all can.
+def unnamed_notes(totals: Sequence[UnnamedTotal]) -> tuple[str, ...]:
+    """Return who cannot be judged by people, and what to do about it; nothing where all can.
 
     >>> north = UnnamedTotal(institution="north", events_count=2, of_events_count=9, bytes=5_000)
-    >>> unnamed_note([north])
-    'cannot be judged by people: north (2 of 9 events, 5,000 bytes); [datasets.NAME] in --config \
-says how many people a file, a request or a GiB stands for'
+    >>> unnamed_notes([north])[0].partition(";")[0]
+    'cannot be judged by people: north (2 of 9 events, 5,000 bytes)'
     """
     if not totals:
-        return None
+        return ()
     named = [_text(total) for total in totals[:_NAMED_MAX]]
     more = len(totals) - len(named)
     if more:
         named.append(f"and {plural(more, 'more institution')}")
-    return (
+    note = (
         f"cannot be judged by people: {', '.join(named)}; [datasets.NAME] in --config says how "
         "many people a file, a request or a GiB stands for"
     )
+    return (note,)
 
 
 def _text(total: UnnamedTotal) -> str:

@@ -246,7 +246,7 @@ def _add_collusion(dependencies: WorkerDependencies) -> CollusionAgent:
         open_judge=judge_opener(
             core.detectors.collusion,
             cohort_size=core.cohort.size,
-            hashed=core.cohort.participant_ids == "hashed",
+            hashed=not core.cohort.are_positions,
             config_hash=config_hash(core),
         ),
         past=partial(records_before, topic=topic, cluster=dependencies.settings.cluster),
