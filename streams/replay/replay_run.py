@@ -116,7 +116,7 @@ class ReplayRun:
         """Yield the events of every input in the order given, unjudged; holdings have none."""
         for name in names:
             topic = name.removeprefix(TOPIC_PREFIX)
-            if not name.startswith(TOPIC_PREFIX):
+            if topic == name:
                 with FileSource(name) as source:
                     yield from access_events(self._inputs.events(source, unseen))
             elif topic != self._reading.holdings_topic:

@@ -8,6 +8,7 @@ COLUMN_NAME_MAX: Final = 256
 # What `id` says where equal rows are one event.
 DIGEST_ID: Final = "digest"
 
+TimeFormat = Annotated[str, Meta(min_length=1)]
 Separator = Annotated[str, Meta(min_length=1)]
 
 
@@ -80,11 +81,22 @@ class MappingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         str, Meta(pattern=r'^[^"\r\n]$', description="csv: one character between cells")
     ] = ","
     time_format: Annotated[
-        str, Meta(min_length=1, description="iso, seconds, milliseconds, or as in strptime")
+        TimeFormat | tuple[TimeFormat, ...],
+        Meta(
+            description="iso, seconds, milliseconds, microseconds, nanoseconds, or as in strptime; "
+            "a list where a column has several"
+        ),
     ] = "iso"
     time_without_offset: Annotated[
         Literal["reject", "utc"], Meta(description="what a time without an offset means")
     ] = "reject"
+    time_zone: Annotated[
+        str | None,
+        Meta(
+            description="whose local times those without an offset are, such as Europe/London; of "
+            "an hour that comes twice, the first is meant"
+        ),
+    ] = None
     participant_separator: Annotated[
         Separator | None, Meta(description="where a column holds several")
     ] = None

@@ -17,13 +17,13 @@ from streams.ingest.adapters.cells import (
 )
 from streams.ingest.adapters.config import DIGEST_ID, EventMapping, MappingConfig
 from streams.ingest.adapters.partial_row import PartialRow
+from streams.ingest.adapters.times import time_reader
 from streams.ingest.adapters.values import (
     Convert,
     count,
     names_reader,
     participants_reader,
     text,
-    time_reader,
 )
 from streams.ingest.codec import TIME_REASONS, DecodeLimits, check, reason_of
 from streams.ingest.identity import identity_of, with_seen_name
@@ -50,7 +50,7 @@ class RowReader:
         columns = list(config.columns) or None
         self._cells_count = len(config.columns)
         self._limits = limits
-        self._time = time_reader(config.time_format, without_offset=config.time_without_offset)
+        self._time = time_reader(config)
         self._plan = _compiled(config, columns, read_time=self._time, hashed=limits.hashed)
         declared = config.event.id
         self._id = (

@@ -1,23 +1,18 @@
-"""Step 1 of 7: the text of a cell -> a time, a count, participants.
+"""Step 1 of 7: the text of a cell -> a count, names, participants.
 
 Rejects are raised here, and become values one level up, in the mapping.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Final, Literal
+from typing import Final
 
-from detectors.errors import ConfigError
-from detectors.instants import SECOND_MS, instant_ms
 from streams.ingest.adapters.cells import Cell, RejectedError
 from streams.ingest.rejects import RejectReason
 
 Convert = Callable[[Cell], object]
 
 _HASH_BYTES: Final = 8
-# No written time is longer; a limit, because strptime is not linear. What is cut is no time.
-_TIME_LENGTH_MAX: Final = 64
 # 2**64 has twenty digits; a longer number is rejected before it is parsed.
 _DIGITS_MAX: Final = 20
 
@@ -57,58 +52,6 @@ def count(cell: Cell) -> int | None:
     if len(cell) > _DIGITS_MAX:
         raise RejectedError(RejectReason.OUT_OF_RANGE, f"a count of {len(cell)} digits")
     return int(cell)
-
-
-def time_reader(time_format: str, *, without_offset: Literal["reject", "utc"]) -> Convert:
-    """Return what reads a time as ms since the epoch.
-
-    >>> time_reader("iso", without_offset="reject")("2017-01-01 00:00:00.250+01:00")
-    1483225200250
-    >>> time_reader("seconds", without_offset="reject")("1483225200.25")
-    1483225200250
-    """
-    read = _instant_reader(time_format, without_offset)
-
-    def read_time(cell: Cell) -> int:
-        written = str(cell)[:_TIME_LENGTH_MAX]
-        try:
-            return read(written)
-        except (ValueError, OverflowError) as error:
-            detail = f"expected {time_format}, got {written!r}"
-            raise RejectedError(RejectReason.TIME_UNPARSABLE, detail) from error
-
-    return read_time
-
-
-def _instant_reader(
-    time_format: str, without_offset: Literal["reject", "utc"]
-) -> Callable[[str], int]:
-    if time_format == "milliseconds":
-        return int
-    if time_format == "seconds":
-        return lambda written: round(float(written) * SECOND_MS)
-    parse = datetime.fromisoformat if time_format == "iso" else _pattern_reader(time_format)
-
-    def read(written: str) -> int:
-        at = parse(written)
-        if at.tzinfo is None:
-            if without_offset == "reject":
-                raise ValueError(written)
-            at = at.replace(tzinfo=UTC)
-        return instant_ms(at)
-
-    return read
-
-
-def _pattern_reader(time_format: str) -> Callable[[str], datetime]:
-    try:
-        datetime.strptime("", time_format)  # noqa: DTZ007 - only its pattern is looked at.
-    except ValueError as error:
-        # That nothing does not match is as it should be; that the pattern is none is not.
-        if "does not match" not in str(error):
-            problem = f"expected iso, seconds, milliseconds or a pattern: {error}"
-            raise ConfigError(path="mapping.time_format", problem=problem) from error
-    return lambda written: datetime.strptime(written, time_format)  # noqa: DTZ007 - see `read`.
 
 
 def names_reader(separator: str | None) -> Callable[[Cell], list[str]]:

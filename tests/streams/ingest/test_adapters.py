@@ -122,41 +122,6 @@ def test_a_bad_row_is_rejected_by_name(row: bytes | None, reason: RejectReason) 
     assert reject_reason(read(mapping(), row)) == reason
 
 
-@pytest.mark.parametrize(
-    ("time_format", "written"),
-    [
-        ("iso", "2026-04-01 14:00:00.250+02:00"),
-        ("seconds", "1775044800.25"),
-        ("milliseconds", "1775044800250"),
-        ("%d/%b/%Y:%H:%M:%S.%f %z", "01/Apr/2026:12:00:00.250 +0000"),
-    ],
-)
-def test_time_may_be_written_as_the_log_writes_it(time_format: str, written: str) -> None:
-    """And is kept to the millisecond, as an integer, so that it survives the way over Kafka."""
-    event = accepted(
-        read(mapping(time_format=time_format), f"{written},northgate,u1,imaging,4,120,200".encode())
-    )
-    assert event.time == 1_775_044_800_250
-
-
-@pytest.mark.parametrize("written", ["nan", "inf", "1e999", "", "9" * 400, "0x10"])
-@pytest.mark.parametrize("time_format", ["seconds", "milliseconds", "iso", "%Y"])
-def test_a_time_that_is_none_is_rejected_in_every_format(written: str, time_format: str) -> None:
-    """Never an exception."""
-    row = f"{written},northgate,u1,imaging,4,120,200".encode()
-    assert reject_reason(read(mapping(time_format=time_format), row)) in {
-        RejectReason.TIME_UNPARSABLE,
-        RejectReason.TIME_FAR_PAST,
-        RejectReason.TIME_FAR_FUTURE,
-    }
-
-
-def test_a_time_without_an_offset_is_utc_only_where_the_config_says_so() -> None:
-    """A guess would move nights into days."""
-    row = ROW.replace(b"Z", b"")
-    assert accepted(read(mapping(time_without_offset="utc"), row)).time == 1_775_044_800_000
-
-
 def test_participants_known_by_name_become_stable_64_bit_ids() -> None:
     """The numbers are pinned: another release must not call the same person by another id."""
     event = accepted(
