@@ -60,6 +60,7 @@ class Metrics:
         "dead_letters",
         "dropped",
         "events",
+        "ids_excess",
         "institutions",
         "late",
         "realised",
@@ -82,6 +83,7 @@ class Metrics:
         self.alerts = _counter(table.ALERTS, registry)
         self.alert_delay = _histogram(table.ALERT_DELAY, registry)
         self.alert_p_value = _histogram(table.ALERT_P_VALUE, registry)
+        self.ids_excess = _gauge(table.TOO_MANY_IDS, registry)
         self.institutions = _gauge(table.INSTITUTIONS, registry)
         self.checkpoint_time = _gauge(table.CHECKPOINT_TIME, registry)
         self.checkpoint_duration = _histogram(table.CHECKPOINT_DURATION, registry)

@@ -10,7 +10,9 @@ from typing import Final, Literal, NamedTuple
 
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
+from detectors.errors import ConfigError
 from detectors.event import AccessEvent, UnreadEvent, time_ms
+from detectors.features.distinct_ids import DistinctIds
 from detectors.instants import DAY_MS
 from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion.judge import CollusionJudge
@@ -25,6 +27,7 @@ from streams.ingest.identity import identity_of
 from streams.report.builder import SAMPLE_STEP_MS, ReportBuilder
 
 _NEVER_MS: Final = 2**62
+TOO_MANY_IDS: Final = "the cohort is larger, or one person's ids differ from event to event"
 _NAMES_REMEMBERED_MAX: Final = 65_536
 
 # Built here as event time passes, or taken from the record where they stand among the events.
@@ -69,6 +72,7 @@ class Replay:
         "_day",
         "_follows_pushes",
         "_fresh",
+        "_ids",
         "_judges",
         "_next_sample_ms",
         "_place",
@@ -118,6 +122,7 @@ class Replay:
         self._ahead: tuple[str, int] | None = None
         self._recorder = recorder
         self._fresh: dict[str, int] = {}
+        self._ids = DistinctIds(cohort_size=config.cohort.size)
         self._next_sample_ms = 0 if recorder is not None else _NEVER_MS
 
     def effects(self, events: Iterable[OnRecord]) -> Iterator[Effect]:
@@ -261,10 +266,20 @@ class Replay:
         for profile in self.profiles.values():
             apply_reference(profile, reference)
 
+    def _refuse_too_many_ids(self) -> None:
+        """End where ids cannot be people: every sentence would be wrong."""
+        count = self._ids.count(profile.ledger.state for profile in self.profiles.values())
+        if count:
+            size = self.config.cohort.size
+            problem = f"{count:,} distinct ids were taken, of a cohort of {size:,}: {TOO_MANY_IDS}"
+            raise ConfigError(path="cohort.size", problem=problem)
+
     def _sample(self) -> None:
         """Let the recorder see those that have moved since it last looked."""
         if not self._fresh:
             return
+        if not self.config.cohort.are_positions:
+            self._refuse_too_many_ids()
         self.last_ms = max(self.last_ms, *self._fresh.values())
         if self._recorder is not None:
             for institution, at_ms in self._fresh.items():

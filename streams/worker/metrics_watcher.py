@@ -1,9 +1,10 @@
 """Step 7 of 7: what the judges do -> metrics. Only numbers leave; who did what stays in topics."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from detectors.config import CoreConfig, config_hash, modes_of
+from detectors.features.distinct_ids import DistinctIds
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.pipeline import Profile
 from detectors.registry import DETECTORS
@@ -25,7 +26,7 @@ _LOADED_AT_ONCE_COUNT: Final = 50
 class MetricsWatcher:
     """Counts into the metrics of this worker."""
 
-    __slots__ = ("_metrics", "_now_ms", "_received_seconds", "_rejected")
+    __slots__ = ("_ids", "_metrics", "_now_ms", "_received_seconds", "_rejected")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class MetricsWatcher:
         """Keep what is counted into."""
         self._metrics = metrics
         self._now_ms = now_ms
+        self._ids: DistinctIds | None = None
         self._received_seconds: dict[int, float] = {}
         # Looked up once: a producer of rubbish slows nobody down by it.
         self._rejected = {
@@ -97,6 +99,7 @@ class MetricsWatcher:
             for _, profile in partition.profiles()
         ]
         self._follow(ends, state_store)
+        self._count_ids(profiles)
         self._metrics.set_institutions(map(institution_status, profiles))
         now_ms = max((profile.state.frontier_ms for profile in profiles), default=0)
         today = now_ms // DAY_MS
@@ -107,6 +110,16 @@ class MetricsWatcher:
             partition.institutions_count for partition in state_store.partitions.values()
         )
         self._metrics.set_totals(institutions_count=institutions_count, at_ms=now_ms)
+
+    def _count_ids(self, profiles: Sequence[Profile]) -> None:
+        """Show how many more ids there are than people, where ids are not positions."""
+        if not profiles or profiles[0].config.cohort.are_positions:
+            return
+        size = profiles[0].config.cohort.size
+        if self._ids is None:
+            self._ids = DistinctIds(cohort_size=size)
+        count = self._ids.count(profile.ledger.state for profile in profiles)
+        self._metrics.ids_excess.set(max(0, count - size))
 
     def _follow(self, ends: Mapping[int, int], state_store: StateStore[Profile, Durable]) -> None:
         lags = {

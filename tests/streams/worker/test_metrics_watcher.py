@@ -4,12 +4,13 @@ import msgspec
 from prometheus_client import CollectorRegistry
 
 from detectors.calibration.budget import BudgetConfig
-from detectors.config import CoreConfig, DetectorsConfig, config_hash, modes_of
+from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, config_hash, modes_of
 from detectors.event import AccessEvent, Participants
 from detectors.models.excess import ExcessConfig
 from detectors.pipeline import Profile, judge
 from detectors.register import Institution, Register
 from detectors.verdict import RaiseAlert
+from streams.ingest.adapters.values import participant_hash
 from streams.ingest.rejects import RejectReason, rejected
 from streams.kafka.producer import Durable
 from streams.kafka.records import FetchSpan, RecordPosition
@@ -21,6 +22,7 @@ from streams.state.protocol import StateStore
 from streams.state.store import SavedRecord
 from streams.worker.batch_run import Counts
 from streams.worker.metrics_watcher import MetricsWatcher, show_config
+from tests.builders import event
 from tests.waiting import others_run
 
 REGISTER = Register(institutions=(Institution(id="thief", jurisdiction="gb"),))
@@ -162,3 +164,26 @@ def _grab() -> AccessEvent:
 def _grab_effects() -> list[RaiseAlert]:
     profile = ProfileCore(CoreConfig(), register=Register()).open("thief")
     return [effect for effect in judge(profile, _grab()) if isinstance(effect, RaiseAlert)]
+
+
+def test_ids_beyond_the_cohort_and_events_that_name_nobody_are_shown() -> None:
+    """The first say that the configuration is wrong, the second who cannot be judged by people."""
+    registry = CollectorRegistry()
+    watcher = MetricsWatcher(Metrics(registry, institutions_labelled_max=5))
+    cohort = CohortConfig(size=100, participant_ids="hashed")
+    core = ProfileCore(CoreConfig(cohort=cohort), register=REGISTER)
+    state_store: StateStore[Profile, Durable] = StateStore(core)
+    state_store.settled = True
+    partition = state_store.partition(0)
+    partition.store.partition_record = SavedRecord(0, b"")
+    partition.new_from(FetchSpan(0, 1))
+    for name in ("north", "thief"):
+        profile = partition.profile(name, 0)
+        assert profile is not None
+        hashes = [participant_hash(f"{name}-{number}") for number in range(90)]
+        judge(profile, event(id=name, institution=name, participants=Participants(ids=hashes)))
+        judge(profile, event(id=f"{name}-2", institution=name, files=1, bytes=7))
+    watcher.looked({}, state_store)
+    assert sampled("cohort_ids_excess_count", registry) == 80
+    who = {"institution": "thief", "jurisdiction": "gb"}
+    assert sampled("unnamed_events_count", registry, **who) == 1
