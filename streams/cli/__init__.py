@@ -62,6 +62,10 @@ def headgate() -> None:
 
 def main() -> None:
     """Run the command line: exit 2 for wrong usage or configuration, 1 for a failure."""
+    import logging
+
+    # Where no logs were set up, a client's own words would stand beside the one sentence of ours.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         headgate()
     except ConfigError as error:

@@ -266,7 +266,8 @@ class ReplayRun:
         notes: tuple[str, ...] = (),
     ) -> Report:
         """Return the report of everything judged so far."""
-        replays = [replay for replay in self._replays if replay.profiles]
+        # Who was registered and has sent nothing has a judge, but no time.
+        replays = [replay for replay in self._replays if replay.events_count]
         size = self.config.cohort.size
         profiles, outcomes = self.profiles, self.outcomes
         unnamed = unnamed_totals(profiles)

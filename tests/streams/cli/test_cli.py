@@ -107,6 +107,7 @@ def test_a_failure_ends_with_one(
     "command",
     [
         "audit export",
+        "audit verify",
         "config pushed",
         "feedback a-17 confirmed",
         "register show north",
@@ -119,7 +120,9 @@ def test_where_kafka_is_away_it_is_said_in_one_sentence(
     """Not as a trace of the program."""
     monkeypatch.setenv(BOOTSTRAP_VARIABLE, "127.0.0.1:1")
     assert exit_code(monkeypatch, *command.split()) == 1
-    assert capsys.readouterr().err.startswith("headgate: no Kafka at 127.0.0.1:1: ")
+    err = capsys.readouterr().err
+    assert err.startswith("headgate: no Kafka at 127.0.0.1:1: ")
+    assert err.count("\n") == 1
 
 
 def test_the_version_is_the_distributions() -> None:
