@@ -13,5 +13,5 @@ class MetricsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="0: a free one, which is logged")] = 9464
     institutions_labelled_max: Annotated[
-        int, Meta(ge=0, le=10_000, description="later ones share the label `other`")
+        int, Meta(ge=0, le=10_000, description="beyond it they share the label `other`")
     ] = 500

@@ -1,10 +1,14 @@
 """Step 7 of 7: a profile -> how its institution stands, and the gauges that show it.
 
 The labels are bounded: institutions and datasets beyond their maximum share `other`, which shows
-the worst of them. Whoever is judged elsewhere after a rebalance is shown there, and no longer here.
+the worst of them. Labels go to who has an open incident, the gravest first, and then by name: idle
+names that came first, or a restart, take nobody's label. Nobody is called `other`. Whoever is
+judged elsewhere after a rebalance is shown there, and no longer here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from heapq import nsmallest
+from itertools import islice
 from math import inf
 from typing import Final
 
@@ -60,10 +64,8 @@ class InstitutionGauges:
 
     __slots__ = (
         "_coverage",
-        "_datasets",
         "_distance",
         "_incident",
-        "_institutions",
         "_institutions_max",
         "_unnamed",
     )
@@ -82,44 +84,55 @@ class InstitutionGauges:
         self._incident = Series(incident)
         self._distance = Series(distance)
         self._unnamed = Series(unnamed)
-        self._institutions: set[str] = set()
         self._institutions_max = institutions_labelled_max
-        self._datasets: set[str] = set()
 
-    def show(self, statuses: Iterable[InstitutionStatus]) -> None:
-        """Show these and nobody else."""
+    def show(self, statuses: Iterable[InstitutionStatus], *, names: Collection[str] = ()) -> None:
+        """Show these and nobody else; `names` are judged here too, but not in memory."""
         shown = list(statuses)
-        self._institutions &= {status.institution for status in shown}
+        gravest = sorted(shown, key=lambda status: (-status.severity, status.institution))
+        raised = [status for status in gravest if status.severity]
+        institutions = _labelled(
+            (status.institution for status in raised),
+            {status.institution for status in shown}.union(names),
+            labelled_max=self._institutions_max,
+        )
+        datasets = _labelled(
+            (name for status in raised for name in sorted(status.coverage)),
+            {name for status in shown for name in status.coverage},
+            labelled_max=DATASETS_LABELLED_MAX,
+        )
         coverage: dict[tuple[str, ...], float] = {}
         incidents: dict[tuple[str, ...], float] = {}
         distances: dict[tuple[str, ...], float] = {}
         unnamed: dict[tuple[str, ...], float] = {}
         for status in shown:
-            who = self._who(status)
+            who = _who(status, institutions)
             incidents[who] = max(status.severity, incidents.get(who, 0.0))
             distances[who] = min(status.limit_distance_seconds, distances.get(who, inf))
             if status.unnamed_events:
                 unnamed[who] = max(status.unnamed_events, unnamed.get(who, 0.0))
             for dataset, ratio in status.coverage.items():
-                where = (*who, _label(dataset, self._datasets, DATASETS_LABELLED_MAX))
+                where = (*who, dataset if dataset in datasets else OTHER)
                 coverage[where] = max(ratio, coverage.get(where, 0.0))
         self._coverage.show(coverage)
         self._incident.show(incidents)
         self._distance.show(distances)
         self._unnamed.show(unnamed)
 
-    def _who(self, status: InstitutionStatus) -> tuple[str, str]:
-        label = _label(status.institution, self._institutions, self._institutions_max)
-        return (label, OTHER if label == OTHER else status.jurisdiction)
+
+def _who(status: InstitutionStatus, labelled: Collection[str]) -> tuple[str, str]:
+    if status.institution in labelled:
+        return (status.institution, status.jurisdiction)
+    return (OTHER, OTHER)
 
 
-def _label(name: str, labelled: set[str], labelled_max: int) -> str:
-    """Return the label of `name`: itself, or `other` once all labels are taken."""
-    if name not in labelled:
-        if len(labelled) >= labelled_max:
-            return OTHER
-        labelled.add(name)
-    return name
+def _labelled(first: Iterable[str], names: Collection[str], *, labelled_max: int) -> set[str]:
+    """Return who gets a label: the first ones in their order, then by name, as far as they go."""
+    labelled = dict.fromkeys(name for name in first if name != OTHER)
+    if len(labelled) < labelled_max:
+        left = labelled_max - len(labelled)
+        labelled |= dict.fromkeys(nsmallest(left, (set(names) - labelled.keys()) - {OTHER}))
+    return set(islice(labelled, labelled_max))
 
 
 def _limit_distance_seconds(profile: Profile) -> float:

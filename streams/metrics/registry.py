@@ -4,7 +4,7 @@ Every label that is known beforehand is created at zero: an absent series is a f
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from importlib.metadata import version
 from typing import Final
 
@@ -139,9 +139,14 @@ class Metrics:
             self.alert_p_value.labels(detector=detector).observe(alert.p_value)
             self._alert_days.note(alert.institution, at_ms=alert.at_ms)
 
-    def set_institutions(self, statuses: Iterable[InstitutionStatus]) -> None:
-        """Show how the institutions stand that are judged here, and nobody else."""
-        self._institution_gauges.show(statuses)
+    def set_institutions(
+        self, statuses: Iterable[InstitutionStatus], *, names: Collection[str] = ()
+    ) -> None:
+        """Show how the institutions stand that are judged here, and nobody else.
+
+        `names` are those too that are not in memory: they keep their labels.
+        """
+        self._institution_gauges.show(statuses, names=names)
 
     def set_detectors(self, detectors: Iterable[str]) -> None:
         """Show in how many institutions each detector senses something, named once for each."""

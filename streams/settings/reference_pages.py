@@ -33,9 +33,9 @@ Generated from `streams/metrics/table.py` by
 A worker serves them at `http://127.0.0.1:9464/metrics` unless `[metrics]` says otherwise, and
 `headgate hook` those that begin with `headgate_hook_` at port 9465. Times
 are in seconds, sizes in bytes. `institution` is a label only up to `institutions_labelled_max`,
-and `dataset` up to twenty; later ones share `other`, which shows the worst of them. Users never
-are a label. Each worker shows the institutions and partitions that it judges at the time, so that
-several workers together show each of them once.
+and `dataset` up to twenty: those with an open incident first, then by name. The others share
+`other`, which shows the worst of them. Users never are a label. Each worker shows the institutions
+and partitions that it judges at the time, so that several workers together show each of them once.
 
 | metric | kind | labels | meaning |
 |---|---|---|---|

@@ -86,10 +86,13 @@ class PartitionState(Generic[ProfileT]):
         """Iterate over the profiles in use, each with its institution."""
         return ((institution, loaded.profile) for institution, loaded in self._loaded.items())
 
+    def idle(self) -> Iterator[str]:
+        """Iterate over the institutions that are judged here, but are not in memory."""
+        return (name for name in self.store.mains if name not in self._loaded)
+
     def load_idle(self, count: int) -> None:
         """Bring at most `count` saved profiles into use that no event has asked for yet."""
-        idle = (name for name in self.store.mains if name not in self._loaded)
-        for institution in list(islice(idle, count)):
+        for institution in list(islice(self.idle(), count)):
             self._loaded[institution] = self._recovered(institution)
 
     def new_from(self, span: FetchSpan) -> int:

@@ -100,7 +100,8 @@ class MetricsWatcher:
         ]
         self._follow(ends, state_store)
         self._count_ids(profiles)
-        self._metrics.set_institutions(map(institution_status, profiles))
+        idle = {name for partition in state_store.partitions.values() for name in partition.idle()}
+        self._metrics.set_institutions(map(institution_status, profiles), names=idle)
         now_ms = max((profile.state.frontier_ms for profile in profiles), default=0)
         today = now_ms // DAY_MS
         self._metrics.set_detectors(

@@ -101,9 +101,34 @@ def test_those_without_a_label_share_one_that_shows_the_worst() -> None:
         for name, ratio in (("a", 0.1), ("b", 0.75), ("c", 0.25))
     )
     other = {"institution": "other", "jurisdiction": "other"}
-    assert coverage_of(registry) == {("a", "d"): 0.1, ("other", "d"): 0.75}
-    assert registry.get_sample_value("headgate_incident_severity", other) == 3.0
-    assert registry.get_sample_value("headgate_limit_distance_seconds", other) == 1 / 0.75
+    assert coverage_of(registry) == {("b", "d"): 0.75, ("other", "d"): 0.25}
+    assert registry.get_sample_value("headgate_incident_severity", other) == 1.0
+    assert registry.get_sample_value("headgate_limit_distance_seconds", other) == 1 / 0.25
+
+
+def test_seven_hundred_idle_names_do_not_take_the_label_of_who_has_an_incident() -> None:
+    """Nor does their order, or who of them is in memory, change whose labels there are."""
+    idle = [InstitutionStatus(institution=f"idle-{n:03}", coverage={"d": 0.01}) for n in range(700)]
+    thief = InstitutionStatus(institution="thief", coverage={"d": 0.6}, severity=4)
+    seen = []
+    for order in (idle, idle[::-1]):
+        registry, metrics = fresh(institutions_labelled_max=3)
+        metrics.set_institutions([*order, thief])
+        seen.append(coverage_of(registry))
+        metrics.set_institutions([thief], names={status.institution for status in idle})
+        assert coverage_of(registry) == {("thief", "d"): 0.6}
+    assert seen[0] == seen[1]
+    assert seen[0].keys() == {(name, "d") for name in ("thief", "idle-000", "idle-001", "other")}
+
+
+def test_nobody_is_called_other() -> None:
+    """The word is the label of all that have none."""
+    registry, metrics = fresh(institutions_labelled_max=3)
+    metrics.set_institutions(
+        [InstitutionStatus(institution="other", jurisdiction="gb", severity=2)]
+    )
+    other = {"institution": "other", "jurisdiction": "other"}
+    assert registry.get_sample_value("headgate_incident_severity", other) == 2.0
 
 
 def test_who_is_judged_elsewhere_is_shown_there_alone() -> None:
