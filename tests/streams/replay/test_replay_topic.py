@@ -17,17 +17,11 @@ from pyroaring import BitMap64
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.reference import prior_reference
-from detectors.register import Institution, Register, Registered
+from detectors.register import Register
 from detectors.synthetic import WorldConfig, build_world
 from detectors.verdict import NewHoldings, RaiseAlert
-from streams.cli.replay import BLIND, command
-from streams.control.records import (
-    INSTRUCTION,
-    Instruction,
-    control_record,
-    encode_instruction,
-    encode_reference,
-)
+from streams.cli.replay import command
+from streams.control.records import control_record, encode_reference
 from streams.demo.child import Child
 from streams.demo.scrape import scrape
 from streams.ingest.codec import encode
@@ -186,32 +180,6 @@ def test_a_reference_on_record_holds_from_its_place_in_its_partition(
     refused = {"unsigned": 1, "empty_value": 1, "not_json": 1}
     assert totals["rejects"] == refused
     assert [each["unmapped"]["reference_version"] for each in findings] == ["prior", "day-7"]
-
-
-def test_a_register_that_was_pushed_before_the_first_event_is_no_event(
-    kafka: str, topic_prefix: str, tmp_path: Path
-) -> None:
-    """The judge that it opened has no time yet: a replay is blind, and says so."""
-    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
-    topic = ACCESS_EVENTS.full_name(topic_prefix)
-    config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix)
-    entry = Institution(id="north", participants_max=300)
-    body = encode_instruction(
-        Instruction(sequence=0, body=Registered(institution="north", entry=entry))
-    )
-    for partition in range(PARTITIONS):
-        record = control_record(
-            INSTRUCTION,
-            body,
-            topic=topic,
-            partition=partition,
-            key=b"north",
-            keys=keys_from_text(None),
-        )
-        records: list[RawRecord] = [(record.key, record.value, sent_headers(record.headers))]
-        asyncio.run(send_raw(records, kafka=kafka, topic=topic, partition=partition))
-    totals = replay_topic(topic, config, tmp_path / "alerts", exit_code=BLIND)
-    assert (totals["events_count"], totals["first_ms"]) == (0, 0)
 
 
 def test_holdings_on_record_are_judged_for_rings(

@@ -12,7 +12,7 @@ from confluent_kafka import Producer
 
 from detectors.event import AccessEvent
 from detectors.register import Institution, Registered
-from streams.cli.replay import command
+from streams.cli.replay import BLIND, command
 from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.demo.child import Child
 from streams.demo.scrape import scrape
@@ -122,12 +122,8 @@ def test_whatever_the_hash_each_theft_is_one_alert(
     assert sorted(replayed(config, topic, tmp_path / "after")) == sorted(recorded)
 
 
-def test_a_pushed_cap_reaches_who_writes_elsewhere(
-    kafka: str, topic_prefix: str, tmp_path: Path
-) -> None:
-    """A cap of 300, six times a hundred people by librdkafka's own hash: alerted at 400."""
-    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
-    topic = ACCESS_EVENTS.full_name(topic_prefix)
+def push_cap(kafka: str, topic: str) -> None:
+    """Let uni-bern hold at most 300 people, in every partition."""
     entry = Institution(id="uni-bern", participants_max=300)
     body = Instruction(sequence=0, body=Registered(institution="uni-bern", entry=entry))
     producer = Producer({"bootstrap.servers": kafka})
@@ -145,6 +141,29 @@ def test_a_pushed_cap_reaches_who_writes_elsewhere(
             topic, value=control.value, key=control.key, partition=partition, headers=headers
         )
     producer.flush(30)
+
+
+def test_a_register_that_was_pushed_before_the_first_event_is_no_event(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """The judge that it opened has no time yet: a replay is blind, and says so."""
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
+    topic = ACCESS_EVENTS.full_name(topic_prefix)
+    push_cap(kafka, topic)
+    config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix, 0)
+    result = CliRunner().invoke(command, [f"kafka:{topic}", "--config", str(config), "--json"])
+    assert result.exit_code == BLIND, result.output
+    totals = json.loads(result.stdout)
+    assert (totals["events_count"], totals["first_ms"]) == (0, 0)
+
+
+def test_a_pushed_cap_reaches_who_writes_elsewhere(
+    kafka: str, topic_prefix: str, tmp_path: Path
+) -> None:
+    """A cap of 300, six times a hundred people by librdkafka's own hash: alerted at 400."""
+    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
+    topic = ACCESS_EVENTS.full_name(topic_prefix)
+    push_cap(kafka, topic)
     events = [
         taking(100, first=100 * n, id=f"p{n}", time=START_MS + n, institution="uni-bern")
         for n in range(6)
