@@ -1,0 +1,33 @@
+"""Who took how many bytes of an hour, and with which requests."""
+
+from detectors.features.hour_takers import UNNAMED, HourTakers, note_bytes
+from tests.builders import event
+
+
+def noted(*requests: tuple[str | None, int]) -> HourTakers:
+    """Return an hour of requests, each by a user and of so many bytes, named in their order."""
+    takers = HourTakers()
+    for number, (user, size) in enumerate(requests):
+        note_bytes(takers, event(id=f"e-{number}", user=user, bytes=size))
+    return takers
+
+
+def test_bytes_add_up_by_user_and_nobody_named_is_one_of_them() -> None:
+    """Each request counts once, whoever made it."""
+    takers = noted(("ada", 5), (None, 7), ("ada", 6), (None, 1), ("ben", 2))
+    assert takers.users == {"ada": 11, UNNAMED: 8, "ben": 2}
+
+
+def test_the_three_largest_requests_are_remembered() -> None:
+    """The largest first; of equals whoever came first."""
+    takers = noted(("ada", 5), (None, 7), ("ben", 5), ("ben", 6), ("ada", 5), ("ada", 4))
+    assert takers.samples == [(7, UNNAMED, "e-1"), (6, "ben", "e-3"), (5, "ada", "e-0")]
+    assert noted(("ada", 1), ("ben", 2)).samples == [(2, "ben", "e-1"), (1, "ada", "e-0")]
+
+
+def test_of_many_users_the_heavy_ones_are_kept() -> None:
+    """Up to 64 exactly; one more takes from all what the least have."""
+    many = [(f"u{number}", 10 + number) for number in range(64)]
+    assert noted(*many).users == dict(many)
+    more = noted(*many, ("late", 15)).users
+    assert more == {name: size - 10 for name, size in [*many[1:], ("late", 15)]}
