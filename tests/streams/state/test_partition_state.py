@@ -102,3 +102,29 @@ def test_saved_profiles_come_into_use_a_few_at_a_time() -> None:
         "west": [3],
     }
     assert partition_state.loaded("west").applied_offset == 13
+
+
+def test_an_institution_has_a_judge_once_it_is_saved_or_in_use() -> None:
+    """Either is enough."""
+    partition_state = saved_partition()
+    names = ("east", "north", "south", "west")
+    partition_state.loaded("north")
+    partition_state.loaded("south")
+    assert [partition_state.knows(name) for name in names] == [True, True, True, False]
+    assert partition_state.institutions_count == 3
+
+
+def test_a_rebalance_leaves_what_the_topic_holds() -> None:
+    """Position, context and whoever was in use are forgotten; they are read back when asked for."""
+    partition_state = saved_partition()
+    partition_state.new_from(FetchSpan(40, 42))
+    partition_state.loaded("south")
+    partition_state.applied("south", 41)
+    assert (partition_state.position, partition_state.context) == (40, b"context")
+    partition_state.drop()
+    assert (partition_state.position, partition_state.context) == (None, b"")
+    assert dict(partition_state.profiles()) == {}
+    assert not partition_state.knows("south")
+    assert written(partition_state, rewrite_count=0) == [[], [], [], []]
+    assert partition_state.new_from(FetchSpan(40, 42)) == 40
+    assert partition_state.context == b"context"

@@ -1,10 +1,12 @@
 """Profiles in the checkpoint protocol: opened and loaded with their entry, dumped in parts."""
 
+import pytest
+
 from detectors.config import CoreConfig
 from detectors.pipeline import judge
 from detectors.register import Institution, Register
 from detectors.snapshot import dump
-from streams.state.profile_core import ProfileCore
+from streams.state.profile_core import ProfileCore, show_as
 from tests.builders import taking
 
 ENTRY = Institution(id="north", participants_max=1_000)
@@ -31,3 +33,23 @@ def test_what_is_known_is_not_dumped_again() -> None:
     assert (again.main, again.names, again.new_parts) == (first.main, first.names, {})
     loaded = CORE.load(first.main, first.new_parts, institution="north")
     assert dump(loaded).main == dump(north).main
+
+
+@pytest.mark.parametrize(
+    ("institution", "events_count", "shown"),
+    [
+        pytest.param("south", 0, "South", id="nobody has been judged under a name yet"),
+        pytest.param("south", 1, "south", id="the first spelling stays"),
+        pytest.param("north", 0, "north", id="a registered one is called as registered"),
+        pytest.param("north", 1, "north", id="registered and judged"),
+    ],
+)
+def test_who_is_in_no_register_is_shown_as_first_spelt(
+    institution: str, events_count: int, shown: str
+) -> None:
+    """What people read is a name that somebody wrote, and it does not change."""
+    profile = CORE.open(institution)
+    for number in range(events_count):
+        judge(profile, taking(1, id=str(number), institution=institution))
+    show_as(profile, institution.title())
+    assert profile.state.institution == shown
