@@ -4,7 +4,7 @@ import pytest
 
 from detectors.config import CoreConfig
 from detectors.pipeline import judge
-from detectors.register import Institution, Register
+from detectors.register import UNKNOWN, UNKNOWN_NAME, Institution, Register
 from detectors.snapshot import dump
 from streams.state.profile_core import ProfileCore, show_as
 from tests.builders import taking
@@ -20,6 +20,14 @@ def test_a_profile_is_opened_and_loaded_with_its_own_entry() -> None:
     loaded = CORE.load(saved.main, saved.new_parts, institution="north")
     assert north.entry.participants_max == loaded.entry.participants_max == 1_000
     assert CORE.open("south").entry.participants_max is None
+
+
+def test_a_profile_is_shown_as_registered() -> None:
+    """However its identity is written; an unknown one as it came, and all the others as unknown."""
+    register = Register(institutions=(Institution(id="Uni-Bern"),))
+    core = ProfileCore(CoreConfig(), register=register)
+    shown = [core.open(judge).state.institution for judge in ("uni-bern", "uni-basel", UNKNOWN)]
+    assert shown == ["Uni-Bern", "uni-basel", UNKNOWN_NAME]
 
 
 def test_what_is_known_is_not_dumped_again() -> None:
