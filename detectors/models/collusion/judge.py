@@ -89,14 +89,14 @@ class CollusionJudge:
         """Fold one institution's day; tell of the ring it now belongs to, and of what is over."""
         over = self._take(holdings)
         mine = self._recents.get(holdings.institution)
-        # Who is in a ring already adds nothing to it: others join when they take.
-        if mine is None or any(mine.institution in each.members for each in self._incidents):
+        if mine is None:
             return over
         others = [self._recents[name] for name in sorted(self._recents) if name != mine.institution]
         groups = self._signs.groups_of(mine, others)
-        if not groups:
+        news = [group for group in groups if not self._is_known(group)]
+        if not news:
             return over
-        group = min(groups, key=lambda each: each.log_p)
+        group = min(news, key=lambda each: each.log_p)
         return (*over, *self._told(group, holdings))
 
     def _take(self, holdings: NewHoldings) -> tuple[RaiseAlert, ...]:
@@ -132,7 +132,7 @@ class CollusionJudge:
             self._borders.add(name, recent.new)
 
     def _told(self, group: RingGroup, holdings: NewHoldings) -> tuple[RaiseAlert, ...]:
-        names = {member.institution for member in group.members}
+        names = group.names
         incident = self._incident_of(names)
         if incident is None:
             incident = opened(group, day=holdings.day)
@@ -149,6 +149,10 @@ class CollusionJudge:
             incident, group, numbers, at_ms=holdings.at_ms, context=self._context
         )
         return (RaiseAlert(alert=incident.spoken),)
+
+    def _is_known(self, group: RingGroup) -> bool:
+        incident = self._incident_of(group.names)
+        return incident is not None and group.names <= set(incident.members)
 
     def _incident_of(self, names: set[str]) -> RingIncident | None:
         """Return the incident that most of a group is in: one that strays in joins no two rings."""

@@ -39,6 +39,11 @@ class RingGroup(Struct, frozen=True, kw_only=True):
     members: tuple[Recent, ...]
     log_p: float
 
+    @property
+    def names(self) -> set[str]:
+        """Return who they are."""
+        return {member.institution for member in self.members}
+
 
 class Pairs:
     """What any two institutions share now: each pair is compared once, until one has changed."""
