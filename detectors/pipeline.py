@@ -74,7 +74,7 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     1.0
     """
     state = profile.state
-    if not profile.dedupe.admit(event):
+    if not profile.dedupe.admit(event) and _brings_nobody(profile, event):
         state.repeats_count += 1
         return ()
     at_ms = time_ms(event)
@@ -98,6 +98,11 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     ):
         effects += _judged(profile, event, breaches, at_ms=at_ms)
     return effects + _published(profile, at_ms) if taken.new else effects
+
+
+def _brings_nobody(profile: Profile, event: AccessEvent) -> bool:
+    """Tell whether all of a repeat's people are held: two lists may begin and end alike."""
+    return not _delivers(event) or profile.ledger.holds_all_of(event)
 
 
 def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list[int]]:

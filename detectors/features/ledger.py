@@ -155,6 +155,22 @@ class Ledger:
             unlearnt=unlearnt,
         )
 
+    def holds_all_of(self, event: AccessEvent) -> bool:
+        """Tell whether an event names nobody who is not held, of its dataset and its project."""
+        participants = event.participants
+        people = None if participants is None else participants_of(participants)
+        if not people:
+            return True
+        state, project = self.state, event.project or ""
+        holdings = [state.holdings.get(event.dataset, self._pooled(event.dataset))]
+        if project in self._capped:
+            name = self._project_name(project, self._declared(event.dataset).class_name)
+            holdings.append(state.projects.get(name))
+        return all(each is not None and not unheld(people, each) for each in holdings)
+
+    def _pooled(self, dataset: str) -> Holding | None:
+        return self.state.holdings.get(self._ledger_name(dataset))
+
     def _count_new(self, people: ParticipantSet, holding: Holding, dataset: str) -> int:
         """Book people who are new to `holding`; return how many its class held nowhere else."""
         state, totals = self.state, self.totals

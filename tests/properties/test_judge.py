@@ -284,3 +284,22 @@ def test_every_day_is_summarised_exactly_once(events: list[AccessEvent]) -> None
     ]
     first, today = profile.state.first_day, profile.state.today.day
     assert days == (list(range(first, today)) if events else [])
+
+
+@given(lists=st.lists(st.lists(st.integers(0, 12), min_size=2, max_size=5), max_size=12))
+def test_no_id_hides_whose_data_left(lists: list[list[int]]) -> None:
+    """Also where lists of one id begin, end and count alike: who is held is everybody named."""
+    profile = open_profile("north", config=CONFIG, entry=ENTRY)
+    for ids in lists:
+        event = AccessEvent(
+            id="same",
+            time=1_767_225_600_000,
+            institution="north",
+            dataset="imaging",
+            project="ada",
+            participants=Participants(ids=sorted(ids)),
+        )
+        judge(profile, event)
+    everybody = {each for ids in lists for each in ids}
+    assert profile.ledger.taken_participants == len(everybody)
+    assert profile.ledger.project_participants("ada", "imaging") == len(everybody)
