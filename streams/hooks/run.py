@@ -16,7 +16,7 @@ from streams.hooks.follow import SuspensionConsumer
 from streams.hooks.post import WebhookPoster
 from streams.hooks.signature import Signer
 from streams.hooks.watch import HookWatch
-from streams.kafka import bootstrap_patch
+from streams.kafka import bootstrap_patch, bounded_batches
 from streams.kafka.cluster import Cluster
 from streams.kafka.config import KafkaConfig
 from streams.kafka.topics import SUSPENSIONS
@@ -48,6 +48,7 @@ async def run(hook: Hook, *, kafka: KafkaConfig, cluster: Cluster, watch: HookWa
         SinkError: there is no Kafka.
     """
     bootstrap_patch.install()
+    bounded_batches.install()
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:

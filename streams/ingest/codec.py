@@ -12,6 +12,7 @@ import msgspec
 from detectors.event import AccessEvent, time_ms
 from detectors.instants import SECOND_MS
 from streams.ingest.cloudevents import Payload, completed, payload_of, unannounced
+from streams.ingest.cut_records import cut_problem
 from streams.ingest.frames import FRAME_BYTE, frame_name, unframed
 from streams.ingest.headers import Headers
 from streams.ingest.identity import with_seen_name
@@ -218,6 +219,9 @@ def _is_finer_than_microseconds(raw: bytes) -> bool:
 
 def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
     """Return the event of a message with headers: inside a CloudEvent, or the plain one."""
+    cut = cut_problem(headers)
+    if cut is not None:
+        return cut
     if raw.startswith(FRAME_BYTE):
         raw = unframed(raw)
     problem = nesting_problem(raw)

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from detectors.errors import SinkError
+from streams.kafka import bounded_batches
 from streams.kafka.blocking import BlockingClient
 from streams.kafka.cluster import Cluster
 from streams.kafka.records import TopicRecord
@@ -111,6 +112,7 @@ class LogReader:
         Raises:
             SinkError: there is no such topic, or the broker does not answer.
         """
+        bounded_batches.install()
         consumer = self._consumer = AIOKafkaConsumer(
             **self._cluster.client_options(),
             group_id=None,

@@ -16,6 +16,7 @@ from streams.control.records import OnRecord, control_kind, decode_control
 from streams.control.rekeyed import origin_of
 from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits, decode
+from streams.ingest.cut_records import cut_problem
 from streams.ingest.partial_event import placed
 from streams.ingest.readers import CutLine, FileSource
 from streams.ingest.rejects import Rejected, RejectReason, rejected, unread_of
@@ -205,6 +206,12 @@ def _new_holdings(raw: bytes | None) -> NewHoldings | Rejected:
     except (msgspec.DecodeError, ValueError, IndexError) as error:
         return rejected(RejectReason.WRONG_TYPE, str(error))
     return holdings
+
+
+def read_row(record: TopicRecord, *, mapping: RowMapping, topic: str) -> AccessEvent | Rejected:
+    """Return the event of one record of a raw topic, as the worker reads it."""
+    source = f"{topic}/{record.partition}"
+    return cut_problem(record.headers) or mapping.row(record.value, source, record.offset)
 
 
 def read_canonical(

@@ -29,6 +29,7 @@ from streams.replay.inputs import (
     holdings_of,
     partition_events,
     read_canonical,
+    read_row,
     unseen,
 )
 from streams.replay.reading import Reading
@@ -179,9 +180,7 @@ class ReplayRun:
     def _topic_read(self, topic: str) -> Callable[[TopicRecord], OnRecord | Rejected]:
         mapping = self._reading.mapping
         if mapping is not None and topic == self._reading.raw_topic:
-            return lambda record: mapping.row(
-                record.value, f"{topic}/{record.partition}", record.offset
-            )
+            return partial(read_row, mapping=mapping, topic=topic)
         return partial(
             read_canonical,
             limits=self._reading.limits,

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from streams.ingest.cut_records import CUT_HEADER, cut_value
 from streams.ingest.headers import Headers
 from streams.ingest.rejects import Rejected
 from streams.kafka.records import OutgoingRecord
@@ -17,6 +18,8 @@ DETAIL_HEADER: Final = "headgate-detail"
 TOPIC_HEADER: Final = "headgate-topic"
 PARTITION_HEADER: Final = "headgate-partition"
 OFFSET_HEADER: Final = "headgate-offset"
+# What the topic takes. What came packed may be larger, and is cut.
+VALUE_BYTES_MAX: Final = 24 * 2**20
 # In the order in which they end a dead letter.
 OURS: Final = (REASON_HEADER, DETAIL_HEADER, TOPIC_HEADER, PARTITION_HEADER, OFFSET_HEADER)
 
@@ -41,12 +44,16 @@ def record(rejected: Rejected, origin: Origin, *, topic_prefix: str) -> Outgoing
         (PARTITION_HEADER, b"%d" % origin.partition),
         (OFFSET_HEADER, b"%d" % origin.offset),
     )
+    value, theirs = origin.value, _theirs(origin.headers)
+    if value is not None and len(value) > VALUE_BYTES_MAX:
+        value, note = cut_value(value)
+        theirs = (*theirs, (CUT_HEADER, note))
     return OutgoingRecord(
         topic=DEAD_LETTERS.full_name(topic_prefix),
         key=origin.key,
-        value=origin.value,
+        value=value,
         partition=origin.partition,
-        headers=(*_theirs(origin.headers), *ours),
+        headers=(*theirs, *ours),
     )
 
 

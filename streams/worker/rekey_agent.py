@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from detectors.event import AccessEvent
 from streams.ingest.codec import encode
+from streams.ingest.cut_records import cut_problem
 from streams.ingest.identity import identity_of
 from streams.ingest.reject_notice import notice_of
 from streams.ingest.rejects import Rejected
@@ -86,7 +87,7 @@ class RekeyAgent:
     def _send(self, record: Record, partition: int, notices: list[Durable]) -> Durable:
         """Send the event of a row, or its dead letter, and a notice to whose row it is."""
         source = f"{self._reader.topic}/{partition}"
-        event = self._read_row(record.value, source, record.offset)
+        event = cut_problem(record.headers) or self._read_row(record.value, source, record.offset)
         if not isinstance(event, Rejected):
             key, value = identity_of(event.institution).encode(), encode(event)
             return self._outbox.post(OutgoingRecord(topic=self._events_topic, key=key, value=value))

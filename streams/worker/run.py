@@ -11,7 +11,7 @@ import signal
 from typing import Final
 
 from streams.exits import ExitCode, fail_stop
-from streams.kafka import bootstrap_patch
+from streams.kafka import bootstrap_patch, bounded_batches
 from streams.worker.app import RECOVERY_SECONDS_MAX, Worker
 
 logger = logging.getLogger("headgate.worker")
@@ -28,6 +28,7 @@ async def run(worker: Worker) -> None:
     # as Python does by default, would cost more than it could ever free.
     gc.set_threshold(COLLECT_AFTER)
     bootstrap_patch.install()
+    bounded_batches.install()
     stop_asked = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:
