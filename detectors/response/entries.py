@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from detectors.decoding import json_decoder
 from detectors.feedback import Label
 from detectors.instants import Moment
 from detectors.register import Registered
@@ -158,7 +159,7 @@ class AuditEntry(Struct, frozen=True, kw_only=True):
 
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-_decode: Final = msgspec.json.Decoder(AuditEntry).decode
+_decode: Final = json_decoder(AuditEntry)
 
 
 def entry_bytes(entry: AuditEntry) -> bytes:

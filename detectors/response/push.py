@@ -16,12 +16,13 @@ from detectors.config_schedule import (
     refuse_restart_only,
     without_canaries,
 )
+from detectors.decoding import json_decoder
 from detectors.errors import ConfigError
 from detectors.response.entries import ConfigPushed, Configured
 from detectors.response.state import ResponseState
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-_decode: Final = msgspec.json.Decoder(CoreConfig).decode
+_decode: Final = json_decoder(CoreConfig)
 
 
 class ConfigRefused(Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from detectors.decoding import decode_json
 from detectors.errors import HeadgateError
 from streams.cli import options
 
@@ -75,7 +76,7 @@ def show(*, institution: str, config_path: Path | None) -> None:
     if raw is None:
         message = f"nothing was pushed for {institution}"
         raise HeadgateError(message)
-    entry = msgspec.json.decode(raw, type=Institution)
+    entry = decode_json(raw, kind=Institution)
     click.echo(msgspec.json.format(msgspec.json.encode(entry), indent=2).decode())
 
 

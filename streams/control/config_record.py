@@ -9,13 +9,14 @@ import msgspec
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled, incompatibility, refuse_oversize
+from detectors.decoding import json_decoder
 from detectors.errors import ConfigError
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 
 CONFIG: Final = "config"
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-_decode: Final = msgspec.json.Decoder(Scheduled).decode
+_decode: Final = json_decoder(Scheduled)
 
 
 def encode_scheduled(scheduled: Scheduled) -> bytes:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
+from detectors.decoding import json_decoder
 from detectors.errors import StateError
 from detectors.instants import rfc3339
 from detectors.reference import Reference, prior_reference
@@ -55,7 +56,7 @@ class _Saved(Struct, frozen=True, kw_only=True):
 
 
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
-_decode: Final = msgspec.json.Decoder(_Saved).decode
+_decode: Final = json_decoder(_Saved)
 
 
 class PartitionContexts:

@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled
+from detectors.decoding import json_decoder
 from detectors.errors import StateError
 from detectors.event import AccessEvent, UnreadEvent
 from detectors.feedback import Feedback
@@ -55,8 +56,8 @@ class ControlRecord(Struct, frozen=True, kw_only=True, gc=False):
     value: bytes
 
 
-_decoder: Final = msgspec.json.Decoder(Reference)
-_instruction_decoder: Final = msgspec.json.Decoder(Instruction)
+_decoder: Final = json_decoder(Reference)
+_instruction_decoder: Final = json_decoder(Instruction)
 
 
 class _Read(Protocol):
@@ -137,7 +138,7 @@ def decode_reference(raw: bytes | None) -> Reference | Rejected:
         detail = f"a reference of {len(raw)} bytes, more than {REFERENCE_BYTES_MAX}"
         return rejected(RejectReason.TOO_LARGE, detail)
     try:
-        return _decoder.decode(raw)
+        return _decoder(raw)
     except msgspec.ValidationError as error:
         return rejected(RejectReason.WRONG_TYPE, f"reference: {error}")
     except msgspec.DecodeError as error:
@@ -152,7 +153,7 @@ def encode_instruction(instruction: Instruction) -> bytes:
 def decode_instruction(raw: bytes) -> Instruction | Rejected:
     """Return the instruction in a control record, or why there is none."""
     try:
-        return _instruction_decoder.decode(raw)
+        return _instruction_decoder(raw)
     except msgspec.DecodeError as error:
         return rejected(RejectReason.WRONG_TYPE, f"instruction: {error}")
 

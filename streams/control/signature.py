@@ -19,6 +19,7 @@ from joserfc.registry import HeaderParameter
 from joserfc.util import urlsafe_b64decode
 from msgspec import Struct
 
+from detectors.decoding import decode_json
 from detectors.errors import HeadgateError
 from detectors.instants import Moment
 from detectors.response.entries import DecisionMade, Verb
@@ -95,7 +96,7 @@ def checked(
     if header.topic != topic:
         return rejected(RejectReason.UNKNOWN_VALUE, f"signed for the topic {header.topic!r}")
     try:
-        decision = msgspec.json.decode(payload, type=Decision)
+        decision = decode_json(payload, kind=Decision)
     except (msgspec.DecodeError, RecursionError) as error:
         return rejected(RejectReason.WRONG_TYPE, f"not a signed decision: {error}")
     return DecisionMade(
@@ -117,7 +118,7 @@ def _header(raw: bytes) -> Header | Rejected:
     if len(others) + 1 != _SEGMENTS_COUNT or len(segment) > _HEADER_BYTES_MAX:
         return rejected(RejectReason.WRONG_TYPE, "not a signed decision: no compact JWS")
     try:
-        return msgspec.json.decode(urlsafe_b64decode(segment), type=Header)
+        return decode_json(urlsafe_b64decode(segment), kind=Header)
     except (msgspec.DecodeError, binascii.Error, ValueError) as error:
         return rejected(RejectReason.WRONG_TYPE, f"not a signed decision: {error}")
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
 from msgspec import Struct
 
+from detectors.decoding import decode_json
 from detectors.response.entries import AuditEntry, Configured, DecisionMade, digest
 from detectors.response.verify import Problem, Verified, Verifier
 from streams.control.signature import signature_problem
@@ -44,7 +44,7 @@ def check_audit(lines: Iterable[bytes], anchors: Sequence[Anchor]) -> Verified:
 
 def _unsigned(number: int, line: bytes, keys: dict[str, str]) -> list[Problem]:
     """Note the keys that hold from this line on, or return what is wrong with its signature."""
-    entry = msgspec.json.decode(line, type=AuditEntry)
+    entry = decode_json(line, kind=AuditEntry)
     body = entry.body
     if isinstance(body, Configured):
         keys.clear()

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from detectors.decoding import decode_json, json_decoder
 from detectors.response.suspension import Suspension
 from streams.kafka.records import Record
 from streams.sinks.cloudevent import read_cloudevent
@@ -34,7 +35,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     offset: int
 
 
-_read_members: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_read_members: Final = json_decoder(dict[str, msgspec.Raw])
 
 
 def delivery_of(record: Record, *, partition: int, letters: Letters) -> Delivery | None:
@@ -45,7 +46,7 @@ def delivery_of(record: Record, *, partition: int, letters: Letters) -> Delivery
     raw = record.value or b""
     try:
         event = read_cloudevent(raw)
-        suspension = msgspec.json.decode(event.data, type=Suspension)
+        suspension = decode_json(event.data, kind=Suspension)
     except msgspec.DecodeError:
         return None
     members = _read_members(raw)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from detectors.config import CoreConfig
+from detectors.decoding import decode_json
 from detectors.event import AccessEvent, UnreadEvent
 from detectors.verdict import NewHoldings
 from streams.control.records import OnRecord, control_kind, decode_control
@@ -201,7 +202,7 @@ def holdings_of(
 
 def _new_holdings(raw: bytes | None) -> NewHoldings | Rejected:
     try:
-        holdings = msgspec.json.decode(raw or b"", type=NewHoldings)
+        holdings = decode_json(raw or b"", kind=NewHoldings)
         BitMap64.deserialize(holdings.participants)
     except (msgspec.DecodeError, ValueError, IndexError) as error:
         return rejected(RejectReason.WRONG_TYPE, str(error))

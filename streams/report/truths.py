@@ -4,6 +4,7 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.decoding import decode_json
 from detectors.errors import ConfigError
 from detectors.synthetic import Labels
 from streams.report.record import Truth
@@ -33,7 +34,7 @@ def load_truths(path: Path | None, *, cohort_participants: int) -> dict[str, Tru
     if path is None:
         return {}
     try:
-        labels = msgspec.json.decode(path.read_bytes(), type=Labels)
+        labels = decode_json(path.read_bytes(), kind=Labels)
     except msgspec.DecodeError as error:
         raise ConfigError(str(path), str(error)) from error
     return truths_of(labels, cohort_participants=cohort_participants)

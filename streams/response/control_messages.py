@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.config_schedule import Scheduled
+from detectors.errors import InputError
 from detectors.event import AccessEvent, UnreadEvent, time_ms
 from detectors.feedback import Feedback
 from detectors.register import Registered
@@ -42,11 +43,16 @@ def exported_audit(path: Path) -> ExportedAudit:
 
     Raises:
         StateError: its lines do not chain.
+        InputError: it has lines, but none of an audit.
     """
     messages: list[TimedMessage] = []
     decisions: list[TimedDecision] = []
     journal = Journal()
-    for line in path.read_bytes().splitlines():
+    lines = path.read_bytes().splitlines()
+    if lines and not any(map(_is_entry, lines)):
+        problem = f"{path}: no line of it is an entry of an audit"
+        raise InputError(problem)
+    for line in lines:
         for followed in journal.read(line):
             message = control_message_of(followed)
             if message is not None:
@@ -56,6 +62,14 @@ def exported_audit(path: Path) -> ExportedAudit:
         if decision is not None:
             decisions.append(decision)
     return ExportedAudit(control_messages=tuple(messages), decisions=tuple(decisions))
+
+
+def _is_entry(line: bytes) -> bool:
+    try:
+        parse_entry(line)
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _decision_in(line: bytes) -> TimedDecision | None:

@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from detectors.decoding import decode_json
+
 _SALT_BYTES: Final = 16
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
@@ -80,7 +82,7 @@ def people_of(records: Mapping[bytes, bytes]) -> list[Person]:
     people = []
     for key, raw in records.items():
         try:
-            person = msgspec.json.decode(raw, type=Person)
+            person = decode_json(raw, kind=Person)
         except msgspec.DecodeError:
             continue
         if person.token.encode() == key:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.decoding import decode_json
 from detectors.errors import ConfigError
 from detectors.register import UNKNOWN_NAME, Exemption, Institution, Project, Register
 from streams.config_errors import config_error
@@ -36,7 +37,7 @@ def load_register(path: Path | None) -> Register:
 def _document(path: Path) -> dict[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text) if path.suffix == ".toml" else msgspec.json.decode(text)
+        document = tomllib.loads(text) if path.suffix == ".toml" else decode_json(text, kind=object)
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from error
     except (msgspec.DecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

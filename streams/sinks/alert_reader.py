@@ -8,6 +8,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
+from detectors.decoding import json_decoder
 from detectors.instants import Moment
 from detectors.verdict import (
     Alert,
@@ -121,7 +122,7 @@ class _Finding(Struct, frozen=True):
     unmapped: _Unmapped
 
 
-_decode: Final = msgspec.json.Decoder(_Finding).decode
+_decode: Final = json_decoder(_Finding)
 
 
 def _members(resources: tuple[_Named, ...]) -> tuple[str, ...]:

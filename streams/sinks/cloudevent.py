@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from detectors.decoding import json_decoder
 from detectors.instants import rfc3339
 from streams.ingest.headers import Headers
 
@@ -35,7 +36,7 @@ class CloudEvent(msgspec.Struct, frozen=True):
     data: msgspec.Raw
 
 
-_decode: Final = msgspec.json.Decoder(CloudEvent).decode
+_decode: Final = json_decoder(CloudEvent)
 
 
 def read_cloudevent(raw: bytes) -> CloudEvent:

@@ -6,6 +6,7 @@ run for a suspension.
 
 import msgspec
 
+from detectors.decoding import decode_json
 from detectors.response.suspension import Suspension
 from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import SUSPENSIONS
@@ -38,4 +39,4 @@ def suspension_of(raw: bytes) -> Suspension:
     Raises:
         msgspec.DecodeError: it holds none.
     """
-    return msgspec.json.decode(read_cloudevent(raw).data, type=Suspension)
+    return decode_json(read_cloudevent(raw).data, kind=Suspension)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
 
+from detectors.decoding import json_decoder
 from detectors.models.collusion.config import PROBATION_DAYS, CollusionConfig
 from detectors.models.collusion.judge import CollusionJudge
 from detectors.verdict import NewHoldings, RaiseAlert
@@ -30,7 +31,7 @@ logger = logging.getLogger("headgate.collusion")
 # than both may be told anew on another day than without the restart; nothing else can differ.
 _REMEMBERED_WINDOWS: Final = 2
 
-_decoder: Final = msgspec.json.Decoder(NewHoldings)
+_decoder: Final = json_decoder(NewHoldings)
 
 OpenJudge = Callable[[], CollusionJudge]
 # Gives the records before an offset.
@@ -247,7 +248,7 @@ def _holdings(record: Record) -> NewHoldings | Rejected:
     if not record.value:
         return rejected(RejectReason.EMPTY_VALUE, "holdings without a value")
     try:
-        holdings = _decoder.decode(record.value)
+        holdings = _decoder(record.value)
         BitMap64.deserialize(holdings.participants)
     except msgspec.ValidationError as error:
         return rejected(RejectReason.WRONG_TYPE, str(error))

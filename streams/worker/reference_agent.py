@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from detectors.decoding import json_decoder
 from detectors.reference import Reference, ReferenceBuilder, ReferenceConfig
 from detectors.verdict import DailySummary
 from streams.control.records import (
@@ -34,7 +35,7 @@ REFERENCE_KEY: Final = b"all"
 # One institution with a wrong clock must not begin a day for everybody.
 _INSTITUTIONS_MIN: Final = 2
 
-_decoder: Final = msgspec.json.Decoder(DailySummary)
+_decoder: Final = json_decoder(DailySummary)
 
 ReadLastRecord = Callable[[], Awaitable[Record | None]]
 
@@ -190,7 +191,7 @@ class ReferenceAgent:
 
 def _summary(record: Record) -> DailySummary | None:
     try:
-        return _decoder.decode(record.value or b"")
+        return _decoder(record.value or b"")
     except msgspec.DecodeError as error:
         logger.warning(
             "A record of the summaries is not ours.",
