@@ -14,7 +14,6 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from detectors.decoding import decode_json
 from detectors.event import AccessEvent
 
 GIB: Final = 2**30
@@ -116,7 +115,7 @@ class Catalogue:
 
 @lru_cache(8)
 def _built(raw: bytes) -> Catalogue:
-    return Catalogue(decode_json(raw, kind=dict[str, DatasetConfig]))
+    return Catalogue(msgspec.json.decode(raw, type=dict[str, DatasetConfig]))
 
 
 def catalogue_of(datasets: Mapping[str, DatasetConfig]) -> Catalogue:

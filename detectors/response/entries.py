@@ -10,11 +10,11 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from detectors.decoding import json_decoder
 from detectors.feedback import Label
 from detectors.instants import Moment
 from detectors.register import Registered
 from detectors.response.config import ResponseConfig
+from detectors.response.decoding import json_decoder
 from detectors.response.suspension import Suspension
 from detectors.response.withheld import Withheld
 from detectors.verdict import AlertChange, Severity

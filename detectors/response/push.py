@@ -16,8 +16,8 @@ from detectors.config_schedule import (
     refuse_restart_only,
     without_canaries,
 )
-from detectors.decoding import json_decoder
 from detectors.errors import ConfigError
+from detectors.response.decoding import json_decoder
 from detectors.response.entries import ConfigPushed, Configured
 from detectors.response.state import ResponseState
 

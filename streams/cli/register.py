@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from detectors.decoding import decode_json
 from detectors.errors import HeadgateError
+from detectors.response.decoding import decode_json
 from streams.cli import options
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import msgspec
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled, incompatibility, refuse_oversize
-from detectors.decoding import json_decoder
 from detectors.errors import ConfigError
+from detectors.response.decoding import json_decoder
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 
 CONFIG: Final = "config"

@@ -12,11 +12,11 @@ from msgspec import Struct
 
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
-from detectors.decoding import json_decoder
 from detectors.errors import StateError
 from detectors.instants import rfc3339
 from detectors.reference import Reference, prior_reference
 from detectors.register import Institution, Register, Registered
+from detectors.response.decoding import json_decoder
 from streams.control.config_record import decode_scheduled, encode_scheduled
 from streams.control.records import encode_reference, saved_reference
 from streams.ingest.directory import Directory, directory_of

@@ -14,12 +14,12 @@ from msgspec import Meta, Struct
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled
-from detectors.decoding import json_decoder
 from detectors.errors import StateError
 from detectors.event import AccessEvent, UnreadEvent
 from detectors.feedback import Feedback
 from detectors.reference import Reference
 from detectors.register import Registered
+from detectors.response.decoding import json_decoder
 from streams.control.config_record import CONFIG, decode_scheduled
 from streams.ingest.headers import Headers, header_value
 from streams.ingest.rejects import Rejected, RejectReason, rejected

@@ -19,9 +19,9 @@ from joserfc.registry import HeaderParameter
 from joserfc.util import urlsafe_b64decode
 from msgspec import Struct
 
-from detectors.decoding import decode_json
 from detectors.errors import HeadgateError
 from detectors.instants import Moment
+from detectors.response.decoding import decode_json
 from detectors.response.entries import DecisionMade, Verb
 from streams.control.keys import private_pem, public_keys
 from streams.ingest.rejects import Rejected, RejectReason, rejected

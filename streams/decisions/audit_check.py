@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from detectors.decoding import decode_json
+from detectors.response.decoding import decode_json
 from detectors.response.entries import AuditEntry, Configured, DecisionMade, digest
 from detectors.response.verify import Problem, Verified, Verifier
 from streams.control.signature import signature_problem

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from detectors.decoding import decode_json, json_decoder
+from detectors.response.decoding import decode_json, json_decoder
 from detectors.response.suspension import Suspension
 from streams.kafka.records import Record
 from streams.sinks.cloudevent import read_cloudevent

@@ -1,7 +1,8 @@
 """Step 1 of 7: a record of which only the head was kept -> why it is rejected."""
 
-from hashlib import blake2b
 from typing import Final
+
+from xxhash import xxh3_128_hexdigest
 
 from streams.ingest.headers import Headers, header_value
 from streams.ingest.rejects import Rejected, RejectReason, rejected
@@ -9,22 +10,20 @@ from streams.ingest.rejects import Rejected, RejectReason, rejected
 # Written by whoever unpacks batches; says how large the value was, with its digest.
 CUT_HEADER: Final = "headgate-cut"
 HEAD_BYTES: Final = 4_096
-DIGEST_BYTES: Final = 16
 
 
 def cut_note(size_bytes: int, digest: str) -> bytes:
     """Return what the header says of a value that was cut.
 
     >>> cut_note(314_572_800, "1a2b")
-    b'314,572,800 bytes, BLAKE2b 1a2b'
+    b'314,572,800 bytes, XXH128 1a2b'
     """
-    return f"{size_bytes:,} bytes, BLAKE2b {digest}".encode()
+    return f"{size_bytes:,} bytes, XXH128 {digest}".encode()
 
 
 def cut_value(value: bytes) -> tuple[bytes, bytes]:
     """Return the head of a value, and what the header says of it."""
-    digest = blake2b(value, digest_size=DIGEST_BYTES).hexdigest()
-    return value[:HEAD_BYTES], cut_note(len(value), digest)
+    return value[:HEAD_BYTES], cut_note(len(value), xxh3_128_hexdigest(value))
 
 
 def cut_problem(headers: Headers) -> Rejected | None:

@@ -8,10 +8,11 @@ large the value is, with a digest of it. Gzip is what is bounded; other codecs a
 
 import zlib
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Final, Protocol
 
-from streams.ingest.cut_records import CUT_HEADER, DIGEST_BYTES, HEAD_BYTES, cut_note
+from xxhash import xxh3_128
+
+from streams.ingest.cut_records import CUT_HEADER, HEAD_BYTES, cut_note
 
 # Of one value: as of a line of a file, and of all values of a batch together.
 VALUE_BYTES_MAX: Final = 64 * 2**20
@@ -19,6 +20,8 @@ BATCH_BYTES_MAX: Final = 96 * 2**20
 _CHUNK_BYTES: Final = 2**20
 _GZIP_WINDOW_BITS: Final = 31
 _MORE: Final = 0x80
+# Gzip ends with how large it is, unpacked.
+_SIZE_BYTES: Final = 4
 
 
 class _Module(Protocol):
@@ -50,6 +53,9 @@ def unpacked(packed: bytes | memoryview) -> bytes:
         EOFError: it ends too early.
     """
     packed = bytes(packed)
+    if int.from_bytes(packed[-_SIZE_BYTES:], "little") > BATCH_BYTES_MAX:
+        # So it says itself; where it says less, that is found out on the way.
+        return _cut(_Stream(_chunks(packed)))
     chunks, size_bytes = [], 0
     for chunk in _chunks(packed):
         chunks.append(chunk)
@@ -167,7 +173,7 @@ def _head(stream: _Stream) -> tuple[bytes, int, bytes]:
     size_bytes, number_length = stream.number()
     if size_bytes < 0:
         return _number(size_bytes), number_length, b"no bytes"
-    digest, head = blake2b(digest_size=DIGEST_BYTES), b""
+    digest, head = xxh3_128(), b""
     for piece in stream.pieces(size_bytes):
         digest.update(piece)
         if len(head) < HEAD_BYTES:

@@ -10,8 +10,8 @@ from msgspec import Struct
 from pyroaring import BitMap64
 
 from detectors.config import CoreConfig
-from detectors.decoding import decode_json
 from detectors.event import AccessEvent, UnreadEvent
+from detectors.response.decoding import decode_json
 from detectors.verdict import NewHoldings
 from streams.control.records import OnRecord, control_kind, decode_control
 from streams.control.rekeyed import origin_of

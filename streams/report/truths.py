@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from detectors.decoding import decode_json
 from detectors.errors import ConfigError
+from detectors.response.decoding import decode_json
 from detectors.synthetic import Labels
 from streams.report.record import Truth
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from detectors.decoding import decode_json
+from detectors.response.decoding import decode_json
 
 _SALT_BYTES: Final = 16
 _encode: Final = msgspec.json.Encoder(order="sorted").encode

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from detectors.decoding import decode_json
 from detectors.errors import ConfigError
 from detectors.register import UNKNOWN_NAME, Exemption, Institution, Project, Register
+from detectors.response.decoding import decode_json
 from streams.config_errors import config_error
 from streams.ingest.identity import identity_of
 

@@ -8,8 +8,8 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Struct
 
-from detectors.decoding import json_decoder
 from detectors.instants import Moment
+from detectors.response.decoding import json_decoder
 from detectors.verdict import (
     Alert,
     AlertChange,

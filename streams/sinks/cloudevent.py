@@ -4,8 +4,8 @@ from typing import Final
 
 import msgspec
 
-from detectors.decoding import json_decoder
 from detectors.instants import rfc3339
+from detectors.response.decoding import json_decoder
 from streams.ingest.headers import Headers
 
 CLOUDEVENT_HEADERS: Final[Headers] = (

@@ -6,7 +6,7 @@ run for a suspension.
 
 import msgspec
 
-from detectors.decoding import decode_json
+from detectors.response.decoding import decode_json
 from detectors.response.suspension import Suspension
 from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import SUSPENSIONS

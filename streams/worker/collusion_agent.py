@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Struct
 from pyroaring import BitMap64
 
-from detectors.decoding import json_decoder
 from detectors.models.collusion.config import PROBATION_DAYS, CollusionConfig
 from detectors.models.collusion.judge import CollusionJudge
+from detectors.response.decoding import json_decoder
 from detectors.verdict import NewHoldings, RaiseAlert
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable, Outbox

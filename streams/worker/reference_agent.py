@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from detectors.decoding import json_decoder
 from detectors.reference import Reference, ReferenceBuilder, ReferenceConfig
+from detectors.response.decoding import json_decoder
 from detectors.verdict import DailySummary
 from streams.control.records import (
     REFERENCE,

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import pytest
 
-from detectors.decoding import decode_json
+from detectors.response.decoding import decode_json
 from detectors.response.entries import parse_entry
 from streams.response.alert_outcomes import outcomes_in
 from streams.sinks.alert_reader import read_alert, read_finding
