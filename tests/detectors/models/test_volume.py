@@ -81,6 +81,7 @@ def test_bytes_of_nobody_are_measured_by_the_past_too(
     volume, hour_bytes = changing(), round(expm1(9.0))
     seen = volume.deviations(0, hour_bytes, unnamed_bytes=unnamed_bytes)
     assert seen == pytest.approx(deviations, abs=1e-3)
+    assert volume.deviations(0, hour_bytes) == pytest.approx(4.0, abs=1e-3)
     moment = features(hour_bytes=hour_bytes, hour_unnamed_bytes=unnamed_bytes)
     (score,) = volume.score(moment)
     assert score.value == seen
