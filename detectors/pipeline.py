@@ -31,7 +31,7 @@ from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate, note
 from detectors.policy.unreadable import note_rejected, note_repaired
 from detectors.profile import Profile, open_profile
-from detectors.profile_state import note_unnamed
+from detectors.profile_state import note_unnamed, note_unregistered
 from detectors.reference import Reference
 from detectors.register import is_of_the_unknown
 from detectors.verdict import Effect, Verdict
@@ -239,25 +239,13 @@ def _breaches(
         project_participants=profile.ledger.project_participants(event.project, event.dataset),
         project_grew=taken.project_new > taken.exempted,
         held_under_caps=tuple(profile.ledger.held_under_caps(event.dataset)),
-        unregistered=_is_new_name(profile, event.institution, taken.gained),
+        unregistered=is_of_the_unknown(profile.entry)
+        and note_unregistered(profile.state, event.institution, taken.gained),
         institution_bytes=profile.ledger.capped_bytes(None),
         project_bytes=profile.ledger.capped_bytes(event.project),
     )
     breaches = (rule.evaluate(rule_input) for rule in profile.rules)
     return tuple(breach for breach in breaches if breach is not None)
-
-
-def _is_new_name(profile: Profile, name: str, gained: int) -> bool:
-    """Note what is taken under a name that the register does not know; tell whether it is news."""
-    names = profile.state.unregistered
-    if not is_of_the_unknown(profile.entry):
-        return False
-    is_new = name not in names
-    names[name] = min(AMOUNT_MAX, names.get(name, 0) + gained)
-    if len(names) > _NAMES_MAX:
-        # Bounded, whatever names are invented: those under which least was taken are forgotten.
-        del names[min(names, key=lambda each: (names[each], each))]
-    return is_new and name in names
 
 
 def _crossed(profile: Profile, amounts: list[int]) -> bool:

@@ -1,5 +1,7 @@
 """Step 3 of 7: what is known of one institution, as plain numbers that survive a restart."""
 
+from typing import Final
+
 from msgspec import Struct, field
 
 from detectors.config_schedule import FILE_SEQUENCE
@@ -14,6 +16,9 @@ from detectors.features.windows import AMOUNT_MAX, WindowsState
 from detectors.incident import Incident
 from detectors.register import Exemption, Institution
 from detectors.verdict import Run
+
+# Names of which the judge of all unknown ones knows what was taken under them.
+_UNREGISTERED_MAX: Final = 64
 
 
 class OpenRun(Struct, kw_only=True):
@@ -121,3 +126,14 @@ def note_unnamed(state: ProfileState, event: AccessEvent, taken: Taken) -> None:
     unnamed.events_count += 1
     unnamed.bytes = min(AMOUNT_MAX, unnamed.bytes + event.bytes)
     today.hour_unnamed_bytes = min(AMOUNT_MAX, today.hour_unnamed_bytes + event.bytes)
+
+
+def note_unregistered(state: ProfileState, name: str, gained: int) -> bool:
+    """Note what is taken under a name that the register does not know; tell whether it is news."""
+    names = state.unregistered
+    is_new = name not in names
+    names[name] = min(AMOUNT_MAX, names.get(name, 0) + gained)
+    if len(names) > _UNREGISTERED_MAX:
+        # Bounded, whatever names are invented: those under which least was taken are forgotten.
+        del names[min(names, key=lambda each: (names[each], each))]
+    return is_new and name in names

@@ -127,6 +127,17 @@ class Addressing(Struct, frozen=True, kw_only=True):
         )
 
 
+class Place(NamedTuple):
+    """A partition, and where the institutions of its topic are at home."""
+
+    addressing: Addressing
+    partition: int
+
+    def is_home(self, name: str, directory: Directory) -> bool:
+        """Tell whether an institution is at home here."""
+        return self.addressing.home_of(name, directory).partition == self.partition
+
+
 def _home_of_key(key: bytes | None, directory: Directory) -> str:
     """Return whose key this is; the one of all unknown names is at home nowhere else."""
     text = _text(key)

@@ -6,7 +6,7 @@ is built here as event time passes, by the same builder.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from detectors.config import CoreConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
@@ -19,11 +19,13 @@ from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile, apply_reference, judge, note_rejected, open_profile
 from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import UNKNOWN, Register, Registered
+from detectors.snapshot import Snapshot, load
 from detectors.verdict import DailySummary, Effect, NewHoldings
-from streams.control.addressing import Addressing
+from streams.control.addressing import Place
 from streams.control.records import Instruction, OnRecord
-from streams.ingest.directory import Directory, directory_of, shown_name
+from streams.ingest.directory import directory_of, shown_name
 from streams.ingest.identity import identity_of
+from streams.replay.judges import Judges
 from streams.report.builder import SAMPLE_STEP_MS, ReportBuilder
 
 _NEVER_MS: Final = 2**62
@@ -42,17 +44,6 @@ def ring_judge(config: CoreConfig) -> CollusionJudge:
         hashed=not config.cohort.are_positions,
         config_hash=config_hash(config),
     )
-
-
-class Place(NamedTuple):
-    """The partition that is replayed, and where the institutions of its topic are at home."""
-
-    addressing: Addressing
-    partition: int
-
-    def is_home(self, name: str, directory: Directory) -> bool:
-        """Tell whether an institution is at home here."""
-        return self.addressing.home_of(name, directory).partition == self.partition
 
 
 class Replay:
@@ -78,6 +69,7 @@ class Replay:
         "_place",
         "_recorder",
         "_reference",
+        "_registered",
         "config",
         "directory",
         "events_count",
@@ -109,10 +101,10 @@ class Replay:
         self.directory = directory_of(register)
         # Who judges a name, of those that have one judge at all times.
         self._judges: dict[str, str] = {}
-        self.profiles: dict[str, Profile] = {}
+        self._registered = self.directory
+        self.profiles = Judges(self._loaded)
         self.events_count = 0
-        self.first_ms = _NEVER_MS
-        self.last_ms = 0
+        self.first_ms, self.last_ms = _NEVER_MS, 0
         built = references == "built"
         shared = built and config.detectors.collusion.mode != "off"
         self._collusion = ring_judge(config) if shared else None
@@ -131,7 +123,7 @@ class Replay:
         What a topic records among them, a `Reference`, an `Instruction` or a `Scheduled`
         configuration, holds from there on.
         """
-        profiles, fresh, judges = self.profiles, self._fresh, self._judges
+        profiles, fresh, judges = self.profiles.resident, self._fresh, self._judges
         next_ms = 0
         for event in events:
             if not isinstance(event, AccessEvent):
@@ -141,7 +133,7 @@ class Replay:
             institution = judges.get(event.institution) or self._judge_of(event, at_ms=at_ms)
             if at_ms >= next_ms:
                 next_ms = self._attend(institution, at_ms=at_ms)
-            profile = profiles.get(institution) or self._open(
+            profile = profiles.get(institution) or self._at_work(
                 institution, name=event.institution, at_ms=at_ms
             )
             cursor = profile.config_cursor
@@ -167,6 +159,26 @@ class Replay:
             self._judges[name] = judge
         return judge
 
+    def _at_work(self, institution: str, *, name: str, at_ms: int) -> Profile:
+        """Return a judge who is idle, or new; if too many are at work, others go."""
+        if self.profiles.is_full:
+            used_ms = self._fresh.copy()
+            self._sample()
+            self.profiles.pack_idle(used_ms)
+        if institution in self.profiles:
+            return self.profiles[institution]
+        return self._open(institution, name=name, at_ms=at_ms)
+
+    def _loaded(self, institution: str, snapshot: Snapshot) -> Profile:
+        """Return an idle judge as it was, under today's reference."""
+        return load(
+            snapshot.main,
+            parts=snapshot.parts,
+            config=self.config,
+            entry=self._registered.entry(institution),
+            reference=self._reference,
+        )
+
     def _open(self, institution: str, *, name: str, at_ms: int) -> Profile:
         """Open an institution's judge, to be shown by its name in the register, or by this one."""
         self.first_ms = min(self.first_ms, at_ms)
@@ -177,7 +189,7 @@ class Replay:
             entry=entry,
             reference=self._reference,
         )
-        self.profiles[institution] = profile
+        self.profiles.add(institution, profile)
         return profile
 
     def _apply_control(
@@ -263,7 +275,8 @@ class Replay:
             # As the worker: what is newer already holds.
             return
         self._reference = reference
-        for profile in self.profiles.values():
+        # The idle ones are made again under the reference of then.
+        for profile in self.profiles.resident.values():
             apply_reference(profile, reference)
 
     def _refuse_too_many_ids(self) -> None:

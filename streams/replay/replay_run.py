@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Final
 
 from detectors.config import CoreConfig, config_hash
@@ -13,7 +13,7 @@ from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.console.progress import Progress
-from streams.control.addressing import Addressing
+from streams.control.addressing import Addressing, Place
 from streams.control.records import OnRecord
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
@@ -33,12 +33,12 @@ from streams.replay.inputs import (
     unseen,
 )
 from streams.replay.reading import Reading
-from streams.replay.replay import Place, References, Replay, ring_judge
+from streams.replay.replay import References, Replay, ring_judge
 from streams.replay.response import Outcomes, outcomes_of
 from streams.replay.topic_events import TopicEvents
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
-from streams.report.unnamed import unnamed_notes, unnamed_totals
+from streams.report.unnamed import HasState, unnamed_notes, unnamed_totals
 from streams.response.control_messages import merge_by_time
 from streams.response.journal import configured_by
 
@@ -220,9 +220,12 @@ class ReplayRun:
         return frozenset(config_hash(entry.config) for entry in entries)
 
     @property
-    def profiles(self) -> list[Profile]:
-        """Return all profiles, those of the first input first."""
-        return [profile for replay in self._replays for profile in replay.profiles.values()]
+    def profiles(self) -> Iterator[Profile]:
+        """Iterate over all profiles, those of the first input first."""
+        return chain.from_iterable(replay.profiles.values() for replay in self._replays)
+
+    def _states(self) -> Iterator[HasState]:
+        return chain.from_iterable(replay.profiles.states() for replay in self._replays)
 
     @property
     def outcomes(self) -> Outcomes:
@@ -244,14 +247,11 @@ class ReplayRun:
         if self._holdings_count:
             # Rings are judged from the topic of holdings, which has no events.
             return ()
-        ledgers = [profile.ledger.state for profile in self.profiles]
-        holdings = [holding for ledger in ledgers for holding in ledger.holdings.values()]
         seen = tuple(
             blindness(
                 self.rejects,
                 events_count=self.events_count,
-                taken_participants=sum(ledger.held_participants for ledger in ledgers)
-                + sum(holding.counted_participants for holding in holdings),
+                taken_participants=next(filter(None, map(_taken, self.profiles)), 0),
                 has_mapping=self._reading.mapping is not None,
             )
         )
@@ -268,8 +268,7 @@ class ReplayRun:
         # Who was registered and has sent nothing has a judge, but no time.
         replays = [replay for replay in self._replays if replay.events_count]
         size = self.config.cohort.size
-        profiles, outcomes = self.profiles, self.outcomes
-        unnamed = unnamed_totals(profiles)
+        outcomes, unnamed = self.outcomes, unnamed_totals(self._states())
         return Report(
             title=_TITLE,
             sources=tuple(sources),
@@ -277,17 +276,24 @@ class ReplayRun:
             last_ms=self._last_ms,
             events_count=self.events_count,
             rejects=dict(self.rejects.counts),
-            institutions_count=len(profiles),
+            institutions_count=sum(len(replay.profiles) for replay in self._replays),
             flagged=self.recorder.flagged(cohort_size=size, truths=truths or {}),
             measures=outcomes.measures,
             withheld=outcomes.withheld,
-            quiet=self.recorder.quiet(profiles, cohort_size=size),
+            quiet=self.recorder.quiet(self._states(), cohort_size=size),
             config_hash=config_hash(self.config),
             repairs={
                 profile.state.institution: dict(profile.state.repairs)
-                for profile in profiles
+                for profile in self._states()
                 if profile.state.repairs
             },
             unnamed=unnamed,
             notes=(*self.blindness, *unnamed_notes(unnamed), *notes, *self._inputs.notes),
         )
+
+
+def _taken(profile: Profile) -> int:
+    """Return how many people an institution holds, those who were only counted among them."""
+    ledger = profile.ledger.state
+    counted = (holding.counted_participants for holding in ledger.holdings.values())
+    return ledger.held_participants + sum(counted)

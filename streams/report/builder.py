@@ -2,16 +2,20 @@
 
 from array import array
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from detectors.profile import Profile
 from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.report.record import ALL_DATASETS, Flagged, Quiet, Track, Truth
+from streams.report.unnamed import HasState
 
 # Five minutes show a grab of an hour as a curve; months of it still fit in memory.
 SAMPLE_STEP_MS: Final = 300_000
 _SAMPLES_MAX: Final = 20_000
 _TRACKS_MAX: Final = 5
+# Institutions without an alert of which a report speaks: who has more invents names.
+QUIET_MAX: Final = 10_000
 # A dataset and the common track, which then says nothing else.
 _ONE_DATASET: Final = 2
 
@@ -53,7 +57,12 @@ class ReportBuilder:
 
     def sample(self, profile: Profile, *, at_ms: int) -> None:
         """Note what an institution holds as of `at_ms`."""
-        growths = self._growth.setdefault(profile.state.institution, {})
+        institution = profile.state.institution
+        growths = self._growth.get(institution)
+        if growths is None:
+            if len(self._growth) >= QUIET_MAX and profile.state.incident is None:
+                return
+            growths = self._growth[institution] = {}
         ledger = profile.ledger.state
         counted = 0
         for dataset, holding in ledger.holdings.items():
@@ -91,9 +100,12 @@ class ReportBuilder:
             for institution, alerts in ranked
         )
 
-    def quiet(self, profiles: Iterable[Profile], *, cohort_size: int) -> tuple[Quiet, ...]:
-        """Return the institutions without an alert, each with its fullest track."""
-        return tuple(
+    def quiet(self, profiles: Iterable[HasState], *, cohort_size: int) -> tuple[Quiet, ...]:
+        """Return the institutions without an alert, each with its fullest track.
+
+        Of more than `QUIET_MAX` the first ones: a list of names that nobody can read says nothing.
+        """
+        quiet = (
             Quiet(
                 institution=profile.state.institution,
                 track=self._fullest(profile.state.institution, cohort_size=cohort_size),
@@ -102,6 +114,7 @@ class ReportBuilder:
             for profile in profiles
             if profile.state.institution not in self._alerts
         )
+        return tuple(islice(quiet, QUIET_MAX))
 
     def _fullest(self, institution: str, *, cohort_size: int) -> Track | None:
         tracks = self._tracks(institution, cohort_size=cohort_size)

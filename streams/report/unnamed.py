@@ -1,11 +1,11 @@
 """Institutions that cannot be judged by people -> one line that says who and why."""
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Final
+from typing import Annotated, Final, Protocol
 
 from msgspec import Meta, Struct
 
-from detectors.profile import Profile
+from detectors.profile_state import ProfileState
 from streams.console.wording import number, plural
 
 _NAMED_MAX: Final = 5
@@ -20,7 +20,15 @@ class UnnamedTotal(Struct, frozen=True, kw_only=True):
     bytes: int
 
 
-def unnamed_totals(profiles: Iterable[Profile]) -> tuple[UnnamedTotal, ...]:
+class HasState(Protocol):
+    """A judge, or what is kept of an idle one."""
+
+    @property
+    def state(self) -> ProfileState:
+        """What is known of the institution, the holdings apart."""
+
+
+def unnamed_totals(profiles: Iterable[HasState]) -> tuple[UnnamedTotal, ...]:
     """Return what left unnamed by institution, most bytes first; nobody of whom nothing did."""
     unnamed = [
         UnnamedTotal(
