@@ -83,6 +83,20 @@ def test_what_has_changed_is_written_as_it_is_now() -> None:
     assert tombstones == [Write(3, PART, None)]
 
 
+@pytest.mark.parametrize(("offset", "goes"), [(40, True), (41, True), (42, False)])
+def test_a_part_goes_that_is_no_longer_named_unless_it_is_of_a_later_offset(
+    offset: int, *, goes: bool
+) -> None:
+    """One of a later offset is from a worker that went further: it will be named soon."""
+    partition_state = saved_partition()
+    other = part_key("north", "part@9")
+    partition_state.store.apply(other, SavedRecord(offset, b"large"))
+    partition_state.loaded("north")
+    partition_state.applied("north", 41)
+    _, _, _, tombstones = written(partition_state, rewrite_count=0)
+    assert tombstones == ([Write(3, other, None)] if goes else [])
+
+
 def test_saved_profiles_come_into_use_a_few_at_a_time() -> None:
     """Whoever watches all institutions does not wait for an event of each."""
     partition_state = PartitionState(0, Counting())
