@@ -116,8 +116,12 @@ def try_part(workshop: Path, explained: Sequence[Explained], *, processes: int) 
     arguments = ("-m", "mutmut", "run", "--max-children", str(processes))
     before = {mutant.name for mutant in counted(mutants_of(workshop), explained)[1]}
     run(workshop, *arguments, live=True)
-    left = [mutant.name for mutant in counted(mutants_of(workshop), explained)[1]]
-    if again := [name for name in left if name in before]:
+    left = counted(mutants_of(workshop), explained)[1]
+    if any(mutant.status == "no tests" for mutant in left):
+        # Which tests come by a function is looked up once: a new one is not known to old tests.
+        (workshop / "mutants/mutmut-stats.json").unlink()
+        before |= {mutant.name for mutant in left if mutant.status == "no tests"}
+    if again := [mutant.name for mutant in left if mutant.name in before]:
         run(workshop, *arguments, *again, live=True)
 
 
