@@ -1,5 +1,7 @@
 """The judges of a partition: which are in use, and what of them a checkpoint writes again."""
 
+from collections.abc import Mapping
+
 import pytest
 
 from streams.kafka.records import FetchSpan
@@ -116,6 +118,41 @@ def test_saved_profiles_come_into_use_a_few_at_a_time() -> None:
         "west": [3],
     }
     assert partition_state.loaded("west").applied_offset == 13
+
+
+class Noting(Counting):
+    """A core that writes down what it is asked for."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.asked: list[tuple[str, bytes, dict[str, bytes]]] = []
+
+    def open(self, institution: str) -> list[int]:
+        """Note whose profile is opened."""
+        self.asked.append((institution, b"", {}))
+        return super().open(institution)
+
+    def load(self, main: bytes, parts: Mapping[str, bytes], *, institution: str) -> list[int]:
+        """Note whose profile is loaded, and of what."""
+        self.asked.append((institution, main, dict(parts)))
+        return super().load(main, parts, institution=institution)
+
+
+def test_a_profile_is_opened_or_loaded_once_under_its_name() -> None:
+    """With its own parts, from the offset that they contain; a new one contains nothing."""
+    core = Noting()
+    partition_state = PartitionState(3, core)
+    for key, saved in SAVED.items():
+        partition_state.store.apply(key, saved)
+    for _ in range(2):
+        names = ("east", "north", "south")
+        offsets = [partition_state.loaded(name).applied_offset for name in names]
+        assert offsets == [10, 11, -1]
+    assert core.asked == [
+        ("east", b"1", {}),
+        ("north", b"2", {"part@2": b"large"}),
+        ("south", b"", {}),
+    ]
 
 
 def test_an_institution_has_a_judge_once_it_is_saved_or_in_use() -> None:
