@@ -11,6 +11,7 @@ from streams.ingest.repeated import members_of
 _DIGITS_MAX: Final = 40
 _LONG_NUMBER: Final = re.compile(rf"\d{{{_DIGITS_MAX + 1}}}")
 # An escape, or a backslash that begins none, as servers write that escape in a way of their own.
+_HEAD_BYTES: Final = 65_536
 _ESCAPES_MAX: Final = 100_000
 _ESCAPES: Final = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 
@@ -69,3 +70,20 @@ def _parsed(text: str, repairs: Repairs) -> object:
 def _integer(digits: str) -> int:
     """Return a number; one of too many digits keeps its size, not its value."""
     return int(digits[:_DIGITS_MAX])
+
+
+def text_under(raw: bytes, name: str) -> str | None:
+    r"""Return the text under a name in bytes that are no JSON; None where there is none, or two.
+
+    >>> text_under(b'{"institution": "north", "rows": 3', "institution")
+    'north'
+    """
+    pattern = rb'(?<!\\)"%s"\s*:\s*("(?:[^"\\]|\\.){1,256}")' % re.escape(name.encode())
+    texts = set(re.findall(pattern, raw[:_HEAD_BYTES], re.DOTALL))
+    if len(texts) != 1:
+        return None
+    try:
+        text = json.loads(texts.pop().decode("utf-8", "replace"), strict=False)
+    except ValueError:
+        return None
+    return text if isinstance(text, str) else None

@@ -15,7 +15,7 @@ from typing import Final, get_args
 import msgspec
 
 from detectors.event import COUNT_MAX, AccessEvent, Action, FieldCount, Outcome
-from streams.ingest.lenient_json import read_object
+from streams.ingest.lenient_json import read_object, text_under
 from streams.ingest.limits import DecodeLimits
 from streams.ingest.partial_numbers import whole_number
 from streams.ingest.partial_participants import readable_participants
@@ -60,7 +60,8 @@ def partial_event(
     repairs: Repairs = Repairs()
     given = read_object(raw, repairs)
     if given is None:
-        return strict
+        name = text_under(raw, "institution") if isinstance(strict, Rejected) else None
+        return of_institution(strict, name) if name and isinstance(strict, Rejected) else strict
     bytes_id = blake2b(raw, digest_size=_ID_BYTES).hexdigest()
     return event_of_values(given, limits, strict, repairs, id_otherwise=bytes_id)
 

@@ -11,7 +11,7 @@ from detectors.event import time_ms
 from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion.config import CollusionConfig
 from detectors.models.collusion.judge import CollusionJudge
-from detectors.pipeline import Profile, apply_reference, judge, open_profile
+from detectors.pipeline import Profile, apply_reference, judge, note_rejected, open_profile
 from detectors.reference import prior_reference
 from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
@@ -19,7 +19,7 @@ from streams.control.addressing import Addressing
 from streams.control.partition_context import NOBODY
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
-from streams.ingest.rejects import Rejected
+from streams.ingest.rejects import Rejected, unread_of
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import OutgoingRecord, RecordPosition, TopicRecord
@@ -87,8 +87,7 @@ class Oracle:
             limits=self._limits,
         )
         if isinstance(event, Rejected):
-            self._note([self._sinks.dead_letter(event, record, position)])
-            self.rejected[record.partition, record.offset] = event.reason.value
+            self._reject(event, record, position)
             return
         if not self._addressing.is_at_home(
             event.institution, record.key, partition=record.partition, directory=NOBODY
@@ -103,6 +102,21 @@ class Oracle:
         switch_config(profile, self._schedule, at_ms=time_ms(event))
         for effect in judge(profile, event):
             self._note(self._sinks.effect(effect, position))
+
+    def _reject(self, reject: Rejected, record: TopicRecord, position: RecordPosition) -> None:
+        """Keep a reject, and let the judge of its institution count it where it is at home."""
+        if not reject.notice_id:
+            self._note([self._sinks.dead_letter(reject, record, position)])
+            self.rejected[record.partition, record.offset] = reject.reason.value
+        if not reject.institution or not self._addressing.is_at_home(
+            reject.institution, record.key, partition=record.partition, directory=NOBODY
+        ):
+            return
+        profile = self._profile(record.partition, reject.institution)
+        apply_reference(profile, self._reference)
+        for unread in unread_of(reject):
+            for effect in note_rejected(profile, unread):
+                self._note(self._sinks.effect(effect, position))
 
     def _is_home(self, name: str, partition: int) -> bool:
         return self._addressing.home_of(name, NOBODY).partition == partition

@@ -20,11 +20,11 @@ from streams.ingest.adapters.csv_rows import CsvRow, CsvRows
 from streams.ingest.adapters.row_reader import UNRESOLVED, RowReader
 from streams.ingest.codec import DecodeLimits, escapes_a_letter
 from streams.ingest.frames import unframed
-from streams.ingest.lenient_json import read_object
+from streams.ingest.lenient_json import read_object, text_under
 from streams.ingest.nesting import nesting_problem
 from streams.ingest.oversized import is_costly, without_lists
 from streams.ingest.partial_event import place_of
-from streams.ingest.rejects import Rejected, RejectReason, rejected
+from streams.ingest.rejects import Rejected, RejectReason, of_institution, rejected
 from streams.ingest.repairs import RepairReason, Repairs
 
 __all__ = ["UNRESOLVED", "FileRow", "RowMapping"]
@@ -64,7 +64,16 @@ class RowMapping:
     ('oxford', 'imaging', 1775044800000, 'raw.log/3:17')
     """
 
-    __slots__ = ("_columns", "_csv", "_digests", "_limits", "_reader", "_repeatable", "config")
+    __slots__ = (
+        "_columns",
+        "_csv",
+        "_digests",
+        "_institution_name",
+        "_limits",
+        "_reader",
+        "_repeatable",
+        "config",
+    )
 
     def __init__(self, config: MappingConfig, *, limits: DecodeLimits) -> None:
         """Compile the mapping.
@@ -84,6 +93,8 @@ class RowMapping:
         self._digests = config.event.id == DIGEST_ID
         self._reader = RowReader(config, limits=limits)
         self._repeatable = _repeatable_names(config)
+        path = source_of(config.event.institution).column or ""
+        self._institution_name = path.rpartition(".")[2].partition("[")[0]
         self._csv = CsvRows(
             delimiter=config.delimiter,
             columns_count=len(self._columns),
@@ -132,7 +143,8 @@ class RowMapping:
             return rejected(RejectReason.ROW_INVALID, row.problem)
         if len(cells) != len(self._columns):
             detail = f"expected {len(self._columns)} cells, got {len(cells)}"
-            return rejected(RejectReason.ROW_INVALID, detail)
+            reject = rejected(RejectReason.ROW_INVALID, detail)
+            return of_institution(reject, self._reader.institution_of(cells))
         if cells == self._columns:
             return rejected(RejectReason.ROW_INVALID, "the header, where a row was expected")
         row_id = _digest(_cells_json(cells)) if self._digests else place
@@ -176,7 +188,10 @@ class RowMapping:
             return strict
         repairs = Repairs()
         document = read_object(record, repairs)
-        return strict if document is None else self._in_part(document, row_id, strict, repairs)
+        if document is not None:
+            return self._in_part(document, row_id, strict, repairs)
+        name = text_under(record, self._institution_name) if isinstance(strict, Rejected) else None
+        return of_institution(strict, name) if name and isinstance(strict, Rejected) else strict
 
     def _in_part(
         self,

@@ -39,7 +39,16 @@ UNRESOLVED: Final = InstitutionId("unresolved")
 class RowReader:
     """Reads rows of one format, whose cells have been told apart."""
 
-    __slots__ = ("_cells_count", "_id", "_limits", "_partial", "_plan", "_time", "_time_values")
+    __slots__ = (
+        "_cells_count",
+        "_id",
+        "_institution",
+        "_limits",
+        "_partial",
+        "_plan",
+        "_time",
+        "_time_values",
+    )
 
     def __init__(self, config: MappingConfig, *, limits: DecodeLimits) -> None:
         """Compile the mapping.
@@ -52,6 +61,7 @@ class RowReader:
         self._limits = limits
         self._time = time_reader(config)
         self._plan = _compiled(config, columns, read_time=self._time, hashed=limits.hashed)
+        self._institution = getter(config.event.institution, key="institution", columns=columns)
         declared = config.event.id
         self._id = (
             None
@@ -81,11 +91,23 @@ class RowReader:
 
     def has_time(self, cells: list[str]) -> bool:
         """Tell whether the cells of a line could be a row: a text within a cell has no time."""
-        if len(cells) != self._cells_count:
-            return False
+        return len(cells) == self._cells_count and self._is_timed(cells)
+
+    def institution_of(self, cells: list[str]) -> str:
+        """Return whose row it is that has too few or too many cells; empty where it is not known.
+
+        Where its time stands in its place, so does a name beside it.
+        """
+        try:
+            name = self._institution(cells) if self._is_timed(cells) else ""
+        except IndexError:
+            return ""
+        return name if isinstance(name, str) else ""
+
+    def _is_timed(self, cells: list[str]) -> bool:
         try:
             self._time(_time_cell(self._time_values(cells)[-1]))
-        except RejectedError:
+        except (RejectedError, IndexError):
             return False
         return True
 

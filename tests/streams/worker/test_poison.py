@@ -31,6 +31,7 @@ port = 0
 [mapping]
 name = "log"
 format = "json"
+time_format = "milliseconds"
 [mapping.event]
 time = "time"
 institution = "institution"
