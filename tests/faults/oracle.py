@@ -19,6 +19,7 @@ from streams.control.addressing import Addressing
 from streams.control.partition_context import NOBODY
 from streams.control.records import Instruction, control_kind, decode_control
 from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
+from streams.ingest.identity import identity_of
 from streams.ingest.rejects import Rejected, unread_of
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
@@ -122,7 +123,8 @@ class Oracle:
         return self._addressing.home_of(name, NOBODY).partition == partition
 
     def _profile(self, partition: int, institution: str) -> Profile:
-        owner = (partition, institution)
+        # Shown by its first spelling.
+        owner = (partition, identity_of(institution))
         if owner not in self.profiles:
             self.profiles[owner] = open_profile(institution, config=CORE)
         return self.profiles[owner]
