@@ -10,41 +10,62 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 
 import click
 from msgspec import Struct
 
-from tests.cases.expected import Case, cases_of
+from tests.cases.expected import Case, cases_of, own_case
+from tests.cases.own_worlds import CONFIG, Worlds
 
 
 class Seen(Struct, frozen=True, kw_only=True):
     """What a replay of one case came to."""
 
     exit_code: int
-    flagged: frozenset[str]
-    notes: tuple[str, ...]
-    sentences: tuple[str, ...]
-    closed: frozenset[str]
+    flagged: frozenset[str] = frozenset()
+    events_count: int = 0
+    notes: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
+    severities: frozenset[str] = frozenset()
+    samples: tuple[str, ...] = ()
+    closed: frozenset[str] = frozenset()
 
 
-def replayed(files: Iterable[Path], folder: Path) -> Seen:
+def replayed(files: Iterable[Path], folder: Path, config: Path | None = None) -> Seen:
     """Return what `headgate replay` makes of files of events."""
     alerts = folder / "alerts.ndjson"
+    alerts.unlink(missing_ok=True)
     command = "from streams.cli import main; main()"
+    options = [] if config is None else ["--config", str(config)]
     run = subprocess.run(
-        [sys.executable, "-c", command, "replay", *map(str, files), "--alerts", alerts, "--json"],
+        [
+            *(sys.executable, "-c", command, "replay", *map(str, files)),
+            *("--alerts", str(alerts), "--json", *options),
+        ],
         capture_output=True,
         text=True,
         check=False,
     )
-    totals = json.loads(run.stdout or "{}")
+    if not run.stdout:
+        return Seen(exit_code=run.returncode, notes=tuple(run.stderr.splitlines()[-1:]))
+    totals = json.loads(run.stdout)
     findings = [json.loads(line) for line in alerts.read_text().splitlines()]
+    reasoned = [finding for finding in findings if finding["activity_name"] != "Close"]
     return Seen(
         exit_code=run.returncode,
-        flagged=frozenset(each["institution"] for each in totals.get("flagged", ())),
-        notes=tuple(totals.get("notes", ())),
-        sentences=tuple(finding["message"] for finding in findings),
+        flagged=frozenset(each["institution"] for each in totals["flagged"]),
+        events_count=totals["events_count"],
+        notes=tuple(totals["notes"]),
+        sentences=tuple(finding["message"] for finding in reasoned),
+        severities=frozenset(finding["severity"] for finding in reasoned),
+        samples=tuple(
+            event["uid"]
+            for finding in reasoned
+            for event in finding["finding_info"]["related_events"]
+        ),
         closed=frozenset(
             finding["resources"][0]["name"]
             for finding in findings
@@ -55,15 +76,37 @@ def replayed(files: Iterable[Path], folder: Path) -> Seen:
 
 def difference(case: Case, seen: Seen) -> str:
     """Return what is not as it should be; nothing where all is."""
-    if seen.flagged != case.flagged:
+    if case.flagged is not None and seen.flagged != case.flagged:
         return f"flagged {', '.join(sorted(seen.flagged)) or 'nobody'}"
     if missing := case.closed - seen.closed:
         return f"no alert of {', '.join(sorted(missing))} was closed"
-    if case.never_said and any(case.never_said in sentence for sentence in seen.sentences):
-        return f"said {case.never_said!r}"
-    if case.noted and not any(case.noted in note for note in seen.notes):
-        return f"does not say {case.noted!r}"
-    return "" if seen.exit_code == case.exit_code else f"ended with {seen.exit_code}"
+    if seen.events_count < case.judged_min:
+        return f"judged {seen.events_count:,}"
+    if seen.exit_code != case.exit_code:
+        return f"ended with {seen.exit_code}"
+    return _difference_in_words(case, seen)
+
+
+def _difference_in_words(case: Case, seen: Seen) -> str:
+    """Return what alerts and notes should not have said, or should have."""
+    sentences, notes = seen.sentences, seen.notes
+    problems = {
+        f"said {case.never_said!r}": bool(case.never_said)
+        and any(case.never_said in sentence for sentence in sentences),
+        f"does not say {case.said!r}": bool(case.said)
+        and not any(case.said in sentence for sentence in sentences),
+        f"does not always say {case.always_said!r}": not all(
+            case.always_said in sentence for sentence in sentences
+        ),
+        f"does not note {case.noted!r}": bool(case.noted)
+        and not any(case.noted in note for note in notes),
+        f"notes {case.never_noted!r}": bool(case.never_noted)
+        and any(case.never_noted in note for note in notes),
+        f"is {', '.join(sorted(seen.severities))}": bool(case.severities)
+        and not seen.severities <= case.severities,
+        "names other events": not all(event.startswith(case.samples) for event in seen.samples),
+    }
+    return next((problem for problem, holds in problems.items() if holds), "")
 
 
 def rows(directory: Path) -> Iterator[tuple[Case, str]]:
@@ -77,6 +120,28 @@ def rows(directory: Path) -> Iterator[tuple[Case, str]]:
         for case in cases_of(path.stem for path in worlds.glob("*.ndjson")):
             files = [worlds / f"{part}.ndjson" for part in case.parts]
             yield case, difference(case, replayed(files, folder))
+        module = module_at(directory / "world.py")
+        for own, contents in Worlds(module).files() if hasattr(module, "theft") else ():
+            place = folder / own
+            place.mkdir()
+            for file, raw in contents.items():
+                (place / file).write_bytes(raw)
+            logs = [place / file for file in contents if file != CONFIG]
+            config = place / CONFIG if CONFIG in contents else None
+            case = own_case(own)
+            yield case, difference(case, replayed(logs, folder, config))
+
+
+def module_at(path: Path) -> ModuleType:
+    """Return the module of a file that lies outside of the project."""
+    loader = SourceFileLoader("world_of_cases", str(path))
+    module = ModuleType(loader.name)
+    arguments, sys.argv = sys.argv, [str(path), str(path.parent / "nowhere")]
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.argv = arguments
+    return module
 
 
 @click.command()
