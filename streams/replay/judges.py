@@ -16,7 +16,7 @@ from detectors.profile_state import ProfileState
 from detectors.snapshot import Snapshot, dump
 
 # Of a platform's institutions all are at work; beyond it somebody invents names.
-RESIDENT_MAX: Final = 20_000
+RESIDENT_MAX: Final = 10_000
 _RAW_WINDOW_BITS: Final = -15
 _COMPRESSION_LEVEL: Final = 1
 

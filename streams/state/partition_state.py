@@ -1,8 +1,8 @@
 """The judges of one partition: profiles in use over what the state topic holds of them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from detectors.errors import StateError
 from streams.kafka.records import FetchSpan
@@ -12,6 +12,10 @@ from streams.state.positions import PositionTracker
 from streams.state.store import RecoveredPartition, SavedRecord
 
 ProfileT = TypeVar("ProfileT")
+
+# Profiles of a worker in memory. Of a platform's institutions all are; beyond it somebody invents
+# names.
+RESIDENT_MAX: Final = 10_000
 
 
 class Dump(NamedTuple):
@@ -55,6 +59,7 @@ class PartitionState(Generic[ProfileT]):
         "_loaded",
         "_positions",
         "_quiet",
+        "_used",
         "context",
         "partition",
         "store",
@@ -70,6 +75,8 @@ class PartitionState(Generic[ProfileT]):
         self._positions: PositionTracker | None = None
         self._loaded: dict[str, LoadedProfile[ProfileT]] = {}
         self._dirty: set[str] = set()
+        # Those that the last checkpoint found changed.
+        self._used: set[str] = set()
         self._quiet: list[str] = []
 
     @property
@@ -80,7 +87,13 @@ class PartitionState(Generic[ProfileT]):
     @property
     def institutions_count(self) -> int:
         """How many institutions are judged here."""
-        return len(self.store.mains.keys() | self._loaded.keys())
+        mains = self.store.mains
+        return len(mains) + sum(institution not in mains for institution in self._loaded)
+
+    @property
+    def resident_count(self) -> int:
+        """How many of them are in use."""
+        return len(self._loaded)
 
     def profiles(self) -> Iterator[tuple[str, ProfileT]]:
         """Iterate over the profiles in use, each with its institution."""
@@ -91,9 +104,29 @@ class PartitionState(Generic[ProfileT]):
         return (name for name in self.store.mains if name not in self._loaded)
 
     def load_idle(self, count: int) -> None:
-        """Bring at most `count` saved profiles into use that no event has asked for yet."""
+        """Bring at most `count` saved profiles into use that no event has asked for."""
         for institution in list(islice(self.idle(), count)):
             self._loaded[institution] = self._recovered(institution)
+
+    def evict_idle(self, *, resident_max: int, needed: Callable[[ProfileT], bool]) -> None:
+        """Of more profiles than so many in use, forget half: those that are saved as they are.
+
+        Those that took no event since the checkpoint before the last go first; who is `needed`
+        stays. An event brings them back from what the state topic holds.
+        """
+        if len(self._loaded) <= resident_max:
+            return
+        mains = self.store.mains
+        saved = [
+            institution
+            for institution, loaded in self._loaded.items()
+            if institution not in self._dirty
+            and mains.offset(institution) == loaded.applied_offset
+            and not needed(loaded.profile)
+        ]
+        saved.sort(key=self._used.__contains__)
+        for institution in saved[: len(self._loaded) - resident_max // 2]:
+            del self._loaded[institution]
 
     def new_from(self, span: FetchSpan) -> int:
         """Return the offset from which the batch's records are new.
@@ -152,6 +185,7 @@ class PartitionState(Generic[ProfileT]):
         self.context = b""
         self._loaded.clear()
         self._dirty.clear()
+        self._used.clear()
 
     def add_to(self, checkpoint: Checkpoint[OutputT], *, rewrite_count: int) -> None:
         """Add all that changed since the last checkpoint, and a few that have not for long."""
@@ -160,6 +194,7 @@ class PartitionState(Generic[ProfileT]):
         partition_record_again = self._is_partition_record_due(rewrite_count)
         for institution in self._to_rewrite(rewrite_count):
             self._add_again(checkpoint, institution)
+        self._used = set(self._dirty)
         self._dirty.clear()
         partition_record = self.store.partition_record if partition_record_again else None
         if self._positions is not None and self._positions.moved:

@@ -4,19 +4,10 @@ Per key the record with the highest offset counts, not the last one written: a s
 function of the log up to its offset, so a late write of a worker long replaced cannot win.
 """
 
-from typing import NamedTuple
-
 from streams.state.keys import parse_key
+from streams.state.packed_records import PackedRecords, SavedRecord
 
-
-class SavedRecord(NamedTuple):
-    """A record of the state topic: what it contains everything up to, and its bytes.
-
-    For a state the offset is that of its last event; for a partition record, that of the next one.
-    """
-
-    offset: int
-    payload: bytes
+__all__ = ["RecoveredPartition", "SavedRecord"]
 
 
 class RecoveredPartition:
@@ -28,7 +19,7 @@ class RecoveredPartition:
         """Start as an empty topic."""
         self.partition_record: SavedRecord | None = None
         self.partition_record_shadowed = False
-        self.mains: dict[str, SavedRecord] = {}
+        self.mains = PackedRecords()
         self.parts: dict[str, dict[str, SavedRecord]] = {}
         # Institutions whose best record is not the last one written: compaction would drop it.
         self.shadowed: set[str] = set()
@@ -51,7 +42,8 @@ class RecoveredPartition:
             self.partition_record = saved
 
     def _apply_main(self, institution: str, saved: SavedRecord) -> None:
-        if self._supersedes(saved, self.mains.get(institution)):
+        known = self.mains.offset(institution)
+        if known is None or saved.offset >= known:
             self.mains[institution] = saved
             self.shadowed.discard(institution)
         else:

@@ -28,6 +28,7 @@ from streams.response.recorder import Recorder, RecorderDependencies, RecorderWa
 from streams.settings.settings import Settings
 from streams.state.checkpoint import Checkpointer, Done
 from streams.state.lease import Lease
+from streams.state.partition_state import RESIDENT_MAX
 from streams.state.profile_core import ProfileCore
 from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
@@ -261,6 +262,13 @@ def _on_done(
     watcher: WorkerWatcher, state_store: StateStore[Profile, Durable], group: FaustGroup
 ) -> Callable[[Done | None], None]:
     def on_done(done: Done | None) -> None:
+        partitions = state_store.partitions.values()
+        for partition in partitions:
+            partition.evict_idle(
+                resident_max=RESIDENT_MAX // len(partitions),
+                # What people are told of is shown in metrics, however long nothing comes.
+                needed=lambda profile: profile.state.incident is not None,
+            )
         watcher.saved(done)
         watcher.looked(group.ends(), state_store)
 

@@ -1,6 +1,7 @@
 """Step 7 of 7: what the judges do -> metrics. Only numbers leave; who did what stays in topics."""
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from detectors.config import CoreConfig, config_hash, modes_of
@@ -16,6 +17,7 @@ from streams.kafka.records import RecordPosition
 from streams.metrics.institution_gauges import institution_status
 from streams.metrics.registry import REPEATED, SAVED, Metrics
 from streams.state.checkpoint import Done
+from streams.state.partition_state import RESIDENT_MAX
 from streams.state.protocol import StateStore
 from streams.worker.batch_run import Counts
 
@@ -92,7 +94,8 @@ class MetricsWatcher:
         if not state_store.settled:
             return
         for partition in state_store.partitions.values():
-            partition.load_idle(_LOADED_AT_ONCE_COUNT)
+            if partition.resident_count < RESIDENT_MAX // len(state_store.partitions) // 2:
+                partition.load_idle(_LOADED_AT_ONCE_COUNT)
         profiles = [
             profile
             for partition in state_store.partitions.values()
@@ -100,7 +103,11 @@ class MetricsWatcher:
         ]
         self._follow(ends, state_store)
         self._count_ids(profiles)
-        idle = {name for partition in state_store.partitions.values() for name in partition.idle()}
+        idle = {
+            name
+            for partition in state_store.partitions.values()
+            for name in islice(partition.idle(), RESIDENT_MAX)
+        }
         self._metrics.set_institutions(map(institution_status, profiles), names=idle)
         now_ms = max((profile.state.frontier_ms for profile in profiles), default=0)
         today = now_ms // DAY_MS

@@ -26,7 +26,7 @@ def saved(offset: int, payload: bytes = b"") -> SavedRecord:
 def test_an_empty_topic_says_nothing() -> None:
     """No state, no part, no partition record, and nothing that compaction could lose."""
     store = read()
-    assert (store.mains, store.parts, store.partition_record) == ({}, {}, None)
+    assert (dict(store.mains), store.parts, store.partition_record) == ({}, {}, None)
     assert (store.shadowed, store.partition_record_shadowed) == (set(), False)
 
 
@@ -53,7 +53,7 @@ def test_the_partition_record_is_held_to_the_same_rule(offsets: list[int]) -> No
     store = read(*[(PARTITION_RECORD_KEY, saved(offset)) for offset in offsets])
     assert store.partition_record == saved(max(offsets))
     assert store.partition_record_shadowed == (offsets[-1] < max(offsets))
-    assert (store.mains, store.parts) == ({}, {})
+    assert (dict(store.mains), store.parts) == ({}, {})
 
 
 def test_a_part_is_there_until_its_tombstone() -> None:
