@@ -274,7 +274,7 @@ class JudgeDesk:
 
     def save(self) -> None:
         """Carry out a checkpoint."""
-        checkpoint = self.state_store.begin_checkpoint()
+        checkpoint = self.state_store.begin_checkpoint(rewrite_count=0)
         for phase in Phase:
             self._saved += checkpoint.writes[phase]
             self.state_store.saved(checkpoint.writes[phase])

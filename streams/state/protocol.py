@@ -49,7 +49,7 @@ class StateStore(Generic[ProfileT, OutputT]):
         """Note an alert or dead letter on its way; the next checkpoint awaits it first."""
         self._outputs.append(output)
 
-    def begin_checkpoint(self, *, rewrite_count: int = 0) -> Checkpoint[OutputT]:
+    def begin_checkpoint(self, *, rewrite_count: int) -> Checkpoint[OutputT]:
         """Return what must become durable now, taken in one go; `rewrite_count` per partition."""
         checkpoint: Checkpoint[OutputT] = Checkpoint(self.epoch)
         for partition_state in self.partitions.values():

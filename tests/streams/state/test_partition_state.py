@@ -162,7 +162,7 @@ def test_an_institution_has_a_judge_once_it_is_saved_or_in_use() -> None:
     partition_state.loaded("north")
     partition_state.loaded("south")
     assert [partition_state.knows(name) for name in names] == [True, True, True, False]
-    assert partition_state.institutions_count == 3
+    assert (partition_state.institutions_count, list(partition_state.idle())) == (3, ["east"])
 
 
 def test_a_rebalance_leaves_what_the_topic_holds() -> None:

@@ -36,6 +36,16 @@ def test_a_batch_that_begins_too_late_is_a_hole() -> None:
         chain.new_from(FetchSpan(start=12, end=15))
 
 
+def test_only_progress_is_worth_a_commit() -> None:
+    """Whoever has dealt with the same again stands where they stood."""
+    tracker = PositionTracker("access[0]", 10)
+    steps = []
+    for end in (9, 10, 11):
+        tracker.advance(end)
+        steps.append((tracker.position, tracker.moved))
+    assert steps == [(10, False), (10, False), (11, True)]
+
+
 def test_an_overlapping_batch_is_admitted_and_moves_nothing_back() -> None:
     """A replayed batch is new only from where the chain stands."""
     chain = PositionTracker("access[0]", 10)

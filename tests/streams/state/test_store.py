@@ -1,6 +1,6 @@
 """What the state topic says of a partition, in whatever order records were written."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.state.keys import PARTITION_RECORD_KEY, main_key, part_key
@@ -40,6 +40,7 @@ def test_the_furthest_state_counts_and_the_last_written_of_equals(offsets: list[
     assert store.mains == {"north": saved(furthest, bytes([last]))}
 
 
+@example(offsets=[5, 3, 5])
 @given(offsets=OFFSETS)
 def test_a_state_is_shadowed_while_another_was_written_after_it(offsets: list[int]) -> None:
     """Compaction keeps the last record of a key: if that is not the best, it must be rewritten."""
