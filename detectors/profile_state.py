@@ -104,6 +104,11 @@ class ProfileState(Struct, kw_only=True):
     exemptions: list[Exemption] = field(default_factory=list)
     penalties: dict[str, PValuePenalty] = field(default_factory=dict)
 
+    @property
+    def repeats_ratio(self) -> float:
+        """How much of the institution's events repeat others, from 0 to 1."""
+        return self.repeats_count / max(1, self.events_count + self.repeats_count)
+
 
 class ProfileMemory(Struct, kw_only=True):
     """All that survives a restart of one institution's judge."""

@@ -30,6 +30,7 @@ _WHO: Final = 'institution=~"$institution", jurisdiction=~"$jurisdiction"'
 _HELD: Final = f'headgate_coverage_ratio{{{_WHO}, dataset=~"$dataset"}}'
 _SEVERITY: Final = f"headgate_incident_severity{{{_WHO}}}"
 _UNNAMED: Final = f"headgate_unnamed_events_count{{{_WHO}}}"
+_REPEATS: Final = f"headgate_repeats_ratio{{{_WHO}}}"
 _DISTANCE: Final = f"headgate_limit_distance_seconds{{{_WHO}}}"
 _BY: Final = "by (institution, jurisdiction)"
 _NEAR_SECONDS: Final = 14 * 86_400
@@ -143,6 +144,7 @@ def _table() -> table.Panel:
         taken(_HELD, by="institution, jurisdiction", span="1d"),
         f"min {_BY} ({_DISTANCE})",
         f"max {_BY} ({_UNNAMED})",
+        f"max {_BY} ({_REPEATS})",
     )
     names = {
         "institution": "Institution",
@@ -153,6 +155,7 @@ def _table() -> table.Panel:
         "Value #D": "Taken in 24 h",
         "Value #E": "Limit reached in",
         "Value #F": "Events that name nobody",
+        "Value #G": "Repeats",
     }
     order = {"excludeByName": {"Time": True}, "renameByName": names}
     board = (
@@ -163,7 +166,7 @@ def _table() -> table.Panel:
             "be judged by people."
         )
         .datasource(DATASOURCE)
-        .targets([instant(expr, ref=ref) for ref, expr in zip("ABCDEF", queries, strict=True)])
+        .targets([instant(expr, ref=ref) for ref, expr in zip("ABCDEFG", queries, strict=True)])
         .with_transformation(DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(DataTransformerConfig(id_val="organize", options=order))
         .sort_by(

@@ -37,6 +37,7 @@ class InstitutionStatus(Struct, frozen=True, kw_only=True):
     severity: int = 0
     limit_distance_seconds: float = inf
     unnamed_events: int = 0
+    repeats_ratio: float = 0.0
 
 
 def institution_status(profile: Profile) -> InstitutionStatus:
@@ -56,6 +57,7 @@ def institution_status(profile: Profile) -> InstitutionStatus:
         severity=SEVERITIES.index(incident.severity) + 1 if incident and incident.raised else 0,
         limit_distance_seconds=_limit_distance_seconds(profile),
         unnamed_events=profile.state.unnamed.events_count,
+        repeats_ratio=profile.state.repeats_ratio,
     )
 
 
@@ -67,6 +69,7 @@ class InstitutionGauges:
         "_distance",
         "_incident",
         "_institutions_max",
+        "_repeats",
         "_unnamed",
     )
 
@@ -77,6 +80,7 @@ class InstitutionGauges:
         incident: Gauge,
         distance: Gauge,
         unnamed: Gauge,
+        repeats: Gauge,
         institutions_labelled_max: int,
     ) -> None:
         """Keep the gauges; nobody has a label yet."""
@@ -84,6 +88,7 @@ class InstitutionGauges:
         self._incident = Series(incident)
         self._distance = Series(distance)
         self._unnamed = Series(unnamed)
+        self._repeats = Series(repeats)
         self._institutions_max = institutions_labelled_max
 
     def show(self, statuses: Iterable[InstitutionStatus], *, names: Collection[str] = ()) -> None:
@@ -105,12 +110,15 @@ class InstitutionGauges:
         incidents: dict[tuple[str, ...], float] = {}
         distances: dict[tuple[str, ...], float] = {}
         unnamed: dict[tuple[str, ...], float] = {}
+        repeats: dict[tuple[str, ...], float] = {}
         for status in shown:
             who = _who(status, institutions)
             incidents[who] = max(status.severity, incidents.get(who, 0.0))
             distances[who] = min(status.limit_distance_seconds, distances.get(who, inf))
             if status.unnamed_events:
                 unnamed[who] = max(status.unnamed_events, unnamed.get(who, 0.0))
+            if status.repeats_ratio:
+                repeats[who] = max(status.repeats_ratio, repeats.get(who, 0.0))
             for dataset, ratio in status.coverage.items():
                 where = (*who, dataset if dataset in datasets else OTHER)
                 coverage[where] = max(ratio, coverage.get(where, 0.0))
@@ -118,6 +126,7 @@ class InstitutionGauges:
         self._incident.show(incidents)
         self._distance.show(distances)
         self._unnamed.show(unnamed)
+        self._repeats.show(repeats)
 
 
 def _who(status: InstitutionStatus, labelled: Collection[str]) -> tuple[str, str]:

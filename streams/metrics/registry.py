@@ -103,6 +103,7 @@ class Metrics:
             incident=_gauge(table.INCIDENT, registry),
             distance=_gauge(table.LIMIT, registry),
             unnamed=_gauge(table.UNNAMED, registry),
+            repeats=_gauge(table.REPEATS, registry),
             institutions_labelled_max=institutions_labelled_max,
         )
         self._alert_days = AlertDays()

@@ -7,6 +7,7 @@ about the institutions in it.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from detectors.pipeline import Profile
 from streams.replay.inputs import Rejects
 from streams.replay.time_order import FileOrder
 
@@ -50,6 +51,13 @@ def unread_files(orders: Sequence[FileOrder], rejects: Rejects) -> Iterator[str]
         if rejected_count > REJECTED_RATIO_MAX * (rejected_count + order.events_count):
             judged = f"{rejected_count:,} rejected, {order.events_count:,} read"
             yield f"most of {order.name} was not judged: {judged}"
+
+
+def taken_by(profile: Profile) -> int:
+    """Return how many people an institution holds, those who were only counted among them."""
+    ledger = profile.ledger.state
+    counted = (holding.counted_participants for holding in ledger.holdings.values())
+    return ledger.held_participants + sum(counted)
 
 
 def _hints(begins: bytes, *, has_mapping: bool) -> Iterator[str]:

@@ -19,7 +19,7 @@ from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
-from streams.replay.blindness import blindness, unread_files
+from streams.replay.blindness import blindness, taken_by, unread_files
 from streams.replay.files import FileInputs
 from streams.replay.inputs import (
     TOPIC_PREFIX,
@@ -38,6 +38,7 @@ from streams.replay.response import Outcomes, outcomes_of
 from streams.replay.topic_events import TopicEvents
 from streams.report.builder import ReportBuilder
 from streams.report.record import Report, Truth
+from streams.report.repeats import repeats_notes
 from streams.report.unnamed import HasState, unnamed_notes, unnamed_totals
 from streams.response.control_messages import merge_by_time
 from streams.response.journal import configured_by
@@ -251,7 +252,7 @@ class ReplayRun:
             blindness(
                 self.rejects,
                 events_count=self.events_count,
-                taken_participants=next(filter(None, map(_taken, self.profiles)), 0),
+                taken_participants=next(filter(None, map(taken_by, self.profiles)), 0),
                 has_mapping=self._reading.mapping is not None,
             )
         )
@@ -288,12 +289,11 @@ class ReplayRun:
                 if profile.state.repairs
             },
             unnamed=unnamed,
-            notes=(*self.blindness, *unnamed_notes(unnamed), *notes, *self._inputs.notes),
+            notes=(
+                *self.blindness,
+                *unnamed_notes(unnamed),
+                *repeats_notes(self._states()),
+                *notes,
+                *self._inputs.notes,
+            ),
         )
-
-
-def _taken(profile: Profile) -> int:
-    """Return how many people an institution holds, those who were only counted among them."""
-    ledger = profile.ledger.state
-    counted = (holding.counted_participants for holding in ledger.holdings.values())
-    return ledger.held_participants + sum(counted)

@@ -81,6 +81,16 @@ def test_what_is_no_log_ends_with_2_and_one_line(tmp_path: Path, content: bytes)
     assert done.stderr.count(b"\n") == 1
 
 
+def test_a_high_share_of_repeats_is_told(tmp_path: Path) -> None:
+    """By institution: they count once."""
+    path = tmp_path / "log"
+    path.write_text("".join(line(number % 15) for number in range(20)) + line(0, bytes=7))
+    result = replayed(path)
+    assert "north (5 of 21 events, 24 %)" in result.output
+    path.write_text("".join(map(line, range(20))))
+    assert "repeat" not in replayed(path).output
+
+
 def test_a_replay_that_sees_ends_with_0_and_says_what_was_mended(tmp_path: Path) -> None:
     """A few rejects, and events judged in part, do not make it blind."""
     path = tmp_path / "log"
