@@ -12,6 +12,8 @@ Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 AlertChange = Literal["create", "update", "close"]
 ALERT_CHANGES: Final[tuple[AlertChange, ...]] = get_args(AlertChange)
+# What is known of who was taken: every name, or, of some, only how many they were.
+TakenKind = Literal["exact", "estimate"]
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
@@ -90,6 +92,9 @@ class Alert(Struct, frozen=True, kw_only=True):
         tuple[DatasetCoverage, ...], Meta(description="by dataset; none from the second stage")
     ] = ()
     taken_participants: Annotated[int, Meta(description="new participants in this incident")]
+    taken_kind: Annotated[
+        TakenKind, Meta(description="estimate where events named counts, not participants")
+    ] = "exact"
     full_cohort_days: Annotated[
         float | None, Meta(description="until the whole cohort is held at the last day's pace")
     ] = None

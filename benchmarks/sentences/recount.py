@@ -13,6 +13,7 @@ from pyroaring import BitMap, BitMap64
 
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent, Participants, time_ms
+from detectors.features.occupancy import PERSON_UNITS
 
 MINUTES_5_MS: Final = 300_000
 HOUR_MS: Final = 3_600_000
@@ -51,6 +52,7 @@ class Recount:
         self._ids: set[str] = set()
         self._held: dict[str, BitMap64] = {}
         self._counted: Counter[str] = Counter()
+        self._estimated = 0
         self._pages: dict[str | None, tuple[int, int]] = {}
         self.took: list[Took] = []
         self.now_ms = -1
@@ -107,15 +109,28 @@ class Recount:
         if not people:
             counted = event.participants.count if event.participants is not None else None
             return self._count(event.dataset, min(self.cohort_size, counted or event.rows))
-        known = BitMap64()
-        for held in self._held.values():
-            known |= held
+        before = self._everybody()
         self._held.setdefault(event.dataset, BitMap64()).update(people)
-        return len(people - known)
+        return self._everybody() - before
 
     def _count(self, dataset: str, count: int) -> int:
+        """Return how many of a count are new, drawn at random from the cohort."""
         self._counted[dataset] = min(self.cohort_size, self._counted[dataset] + count)
-        return count
+        before = self._everybody()
+        unheld = max(0, (self.cohort_size - self._named()) * PERSON_UNITS - self._estimated)
+        self._estimated += -(-count * unheld // self.cohort_size)
+        return self._everybody() - before
+
+    def _named(self) -> int:
+        everybody = BitMap64()
+        for held in self._held.values():
+            everybody |= held
+        return len(everybody)
+
+    def _everybody(self) -> int:
+        """Return how many are held of whom it is known, and of whom it is expected."""
+        estimated = -(-self._estimated // PERSON_UNITS)
+        return min(self.cohort_size, self._named() + estimated)
 
     def _walked(self, event: AccessEvent, people: BitMap64, new: int) -> int:
         """Return those who continue a walk: all lie behind the page that its user took before."""
@@ -163,10 +178,7 @@ class Recount:
 
     def full_days(self) -> float | None:
         """Return in how many days of the last one's pace everybody is held."""
-        everybody = BitMap64()
-        for held in self._held.values():
-            everybody |= held
-        left = self.cohort_size - len(everybody) - self._counted.total()
+        left = self.cohort_size - self._everybody()
         begins_ms = self.begins_ms(86_400)
         pace = sum(took.new for took in self.took if took.counted_ms >= begins_ms)
         return left / pace if left > 0 and pace else None

@@ -14,7 +14,7 @@ from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
-from detectors.policy.explain import bytes_alone, named, sentence, takers
+from detectors.policy.explain import bytes_alone, counting_of, named, sentence, takers
 from detectors.policy.shares import month_participants, shares_of
 from detectors.profile import Profile
 from detectors.reference import incident_rate
@@ -174,6 +174,7 @@ def _alert(profile: Profile, incident: Incident, statement: Statement) -> Alert:
         reasons=verdict.reasons,
         coverage=_coverage(profile, incident),
         taken_participants=statement.taken_participants,
+        taken_kind="estimate" if profile.ledger.state.estimated else "exact",
         full_cohort_days=full_cohort_days(profile),
         repairs=dict(state.repairs),
         rejects=dict(state.rejects),
@@ -194,6 +195,7 @@ def _explained(profile: Profile, alert: Alert, event: AccessEvent | None) -> Ale
             named(alert.institution, profile.state.unregistered),
             alert.reasons,
             alert.coverage,
+            counting=counting_of(alert.taken_kind, classed=profile.ledger.totals.classed),
             by=takers(alert.reasons[0], told.shares, told.top_user),
             full_cohort_days=alert.full_cohort_days,
         ),

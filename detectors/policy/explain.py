@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from detectors.registry import feature_of
-from detectors.verdict import DatasetCoverage, ReasonDetail, WindowShares
+from detectors.verdict import DatasetCoverage, ReasonDetail, TakenKind, WindowShares
 
 # From here on one user's taking is the story: the alert names the user, a suspension stops them.
 MAJORITY_RATIO: Final = 0.5
@@ -126,13 +126,16 @@ def sentence(
     coverage: tuple[DatasetCoverage, ...],
     *,
     by: Iterable[str] = (),
+    counting: Iterable[str] = (),
     full_cohort_days: float | None = None,
 ) -> str:
     """Return the explanation: who did what, against what was expected, and what it now holds.
 
-    `by` are the words of `takers`.
+    `by` are the words of `takers`, `counting` those of `counting_of`.
     """
     about = ["bytes, not people"] if bytes_alone(reasons) else []
+    if feature_of(reasons[0].detector, reasons[0].feature).counts_new_participants:
+        about += counting
     clauses = ", ".join([f"{institution} {clause(reasons[0])}", *about, *by])
     if not coverage:
         return f"{clauses}."
@@ -145,6 +148,16 @@ def sentence(
         return f"{clauses}; {held}."
     whole = "all of it" if len(coverage) == 1 else "the whole cohort"
     return f"{clauses}; {held}, {whole} {ahead(full_cohort_days)} at this pace."
+
+
+def counting_of(kind: TakenKind, *, classed: bool) -> list[str]:
+    """Return what there is to say of a number of new participants, beside the number.
+
+    >>> counting_of("exact", classed=False), counting_of("estimate", classed=False)
+    ([], ['estimated from counts that name nobody'])
+    """
+    words = ["estimated from counts that name nobody"] if kind == "estimate" else []
+    return words + ["weighed, and new once in each class of data"] * classed
 
 
 def ahead(days: float) -> str:

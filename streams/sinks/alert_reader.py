@@ -17,6 +17,7 @@ from detectors.verdict import (
     Ratio,
     ReasonDetail,
     Severity,
+    TakenKind,
     WindowShares,
 )
 from streams.sinks.alerts import OCSF_ACTIVITIES, OCSF_SEVERITIES
@@ -54,6 +55,7 @@ def read_finding(raw: bytes | msgspec.Raw) -> Alert:
         reasons=unmapped.reasons,
         coverage=unmapped.coverage,
         taken_participants=unmapped.taken_participants,
+        taken_kind=unmapped.taken_kind,
         full_cohort_days=unmapped.full_cohort_days,
         top_user=evidence.actor.user.uid if evidence.actor else None,
         shares=evidence.data.shares,
@@ -99,6 +101,7 @@ class _Unmapped(Struct, frozen=True):
     confidence: Ratio
     p_value: float
     taken_participants: int
+    taken_kind: TakenKind
     full_cohort_days: float | None
     coverage: tuple[DatasetCoverage, ...]
     reasons: tuple[ReasonDetail, ...]

@@ -224,6 +224,7 @@ def _unmapped(alert: Alert) -> Document:
         "confidence": alert.confidence,
         "p_value": alert.p_value,
         "taken_participants": alert.taken_participants,
+        "taken_kind": alert.taken_kind,
         "full_cohort_days": alert.full_cohort_days,
         "coverage": [msgspec.to_builtins(coverage) for coverage in alert.coverage],
         "reasons": [msgspec.to_builtins(detail) for detail in alert.reasons],

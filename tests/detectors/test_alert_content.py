@@ -99,6 +99,8 @@ def test_people_who_were_only_counted_are_in_what_was_taken() -> None:
     (alert,) = alerts_of(profile, [counted])
     assert alert.taken_participants == 40_000
     assert alert.coverage[0].kind == "upper_bound"
+    assert alert.taken_kind == "estimate"
+    assert "estimated from counts that name nobody" in alert.sentence
     assert "now holds at most 8 % of the imaging cohort" in alert.sentence
 
 

@@ -128,6 +128,33 @@ def test_a_project_may_hold_so_many_of_each_class() -> None:
     assert alert.reasons[0].feature == "project_participants"
 
 
+def test_a_count_that_is_read_again_and_again_never_passes_the_cohort() -> None:
+    """Neither in what was taken, nor in what is held, nor in any number of the sentence."""
+    profile = north()
+    counted = [
+        event(
+            id=str(number), time=START_MS + number * HOUR_MS, participants=Participants(count=9_000)
+        )
+        for number in range(120)
+    ]
+    alerts = alerts_of(profile, counted)
+    assert alerts != []
+    for alert in alerts:
+        assert alert.taken_participants <= EVERYBODY
+        assert all(row.held_participants <= EVERYBODY for row in alert.coverage)
+        assert all(detail.observed <= EVERYBODY for detail in alert.reasons)
+    # A million were read; drawn at random that is nearly nine tenths of everybody.
+    assert 0.88 * EVERYBODY < profile.ledger.taken_participants < 0.89 * EVERYBODY
+
+
+def test_a_sentence_says_that_people_are_weighed_and_counted_by_class() -> None:
+    """For then there may be more of them than people in the cohort."""
+    profile = north(imaging=DatasetConfig(class_name="image", weight=4.0))
+    (alert,) = alerts_of(profile, [taking(400_000, time=START_MS)])
+    assert alert.taken_participants == 1_600_000
+    assert "weighed, and new once in each class of data" in alert.sentence
+
+
 def test_what_nobody_is_named_for_is_counted_by_itself() -> None:
     """Without people, rows or a declaration there is only an institution, and bytes."""
     profile = north()
