@@ -34,27 +34,44 @@ class CohortConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Annotated[int, Meta(ge=0, lt=2**32)] | None,
         Meta(description="the largest; absent: as many as the cohort has people"),
     ] = None
+    id_space: Annotated[
+        Literal["cohort", "project"],
+        Meta(description="project: each has its own pseudonyms, never compared with another's"),
+    ] = "cohort"
+    bridge: Annotated[
+        str,
+        Meta(description="file of space, id, position: maps the projects' ids to positions"),
+    ] = ""
     datasets_max: Annotated[
         int, Meta(ge=1, le=4_096, description="ledgers per institution; more are pooled")
     ] = 64
 
     @property
     def ids(self) -> range:
-        """Return the ids that may be somebody's."""
-        if self.participant_ids == "hashed":
+        """Return the ids that may be somebody's, as events give them."""
+        if self.participant_ids == "hashed" or self.id_space == "project":
             return range(HASHES_END)
         last = self.id_first + self.size - 1 if self.id_last is None else self.id_last
         return range(self.id_first, last + 1)
 
     @property
     def are_positions(self) -> bool:
-        """Tell whether ids are 0 to size-1, each somebody's."""
-        return self.ids == range(self.size)
+        """Tell whether ids, as they are judged, are 0 to size-1, each somebody's."""
+        return bool(self.bridge) or self.ids == range(self.size)
+
+    @property
+    def has_spaces(self) -> bool:
+        """Tell whether a number may be another person in another project."""
+        return self.id_space == "project" and not self.bridge
 
     def __post_init__(self) -> None:
         """Raise for ids that are no hashes, or fewer than people."""
-        if self.participant_ids == "hashed" and (self.id_first or self.id_last is not None):
-            message = "expected no `id_first` and no `id_last` where ids are hashed"
+        bounded = self.id_first or self.id_last is not None
+        if bounded and (self.participant_ids == "hashed" or self.id_space == "project"):
+            message = "expected no `id_first` and no `id_last` where ids are hashed, or a project's"
+            raise ValueError(message)
+        if self.bridge and self.id_space != "project":
+            message = 'expected `id_space` = "project" beside `bridge`'
             raise ValueError(message)
         if self.ids.stop - self.ids.start < self.size:
             message = "expected from `id_first` to `id_last` as many ids as `size`"

@@ -131,6 +131,7 @@ class Profile:
             datasets_max=self.config.cohort.datasets_max,
             cohort_size=self.config.cohort.size,
             catalogue=catalogue_of(self.config.datasets),
+            has_spaces=self.config.cohort.has_spaces,
         )
         self.rules = _event_rules(self.config, self.entry)
 

@@ -6,7 +6,13 @@ there is nothing more to keep than a count.
 """
 
 from detectors.features.datasets import COMMON_CLASS, WEIGHT_UNITS, Catalogue
-from detectors.features.ledger_state import OF_CLASS, OTHER_DATASETS, LedgerState
+from detectors.features.ledger_state import (
+    OF_CLASS,
+    OTHER_DATASETS,
+    LedgerState,
+    dataset_of,
+    space_of,
+)
 from detectors.features.occupancy import PERSON_UNITS, new_units
 from detectors.features.participant_sets import Holding, held_together
 
@@ -20,21 +26,37 @@ class ClassTotals:
     (600, 240)
     """
 
-    __slots__ = ("_catalogue", "_estimated", "_state", "classed", "cohort_size", "plain")
+    __slots__ = (
+        "_catalogue",
+        "_estimated",
+        "_state",
+        "classed",
+        "cohort_size",
+        "has_spaces",
+        "plain",
+    )
 
-    def __init__(self, state: LedgerState, catalogue: Catalogue, *, cohort_size: int) -> None:
+    def __init__(
+        self,
+        state: LedgerState,
+        catalogue: Catalogue,
+        *,
+        cohort_size: int,
+        has_spaces: bool = False,
+    ) -> None:
         """Count the classes anew, for they may be declared otherwise than when they were saved."""
         self._state = state
         self._catalogue = catalogue
         self.cohort_size = cohort_size
         self.classed = len(catalogue.weights) > 1
+        self.has_spaces = has_spaces
         if self.classed or state.classes:
             self._recount()
         self._estimated: dict[str, int] = {}
         for name, units in state.estimated.items():
             self._add_estimated(self.class_of(name), units)
         # Nobody was only counted, and there is one class: a count of people is all there is.
-        self.plain = not (self.classed or self._estimated)
+        self.plain = not (self.classed or self._estimated or has_spaces)
 
     @property
     def taken_participants(self) -> int:
@@ -55,8 +77,22 @@ class ClassTotals:
         """Return how many are held of the class of which most are."""
         return max(self.class_participants(name) for name in self._catalogue.weights)
 
+    @property
+    def held_bounds(self) -> tuple[int, int]:
+        """Return how many people are held by name, at least and at most.
+
+        Of several projects' pseudonyms nobody knows who is the same: at least the most of one.
+        """
+        spaces: dict[str, int] = {}
+        for name, holding in self._state.holdings.items():
+            space = space_of(name) if self.has_spaces else ""
+            spaces[space] = max(spaces.get(space, 0), holding.held_participants)
+        at_most = min(self.cohort_size, self._state.held_participants)
+        return max(spaces.values(), default=0), at_most
+
     def class_of(self, name: str) -> str:
-        """Return the class of a holding, which may be a pool."""
+        """Return the class of a holding, which may be a pool, or of one project."""
+        name = dataset_of(name) if self.has_spaces else name
         if name.startswith(OTHER_DATASETS):
             class_name = name.partition(OF_CLASS)[2]
             return class_name if class_name in self._catalogue.weights else COMMON_CLASS
@@ -113,9 +149,12 @@ class ClassTotals:
 
     def _recount(self) -> None:
         """Count the classes anew, for they may be declared otherwise than when they were saved."""
-        by_class: dict[str, list[Holding]] = {}
+        by_class: dict[tuple[str, str], list[Holding]] = {}
         for name, holding in self._state.holdings.items():
-            by_class.setdefault(self.class_of(name), []).append(holding)
-        counts = {name: held_together(holdings) for name, holdings in by_class.items()}
+            space = space_of(name) if self.has_spaces else ""
+            by_class.setdefault((self.class_of(name), space), []).append(holding)
+        counts: dict[str, int] = {}
+        for (class_name, _), holdings in by_class.items():
+            counts[class_name] = counts.get(class_name, 0) + held_together(holdings)
         self._state.held_participants = sum(counts.values())
         self._state.classes = counts if self.classed else {}

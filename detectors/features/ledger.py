@@ -15,7 +15,14 @@ from pyroaring import BitMap64
 from detectors.event import AccessEvent
 from detectors.features.class_totals import ClassTotals
 from detectors.features.datasets import COMMON_CLASS, Catalogue, Declared, catalogue_of, people_of
-from detectors.features.ledger_state import OF_CLASS, OTHER_DATASETS, LedgerState
+from detectors.features.exemptions import exempt
+from detectors.features.ledger_state import (
+    OF_CLASS,
+    OF_SPACE,
+    OTHER_DATASETS,
+    LedgerState,
+    dataset_of,
+)
 from detectors.features.occupancy import PERSON_UNITS
 from detectors.features.participant_sets import (
     Holding,
@@ -27,7 +34,7 @@ from detectors.features.participant_sets import (
     unheld,
 )
 from detectors.features.windows import AMOUNT_MAX
-from detectors.register import Exemption, Institution, covers
+from detectors.register import Institution
 
 # Under this name, which no project bears, the institution as a whole is counted.
 INSTITUTION: Final = ""
@@ -70,6 +77,7 @@ class Ledger:
         "_bytes_capped",
         "_capped",
         "_catalogue",
+        "_has_spaces",
         "cohort_size",
         "datasets_max",
         "entry",
@@ -85,6 +93,7 @@ class Ledger:
         datasets_max: int,
         cohort_size: int,
         catalogue: Catalogue | None = None,
+        has_spaces: bool = False,
     ) -> None:
         """Keep the books of one institution against its register entry."""
         self.state = state
@@ -98,7 +107,10 @@ class Ledger:
         capped = [project.id for project in entry.projects if project.bytes_max is not None]
         own = [] if entry.bytes_max is None else [INSTITUTION]
         self._bytes_capped = frozenset(capped + own)
-        self.totals = ClassTotals(state, self._catalogue, cohort_size=cohort_size)
+        self._has_spaces = has_spaces
+        self.totals = ClassTotals(
+            state, self._catalogue, cohort_size=cohort_size, has_spaces=has_spaces
+        )
 
     def project_participants(self, project: str | None, dataset: str) -> int:
         """Return how many participants a capped project holds of the dataset's class."""
@@ -137,13 +149,18 @@ class Ledger:
         people = None if participants is None else participants_of(participants)
         if not people:
             return self._take_counted(event, at_ms=at_ms)
-        holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
+        if self._has_spaces:
+            holding = self._opened_in_space(event.dataset, event.project)
+        else:
+            holding = self.state.holdings.get(event.dataset) or self._opened(event.dataset)
         new_people = take(holding, people)
         project_new = self._take_for_project(event, people) if self._capped else 0
-        gained = self._count_new(new_people, holding, event.dataset) if new_people else 0
+        gained = self._count_new(new_people, holding, event) if new_people else 0
         if not gained:
             return Taken(read=len(people), participants=people, project_new=project_new)
-        exempted, learnt, unlearnt = self._exempt(event, gained, at_ms=at_ms)
+        exempted, learnt, unlearnt = exempt(
+            self.entry, self.state.exempted, event, gained, at_ms=at_ms
+        )
         return Taken(
             read=len(people),
             participants=people,
@@ -162,26 +179,31 @@ class Ledger:
         if not people:
             return True
         state, project = self.state, event.project or ""
-        holdings = [state.holdings.get(event.dataset, self._pooled(event.dataset))]
+        space = OF_SPACE + project if self._has_spaces else ""
+        pooled = self._ledger_name(event.dataset) + space
+        holdings = [state.holdings.get(event.dataset + space, state.holdings.get(pooled))]
         if project in self._capped:
             name = self._project_name(project, self._declared(event.dataset).class_name)
             holdings.append(state.projects.get(name))
         return all(each is not None and not unheld(people, each) for each in holdings)
 
-    def _pooled(self, dataset: str) -> Holding | None:
-        return self.state.holdings.get(self._ledger_name(dataset))
-
-    def _count_new(self, people: ParticipantSet, holding: Holding, dataset: str) -> int:
+    def _count_new(self, people: ParticipantSet, holding: Holding, event: AccessEvent) -> int:
         """Book people who are new to `holding`; return how many its class held nowhere else."""
         state, totals = self.state, self.totals
-        class_name = self._declared(dataset).class_name if totals.classed else COMMON_CLASS
+        class_name = self._declared(event.dataset).class_name if totals.classed else COMMON_CLASS
+        space = OF_SPACE + (event.project or "") if self._has_spaces else ""
         if len(state.holdings) > 1:
             for name, other in state.holdings.items():
-                if other is not holding and (
-                    not totals.classed or totals.class_of(name) == class_name
+                if (
+                    other is not holding
+                    and (not totals.classed or totals.class_of(name) == class_name)
+                    and name.endswith(space)
                 ):
                     people = unheld(people, other)
         new = len(people)
+        if self._has_spaces:
+            # Numbers of several projects make no one set: nobody is told of them.
+            return totals.add_named(class_name, new)
         # Somebody may be new in several classes on one day.
         today = len(self._unseen_today(people)) if totals.classed else new
         state.today_count += today
@@ -222,7 +244,9 @@ class Ledger:
         holding.counted_participants = min(size, holding.counted_participants + read)
         name = name if name in self.state.holdings else self._ledger_name(name)
         gained = self.totals.add_counted(name, read, declared.class_name, size=size)
-        exempted, learnt, unlearnt = self._exempt(event, gained, at_ms=at_ms)
+        exempted, learnt, unlearnt = exempt(
+            self.entry, self.state.exempted, event, gained, at_ms=at_ms
+        )
         return Taken(
             read=read,
             participants=None,
@@ -235,7 +259,8 @@ class Ledger:
         )
 
     def size_of(self, dataset: str) -> int:
-        """Return how many people there are in a dataset, at most."""
+        """Return how many people there are in a dataset, at most, be it of one project alone."""
+        dataset = dataset_of(dataset) if self._has_spaces else dataset
         return min(self.cohort_size, self._declared(dataset).config.size or self.cohort_size)
 
     def _declared(self, dataset: str) -> Declared:
@@ -244,6 +269,15 @@ class Ledger:
     def _opened(self, name: str) -> Holding:
         """Return the ledger of a dataset that has none yet: one of its own, or the pool."""
         return self.state.holdings.setdefault(self._ledger_name(name), empty_holding())
+
+    def _opened_in_space(self, dataset: str, project: str | None) -> Holding:
+        """Return the ledger of a dataset among the people of one project."""
+        space = OF_SPACE + (project or "")
+        holdings = self.state.holdings
+        name = dataset + space
+        if name not in holdings:
+            name = self._ledger_name(dataset) + space
+        return holdings.setdefault(name, empty_holding())
 
     def _ledger_name(self, dataset: str) -> str:
         """Return under which name a dataset that is not held yet will be."""
@@ -257,28 +291,4 @@ class Ledger:
         return project + (OF_CLASS + class_name if class_name else "")
 
     def _exempt(self, event: AccessEvent, new: int, *, at_ms: int) -> tuple[int, int, bool]:
-        """Return how many of `new` may not alert, and of these are learnt; book the use.
-
-        The last says whether some that may alert are not to be learnt.
-        """
-        left, learnt, unlearnt = new, 0, False
-        for exemption in self.entry.exemptions:
-            if not covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project):
-                continue
-            used = self._use(exemption, left)
-            if exemption.alert:
-                unlearnt |= used > 0 and not exemption.learn
-                continue
-            left -= used
-            learnt += used if exemption.learn else 0
-            if not left:
-                break
-        return new - left, learnt, unlearnt
-
-    def _use(self, exemption: Exemption, wanted: int) -> int:
-        if exemption.participants_max is None:
-            return wanted
-        used = self.state.exempted.get(exemption.id, 0)
-        covered = min(wanted, max(0, exemption.participants_max - used))
-        self.state.exempted[exemption.id] = used + covered
-        return covered
+        return exempt(self.entry, self.state.exempted, event, new, at_ms=at_ms)

@@ -10,6 +10,8 @@ from detectors.features.participant_sets import Holding
 # What lies beyond `datasets_max` is pooled under this name, which no real dataset can bear; what is
 # of a class of its own in a pool of that class.
 OTHER_DATASETS: Final = "\N{HORIZONTAL ELLIPSIS}other"
+# Between the name of a dataset and a project whose ids are its own.
+OF_SPACE: Final = " \N{MIDDLE DOT} "
 # Between the name of a pool or a project and a class.
 OF_CLASS: Final = "\N{INFORMATION SEPARATOR ONE}"
 
@@ -30,3 +32,19 @@ class LedgerState(Struct, kw_only=True):
     classes: dict[str, int] = field(default_factory=dict)
     # By dataset, how many are expected to be held of those who were only counted, in PERSON_UNITS.
     estimated: dict[str, int] = field(default_factory=dict)
+
+
+def dataset_of(name: str) -> str:
+    """Return the dataset of a holding, which may be of one project's people.
+
+    >>> dataset_of("imaging" + OF_SPACE + "p-1"), dataset_of("imaging")
+    ('imaging', 'imaging')
+    """
+    dataset, space, _ = name.rpartition(OF_SPACE)
+    return dataset if space else name
+
+
+def space_of(name: str) -> str:
+    """Return the project whose people a holding is of; nothing where it is of nobody by name."""
+    _, space, project = name.rpartition(OF_SPACE)
+    return project if space else ""

@@ -86,9 +86,22 @@ def decode(
         detail = f"{(at_ms - kafka_time_ms) // SECOND_MS} s ahead of Kafka's time"
         return of_institution(rejected(RejectReason.TIME_FAR_FUTURE, detail), name)
     problem = check(event, at_ms, limits)
-    if problem is None and name.isascii() and name.isprintable() and name[0] != " ":
+    if problem is not None or not (name.isascii() and name.isprintable() and name[0] != " "):
+        within = _within(event, problem, limits)
+        return within if isinstance(within, Rejected) else bridged(within, limits)
+    return event if limits.bridge is None else bridged(event, limits)
+
+
+def bridged(event: AccessEvent, limits: DecodeLimits) -> AccessEvent:
+    """Return an event as it is judged: its people under their positions, where a bridge has them.
+
+    Not for events that are read again, as those of a raw topic: a position is no project's id.
+    """
+    if limits.bridge is None:
         return event
-    return _within(event, problem, limits)
+    from streams.ingest.bridge import with_positions  # noqa: PLC0415 - it needs NumPy.
+
+    return with_positions(event, limits.bridge)
 
 
 def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | None:

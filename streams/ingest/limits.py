@@ -1,12 +1,17 @@
 """Step 1 of 7: what an event may be at most, as an operator sets it and as `decode` compares."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
 from detectors.config import CohortConfig
 from detectors.instants import SECOND_MS, Instant, instant_ms
+
+if TYPE_CHECKING:
+    from streams.ingest.bridge import Bridge
 
 
 class DecodeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,6 +57,8 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
     # The first id, and the one after the last.
     id_first: int
     id_end: int
+    # The operator's file that says who is who, where each project has pseudonyms of its own.
+    bridge: "Bridge | None" = None
 
     @property
     def sparse(self) -> bool:
@@ -62,6 +69,7 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
 def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
     """Return what `decode` compares with."""
     return DecodeLimits(
+        bridge=opened_bridge(cohort.bridge, cohort.size) if cohort.bridge else None,
         event_bytes_max=config.event_bytes_max,
         fields_listed_max=config.fields_listed_max,
         future_ms_max=config.future_seconds_max * SECOND_MS,
@@ -72,3 +80,12 @@ def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
         id_first=cohort.ids.start,
         id_end=cohort.ids.stop,
     )
+
+
+@lru_cache(1)
+def opened_bridge(path: str, cohort_size: int) -> "Bridge":
+    """Return the bridge of a file; all that read events share one."""
+    # Here, because it needs NumPy: hardly anybody has one.
+    from streams.ingest.bridge import Bridge  # noqa: PLC0415
+
+    return Bridge(Path(path), cohort_size=cohort_size)

@@ -20,6 +20,7 @@ class RepairReason(StrEnum):
     PARTICIPANTS_AMBIGUOUS = "participants_ambiguous"
     BEYOND_COHORT = "beyond_cohort"
     RANGES_COUNTED = "ranges_counted"
+    ID_UNBRIDGED = "id_unbridged"
     KEY_REPEATED = "key_repeated"
     LISTS_COUNTED = "lists_counted"
     NAME_CLEANED = "name_cleaned"
@@ -43,6 +44,7 @@ MEANINGS: Final[dict[RepairReason, str]] = {
     RepairReason.PARTICIPANTS_AMBIGUOUS: "people given in several ways: the way with most counts",
     RepairReason.BEYOND_COHORT: "people beyond the cohort: left out; counts stop at the cohort",
     RepairReason.RANGES_COUNTED: "ranges of ids of which not each is a person: counted",
+    RepairReason.ID_UNBRIDGED: "ids that the bridge does not name: left out; counted if most",
     RepairReason.KEY_REPEATED: "a key given twice: the larger amount counts",
     RepairReason.LISTS_COUNTED: "a message too large to decode: its lists were only counted",
     RepairReason.NAME_CLEANED: "characters that nobody sees in an institution's name: left out",

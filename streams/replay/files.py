@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from streams.ingest.readers import FileSource
-from streams.replay.inputs import Reached, Rejects, csv_events, file_events, read_line
+from streams.replay.inputs import Reached, Rejects, bridged_line, csv_events, file_events, read_line
 from streams.replay.reading import Reading
 from streams.replay.time_order import FileOrder, Line, by_time, late_note, merged
 
@@ -54,6 +54,13 @@ class FileInputs:
 
     def events(self, source: FileSource, reached: Reached) -> Iterator[Line]:
         """Return the events of one file in its own order."""
+        limits = self._reading.limits
+        lines = self._read(source, reached)
+        if self._reading.mapping is None or limits.bridge is None:
+            return lines
+        return (bridged_line(line, limits) for line in lines)
+
+    def _read(self, source: FileSource, reached: Reached) -> Iterator[Line]:
         limits, mapping = self._reading.limits, self._reading.mapping
         if mapping is not None and mapping.config.format == "csv":
             return csv_events(

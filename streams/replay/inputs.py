@@ -3,7 +3,7 @@
 import base64
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +16,7 @@ from detectors.verdict import NewHoldings
 from streams.control.records import OnRecord, control_kind, decode_control
 from streams.control.rekeyed import origin_of
 from streams.ingest.adapters.mapping import RowMapping
-from streams.ingest.codec import DecodeLimits, decode
+from streams.ingest.codec import DecodeLimits, bridged, decode
 from streams.ingest.cut_records import cut_problem
 from streams.ingest.partial_event import placed
 from streams.ingest.readers import CutLine, FileSource
@@ -30,6 +30,7 @@ _EXAMPLE_BYTES: Final = 60
 TOPIC_PREFIX: Final = "kafka:"
 
 # Reads what lies in a source at a place.
+Mapped = TypeVar("Mapped")
 Read = Callable[[bytes, str, int], AccessEvent | Rejected]
 # How far an input has been read, from 0 to 1.
 Reached = Callable[[float], None]
@@ -209,10 +210,13 @@ def _new_holdings(raw: bytes | None) -> NewHoldings | Rejected:
     return holdings
 
 
-def read_row(record: TopicRecord, *, mapping: RowMapping, topic: str) -> AccessEvent | Rejected:
-    """Return the event of one record of a raw topic, as the worker reads it."""
+def read_row(
+    record: TopicRecord, *, mapping: RowMapping, limits: DecodeLimits, topic: str
+) -> AccessEvent | Rejected:
+    """Return the event of one record of a raw topic, as the worker judges it."""
     source = f"{topic}/{record.partition}"
-    return cut_problem(record.headers) or mapping.row(record.value, source, record.offset)
+    row = cut_problem(record.headers) or mapping.row(record.value, source, record.offset)
+    return bridged_line(row, limits)
 
 
 def read_canonical(
@@ -230,3 +234,8 @@ def read_canonical(
         # It was given the name of its place where it lay first.
         return event
     return placed(event, f"{topic}/{record.partition}", record.offset)
+
+
+def bridged_line(line: Mapped, limits: DecodeLimits) -> Mapped | AccessEvent:
+    """Return a mapped row as it is judged; what is no event stays as it is."""
+    return bridged(line, limits) if isinstance(line, AccessEvent) else line

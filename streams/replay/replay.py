@@ -106,7 +106,7 @@ class Replay:
         self.events_count = 0
         self.first_ms, self.last_ms = _NEVER_MS, 0
         built = references == "built"
-        shared = built and config.detectors.collusion.mode != "off"
+        shared = built and config.detectors.collusion.mode != "off" and not config.cohort.has_spaces
         self._collusion = ring_judge(config) if shared else None
         self._builder = ReferenceBuilder(config.reference) if built else None
         self._reference = prior_reference(config.reference)
@@ -291,7 +291,7 @@ class Replay:
         """Let the recorder see those that have moved since it last looked."""
         if not self._fresh:
             return
-        if not self.config.cohort.are_positions:
+        if not (self.config.cohort.are_positions or self.config.cohort.has_spaces):
             self._refuse_too_many_ids()
         self.last_ms = max(self.last_ms, *self._fresh.values())
         if self._recorder is not None:

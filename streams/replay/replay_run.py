@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain, groupby
-from typing import Final
 
 from detectors.config import CoreConfig, config_hash
 from detectors.event import AccessEvent
@@ -21,6 +20,7 @@ from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
 from streams.replay.blindness import blindness, taken_by, unread_files
 from streams.replay.files import FileInputs
+from streams.replay.id_spaces import space_notes
 from streams.replay.inputs import (
     TOPIC_PREFIX,
     Reached,
@@ -42,8 +42,6 @@ from streams.report.repeats import repeats_notes
 from streams.report.unnamed import HasState, unnamed_notes, unnamed_totals
 from streams.response.control_messages import merge_by_time
 from streams.response.journal import configured_by
-
-_TITLE: Final = "Headgate report"
 
 
 class ReplayRun:
@@ -181,7 +179,7 @@ class ReplayRun:
     def _topic_read(self, topic: str) -> Callable[[TopicRecord], OnRecord | Rejected]:
         mapping = self._reading.mapping
         if mapping is not None and topic == self._reading.raw_topic:
-            return partial(read_row, mapping=mapping, topic=topic)
+            return partial(read_row, mapping=mapping, limits=self._reading.limits, topic=topic)
         return partial(
             read_canonical,
             limits=self._reading.limits,
@@ -268,10 +266,10 @@ class ReplayRun:
         """Return the report of everything judged so far."""
         # Who was registered and has sent nothing has a judge, but no time.
         replays = [replay for replay in self._replays if replay.events_count]
-        size = self.config.cohort.size
         outcomes, unnamed = self.outcomes, unnamed_totals(self._states())
+        size = self.config.cohort.size
         return Report(
-            title=_TITLE,
+            title="Headgate report",
             sources=tuple(sources),
             first_ms=min((replay.first_ms for replay in replays), default=0),
             last_ms=self._last_ms,
@@ -293,6 +291,7 @@ class ReplayRun:
                 *self.blindness,
                 *unnamed_notes(unnamed),
                 *repeats_notes(self._states()),
+                *space_notes(self.config.cohort, self.profiles),
                 *notes,
                 *self._inputs.notes,
             ),

@@ -1,14 +1,16 @@
 """The worker, wired from top to bottom: topics, agents, sinks, metrics. No logic."""
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
 from msgspec import Struct
 
-from detectors.config import config_hash
+from detectors.config import CoreConfig, config_hash
 from detectors.pipeline import Profile
 from detectors.register import Register
+from streams.console.wording import RINGS_OFF
 from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
 from streams.kafka.log_reader import last_record, records_before
@@ -48,6 +50,8 @@ from streams.worker.wiring import (
     add_state_table,
     judging,
 )
+
+logger = logging.getLogger("headgate.worker")
 
 RECOVERY_SECONDS_MAX: Final = 300.0
 
@@ -98,7 +102,7 @@ def build_worker(
         _add_recorder(dependencies, response_watcher),
     ]
     recoveries = [lifecycle.recovery_progress]
-    if settings.core.detectors.collusion.mode != "off":
+    if _looks_for_rings(settings.core):
         collusion = _add_collusion(dependencies)
         listeners.append(collusion)
         recoveries.append(collusion.recovery_progress)
@@ -237,6 +241,13 @@ def _add_recorder(dependencies: WorkerDependencies, watcher: RecorderWatcher) ->
     )
     add_agent(dependencies.app, decisions, name="recorder", handle=agent.handle)
     return agent
+
+
+def _looks_for_rings(core: CoreConfig) -> bool:
+    """Tell whether institutions are compared; their ids may be such that they cannot."""
+    if core.cohort.has_spaces:
+        logger.warning("Rings are not looked for.", extra={"detail": RINGS_OFF})
+    return core.detectors.collusion.mode != "off" and not core.cohort.has_spaces
 
 
 def _add_collusion(dependencies: WorkerDependencies) -> CollusionAgent:

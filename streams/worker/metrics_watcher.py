@@ -121,9 +121,10 @@ class MetricsWatcher:
 
     def _count_ids(self, profiles: Sequence[Profile]) -> None:
         """Show how many more ids there are than people, where ids are not positions."""
-        if not profiles or profiles[0].config.cohort.are_positions:
+        cohort = profiles[0].config.cohort if profiles else None
+        if cohort is None or cohort.are_positions or cohort.has_spaces:
             return
-        size = profiles[0].config.cohort.size
+        size = cohort.size
         if self._ids is None:
             self._ids = DistinctIds(cohort_size=size)
         count = self._ids.count(profile.ledger.state for profile in profiles)

@@ -1,0 +1,35 @@
+"""Step 3 of 7: new participants -> those that an approval covers, and what is learnt of them."""
+
+from detectors.event import AccessEvent
+from detectors.register import Exemption, Institution, covers
+
+
+def exempt(
+    entry: Institution, used: dict[str, int], event: AccessEvent, new: int, *, at_ms: int
+) -> tuple[int, int, bool]:
+    """Return how many of `new` may not alert, and of these are learnt; book it in `used`.
+
+    The last says whether some that may alert are not to be learnt.
+    """
+    left, learnt, unlearnt = new, 0, False
+    for exemption in entry.exemptions:
+        if not covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project):
+            continue
+        covered = _use(exemption, used, left)
+        if exemption.alert:
+            unlearnt |= covered > 0 and not exemption.learn
+            continue
+        left -= covered
+        learnt += covered if exemption.learn else 0
+        if not left:
+            break
+    return new - left, learnt, unlearnt
+
+
+def _use(exemption: Exemption, used: dict[str, int], wanted: int) -> int:
+    if exemption.participants_max is None:
+        return wanted
+    before = used.get(exemption.id, 0)
+    covered = min(wanted, max(0, exemption.participants_max - before))
+    used[exemption.id] = before + covered
+    return covered
