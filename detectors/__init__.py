@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from detectors.config import CoreConfig
     from detectors.errors import ConfigError, CoreError, HeadgateError, StateError
     from detectors.event import AccessEvent, Participants
-    from detectors.pipeline import apply_reference, judge
-    from detectors.profile import Profile, open_profile
-    from detectors.reference import Reference, ReferenceBuilder
+    from detectors.peers.builder import ReferenceBuilder
+    from detectors.peers.reference import Reference
+    from detectors.pipeline import judge
+    from detectors.profile import Profile, apply_reference, open_profile
     from detectors.register import Exemption, Institution, Project, Register
     from detectors.snapshot import Snapshot, dump, load
     from detectors.verdict import Alert, DailySummary, NewHoldings, RaiseAlert, ReasonDetail
@@ -56,9 +57,10 @@ _HOMES: Final = {
     "config": ("CoreConfig",),
     "errors": ("ConfigError", "CoreError", "HeadgateError", "StateError"),
     "event": ("AccessEvent", "Participants"),
-    "pipeline": ("apply_reference", "judge"),
-    "profile": ("Profile", "open_profile"),
-    "reference": ("Reference", "ReferenceBuilder"),
+    "pipeline": ("judge",),
+    "profile": ("Profile", "apply_reference", "open_profile"),
+    "peers.builder": ("ReferenceBuilder",),
+    "peers.reference": ("Reference",),
     "register": ("Exemption", "Institution", "Project", "Register"),
     "snapshot": ("Snapshot", "dump", "load"),
     "verdict": ("Alert", "DailySummary", "NewHoldings", "RaiseAlert", "ReasonDetail"),

@@ -14,7 +14,7 @@ from detectors.incident import PolicyConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.collusion.config import CollusionConfig
 from detectors.models.excess import ExcessConfig
-from detectors.reference import ReferenceConfig
+from detectors.peers.reference import ReferenceConfig
 from detectors.registry import DETECTORS
 
 # Hashed ids are below.

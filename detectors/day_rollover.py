@@ -9,12 +9,12 @@ from detectors.detector import ClosedDay, ClosedHour
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.hour_takers import HourTakers
 from detectors.features.vector import day_point
-from detectors.features.windows import Quantity, Window
+from detectors.features.windows import HOURS_PER_DAY, Quantity, Window
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.policy.decide import close
 from detectors.policy.evaluate import group_of, usual_now
 from detectors.policy.unreadable import close_unreadable
-from detectors.profile import Profile
+from detectors.profile import Profile, due_day
 from detectors.profile_state import DayState
 from detectors.verdict import DailySummary, Effect, NewHoldings
 
@@ -51,18 +51,36 @@ def note_maxima(profile: Profile) -> None:
 
 
 class EndedDay(Struct, frozen=True, kw_only=True):
-    """The day that ends, and when the next event came. Days are since the epoch, UTC."""
+    """The day that ends, and the one that begins. Days are since the epoch, UTC."""
 
     day: int
     next_day: int
-    next_ms: int
+    active: bool
     trusted: bool
     settled_day: int
 
 
-def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
-    state = profile.state
-    today = state.today
+def close_days(profile: Profile, last_closed_day: int) -> tuple[Effect, ...]:
+    """Close what is over by time alone, up to `last_closed_day`, for one that may never come back.
+
+    Nobody is carried further than to the day after its last one, or to the end of its incident;
+    whoever comes back passes through the same days, so that it is the same when this is called.
+    """
+    effects: tuple[Effect, ...] = ()
+    while (next_day := due_day(profile)) is not None and next_day <= last_closed_day + 1:
+        if profile.state.windows.open[_NEW]:
+            note_maxima(profile)
+        # The day's first event closes an hour, whichever hour it is in.
+        _end_hour(profile, next_day * HOURS_PER_DAY - 1)
+        effects += _close_day(profile, next_day)
+        profile.begin_hour()
+        profile.gate.forget_new()
+    return effects
+
+
+def _end_hour(profile: Profile, next_hour: int) -> None:
+    """Let detectors learn the open hour, and begin another."""
+    today = profile.state.today
     if today.hour_bytes:
         closed_hour = ClosedHour(
             at_ms=today.hour * HOUR_MS,
@@ -72,28 +90,45 @@ def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
         )
         for detector in profile.hourly:
             detector.learn_hour(closed_hour)
-    today.hour, today.hour_bytes, today.judged_bytes = at_ms // HOUR_MS, 0, 0
+    today.hour, today.hour_bytes, today.judged_bytes = next_hour, 0, 0
     today.hour_takers = HourTakers()
     today.hour_unnamed_bytes = 0
-    day = at_ms // DAY_MS
+
+
+def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
+    state, day = profile.state, at_ms // DAY_MS
     effects: tuple[Effect, ...] = ()
-    if today.day < 0:
+    if day > state.today.day >= 0:
+        effects = close_days(profile, day - 2)
+    _end_hour(profile, at_ms // HOUR_MS)
+    if state.today.day < 0:
         state.first_day = day
         state.baseline.first_day = day
         _open_day(profile, day)
-    elif day > today.day:
-        effects = _close_day(profile, day, at_ms=at_ms)
+    elif day > state.today.day:
+        effects += _close_day(profile, day)
+    if not state.today.active:
+        _begin_active_day(profile)
     state.frontier_ms = max(state.frontier_ms, at_ms)
     profile.begin_hour()
     return effects
 
 
-def _close_day(profile: Profile, next_day: int, *, at_ms: int) -> tuple[Effect, ...]:
+def _begin_active_day(profile: Profile) -> None:
+    """Judge by the reference of the day; on silent days that of the last active one stays."""
+    today = profile.state.today
+    today.active = True
+    if profile.references is not None:
+        profile.reference = profile.references.at(today.day)
+    today.reference_day = profile.reference.day
+
+
+def _close_day(profile: Profile, next_day: int) -> tuple[Effect, ...]:
     state = profile.state
     ended = EndedDay(
         day=state.today.day,
         next_day=next_day,
-        next_ms=at_ms,
+        active=state.today.active,
         trusted=not (_suspicious(profile, state.today.day) or state.today.unlearnt),
         settled_day=state.first_day + profile.config.baseline.settling_days,
     )
@@ -102,7 +137,7 @@ def _close_day(profile: Profile, next_day: int, *, at_ms: int) -> tuple[Effect, 
 
 def learn_baseline(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     """Let the baseline learn the day. First: detectors are told what is usual."""
-    if ended.trusted:
+    if ended.trusted and ended.active:
         profile.baseline.learn(ended.day, _day_maxima(profile))
     return ()
 
@@ -113,6 +148,7 @@ def teach_detectors(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
         day=ended.day,
         silent_days=min(_GAP_DAYS_MAX, ended.next_day - ended.day - 1),
         trusted=ended.trusted,
+        active=ended.active,
         settled=ended.day >= ended.settled_day,
         new=profile.state.today.new,
         month_usual=usual_now(profile, ended.day)[-1],
@@ -144,10 +180,8 @@ def learn_silence(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     After all that looks at the windows as the day left them: this moves them on.
     """
     if ended.trusted:
-        for silent in range(
-            max(ended.day + 1, ended.next_day - _GAP_DAYS_MAX),
-            ended.next_day,
-        ):
+        first = ended.day + 1 if ended.active else ended.day
+        for silent in range(max(first, ended.next_day - _GAP_DAYS_MAX), ended.next_day):
             profile.windows.advance(silent * DAY_MS)
             reaching = [profile.windows.total(window, Quantity.NEW) for window in _REACHING_BACK]
             profile.baseline.learn(silent, [0, 0, *reaching])
@@ -168,6 +202,7 @@ def summarise(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
         usual=tuple(amount * scale for amount in profile.baseline.known(last_day)),
         runs=state.today.runs,
         held_participants=profile.ledger.taken_participants,
+        active=ended.active,
         trusted=ended.trusted,
         alerted=state.today.alerted,
     )
@@ -198,12 +233,12 @@ def close_incident(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     incident = profile.state.incident
     if incident is None or incident.last_day >= _quiet_before(profile, ended):
         return ()
-    return close(profile, at_ms=ended.next_ms)
+    return close(profile, at_ms=ended.next_day * DAY_MS)
 
 
 def end_unreadable(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     """End the alert on what cannot be read, after a week within what is allowed."""
-    return close_unreadable(profile, day=ended.next_day, at_ms=ended.next_ms)
+    return close_unreadable(profile, day=ended.next_day, at_ms=ended.next_day * DAY_MS)
 
 
 def open_day(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
@@ -256,7 +291,7 @@ def _day_maxima(profile: Profile) -> list[int]:
 
 def _open_day(profile: Profile, day: int) -> None:
     old = profile.state.today
-    fresh = DayState(day=day, hour=old.hour)
+    fresh = DayState(day=day, hour=old.hour, reference_day=old.reference_day)
     fresh.held_participants_before = profile.ledger.taken_participants
     for name, holding in profile.ledger.state.holdings.items():
         fresh.held_before[name] = holding.held_participants

@@ -63,6 +63,7 @@ class ClosedDay(Struct, frozen=True, kw_only=True):
     new: Annotated[ParticipantCount, Meta(description="taken that day and never held before")]
     month_usual: Annotated[float, Meta(description="new participants that 30 days usually have")]
     point: Annotated[tuple[float, ...], Meta(description="the day, in the order of DAY_FEATURES")]
+    active: Annotated[bool, Meta(description="False for a day that was silent itself")] = True
 
 
 class RuleInput(Struct, frozen=True, kw_only=True):

@@ -30,13 +30,12 @@ from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate, note
 from detectors.policy.unreadable import note_rejected, note_repaired
-from detectors.profile import Profile, open_profile
+from detectors.profile import Profile, follow_references, open_profile
 from detectors.profile_state import note_unnamed, note_unregistered
-from detectors.reference import Reference
 from detectors.register import is_of_the_unknown
 from detectors.verdict import Effect, Verdict
 
-__all__ = ["Profile", "apply_reference", "judge", "note_rejected", "open_profile"]
+__all__ = ["Profile", "follow_references", "judge", "note_rejected", "open_profile"]
 
 _NAMES_MAX: Final = 64
 _FAILED: Final = frozenset({"denied", "error"})
@@ -172,11 +171,6 @@ def _judged(
     profile.gate.reset(judged_bytes=profile.state.today.judged_bytes)
     _chain(profile, evaluation.verdict)
     return decide(profile, evaluation.verdict, at_ms=now_ms, event=event)
-
-
-def apply_reference(profile: Profile, reference: Reference) -> None:
-    """Judge against `reference` from now on."""
-    profile.reference = reference
 
 
 def _book(amounts: list[int], event: AccessEvent, taken: Taken, at_ms: int) -> None:

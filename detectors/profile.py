@@ -22,8 +22,8 @@ from detectors.features.ledger_state import LedgerState
 from detectors.features.takers import Takers
 from detectors.features.windows import Windows
 from detectors.instants import HOUR_MS
+from detectors.peers.reference import Reference, References, prior_reference
 from detectors.profile_state import ProfileMemory, ProfileState
-from detectors.reference import Reference, prior_reference
 from detectors.register import Institution
 from detectors.registry import DETECTORS, channels_in
 
@@ -49,6 +49,7 @@ class Profile:
         "learners",
         "ledger",
         "reference",
+        "references",
         "registered",
         "rules",
         "shadow",
@@ -75,6 +76,8 @@ class Profile:
             if row.state is not None
         }
         self.reference = reference
+        # Where the reference of each day is looked up; without it, the one given holds.
+        self.references: References | None = None
         self.config_cursor = ConfigCursor()
         self.dedupe = Dedupe(config.dedupe, memory.dedupe)
         self.windows = Windows(memory.state.windows)
@@ -192,3 +195,24 @@ def open_profile(
         entry=entry or Institution(id=institution),
         reference=reference or prior_reference(config.reference),
     )
+
+
+def apply_reference(profile: Profile, reference: Reference) -> None:
+    """Judge against `reference` from now on."""
+    profile.reference = reference
+
+
+def follow_references(profile: Profile, references: References) -> None:
+    """Judge each day against the reference of that day; the open one as it was begun."""
+    profile.references = references
+    profile.reference = references.at(profile.state.today.reference_day)
+
+
+def due_day(profile: Profile) -> int | None:
+    """Return the day that begins by time alone: after an active one, or after an incident."""
+    today, incident = profile.state.today, profile.state.incident
+    if today.active:
+        return today.day + 1
+    if incident is None:
+        return None
+    return max(today.day, incident.last_day + profile.config.policy.quiet_days) + 1

@@ -45,6 +45,9 @@ class DayState(Struct, kw_only=True):
     """The open day and its open hour: maxima, and what the judge last looked at."""
 
     day: int = -1
+    # Whether it has had an event, and the day of the reference by which it is judged.
+    active: bool = False
+    reference_day: int = 0
     maxima: list[int] = field(default_factory=lambda: [0] * len(LEARNT_WINDOWS))
     judged: list[int] = field(default_factory=lambda: [0] * len(LEARNT_WINDOWS))
     judged_bytes: int = 0

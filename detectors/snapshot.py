@@ -14,9 +14,9 @@ from detectors.config import CoreConfig
 from detectors.errors import StateError
 from detectors.features.dedupe import DedupeState
 from detectors.features.saved_ledger import SavedLedger, load_ledger, parts_of, save_ledger
+from detectors.peers.reference import Reference, prior_reference
 from detectors.profile import Profile
 from detectors.profile_state import ProfileMemory, ProfileState
-from detectors.reference import Reference, prior_reference
 from detectors.register import Institution
 from detectors.registry import DETECTORS
 

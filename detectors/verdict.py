@@ -155,6 +155,7 @@ class Run(Struct, frozen=True, kw_only=True):
     first_day: Annotated[int, Meta(description="days since the epoch, UTC")]
     peak_day: Annotated[int, Meta(description="when the peak was reached: there the run counts")]
     peak: Annotated[float, Meta(description="the highest score, in the channel's unit")]
+    raised: Annotated[bool, Meta(description="people were told: it counts as just enough")] = False
 
 
 class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
@@ -172,6 +173,7 @@ class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
     runs: Annotated[dict[str, Run], Meta(description="by channel: what was strange on these days")]
     held_participants: int
     trusted: Annotated[bool, Meta(description="False while under suspicion")]
+    active: Annotated[bool, Meta(description="the first of these days had events")] = True
     alerted: Annotated[bool, Meta(description="an alert was raised or updated")] = False
 
 

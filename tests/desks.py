@@ -8,16 +8,22 @@ from typing import Protocol
 from detectors.config import CoreConfig
 from detectors.models.collusion.config import CollusionConfig
 from detectors.pipeline import Profile
-from detectors.reference import ReferenceConfig
 from detectors.register import Register
 from detectors.verdict import Effect
+from streams.control.reference_log import DayReference, ReferenceLog
 from streams.ingest.adapters.config import EventMapping, MappingConfig
 from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeConfig, decode_limits
 from streams.ingest.rejects import Rejected
 from streams.kafka.cluster import unprotected
 from streams.kafka.producer import Durable, Outbox
-from streams.kafka.records import Batch, FetchSpan, OutgoingRecord, Record, RecordPosition
+from streams.kafka.records import (
+    Batch,
+    FetchSpan,
+    OutgoingRecord,
+    Record,
+    RecordPosition,
+)
 from streams.state.envelope import StateKeys
 from streams.state.keys import PARTITION_RECORD_KEY
 from streams.state.phases import Phase, Write
@@ -28,9 +34,9 @@ from streams.worker.batch_run import Counts
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
 from streams.worker.committed_reader import CommittedReader
 from streams.worker.effect_sender import EffectSender
-from streams.worker.judge_agent import JudgeAgent, JudgeDependencies
+from streams.worker.judge_agent import JudgeAgent
 from streams.worker.kafka_sinks import KafkaSinks
-from streams.worker.reference_agent import ReferenceAgent, ReferenceDependencies
+from streams.worker.partition_days import JudgeDependencies
 from streams.worker.rekey_agent import RekeyAgent
 from streams.worker.wiring import RebalanceListener
 from tests.builders import KafkaRecord
@@ -181,32 +187,6 @@ class RekeyDesk(AgentDesk):
         )
 
 
-class ReferenceDesk(AgentDesk):
-    """The desk of the builder of the peer reference, for three partitions of events."""
-
-    partitions = 3
-
-    def __init__(self, group: OnePartitionGroup, *, recorded: Record | None = None) -> None:
-        """Make the agent; `recorded` is the last reference."""
-        super().__init__(group)
-        self._last = recorded
-        self.agent = ReferenceAgent(
-            CommittedReader(group, topic="t.summaries", start_at="beginning"),
-            ReferenceDependencies(
-                config=ReferenceConfig(lag_days=1),
-                reference_topic="t.reference",
-                events_topic="t.access-events",
-                partitions=self.partitions,
-                keys=KEYS,
-                outbox=self.outbox,
-                recorded=self._recorded,
-            ),
-        )
-
-    async def _recorded(self) -> Record | None:
-        return self._last
-
-
 class CollusionDesk(AgentDesk):
     """The desk of the judge of all holdings; `past` lies on the topic already."""
 
@@ -250,6 +230,9 @@ class JudgeDesk:
         self.keys = keys
         self.watcher = OpenWatcher()
         self.posted: list[OutgoingRecord] = []
+        # Nobody has to wait: of every day it is known that nothing is known.
+        self.reference_log = ReferenceLog(self.file.reference)
+        self.reference_log.apply(DayReference(day=10**6, reference=None))
         first = SavedRecord(0, b"")
         self._saved = [Write(number, PARTITION_RECORD_KEY, first) for number in range(partitions)]
         self.start()
@@ -262,9 +245,11 @@ class JudgeDesk:
         self.state_store.saved(self._saved)
         dependencies = JudgeDependencies(
             topic="events",
+            summaries_topic="t.summaries",
             limits=decode_limits(DecodeConfig(), self.file.cohort),
             keys=self.keys,
             base=self.file,
+            reference_log=self.reference_log,
             effects=EffectSender(KafkaSinks("t"), sender=self, watcher=self.watcher),
             watcher=self.watcher,
             dead_letter_ratio_max=0.01,
@@ -281,7 +266,9 @@ class JudgeDesk:
 
     def take(self, records: Sequence[Record], *, partition: int = 0) -> int:
         """Judge consecutive records as one batch; return how many events were judged."""
-        return self.agent.handle(partition, batch_of(records))
+        batch_run = self.agent.begin(partition, batch_of(records))
+        assert self.agent.proceed(batch_run) is None
+        return batch_run.counts.judged
 
     def profile(self, institution: str = "north") -> Profile:
         """Return a live profile."""

@@ -5,6 +5,7 @@ A theft is then judged on its institutions alone, against the references recorde
 world: a judge is a function of its own events and the references, so nothing else could differ.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable
 
 import numpy as np
@@ -12,16 +13,19 @@ from msgspec import Struct, structs
 
 from benchmarks.quality.alarms import Alarms
 from detectors.config import CoreConfig, config_hash
+from detectors.day_rollover import close_days
 from detectors.event import AccessEvent, time_ms
-from detectors.instants import DAY_MS
+from detectors.features.event_clock import EventClock
 from detectors.models.collusion.judge import CollusionJudge
-from detectors.pipeline import apply_reference, judge, open_profile
+from detectors.peers.builder import ReferenceBuilder
+from detectors.peers.daily import DailyReferences
+from detectors.peers.reference import Reference, References, grace_ms, prior_reference
+from detectors.pipeline import follow_references, judge, open_profile
 from detectors.profile import Profile
-from detectors.reference import Reference, ReferenceBuilder, prior_reference
 from detectors.register import Register
 from detectors.synthetic.materialise import hashed
 from detectors.synthetic.world import World
-from detectors.verdict import Alert, DailySummary, NewHoldings, RaiseAlert
+from detectors.verdict import Alert, DailySummary, Effect, NewHoldings, RaiseAlert
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -50,17 +54,17 @@ def core_config(world: World, *, budget: float) -> CoreConfig:
 
 
 def judge_all(events: Iterable[AccessEvent], *, config: CoreConfig, register: Register) -> Judged:
-    """Judge every institution, building the reference at each new day of event time."""
+    """Judge every institution, each day against its own reference, as replay does."""
     builder = ReferenceBuilder(config.reference)
+    clock = EventClock(grace_ms=grace_ms(config.reference))
+    daily = DailyReferences(builder, clock)
     references: dict[int, Reference] = {}
-    run = _Run(config, register)
-    day = -1
+    run = _Run(config, register, daily)
     for event in events:
-        event_day = time_ms(event) // DAY_MS
-        if event_day > day:
-            day = event_day
-            references[day] = builder.build(day)
-            run.apply_instruction(references[day])
+        if clock.reach(event.institution, time_ms(event)):
+            for summary in run.close_days(clock.last_closed_day):
+                builder.add(summary)
+            references[clock.day] = daily.at(clock.day)
         for summary in run.judge(event):
             builder.add(summary)
     return run.judged(references)
@@ -70,16 +74,25 @@ def judge_some(
     events: Iterable[AccessEvent], *, config: CoreConfig, register: Register, honest: Judged
 ) -> Judged:
     """Judge some institutions against the references recorded when all of them were honest."""
-    run = _Run(config, register)
-    day = -1
+    run = _Run(config, register, _Recorded(honest.references, config=config))
     for event in events:
-        event_day = time_ms(event) // DAY_MS
-        if event_day > day:
-            day = event_day
-            if day in honest.references:
-                run.apply_instruction(honest.references[day])
         run.judge(event)
     return run.judged(honest.references)
+
+
+class _Recorded:
+    """The references of an earlier run; on a day without one, that of the day before."""
+
+    __slots__ = ("_days", "_prior", "_references")
+
+    def __init__(self, references: dict[int, Reference], *, config: CoreConfig) -> None:
+        self._references = references
+        self._days = sorted(references)
+        self._prior = prior_reference(config.reference)
+
+    def at(self, day: int) -> Reference:
+        place = bisect_right(self._days, day)
+        return self._references[self._days[place - 1]] if place else self._prior
 
 
 def rings(holdings: Iterable[NewHoldings], *, config: CoreConfig, since_ms: int = 0) -> list[Alert]:
@@ -126,32 +139,34 @@ def alarms_of(alerts: Iterable[Alert]) -> list[Alarms]:
 class _Run:
     """The judges of one run and what they said."""
 
-    __slots__ = ("alerts", "config", "entries", "holdings", "profiles", "reference")
+    __slots__ = ("alerts", "config", "entries", "holdings", "profiles", "references")
 
-    def __init__(self, config: CoreConfig, register: Register) -> None:
+    def __init__(self, config: CoreConfig, register: Register, references: References) -> None:
         self.config = config
         self.entries = {entry.id: entry for entry in register.institutions}
-        self.reference = prior_reference(config.reference)
+        self.references = references
         self.profiles: dict[str, Profile] = {}
         self.alerts: list[Alert] = []
         self.holdings: list[NewHoldings] = []
-
-    def apply_instruction(self, reference: Reference) -> None:
-        self.reference = reference
-        for profile in self.profiles.values():
-            apply_reference(profile, reference)
 
     def judge(self, event: AccessEvent) -> list[DailySummary]:
         profile = self.profiles.get(event.institution)
         if profile is None:
             profile = self.profiles[event.institution] = open_profile(
-                event.institution,
-                config=self.config,
-                entry=self.entries.get(event.institution),
-                reference=self.reference,
+                event.institution, config=self.config, entry=self.entries.get(event.institution)
             )
+            follow_references(profile, self.references)
+        return self._noted(judge(profile, event))
+
+    def close_days(self, last_closed_day: int) -> list[DailySummary]:
+        summaries: list[DailySummary] = []
+        for profile in self.profiles.values():
+            summaries += self._noted(close_days(profile, last_closed_day))
+        return summaries
+
+    def _noted(self, effects: Iterable[Effect]) -> list[DailySummary]:
         summaries = []
-        for effect in judge(profile, event):
+        for effect in effects:
             if isinstance(effect, DailySummary):
                 summaries.append(effect)
             elif isinstance(effect, RaiseAlert):

@@ -197,8 +197,8 @@ class Multivariate:
         return tuple(learner.score(day) for learner in self._learnt())
 
     def learn(self, closed_day: ClosedDay) -> None:
-        """Fold a trusted day."""
-        if closed_day.trusted:
+        """Fold a trusted day on which something happened."""
+        if closed_day.trusted and closed_day.active:
             self.learn_point(closed_day.point)
 
     def learn_point(self, day: tuple[float, ...]) -> None:

@@ -13,11 +13,11 @@ from detectors.features.ledger import Ledger
 from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
+from detectors.peers.reference import incident_rate
 from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
 from detectors.policy.explain import bytes_alone, counting_of, named, sentence, takers
 from detectors.policy.shares import month_participants, shares_of
 from detectors.profile import Profile
-from detectors.reference import incident_rate
 from detectors.registry import feature_of, is_rule
 from detectors.verdict import (
     SEVERITIES,

@@ -13,9 +13,9 @@ from detectors.features.baseline import COMMON_COHORT
 from detectors.features.vector import Features
 from detectors.features.windows import Quantity
 from detectors.instants import DAY_MS
+from detectors.peers.reference import INCIDENT_CHANNEL, tail_of, usual_of
 from detectors.profile import Profile
 from detectors.profile_state import OpenRun
-from detectors.reference import INCIDENT_CHANNEL, tail_of, usual_of
 from detectors.registry import reason_of
 from detectors.verdict import ReasonDetail, Run, Verdict
 

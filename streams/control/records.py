@@ -14,13 +14,12 @@ from msgspec import Meta, Struct
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import Scheduled
-from detectors.errors import StateError
 from detectors.event import AccessEvent, UnreadEvent
 from detectors.feedback import Feedback
-from detectors.reference import Reference
 from detectors.register import Registered
 from detectors.response.decoding import json_decoder
 from streams.control.config_record import CONFIG, decode_scheduled
+from streams.control.partition_time import TIME, TimeMarker, decode_marker
 from streams.ingest.headers import Headers, header_value
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.records import OutgoingRecord
@@ -28,10 +27,7 @@ from streams.state.envelope import StateKeys, framed
 
 CONTROL_HEADER: Final = "headgate-control"
 SIGNATURE_HEADER: Final = "headgate-signature"
-REFERENCE: Final = "reference"
 INSTRUCTION: Final = "instruction"
-# A few groups, windows and tails are some kilobytes; a megabyte is no reference of ours.
-REFERENCE_BYTES_MAX: Final = 1_048_576
 
 _KEY_ID_BYTES: Final = 4
 
@@ -44,7 +40,7 @@ class Instruction(Struct, frozen=True, kw_only=True):
 
 
 # What a control record tells all judges of its partition.
-ControlMessage = Reference | Instruction | Scheduled
+ControlMessage = Instruction | Scheduled | TimeMarker
 # What a topic of access events records besides what is rejected.
 OnRecord = AccessEvent | UnreadEvent | ControlMessage
 
@@ -56,7 +52,6 @@ class ControlRecord(Struct, frozen=True, kw_only=True, gc=False):
     value: bytes
 
 
-_decoder: Final = json_decoder(Reference)
 _instruction_decoder: Final = json_decoder(Instruction)
 
 
@@ -115,34 +110,14 @@ def decode_control(
     control = read_control(record, topic=topic, partition=partition, keys=keys)
     if isinstance(control, Rejected):
         return control
-    if control.kind == REFERENCE:
-        return decode_reference(control.value)
+    if control.kind == TIME:
+        return decode_marker(control.value)
     if control.kind == INSTRUCTION:
         return decode_instruction(control.value)
     if control.kind == CONFIG:
         return decode_scheduled(control.value, base=base)
     detail = f"no control record of kind {control.kind!r} is known"
     return rejected(RejectReason.UNKNOWN_VALUE, detail)
-
-
-def encode_reference(reference: Reference) -> bytes:
-    """Return a reference as the value of a control record; the same one, the same bytes."""
-    return msgspec.json.encode(reference, order="sorted")
-
-
-def decode_reference(raw: bytes | None) -> Reference | Rejected:
-    """Return the reference in a control record, or why there is none."""
-    if not raw:
-        return rejected(RejectReason.EMPTY_VALUE, "expected a reference, got no bytes")
-    if len(raw) > REFERENCE_BYTES_MAX:
-        detail = f"a reference of {len(raw)} bytes, more than {REFERENCE_BYTES_MAX}"
-        return rejected(RejectReason.TOO_LARGE, detail)
-    try:
-        return _decoder(raw)
-    except msgspec.ValidationError as error:
-        return rejected(RejectReason.WRONG_TYPE, f"reference: {error}")
-    except msgspec.DecodeError as error:
-        return rejected(RejectReason.NOT_JSON, f"reference: {error}")
 
 
 def encode_instruction(instruction: Instruction) -> bytes:
@@ -156,21 +131,6 @@ def decode_instruction(raw: bytes) -> Instruction | Rejected:
         return _instruction_decoder(raw)
     except msgspec.DecodeError as error:
         return rejected(RejectReason.WRONG_TYPE, f"instruction: {error}")
-
-
-def saved_reference(context: bytes) -> Reference | None:
-    """Return the reference that a partition record keeps, None for none yet.
-
-    Raises:
-        StateError: it is damaged.
-    """
-    if not context:
-        return None
-    reference = decode_reference(context)
-    if isinstance(reference, Rejected):
-        message = f"the partition record's reference is damaged: {reference.detail}"
-        raise StateError(message)
-    return reference
 
 
 def _signed(kind: bytes, value: bytes, *, topic: str, partition: int) -> bytes:

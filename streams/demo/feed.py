@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors.event import time_ms
 from detectors.instants import DAY_MS
-from detectors.reference import ReferenceConfig
+from detectors.peers.reference import ReferenceConfig
 from streams.clock import monotonic_seconds
 from streams.demo.script import Script
 from streams.kafka.event_producer import EventProducer

@@ -7,8 +7,7 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from msgspec.structs import replace
 
-from detectors.reference import Reference
-from streams.control.records import decode_reference
+from streams.control.reference_log import DayReference, decode_message
 from streams.kafka.cluster import Cluster
 from streams.kafka.topics import ALERTS, REFERENCE, SUSPENSIONS
 from streams.report.lines import Line, alert_line, measure_line
@@ -107,9 +106,9 @@ class Listener:
 
     def hear_reference(self, value: bytes) -> None:
         """Note from which day the latest peer reference holds."""
-        reference = decode_reference(value)
-        if isinstance(reference, Reference):
-            self.reference_day = max(self.reference_day, reference.day)
+        message = decode_message(value)
+        if isinstance(message, DayReference):
+            self.reference_day = max(self.reference_day, message.day)
 
 
 def _dimmed(line: Line) -> Line:

@@ -1,7 +1,7 @@
 """One input topic of the consumer group, as Faust holds it: what is ours, what is committed."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 import faust
@@ -81,6 +81,19 @@ class FaustGroup:
         """Return where each partition ended when it was last fetched."""
         ends = self._app.monitor.tp_end_offsets
         return {tp.partition: end for tp, end in ends.items() if tp.topic == self.topic and end}
+
+    def end(self, partition: int) -> int | None:
+        """Return where a partition ended at its last fetch, None before the first."""
+        ours = partition in self.assigned()
+        return self._app.consumer.highwater(TP(self.topic, partition)) if ours else None
+
+    def pause(self, partitions: Iterable[int]) -> None:
+        """Fetch nothing more of these partitions."""
+        self._app.consumer.pause_partitions({TP(self.topic, number) for number in partitions})
+
+    def resume(self, partitions: Iterable[int]) -> None:
+        """Fetch these partitions again."""
+        self._app.consumer.resume_partitions({TP(self.topic, number) for number in partitions})
 
     def hold(self) -> None:
         """Stop the flow: what Faust fetches before it has sought would be dropped by it."""

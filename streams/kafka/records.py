@@ -96,3 +96,10 @@ class RecordPosition(Struct, frozen=True, kw_only=True, gc=False):
     partition: int
     offset: int
     kafka_time_ms: int
+
+
+def position_of(record: Record, *, topic: str, partition: int) -> RecordPosition:
+    """Return where a record of a partition lies."""
+    return RecordPosition(
+        topic=topic, partition=partition, offset=record.offset, kafka_time_ms=record.timestamp
+    )

@@ -119,10 +119,11 @@ SUMMARIES = Topic(
 )
 REFERENCE = Topic(
     name="reference",
-    key="all",
-    content="peer quantiles of all groups, with the day from which they hold",
+    key="day",
+    content="peer quantiles of all groups, one record a day, and which partition went on without",
     per_institution=False,
-    cleanup="compact",
+    # Its order decides: compaction would keep what came last, where the first record counts.
+    cleanup="delete",
 )
 AUDIT = Topic(
     name="audit",

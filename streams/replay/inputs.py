@@ -164,13 +164,10 @@ def partition_events(
     read: Callable[[TopicRecord], OnRecord | Rejected],
     rejects: Rejects,
     reached: Reached,
-    read_before: int = 0,
 ) -> Iterator[OnRecord]:
-    """Yield the events of one partition, and the control records among them, in their order.
-
-    `read_before` counts the records of the partitions before it, for the progress.
-    """
-    read_count = read_before
+    """Yield the events of one partition, and the control records among them, in their order."""
+    # Of the partitions before it too, for the progress.
+    read_count = reader.count_before(partition)
     for records in reader.records(partition):
         for record in records:
             event = read(record)

@@ -11,6 +11,8 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from detectors.config import CoreConfig, config_hash
+from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile
 from detectors.profile_state import ProfileState
 from detectors.snapshot import Snapshot, dump
@@ -21,6 +23,16 @@ _RAW_WINDOW_BITS: Final = -15
 _COMPRESSION_LEVEL: Final = 1
 
 LoadProfile = Callable[[str, Snapshot], Profile]
+
+
+def ring_judge(config: CoreConfig) -> CollusionJudge:
+    """Return a judge of all institutions who knows nobody yet."""
+    return CollusionJudge(
+        config.detectors.collusion,
+        cohort_size=config.cohort.size,
+        hashed=not config.cohort.are_positions,
+        config_hash=config_hash(config),
+    )
 
 
 class IdleState(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from detectors.response.config import ResponseConfig
 from streams.ingest.adapters.mapping import RowMapping
 from streams.ingest.codec import DecodeLimits
 from streams.kafka.cluster import Cluster
-from streams.kafka.topics import HOLDINGS, raw_topic
+from streams.kafka.topics import HOLDINGS, REFERENCE, raw_topic
 from streams.response.control_messages import ExportedAudit
 from streams.settings.settings import Settings
 from streams.state.envelope import StateKeys, keys_from_text
@@ -21,6 +21,7 @@ class Reading(Struct, frozen=True, kw_only=True):
     keys: StateKeys
     raw_topic: str | None
     holdings_topic: str | None = None
+    reference_topic: str | None = None
     audit: ExportedAudit = ExportedAudit()
     response: ResponseConfig = ResponseConfig()
     follows_pushes: bool = True
@@ -40,5 +41,6 @@ def reading_of(settings: Settings) -> Reading:
         keys=keys_from_text(settings.secrets.state_key),
         raw_topic=raw.full_name(prefix) if raw else None,
         holdings_topic=HOLDINGS.full_name(prefix),
+        reference_topic=REFERENCE.full_name(prefix),
         response=settings.file.response,
     )

@@ -1,49 +1,40 @@
 """The worker's core over files or a topic: the same judges, the same references, no broker.
 
-Replay is the oracle of the running worker. It knows two ways to the peer reference: read from a
-topic, the reference is on the record and is adopted where the record has it; read from files, it
-is built here as event time passes, by the same builder.
+The oracle of the running worker: references of a topic are on record, those of files built here.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Literal
+from typing import Final
 
-from detectors.config import CoreConfig, config_hash
+from detectors.config import CoreConfig
 from detectors.config_schedule import Schedule, Scheduled
+from detectors.day_rollover import close_days
 from detectors.errors import ConfigError
 from detectors.event import AccessEvent, UnreadEvent, time_ms
 from detectors.features.distinct_ids import DistinctIds
+from detectors.features.event_clock import EventClock
 from detectors.instants import DAY_MS
 from detectors.instructions import apply_instruction, switch_config
-from detectors.models.collusion.judge import CollusionJudge
-from detectors.pipeline import Profile, apply_reference, judge, note_rejected, open_profile
-from detectors.reference import Reference, ReferenceBuilder, prior_reference
+from detectors.peers.builder import ReferenceBuilder
+from detectors.peers.daily import DailyReferences
+from detectors.peers.reference import grace_ms
+from detectors.pipeline import Profile, follow_references, judge, note_rejected, open_profile
+from detectors.profile import due_day
 from detectors.register import UNKNOWN, Register, Registered
 from detectors.snapshot import Snapshot, load
 from detectors.verdict import DailySummary, Effect, NewHoldings
 from streams.control.addressing import Place
-from streams.control.records import Instruction, OnRecord
+from streams.control.partition_time import DaysClosed
+from streams.control.records import ControlMessage, Instruction, OnRecord
+from streams.control.reference_log import PartitionReferences
 from streams.ingest.directory import directory_of, shown_name
 from streams.ingest.identity import identity_of
-from streams.replay.judges import Judges
+from streams.replay.judges import Judges, ring_judge
 from streams.report.builder import SAMPLE_STEP_MS, ReportBuilder
 
 _NEVER_MS: Final = 2**62
 TOO_MANY_IDS: Final = "the cohort is larger, or one person's ids differ from event to event"
 _NAMES_REMEMBERED_MAX: Final = 65_536
-
-# Built here as event time passes, or taken from the record where they stand among the events.
-References = Literal["built", "recorded"]
-
-
-def ring_judge(config: CoreConfig) -> CollusionJudge:
-    """Return a judge of all institutions who knows nobody yet."""
-    return CollusionJudge(
-        config.detectors.collusion,
-        cohort_size=config.cohort.size,
-        hashed=not config.cohort.are_positions,
-        config_hash=config_hash(config),
-    )
 
 
 class Replay:
@@ -57,18 +48,19 @@ class Replay:
     """
 
     __slots__ = (
-        "_ahead",
+        "_awake",
         "_builder",
+        "_clock",
         "_collusion",
-        "_day",
+        "_daily",
         "_follows_pushes",
         "_fresh",
         "_ids",
         "_judges",
         "_next_sample_ms",
         "_place",
+        "_recorded",
         "_recorder",
-        "_reference",
         "_registered",
         "config",
         "directory",
@@ -85,12 +77,13 @@ class Replay:
         *,
         register: Register,
         recorder: ReportBuilder | None = None,
-        references: References = "built",
+        references: PartitionReferences | None = None,
         follows_pushes: bool = True,
         place: Place | None = None,
     ) -> None:
         """Begin with no institution; `recorder` watches what they come to hold.
 
+        The references of a partition are those on record; without them, they are built here.
         Without `follows_pushes`, `config` holds throughout: so a change is tried on the past.
         `place` is the partition of which this is the replay, where it is one.
         """
@@ -105,34 +98,41 @@ class Replay:
         self.profiles = Judges(self._loaded)
         self.events_count = 0
         self.first_ms, self.last_ms = _NEVER_MS, 0
-        built = references == "built"
+        built = references is None
         shared = built and config.detectors.collusion.mode != "off" and not config.cohort.has_spaces
         self._collusion = ring_judge(config) if shared else None
-        self._builder = ReferenceBuilder(config.reference) if built else None
-        self._reference = prior_reference(config.reference)
-        self._day = -1
-        self._ahead: tuple[str, int] | None = None
+        self._builder = ReferenceBuilder(config.reference)
+        self._clock = EventClock(grace_ms=grace_ms(config.reference))
+        self._daily = DailyReferences(self._builder, self._clock) if built else None
+        self._recorded = references
+        self._awake: set[str] = set()
         self._recorder = recorder
         self._fresh: dict[str, int] = {}
         self._ids = DistinctIds(cohort_size=config.cohort.size)
         self._next_sample_ms = 0 if recorder is not None else _NEVER_MS
 
-    def effects(self, events: Iterable[OnRecord]) -> Iterator[Effect]:
+    def effects(self, events: Iterable[OnRecord | DaysClosed]) -> Iterator[Effect]:
         """Judge `events` in order and yield what should happen, the daily summaries apart.
 
-        What a topic records among them, a `Reference`, an `Instruction` or a `Scheduled`
-        configuration, holds from there on.
+        What a topic records among them, an `Instruction` or a `Scheduled` configuration, holds
+        from there on; its days end where it says so.
         """
         profiles, fresh, judges = self.profiles.resident, self._fresh, self._judges
         next_ms = 0
         for event in events:
+            if isinstance(event, DaysClosed):
+                yield from self._close_recorded(event)
+                continue
             if not isinstance(event, AccessEvent):
                 yield from self._apply_control(event)
                 continue
             at_ms = time_ms(event)
             institution = judges.get(event.institution) or self._judge_of(event, at_ms=at_ms)
             if at_ms >= next_ms:
-                next_ms = self._attend(institution, at_ms=at_ms)
+                if self._daily is not None and self._clock.reach(institution, at_ms):
+                    yield from self._close_days(self._clock.last_closed_day, at_ms=at_ms)
+                    self._daily.forget()
+                next_ms = self._attend(at_ms)
             profile = profiles.get(institution) or self._at_work(
                 institution, name=event.institution, at_ms=at_ms
             )
@@ -161,23 +161,31 @@ class Replay:
 
     def _at_work(self, institution: str, *, name: str, at_ms: int) -> Profile:
         """Return a judge who is idle, or new; if too many are at work, others go."""
-        if self.profiles.is_full:
-            used_ms = self._fresh.copy()
-            self._sample()
-            self.profiles.pack_idle(used_ms)
+        self._make_room()
         if institution in self.profiles:
             return self.profiles[institution]
         return self._open(institution, name=name, at_ms=at_ms)
 
+    def _make_room(self) -> None:
+        if self.profiles.is_full:
+            used_ms = self._fresh.copy()
+            self._sample()
+            self.profiles.pack_idle(used_ms)
+
+    def _follow(self, profile: Profile) -> None:
+        if (references := self._daily or self._recorded) is not None:
+            follow_references(profile, references)
+
     def _loaded(self, institution: str, snapshot: Snapshot) -> Profile:
-        """Return an idle judge as it was, under today's reference."""
-        return load(
+        """Return an idle judge as it was, under the reference of its day."""
+        profile = load(
             snapshot.main,
             parts=snapshot.parts,
             config=self.config,
             entry=self._registered.entry(institution),
-            reference=self._reference,
         )
+        self._follow(profile)
+        return profile
 
     def _open(self, institution: str, *, name: str, at_ms: int) -> Profile:
         """Open an institution's judge, to be shown by its name in the register, or by this one."""
@@ -187,22 +195,18 @@ class Replay:
             shown_name(institution, name=name, entry=entry),
             config=self.config,
             entry=entry,
-            reference=self._reference,
         )
+        self._follow(profile)
         self.profiles.add(institution, profile)
         return profile
 
-    def _apply_control(
-        self, message: UnreadEvent | Reference | Instruction | Scheduled
-    ) -> Iterator[Effect]:
+    def _apply_control(self, message: UnreadEvent | ControlMessage) -> Iterator[Effect]:
         if isinstance(message, UnreadEvent):
             yield from self._count_unread(message)
-        elif isinstance(message, Reference):
-            self._adopt(message)
         elif isinstance(message, Scheduled):
             if self._follows_pushes:
                 self.schedule = self.schedule.extended(message)
-        else:
+        elif isinstance(message, Instruction):
             self._instruct(message)
 
     def _count_unread(self, unread: UnreadEvent) -> Iterator[Effect]:
@@ -234,8 +238,7 @@ class Replay:
     ) -> Iterator[Effect]:
         for effect in effects:
             if isinstance(effect, DailySummary):
-                if self._builder is not None:
-                    self._builder.add(effect)
+                self._builder.add(effect)
                 continue
             if isinstance(effect, NewHoldings):
                 if self._collusion is not None:
@@ -246,7 +249,7 @@ class Replay:
                 self._recorder.note(effect)
             yield effect
 
-    def _attend(self, institution: str, *, at_ms: int) -> int:
+    def _attend(self, at_ms: int) -> int:
         """Do what event time asks for, and return when it asks again."""
         if at_ms >= self._next_sample_ms:
             self._sample()
@@ -254,30 +257,26 @@ class Replay:
             ahead_ms = self._next_sample_ms + DAY_MS if self._next_sample_ms else step_end_ms
             # One event from a far future must not end the sampling.
             self._next_sample_ms = min(step_end_ms, ahead_ms)
-        day = at_ms // DAY_MS
-        if self._builder is not None and day > self._day:
-            self._pass(institution, day)
-        next_day_ms = (self._day + 1) * DAY_MS if self._builder is not None else _NEVER_MS
-        return min(self._next_sample_ms, next_day_ms)
+        if self._daily is None:
+            return self._next_sample_ms
+        return min(self._next_sample_ms, self._clock.due_ms)
 
-    def _pass(self, institution: str, day: int) -> None:
-        """Begin a day once two institutions have reached it: one clock may be wrong."""
-        if self._ahead is None or self._ahead[0] == institution:
-            self._ahead = (institution, day)
-            return
-        self._day = min(day, self._ahead[1])
-        self._ahead = None
-        if self._builder is not None:
-            self._adopt(self._builder.build(self._day))
+    def _close_recorded(self, closed: DaysClosed) -> Iterator[Effect]:
+        """Close the days that end at this place of the log."""
+        if self._recorded is not None:
+            self._recorded.day = closed.day
+        yield from self._close_days(closed.last_closed_day, at_ms=closed.day * DAY_MS)
 
-    def _adopt(self, reference: Reference) -> None:
-        if reference.day < self._reference.day:
-            # As the worker: what is newer already holds.
-            return
-        self._reference = reference
-        # The idle ones are made again under the reference of then.
-        for profile in self.profiles.resident.values():
-            apply_reference(profile, reference)
+    def _close_days(self, last_closed_day: int, *, at_ms: int) -> Iterator[Effect]:
+        """Close what is over by now, for those too that have fallen silent."""
+        self._awake |= self._fresh.keys()
+        for institution in sorted(self._awake):
+            self._make_room()
+            profile = self.profiles[institution]
+            effects = close_days(profile, last_closed_day)
+            yield from self._settled(profile, effects, at_ms=at_ms)
+            if due_day(profile) is None:
+                self._awake.discard(institution)
 
     def _refuse_too_many_ids(self) -> None:
         """End where ids cannot be people: every sentence would be wrong."""
@@ -293,6 +292,7 @@ class Replay:
             return
         if not (self.config.cohort.are_positions or self.config.cohort.has_spaces):
             self._refuse_too_many_ids()
+        self._awake |= self._fresh.keys()
         self.last_ms = max(self.last_ms, *self._fresh.values())
         if self._recorder is not None:
             for institution, at_ms in self._fresh.items():

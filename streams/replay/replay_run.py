@@ -14,6 +14,7 @@ from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.console.progress import Progress
 from streams.control.addressing import Addressing, Place
 from streams.control.records import OnRecord
+from streams.control.reference_log import PartitionReferences
 from streams.ingest.readers import FileSource
 from streams.ingest.rejects import Rejected
 from streams.kafka.log_reader import TopicReader
@@ -32,8 +33,10 @@ from streams.replay.inputs import (
     read_row,
     unseen,
 )
+from streams.replay.judges import ring_judge
 from streams.replay.reading import Reading
-from streams.replay.replay import References, Replay, ring_judge
+from streams.replay.recorded_references import recorded_references
+from streams.replay.replay import Replay
 from streams.replay.response import Outcomes, outcomes_of
 from streams.replay.topic_events import TopicEvents
 from streams.report.builder import ReportBuilder
@@ -77,7 +80,7 @@ class ReplayRun:
         self._control_messages = deque(reading.audit.control_messages)
         self._alerts: list[Alert] = []
         # All files, and all partitions of a raw topic, tell of one world: they share its judges.
-        self._files = self._replay("built")
+        self._files = self._replay(None)
 
     def effects(
         self, names: Sequence[str], *, progress: Progress, institution: str | None = None
@@ -140,15 +143,15 @@ class ReplayRun:
     def _canonical_effects(
         self, reader: TopicReader, reached: Reached, *, institution: str | None
     ) -> Iterator[Effect]:
-        partitions, keys = len(reader.partitions), self._reading.keys
-        addressing = Addressing(topic=reader.topic, partitions=partitions, keys=keys)
-        topic_events = TopicEvents(
-            reader, read=self._topic_read(reader.topic), addressing=addressing, rejects=self.rejects
+        addressing = Addressing(
+            topic=reader.topic, partitions=len(reader.partitions), keys=self._reading.keys
         )
-        # A partition of canonical events is a world of its own, with its own references.
+        read, rejects = self._topic_read(reader.topic), self.rejects
+        topic_events = TopicEvents(reader, read=read, addressing=addressing, rejects=rejects)
+        log = recorded_references(self._reading, self.config.reference)
         replays = {
-            partition: self._replay("recorded", place=Place(addressing, partition))
-            for partition in reader.partitions
+            number: self._replay(PartitionReferences(log, number), Place(addressing, number))
+            for number in reader.partitions
         }
         yield from topic_events.effects(replays, institution=institution, reached=reached)
 
@@ -156,12 +159,7 @@ class ReplayRun:
         read = self._topic_read(reader.topic)
         for partition in reader.partitions:
             yield partition_events(
-                reader,
-                partition,
-                read=read,
-                rejects=self.rejects,
-                reached=reached,
-                read_before=reader.count_before(partition),
+                reader, partition, read=read, rejects=self.rejects, reached=reached
             )
 
     def _ring_effects(self, topic: str, reached: Reached) -> Iterator[Effect]:
@@ -188,7 +186,7 @@ class ReplayRun:
             base=self.config,
         )
 
-    def _replay(self, references: References, *, place: Place | None = None) -> Replay:
+    def _replay(self, references: PartitionReferences | None, place: Place | None = None) -> Replay:
         replay = Replay(
             self.config,
             register=self._register,

@@ -17,6 +17,7 @@ from detectors.event import AccessEvent, UnreadEvent, time_ms
 from detectors.register import UNKNOWN
 from detectors.verdict import Effect
 from streams.control.addressing import Addressing, Destination
+from streams.control.partition_time import DaysClosed, PartitionTime, TimeMarker
 from streams.control.records import OnRecord
 from streams.control.rekeyed import origin_of
 from streams.ingest.rejects import Rejected, unread_of
@@ -38,7 +39,12 @@ class TopicEvents:
     __slots__ = ("_addressing", "_arrived", "_read", "_reader", "_rejects", "_strays")
 
     def __init__(
-        self, reader: TopicReader, *, read: ReadRecord, addressing: Addressing, rejects: Rejects
+        self,
+        reader: TopicReader,
+        *,
+        read: ReadRecord,
+        addressing: Addressing,
+        rejects: Rejects,
     ) -> None:
         """Have met no stray."""
         self._reader = reader
@@ -65,30 +71,30 @@ class TopicEvents:
 
     def of_partition(
         self, partition: int, replay: Replay, *, reached: Reached
-    ) -> Iterator[OnRecord]:
-        """Yield what `replay` is to judge, who has judged all that was yielded before."""
+    ) -> Iterator[OnRecord | DaysClosed]:
+        """Yield what `replay` is to judge, who has judged all that was yielded before.
+
+        The ends of days stand before the records that bring them about, strays too.
+        """
+        time = PartitionTime(replay.config.reference)
         read_count = self._reader.count_before(partition)
         for records in self._reader.records(partition):
-            yield from self._at_home(records, partition, replay)
+            yield from self._at_home(records, partition, replay, time)
             read_count += len(records)
             reached(read_count / max(1, self._reader.total_count))
 
     def _at_home(
-        self, records: Sequence[TopicRecord], partition: int, replay: Replay
-    ) -> Iterator[OnRecord]:
+        self, records: Sequence[TopicRecord], partition: int, replay: Replay, time: PartitionTime
+    ) -> Iterator[OnRecord | DaysClosed]:
         # The last name and key that lead to a judge whatever else a record says.
         lasting: tuple[str, bytes | None] = _NOTHING
         for record in records:
             event = self._read(record)
             if isinstance(event, Rejected):
-                source = f"{TOPIC_PREFIX}{self._reader.topic}/{partition}"
-                if not event.notice_id:
-                    self._rejects.add(event, record.value, source=source, number=record.offset)
-                if self._addressing.is_at_home(
-                    event.institution, record.key, partition=partition, directory=replay.directory
-                ):
-                    yield from unread_of(event)
+                yield from self._unread(event, record, replay)
                 continue
+            if moves(time, event, kafka_ms=record.timestamp):
+                yield time.closed
             if not isinstance(event, AccessEvent):
                 lasting = _NOTHING
             elif (event.institution, record.key) != lasting or record.headers:
@@ -98,6 +104,17 @@ class TopicEvents:
                 if self._is_stray(event, record, replay):
                     continue
             yield event
+
+    def _unread(self, reject: Rejected, record: TopicRecord, replay: Replay) -> Iterator[OnRecord]:
+        """Note a reject, and yield what its institution's judge counts, if that is here."""
+        partition = record.partition
+        source = f"{TOPIC_PREFIX}{self._reader.topic}/{partition}"
+        if not reject.notice_id:
+            self._rejects.add(reject, record.value, source=source, number=record.offset)
+        if self._addressing.is_at_home(
+            reject.institution, record.key, partition=partition, directory=replay.directory
+        ):
+            yield from unread_of(reject)
 
     def _is_stray(self, event: AccessEvent, record: TopicRecord, replay: Replay) -> bool:
         addressing, partition = self._addressing, record.partition
@@ -149,9 +166,16 @@ class TopicEvents:
         return home.partition
 
 
+def moves(time: PartitionTime, message: OnRecord, *, kafka_ms: int) -> bool:
+    """Let the time pass up to a record, and tell whether it has moved by that."""
+    if isinstance(message, AccessEvent):
+        return time_ms(message) >= time.clock.due_ms and time.see(message, kafka_ms=kafka_ms)
+    return isinstance(message, TimeMarker) and time.mark(message, kafka_ms=kafka_ms)
+
+
 def met_by(
-    institution: str | None, events: Iterable[OnRecord], replay: Replay
-) -> Iterator[OnRecord]:
+    institution: str | None, events: Iterable[OnRecord | DaysClosed], replay: Replay
+) -> Iterator[OnRecord | DaysClosed]:
     """Yield what the judge of an institution may meet, and what is no event; all without a name."""
     for event in events:
         group_of = replay.directory.group_of

@@ -55,6 +55,16 @@ MASK: Final = "***"
 class WorkerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a worker gives up."""
 
+    reference_wait_seconds: Annotated[
+        float,
+        Meta(
+            ge=1,
+            le=3_600,
+            description="a partition that has come to a day without its peer reference goes on "
+            "with the last one once no new one has come for so long",
+        ),
+    ] = 60.0
+
     dead_letter_ratio_max: Annotated[
         float, Meta(gt=0, le=1, description="share of events on which the core itself may fail")
     ] = 0.01

@@ -60,6 +60,7 @@ class PartitionState(Generic[ProfileT]):
         "_positions",
         "_quiet",
         "_used",
+        "awake",
         "context",
         "partition",
         "store",
@@ -78,11 +79,29 @@ class PartitionState(Generic[ProfileT]):
         # Those that the last checkpoint found changed.
         self._used: set[str] = set()
         self._quiet: list[str] = []
+        # Who may have something to do by time alone; of whom nothing is known yet, all may.
+        self.awake: set[str] = set()
 
     @property
     def position(self) -> int | None:
         """The next offset to deal with, or None before the first batch."""
         return None if self._positions is None else self._positions.position
+
+    @property
+    def next_offset(self) -> int:
+        """The next offset to deal with; before the first batch, what is saved."""
+        if self._positions is not None:
+            return self._positions.position
+        partition_record = self.store.partition_record
+        return 0 if partition_record is None else partition_record.offset
+
+    @property
+    def saved_context(self) -> bytes:
+        """What control records say by now; before the first batch, as it is saved."""
+        partition_record = self.store.partition_record
+        if self._positions is not None or partition_record is None:
+            return self.context
+        return partition_record.payload
 
     @property
     def institutions_count(self) -> int:
@@ -146,6 +165,7 @@ class PartitionState(Generic[ProfileT]):
             # The commit may have been lost after this record: repeats alone would never move us.
             self._positions.moved = True
             self.context = partition_record.payload
+            self.awake |= self.store.mains.keys()
         return self._positions.new_from(span)
 
     def advance(self, end: int) -> None:
@@ -183,6 +203,7 @@ class PartitionState(Generic[ProfileT]):
         """Forget what is not saved; what the state topic holds stays known."""
         self._positions = None
         self.context = b""
+        self.awake.clear()
         self._loaded.clear()
         self._dirty.clear()
         self._used.clear()

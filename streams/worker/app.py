@@ -13,7 +13,7 @@ from detectors.register import Register
 from streams.console.wording import RINGS_OFF
 from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
-from streams.kafka.log_reader import last_record, records_before
+from streams.kafka.log_reader import committed_records, records_before
 from streams.kafka.producer import Durable, Outbox
 from streams.kafka.records import Positions
 from streams.kafka.topics import (
@@ -34,10 +34,11 @@ from streams.state.partition_state import RESIDENT_MAX
 from streams.state.profile_core import ProfileCore
 from streams.state.protocol import StateStore
 from streams.state.records import StateTopic
+from streams.worker.batch_judging import BatchJudging
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
 from streams.worker.dependencies import WorkerDependencies, group_name
 from streams.worker.effect_sender import EffectSender
-from streams.worker.judge_agent import JudgeAgent, JudgeDependencies
+from streams.worker.judging import add_judging
 from streams.worker.lifecycle import LifecycleDependencies, WorkerLifecycle, stop_for
 from streams.worker.ports import Sinks, WorkerWatcher
 from streams.worker.reference_agent import ReferenceAgent, ReferenceDependencies
@@ -48,7 +49,6 @@ from streams.worker.wiring import (
     add_agent,
     add_signals,
     add_state_table,
-    judging,
 )
 
 logger = logging.getLogger("headgate.worker")
@@ -74,16 +74,14 @@ def build_worker(
     accept_lost_records: bool = False,
 ) -> Worker:
     """Connect the parts; nothing is opened before the app starts."""
-    prefix = settings.file.kafka.topic_prefix
     app = faust_app(
-        group_name(prefix),
+        group_name(settings.file.kafka.topic_prefix),
         cluster=settings.cluster,
         session_seconds=settings.file.kafka.session_timeout_seconds,
         partitions=settings.file.kafka.partitions,
     )
-    outbox = Outbox(
-        cluster=settings.cluster, timeout_seconds=settings.file.checkpoint.timeout_seconds
-    )
+    timeout_seconds = settings.file.checkpoint.timeout_seconds
+    outbox = Outbox(cluster=settings.cluster, timeout_seconds=timeout_seconds)
     dependencies = WorkerDependencies(
         settings=settings,
         app=app,
@@ -95,7 +93,9 @@ def build_worker(
     state_store: StateStore[Profile, Durable] = StateStore(
         ProfileCore(settings.core, register=register)
     )
-    lifecycle = _add_judges(dependencies, state_store, accept_lost_records=accept_lost_records)
+    lifecycle, judging = _add_judges(
+        dependencies, state_store, accept_lost_records=accept_lost_records
+    )
     listeners: list[RebalanceListener] = [
         *(_add_rekeying(dependencies, name) for name in settings.adapters),
         _add_reference(dependencies),
@@ -106,11 +106,10 @@ def build_worker(
         collusion = _add_collusion(dependencies)
         listeners.append(collusion)
         recoveries.append(collusion.recovery_progress)
-    add_signals(app, lifecycle, listeners)
-    positions: list[Positions] = [
-        partial(judge_positions, state_store, topic=dependencies.events_topic)
-    ]
-    positions += [listener.positions for listener in listeners]
+    add_signals(app, lifecycle, listeners, judging=judging)
+    topic = dependencies.events_topic
+    positions: list[Positions] = [listener.positions for listener in listeners]
+    positions.append(partial(judge_positions, state_store, topic=topic, waits=judging.waits))
     watched = _watched(settings, lifecycle, positions=positions, recoveries=recoveries)
     app.task(Watchdog(watched).keep)
     return Worker(app=app, state_store=state_store, outbox=outbox)
@@ -121,7 +120,7 @@ def _add_judges(
     state_store: StateStore[Profile, Durable],
     *,
     accept_lost_records: bool,
-) -> WorkerLifecycle[Profile]:
+) -> tuple[WorkerLifecycle[Profile], BatchJudging]:
     settings = dependencies.settings
     lease = Lease(session_seconds=settings.file.kafka.session_timeout_seconds)
     state = StateTopic(
@@ -148,24 +147,12 @@ def _add_judges(
         accept_lost_records=accept_lost_records,
     )
     lifecycle = WorkerLifecycle(state_store, lifecycle_dependencies)
-    judge_dependencies = JudgeDependencies(
-        topic=dependencies.events_topic,
-        limits=settings.limits,
-        keys=dependencies.keys,
-        base=settings.core,
-        effects=dependencies.effects,
-        watcher=dependencies.watcher,
-        dead_letter_ratio_max=settings.file.worker.dead_letter_ratio_max,
-        partitions=settings.file.kafka.partitions,
-        register=dependencies.register,
-    )
-    agent = JudgeAgent(state_store, judge_dependencies)
     add_state_table(
         dependencies.app, state.topic, lifecycle, partitions=settings.file.kafka.partitions
     )
-    handle = judging(agent, checkpointer=checkpointer, outbox=dependencies.outbox)
-    add_agent(dependencies.app, dependencies.events_topic, name="judge", handle=handle)
-    return lifecycle
+    judging = add_judging(dependencies, state_store, group=group, checkpointer=checkpointer)
+    add_agent(dependencies.app, dependencies.events_topic, name="judge", handle=judging.handle)
+    return lifecycle, judging
 
 
 def _watched(
@@ -209,11 +196,10 @@ def _add_reference(dependencies: WorkerDependencies) -> ReferenceAgent:
     reference_dependencies = ReferenceDependencies(
         config=settings.core.reference,
         reference_topic=reference_topic,
-        events_topic=dependencies.events_topic,
         partitions=settings.file.kafka.partitions,
         keys=dependencies.keys,
         outbox=dependencies.outbox,
-        recorded=partial(last_record, reference_topic, cluster=settings.cluster),
+        recorded=partial(committed_records, reference_topic, cluster=settings.cluster),
     )
     reader = dependencies.reader(summaries, start_at="beginning")
     agent = ReferenceAgent(reader, reference_dependencies)

@@ -7,15 +7,19 @@ from msgspec import Struct, field
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import NEVER_MS, Schedule
-from detectors.pipeline import Profile, apply_reference
+from detectors.event import AccessEvent
+from detectors.pipeline import Profile, follow_references
 from detectors.verdict import Effect
 from streams.control.partition_context import PartitionContext
+from streams.control.partition_time import PartitionTime
+from streams.control.reference_log import PartitionReferences
 from streams.ingest.adapters.mapping import UNRESOLVED
 from streams.ingest.rejects import Rejected
-from streams.kafka.records import OutgoingRecord, Record
+from streams.kafka.records import Batch, OutgoingRecord, Record
 from streams.state.partition_state import PartitionState
 from streams.state.profile_core import show_as
 
+DecodedRecord = tuple[Record, AccessEvent | Rejected]
 # What came of a record: effects, a reject, or the record that takes a stray home.
 JudgedRecord = tuple[Record, Rejected | OutgoingRecord | tuple[Effect, ...]]
 
@@ -75,27 +79,53 @@ class InstitutionRun:
 class BatchRun:
     """One batch on its way: what it came to, and what waits for its judge."""
 
-    __slots__ = ("context", "counts", "institution_runs", "outcomes", "partition_state", "waiting")
+    __slots__ = (
+        "batch",
+        "closed_day",
+        "context",
+        "counts",
+        "institution_runs",
+        "next_index",
+        "outcomes",
+        "partition_state",
+        "references",
+        "time",
+        "waiting",
+    )
 
-    def __init__(self, partition_state: PartitionState[Profile], context: PartitionContext) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        partition_state: PartitionState[Profile],
+        *,
+        context: PartitionContext,
+        time: PartitionTime,
+        references: PartitionReferences,
+    ) -> None:
         """Begin with nothing read, under what holds by then."""
+        self.batch = batch
+        self.next_index = 0
         self.partition_state = partition_state
         self.context = context
+        self.time = time
+        self.references = references
+        self.references.day = time.clock.day
+        self.closed_day = time.clock.last_closed_day
         self.counts = Counts()
         # By key, each in the order of the log.
-        self.waiting: defaultdict[bytes | None, list[Record]] = defaultdict(list)
+        self.waiting: defaultdict[bytes | None, list[DecodedRecord]] = defaultdict(list)
         self.institution_runs: dict[str, InstitutionRun] = {}
         self.outcomes: list[JudgedRecord] = []
 
-    def by_judge(self) -> list[list[Record]]:
+    def by_judge(self) -> list[list[DecodedRecord]]:
         """Return what waits, in the order of the log for all keys that may have the same judge."""
         directory = self.context.directory
-        groups: dict[str, list[list[Record]]] = {}
+        groups: dict[str, list[list[DecodedRecord]]] = {}
         for key, records in self.waiting.items():
             group = directory.group_of((key or b"").decode(errors="replace"))
             groups.setdefault(group, []).append(records)
         return [
-            lists[0] if len(lists) == 1 else sorted(chain(*lists), key=offset_of)
+            lists[0] if len(lists) == 1 else sorted(chain(*lists), key=_by_offset)
             for lists in groups.values()
         ]
 
@@ -106,8 +136,9 @@ class BatchRun:
             return institution_run
         loaded = self.partition_state.loaded(institution)
         show_as(loaded.profile, name)
-        if loaded.profile.reference is not self.context.reference:
-            apply_reference(loaded.profile, self.context.reference)
+        if loaded.profile.references is not self.references:
+            follow_references(loaded.profile, self.references)
+        self.partition_state.awake.add(institution)
         institution_run = InstitutionRun(
             institution,
             loaded.profile,
@@ -149,5 +180,5 @@ def offset_of(record: Record) -> int:
     return record.offset
 
 
-def _by_offset(outcome: JudgedRecord) -> int:
-    return offset_of(outcome[0])
+def _by_offset(dealt: JudgedRecord | DecodedRecord) -> int:
+    return offset_of(dealt[0])

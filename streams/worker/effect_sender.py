@@ -35,8 +35,8 @@ class EffectSender:
             sent.append(durable)
         return sent
 
-    def forward(self, record: OutgoingRecord) -> Durable:
-        """Send a stray home."""
+    def post(self, record: OutgoingRecord) -> Durable:
+        """Send a record that is no effect of the core's: a stray, or the end of a day."""
         return self._sender.post(record)
 
     def reject(self, reject: Rejected, record: Record, position: RecordPosition) -> Durable:

@@ -7,54 +7,33 @@ the loop: what cannot be read goes to dead letters, and so does what the core fa
 """
 
 import logging
-from bisect import bisect_left
 from typing import Final
 
-from msgspec import Struct
-
-from detectors.config import CoreConfig
 from detectors.config_schedule import FILE_SEQUENCE, Scheduled
 from detectors.errors import CoreError
 from detectors.event import AccessEvent, time_ms
-from detectors.instructions import apply_instruction, switch_config
+from detectors.instructions import switch_config
 from detectors.pipeline import Profile, judge
-from detectors.reference import Reference
-from detectors.register import Register, Registered
 from detectors.verdict import Effect
 from streams.control.addressing import Addressing
 from streams.control.config_record import CONFIG
 from streams.control.partition_context import PartitionContexts
+from streams.control.partition_time import TimeMarker
 from streams.control.records import Instruction, control_kind, decode_control
-from streams.ingest.codec import DecodeLimits, decode
+from streams.ingest.codec import decode
 from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable
-from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition
-from streams.state.envelope import StateKeys
-from streams.state.profile_core import show_as
+from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition, position_of
 from streams.state.protocol import StateStore
-from streams.worker.batch_run import BatchRun, Counts, InstitutionRun, offset_of
-from streams.worker.effect_sender import EffectSender
-from streams.worker.ports import EventWatcher
+from streams.worker.batch_run import BatchRun, Counts, DecodedRecord, InstitutionRun
+from streams.worker.obedience import obey
+from streams.worker.partition_days import JudgeDependencies, PartitionDays
 from streams.worker.rejected_records import count_rejected
 
 logger = logging.getLogger("headgate.judge")
 
 # Below this many events a share of failures says nothing.
 _JUDGED_COUNT_MIN: Final = 200
-
-
-class JudgeDependencies(Struct, frozen=True, kw_only=True):
-    """What judging is connected to; `base` is the configuration of the worker's own file."""
-
-    topic: str
-    limits: DecodeLimits
-    keys: StateKeys
-    base: CoreConfig
-    effects: EffectSender
-    watcher: EventWatcher
-    dead_letter_ratio_max: float
-    partitions: int = 1
-    register: Register = Register()
 
 
 class JudgeAgent:
@@ -64,6 +43,7 @@ class JudgeAgent:
         "_addressing",
         "_config_sequence",
         "_contexts",
+        "_days",
         "_dependencies",
         "_failed_count",
         "_judged_count",
@@ -77,6 +57,7 @@ class JudgeAgent:
         self._state_store = state_store
         self._dependencies = dependencies
         self._contexts = PartitionContexts(dependencies.base, register=dependencies.register)
+        self._days = PartitionDays(state_store, dependencies, self._contexts)
         self._addressing = Addressing(
             topic=dependencies.topic, partitions=dependencies.partitions, keys=dependencies.keys
         )
@@ -84,30 +65,61 @@ class JudgeAgent:
         self._judged_count = 0
         self._failed_count = 0
 
-    def handle(self, partition: int, batch: Batch) -> int:
-        """Judge what is new in `batch` and return how many events that was.
+    def begin(self, partition: int, batch: Batch) -> BatchRun:
+        """Return the run of a batch, of which nothing is judged yet.
 
         Raises:
             OffsetGapError: records were passed over.
             StateError: a saved state cannot be read.
+        """
+        return self._days.begin(partition, batch)
+
+    def proceed(self, batch_run: BatchRun) -> int | None:
+        """Judge on; return the day without whose reference it cannot, None at the end.
+
+        Raises:
+            StateError: a saved state cannot be read.
             CoreError: the core fails on too many events.
         """
-        partition_state = self._state_store.partition(partition)
-        new_from = partition_state.new_from(batch.span)
-        batch_run = BatchRun(partition_state, self._contexts.read(partition_state.context))
-        batch_run.counts.saved = bisect_left(batch.records, new_from, key=offset_of)
-        waiting = batch_run.waiting
-        for record in batch.records[batch_run.counts.saved :]:
+        partition_state, batch = batch_run.partition_state, batch_run.batch
+        if batch_run.references.missing_day is None:
+            self._read(batch_run)
+        self._judge_waiting(batch_run)
+        if batch_run.next_index < len(batch.records):
+            partition_state.advance(batch.records[batch_run.next_index].offset)
+            return batch_run.references.missing_day
+        partition_state.advance(batch.span.end)
+        self._count(partition_state.partition, batch, batch_run.counts)
+        return None
+
+    def _read(self, batch_run: BatchRun) -> None:
+        """Decode records, and judge at each end of a day what lies before it.
+
+        Stops at the first one that is of a day without its reference.
+        """
+        limits, waiting = self._dependencies.limits, batch_run.waiting
+        records, clock = batch_run.batch.records, batch_run.time.clock
+        due_ms = clock.due_ms
+        for index in range(batch_run.next_index, len(records)):
+            record = records[index]
             if record.headers and control_kind(record.headers) is not None:
                 # What lies before it is judged by what held until then.
                 self._judge_waiting(batch_run)
                 self._apply_control(batch_run, record)
-            else:
-                waiting[record.key].append(record)
-        self._judge_waiting(batch_run)
-        partition_state.advance(batch.span.end)
-        self._count(partition, batch, batch_run.counts)
-        return batch_run.counts.judged
+                due_ms = clock.due_ms
+                continue
+            event = decode(record.value, limits, record.headers, record.timestamp)
+            if isinstance(event, AccessEvent) and time_ms(event) >= due_ms:
+                if batch_run.time.see(event, kafka_ms=record.timestamp):
+                    self._judge_waiting(batch_run)
+                    self._days.close(batch_run, record, applied_offset=record.offset - 1)
+                self._days.keep_time(batch_run)
+                due_ms = clock.due_ms
+                if batch_run.references.missing_day is not None:
+                    batch_run.next_index = index
+                    return
+            waiting[record.key].append((record, event))
+        batch_run.next_index = len(records)
 
     def _judge_waiting(self, batch_run: BatchRun) -> None:
         """Judge institution by institution; tell what follows in the order of the log.
@@ -115,8 +127,8 @@ class JudgeAgent:
         Judges know nothing of one another, so that only the order within each matters, and what
         is done in one go for an institution finds its state in the processor's cache.
         """
-        for records in batch_run.by_judge():
-            self._judge_all(batch_run, records)
+        for events in batch_run.by_judge():
+            self._judge_all(batch_run, events)
         batch_run.waiting.clear()
         batch_run.finish()
         for record, outcome in batch_run.in_order():
@@ -124,20 +136,19 @@ class JudgeAgent:
                 self._reject(outcome, record, batch_run.partition_state.partition)
             elif isinstance(outcome, OutgoingRecord):
                 # Awaited by the checkpoint before the stray's offset is committed.
-                self._state_store.sent(self._dependencies.effects.forward(outcome))
+                self._state_store.sent(self._dependencies.effects.post(outcome))
             else:
                 self._send(outcome, self._position(batch_run.partition_state.partition, record))
         batch_run.outcomes.clear()
 
-    def _judge_all(self, batch_run: BatchRun, records: list[Record]) -> None:
-        """Judge the records that may have the same judge, as nearly all of them have."""
-        limits, outcomes = self._dependencies.limits, batch_run.outcomes
+    def _judge_all(self, batch_run: BatchRun, events: list[DecodedRecord]) -> None:
+        """Judge the events that may have the same judge, as nearly all of them have."""
+        outcomes = batch_run.outcomes
         addressing, directory = self._addressing, batch_run.context.directory
         # The last name and key that lead to a judge whatever else a record says.
         name, key, institution_run = "", None, None
         partition = batch_run.partition_state.partition
-        for record in records:
-            event = decode(record.value, limits, record.headers, record.timestamp)
+        for record, event in events:
             if not isinstance(event, AccessEvent):
                 count_rejected(batch_run, addressing, record, event)
                 continue
@@ -227,29 +238,17 @@ class JudgeAgent:
                 self._reject_control(control, record, partition)
                 counts.configs_refused += control_kind(record.headers) == CONFIG
             case Instruction():
-                self._instruct(batch_run, control, record)
+                obey(
+                    batch_run, control, record, contexts=self._contexts, addressing=self._addressing
+                )
             case Scheduled():
                 context = self._contexts.with_config(batch_run.context, control)
                 counts.configs_accepted += context is not batch_run.context
                 batch_run.switch_context(context)
-            case Reference():
-                batch_run.switch_context(self._contexts.with_reference(batch_run.context, control))
-
-    def _instruct(self, batch_run: BatchRun, instruction: Instruction, record: Record) -> None:
-        """Obey where the institution is at home; elsewhere it is only known from now on."""
-        partition_state, name = batch_run.partition_state, instruction.body.institution
-        if isinstance(instruction.body, Registered):
-            context = self._contexts.with_entry(batch_run.context, instruction.body)
-            batch_run.switch_context(context)
-        directory = batch_run.context.directory
-        if self._addressing.home_of(name, directory).partition != partition_state.partition:
-            return
-        institution = directory.addressee_of(instruction.body)
-        profile = partition_state.profile(institution, record.offset)
-        if profile is not None:
-            show_as(profile, name)
-            apply_instruction(profile, instruction.body, sequence=instruction.sequence)
-            partition_state.applied(institution, record.offset)
+            case TimeMarker():
+                if batch_run.time.mark(control, kafka_ms=record.timestamp):
+                    self._days.close(batch_run, record, applied_offset=record.offset)
+                self._days.keep_time(batch_run)
 
     def _reject_control(self, reject: Rejected, record: Record, partition: int) -> None:
         logger.error(
@@ -277,12 +276,7 @@ class JudgeAgent:
             )
 
     def _position(self, partition: int, record: Record) -> RecordPosition:
-        return RecordPosition(
-            topic=self._dependencies.topic,
-            partition=partition,
-            offset=record.offset,
-            kafka_time_ms=record.timestamp,
-        )
+        return position_of(record, topic=self._dependencies.topic, partition=partition)
 
     def _count(self, partition: int, batch: Batch, counts: Counts) -> None:
         self._judged_count += counts.judged

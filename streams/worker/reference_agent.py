@@ -1,88 +1,77 @@
-"""The aggregating agent: daily summaries of all institutions -> the peer reference, once a day.
+"""The aggregating agent: daily summaries of all institutions -> the peer reference of each day.
 
 Whoever holds the summaries' one partition reads it from its beginning: what it knows is what the
-topic holds. A finished reference is recorded first and then put into every partition of the
-access events; after a crash in between, the last one recorded is put there again, which changes
-nothing where it was.
+topic holds. A day's reference is built once every partition has closed the days that it rests on,
+and lies on the reference topic for good: what comes later changes it no more.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 import msgspec
 from msgspec import Struct
 
-from detectors.reference import Reference, ReferenceBuilder, ReferenceConfig
-from detectors.response.decoding import json_decoder
+from detectors.peers.builder import ReferenceBuilder
+from detectors.peers.reference import ReferenceConfig
 from detectors.verdict import DailySummary
-from streams.control.records import (
-    REFERENCE,
-    control_record,
-    decode_reference,
-    encode_reference,
-    read_control,
+from streams.control.day_closed import DayClosed, read_summary
+from streams.control.reference_log import (
+    DayAwaited,
+    DayReference,
+    Message,
+    ReferenceLog,
+    message_record,
+    read_message,
 )
 from streams.ingest.rejects import Rejected
 from streams.kafka.producer import Outbox
-from streams.kafka.records import Batch, Offsets, OutgoingRecord, Record
+from streams.kafka.records import Batch, Offsets, Record, TopicRecord
 from streams.state.envelope import StateKeys
 from streams.worker.committed_reader import CommittedReader
 
 logger = logging.getLogger("headgate.reference")
 
-REFERENCE_KEY: Final = b"all"
-# One institution with a wrong clock must not begin a day for everybody.
-_INSTITUTIONS_MIN: Final = 2
-
-_decoder: Final = json_decoder(DailySummary)
-
-ReadLastRecord = Callable[[], Awaitable[Record | None]]
+ReadAll = Callable[[], AsyncIterator[TopicRecord]]
 
 
 class DayCount:
-    """Which days enough institutions have closed.
+    """Which days all partitions have closed.
 
-    >>> days = DayCount()
-    >>> [list(days.closed(name, day)) for name, day in [("a", 5), ("b", 5), ("a", 8), ("b", 7)]]
-    [[], [5], [], [6, 7]]
+    >>> days = DayCount(2)
+    >>> [days.close(partition, day) for partition, day in [(0, 5), (1, 3), (1, 8)]]
+    [None, 3, 5]
     """
 
-    __slots__ = ("_last_closed", "_reached")
+    __slots__ = ("_closed", "_partitions")
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._reached: dict[str, int] = {}
-        self._last_closed: int | None = None
+    def __init__(self, partitions: int) -> None:
+        """Begin with none, of so many partitions."""
+        self._partitions = partitions
+        self._closed: dict[int, int] = {}
 
-    def closed(self, institution: str, day: int) -> Iterator[int]:
-        """Note that an institution has closed `day`; yield the days that are closed by it."""
-        self._reached[institution] = max(day, self._reached.get(institution, day))
-        if len(self._reached) < _INSTITUTIONS_MIN:
-            return
-        frontier = sorted(self._reached.values())[-_INSTITUTIONS_MIN]
-        first = min(self._reached.values()) if self._last_closed is None else self._last_closed + 1
-        for closed_day in range(first, frontier + 1):
-            self._last_closed = closed_day
-            yield closed_day
+    def close(self, partition: int, day: int) -> int | None:
+        """Note that a partition has closed `day`; return the last one that all have closed."""
+        self._closed[partition] = max(day, self._closed.get(partition, day))
+        if len(self._closed) < self._partitions:
+            return None
+        return min(self._closed.values())
 
 
 class ReferenceDependencies(Struct, frozen=True, kw_only=True):
-    """What the reference agent is connected to; `recorded` reads the last one on record."""
+    """What the reference agent is connected to; `recorded` reads what is on its topic."""
 
     config: ReferenceConfig
     reference_topic: str
-    events_topic: str
     partitions: int
     keys: StateKeys
     outbox: Outbox
-    recorded: ReadLastRecord
+    recorded: ReadAll
 
 
 class ReferenceAgent:
     """Builds and publishes the peer reference; its reader begins anew at each assignment."""
 
-    __slots__ = ("_builder", "_days", "_dependencies", "_published_day", "_reader")
+    __slots__ = ("_builder", "_days", "_dependencies", "_log", "_reader")
 
     def __init__(self, reader: CommittedReader, dependencies: ReferenceDependencies) -> None:
         """Keep what aggregating needs."""
@@ -94,23 +83,27 @@ class ReferenceAgent:
         """Forget everything: another reads the topic from its beginning."""
         self._reader.revoked()
         self._builder = ReferenceBuilder(self._dependencies.config)
-        self._days = DayCount()
-        self._published_day = -1
+        self._days = DayCount(self._dependencies.partitions)
+        self._log = ReferenceLog(self._dependencies.config)
 
     def positions(self) -> Offsets:
         """Return what is folded, and its references published."""
         return self._reader.positions()
 
     async def recovery_complete(self) -> None:
-        """Publish the last reference again, and begin at the topic's beginning."""
+        """Learn what is published, and begin at the beginning of the summaries."""
         self.revoked()
         if not self._reader.is_assigned:
             return
-        last = await self._dependencies.recorded()
-        reference = None if last is None else self._read(last)
-        if reference is not None:
-            self._published_day = reference.day
-            await self._send(self._controls(encode_reference(reference)))
+        topic, keys = self._dependencies.reference_topic, self._dependencies.keys
+        async for record in self._dependencies.recorded():
+            message = read_message(record, topic=topic, keys=keys)
+            if isinstance(message, Rejected):
+                logger.error(
+                    "A record of the references is rejected.", extra={"detail": message.detail}
+                )
+            else:
+                self._log.apply(message)
         await self._reader.begin()
 
     async def handle(self, partition: int, batch: Batch) -> None:
@@ -123,75 +116,50 @@ class ReferenceAgent:
         if reading is None:
             return
         new_from = reading.new_from(batch.span)
-        for reference in self._built(r for r in batch.records if r.offset >= new_from):
-            raw = encode_reference(reference)
-            topic = self._dependencies.reference_topic
-            await self._send([self._control(raw, topic=topic, partition=0)])
-            await self._send(self._controls(raw))
-            logger.info(
-                "Published the peer reference.", extra={"reference_version": reference.version}
-            )
+        for message in self._built(r for r in batch.records if r.offset >= new_from):
+            await self._publish(message)
         reading.advance(batch.span.end)
         await self._reader.finish(reading)
 
-    def _built(self, records: Iterable[Record]) -> list[Reference]:
-        built = []
+    async def _publish(self, message: Message) -> None:
+        dependencies = self._dependencies
+        record = message_record(message, topic=dependencies.reference_topic, keys=dependencies.keys)
+        await dependencies.outbox.durable([dependencies.outbox.post(record)])
+        self._log.apply(message)
+        if isinstance(message, DayReference):
+            version = "prior" if message.reference is None else message.reference.version
+            logger.info("Published the peer reference.", extra={"reference_version": version})
+
+    def _built(self, records: Iterable[Record]) -> Iterator[Message]:
         for record in records:
             summary = _summary(record)
-            if summary is None:
-                continue
-            self._builder.add(summary)
-            for day in self._days.closed(summary.institution, summary.day):
-                # It holds for the day that has begun, and leaves out the last ones by its lag.
-                reference = self._due(day + 1)
-                if reference is not None:
-                    built.append(reference)
-        return built
+            if isinstance(summary, DayClosed):
+                yield from self._closed(summary)
+            elif summary is not None:
+                self._builder.add(summary)
 
-    def _due(self, day: int) -> Reference | None:
-        if day <= self._published_day:
-            return None
-        self._published_day = day
-        reference = self._builder.build(day)
-        return reference if reference.day == day else None
-
-    def _controls(self, raw: bytes) -> list[OutgoingRecord]:
-        topic = self._dependencies.events_topic
-        return [
-            self._control(raw, topic=topic, partition=partition)
-            for partition in range(self._dependencies.partitions)
-        ]
-
-    async def _send(self, records: Sequence[OutgoingRecord]) -> None:
-        outbox = self._dependencies.outbox
-        await outbox.durable([outbox.post(record) for record in records])
-
-    def _control(self, raw: bytes, *, topic: str, partition: int) -> OutgoingRecord:
-        return control_record(
-            REFERENCE,
-            raw,
-            topic=topic,
-            partition=partition,
-            key=REFERENCE_KEY,
-            keys=self._dependencies.keys,
-        )
-
-    def _read(self, record: Record) -> Reference | None:
-        keys, topic = self._dependencies.keys, self._dependencies.reference_topic
-        control = read_control(record, topic=topic, partition=0, keys=keys)
-        reference = control if isinstance(control, Rejected) else decode_reference(control.value)
-        if isinstance(reference, Rejected):
-            # Never sent again: our signature would make it true. It is built anew.
-            logger.error(
-                "The last reference on record is rejected.", extra={"detail": reference.detail}
-            )
-            return None
-        return reference
+    def _closed(self, closed: DayClosed) -> Iterator[Message]:
+        """Yield what all must know when a partition has closed a day."""
+        before = self._log.awaited
+        closed_by_all = self._days.close(closed.partition, closed.day)
+        if before is None or closed.day > before.day:
+            yield DayAwaited(day=closed.day, at_ms=closed.at_ms)
+        if closed_by_all is None:
+            return
+        last = closed_by_all + self._dependencies.config.lag_days
+        first = self._log.newest + 1 if self._log.newest >= 0 else last
+        for day in range(first, last + 1):
+            reference = self._builder.build(day)
+            is_known = reference.day == day
+            # As long as nothing is known of the peers, one record says so for all days up to it.
+            if is_known or day == last:
+                yield DayReference(day=day, reference=reference if is_known else None)
+        self._builder.forget(min(self._log.newest, last))
 
 
-def _summary(record: Record) -> DailySummary | None:
+def _summary(record: Record) -> DailySummary | DayClosed | None:
     try:
-        return _decoder(record.value or b"")
+        return read_summary(record.value)
     except msgspec.DecodeError as error:
         logger.warning(
             "A record of the summaries is not ours.",

@@ -144,10 +144,20 @@ def _stalled(seconds: Mapping[Partition, float], *, stall_seconds: float) -> lis
     return sorted(p for p, standing in seconds.items() if standing > turns_count * stall_seconds)
 
 
-def judge_positions(state_store: StateStore[ProfileT, Durable], *, topic: str) -> Offsets:
-    """Return where the judges of each partition stand; before their first batch, what is saved."""
+def judge_positions(
+    state_store: StateStore[ProfileT, Durable],
+    *,
+    topic: str,
+    waits: Callable[[int], bool] = lambda _: False,
+) -> Offsets:
+    """Return where the judges of each partition stand; before their first batch, what is saved.
+
+    One that `waits` for a reference stands still for a reason, and not for ever.
+    """
     positions = {}
     for number, partition in state_store.partitions.items():
+        if waits(number):
+            continue
         partition_record = partition.store.partition_record
         offset = partition.position
         if offset is None and partition_record is not None:

@@ -1,8 +1,7 @@
 """Agents and signals of the worker's Faust app: what Faust calls, and what is done then."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, Protocol, cast
+from typing import Protocol, cast
 
 from aiokafka.errors import IllegalStateError
 from faust.streams import Stream
@@ -10,14 +9,9 @@ from faust.types import StreamT
 
 from detectors.pipeline import Profile
 from streams.faust_driver.app import POLLS_KEPT_MAX, HeadgateApp, StateTable
-from streams.kafka.producer import Outbox
 from streams.kafka.records import Batch, Offsets
-from streams.state.checkpoint import Checkpointer
-from streams.worker.judge_agent import JudgeAgent
+from streams.worker.batch_judging import BatchJudging
 from streams.worker.lifecycle import WorkerLifecycle, stop_for
-
-# More posted than this, and a judge waits for the producer before its next batch.
-_POSTED_COUNT_MAX: Final = 10_000
 
 Handle = Callable[[int, Batch], Awaitable[None]]
 
@@ -52,19 +46,6 @@ def add_agent(app: HeadgateApp, topic: str, *, name: str, handle: Handle) -> Non
     app.agent(channel, name=name)(take_batches)
 
 
-def judging(agent: JudgeAgent, *, checkpointer: Checkpointer[Profile], outbox: Outbox) -> Handle:
-    """Return the judge as a handler: it judges a batch in one go, and waits only afterwards."""
-
-    async def judge(partition: int, batch: Batch) -> None:
-        checkpointer.note(agent.handle(partition, batch))
-        await outbox.below(_POSTED_COUNT_MAX)
-        # Faust hands over what is queued without a pause. A backlog on a busy machine would keep
-        # the lease from being stamped, end the worker, and be met again by the next one.
-        await asyncio.sleep(0)
-
-    return judge
-
-
 def add_state_table(
     app: HeadgateApp, topic: str, lifecycle: WorkerLifecycle[Profile], *, partitions: int
 ) -> None:
@@ -84,17 +65,23 @@ def add_state_table(
 
 
 def add_signals(
-    app: HeadgateApp, lifecycle: WorkerLifecycle[Profile], listeners: Iterable[RebalanceListener]
+    app: HeadgateApp,
+    lifecycle: WorkerLifecycle[Profile],
+    listeners: Iterable[RebalanceListener],
+    *,
+    judging: BatchJudging,
 ) -> None:
     """Call the lifecycle, and then the listeners, at each rebalance and at the end."""
     all_listeners = tuple(listeners)
 
     async def on_revoked(*_: object, **__: object) -> None:
+        judging.revoked()
         lifecycle.revoked()
         for listener in all_listeners:
             listener.revoked()
 
     async def on_recovered(*_: object, **__: object) -> None:
+        judging.revoked()
         await lifecycle.recovery_complete()
         epoch = lifecycle.epoch
         try:

@@ -20,8 +20,8 @@ from detectors.instructions import switch_config
 from detectors.models.canary import CanaryConfig
 from detectors.models.collusion.config import CollusionConfig
 from detectors.models.quota import QuotaConfig
+from detectors.peers.reference import ReferenceConfig
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.reference import ReferenceConfig
 from detectors.snapshot import dump, load
 
 DAY_MS = 86_400_000

@@ -10,7 +10,7 @@ from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.collusion.config import CollusionConfig
 from detectors.models.quota import QuotaConfig
-from detectors.reference import ReferenceConfig
+from detectors.peers.reference import ReferenceConfig
 from detectors.response.config import ResponseConfig
 from detectors.response.entries import NO_CORE, ConfigPushed, Configured, DecisionMade
 from detectors.response.fold import ResponseAction

@@ -263,7 +263,7 @@ def outcome(
         *(f"a worker ended with {code} when told to stop" for code, _ in stopped if code != 0),
         *(f"a worker took {took:.1f} s to stop" for _, took in stopped if took >= 10),
         *audit_differences(bootstrap, prefix),
-        *reference_differences(bootstrap, prefix),
+        *reference_differences(bootstrap, prefix, partitions=PARTITIONS),
     ]
     return Outcome(
         differences=differences,

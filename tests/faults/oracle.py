@@ -7,17 +7,20 @@ import msgspec
 
 from detectors.config import CoreConfig, DetectorsConfig, config_hash
 from detectors.config_schedule import Schedule, Scheduled
+from detectors.day_rollover import close_days
 from detectors.event import time_ms
 from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion.config import CollusionConfig
 from detectors.models.collusion.judge import CollusionJudge
-from detectors.pipeline import Profile, apply_reference, judge, note_rejected, open_profile
-from detectors.reference import prior_reference
+from detectors.pipeline import Profile, follow_references, judge, note_rejected, open_profile
 from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
 from streams.control.addressing import Addressing
+from streams.control.day_closed import DayClosed, closed_record
 from streams.control.partition_context import NOBODY
+from streams.control.partition_time import PartitionTime
 from streams.control.records import Instruction, control_kind, decode_control
+from streams.control.reference_log import PartitionReferences, ReferenceLog, read_message
 from streams.ingest.codec import DecodeConfig, DecodeLimits, decode, decode_limits
 from streams.ingest.identity import identity_of
 from streams.ingest.rejects import Rejected, unread_of
@@ -36,14 +39,17 @@ States = dict[tuple[int, str], bytes]
 
 # As in the workers' file.
 CORE = CoreConfig(detectors=DetectorsConfig(collusion=CollusionConfig(mode="on")))
+FIRST_CLOSED_DAY = PartitionTime(CORE.reference).clock.last_closed_day
 KEYS = keys_from_text(None)
 
 
 class Oracle:
     """One oracle over all partitions."""
 
-    def __init__(self, prefix: str, *, partitions: int) -> None:
-        """Begin with nothing; so many partitions are the institutions at home in."""
+    def __init__(self, prefix: str, log: ReferenceLog, *, partitions: int) -> None:
+        """Begin with what is on record of the references; so many partitions are homes."""
+        self._prefix, self._log = prefix, log
+        self._closed: dict[int, int] = {}
         self._topic = f"{prefix}.access-events"
         self._sinks = KafkaSinks(prefix)
         self._limits: DecodeLimits = decode_limits(DecodeConfig(), CORE.cohort)
@@ -55,9 +61,12 @@ class Oracle:
 
     def partition(self, records: Iterable[Sequence[TopicRecord]]) -> None:
         """Oracle one partition."""
-        self._reference = prior_reference(CORE.reference)
         self._schedule = Schedule(CORE)
+        self._time = PartitionTime(CORE.reference)
+        self._references: PartitionReferences | None = None
         for record in (record for batch in records for record in batch):
+            if self._references is None:
+                self._references = PartitionReferences(self._log, record.partition)
             if control_kind(record.headers) is not None:
                 self._apply_control(record)
             else:
@@ -76,8 +85,25 @@ class Oracle:
             apply_instruction(profile, control.body, sequence=control.sequence)
         elif isinstance(control, Scheduled):
             self._schedule = self._schedule.extended(control)
-        elif control.day >= self._reference.day:
-            self._reference = control
+        elif self._time.mark(control, kafka_ms=record.timestamp):
+            self._close_days(record)
+
+    def _close_days(self, record: TopicRecord) -> None:
+        """Close what is over for all institutions of the partition, and note that it is."""
+        assert self._references is not None
+        self._references.day = self._time.clock.day
+        last_closed_day, position = self._time.clock.last_closed_day, self._position(record)
+        for (partition, _), profile in self.profiles.items():
+            if partition == record.partition:
+                for effect in close_days(profile, last_closed_day):
+                    self._note(self._sinks.effect(effect, position))
+        closed = self._closed.get(record.partition, FIRST_CLOSED_DAY)
+        if last_closed_day > closed:
+            self._closed[record.partition] = last_closed_day
+            messages = DayClosed(
+                partition=record.partition, day=last_closed_day, at_ms=record.timestamp
+            )
+            self._note([closed_record(messages, topic=f"{self._prefix}.summaries")])
 
     def _judge(self, record: TopicRecord) -> None:
         position = self._position(record)
@@ -90,6 +116,10 @@ class Oracle:
         if isinstance(event, Rejected):
             self._reject(event, record, position)
             return
+        if time_ms(event) >= self._time.clock.due_ms and self._time.see(
+            event, kafka_ms=record.timestamp
+        ):
+            self._close_days(record)
         if not self._addressing.is_at_home(
             event.institution, record.key, partition=record.partition, directory=NOBODY
         ):
@@ -99,7 +129,6 @@ class Oracle:
             event, record, partition=record.partition, offset=record.offset
         )
         profile = self._profile(record.partition, event.institution)
-        apply_reference(profile, self._reference)
         switch_config(profile, self._schedule, at_ms=time_ms(event))
         for effect in judge(profile, event):
             self._note(self._sinks.effect(effect, position))
@@ -114,7 +143,7 @@ class Oracle:
         ):
             return
         profile = self._profile(record.partition, reject.institution)
-        apply_reference(profile, self._reference)
+
         for unread in unread_of(reject):
             for effect in note_rejected(profile, unread):
                 self._note(self._sinks.effect(effect, position))
@@ -127,6 +156,8 @@ class Oracle:
         owner = (partition, identity_of(institution))
         if owner not in self.profiles:
             self.profiles[owner] = open_profile(institution, config=CORE)
+        if self._references is not None and self.profiles[owner].references is None:
+            follow_references(self.profiles[owner], self._references)
         return self.profiles[owner]
 
     def _position(self, record: TopicRecord) -> RecordPosition:
@@ -147,13 +178,24 @@ def received(bootstrap: str, topic: str) -> list[TopicRecord]:
         return [r for p in reader.partitions for batch in reader.records(p) for r in batch]
 
 
+def recorded_references(bootstrap: str, prefix: str) -> ReferenceLog:
+    """Return what is on record of the references."""
+    log, topic = ReferenceLog(CORE.reference), f"{prefix}.reference"
+    for record in received(bootstrap, topic):
+        message = read_message(record, topic=topic, keys=KEYS)
+        assert not isinstance(message, Rejected)
+        log.apply(message)
+    return log
+
+
 def oracle_over(bootstrap: str, prefix: str, *, removed: Sequence[TopicRecord] = ()) -> Oracle:
     """Return the oracle over a whole topic, and over the holdings that it led to.
 
     `removed` are records that were judged, and are not on the topic any more.
     """
     with TopicReader(f"{prefix}.access-events", cluster=unprotected(bootstrap)) as reader:
-        oracle = Oracle(prefix, partitions=len(reader.partitions))
+        log = recorded_references(bootstrap, prefix)
+        oracle = Oracle(prefix, log, partitions=len(reader.partitions))
         for partition in reader.partitions:
             before = [record for record in removed if record.partition == partition]
             oracle.partition(chain([before], reader.records(partition)))

@@ -13,16 +13,16 @@ from detectors.calibration.budget import BudgetConfig
 from detectors.config import CohortConfig, CoreConfig
 from detectors.config_schedule import Scheduled
 from detectors.event import AccessEvent, Participants
-from detectors.reference import prior_reference
 from streams.control.config_record import CONFIG, encode_scheduled
-from streams.control.records import REFERENCE, control_record, encode_reference
+from streams.control.partition_time import TIME, TimeMarker, encode_marker
+from streams.control.records import control_record
 from streams.state.envelope import StateKeys, keys_from_text
 
 START_MS = 1_767_600_000_000
 DAY_MS = 86_400_000
 STEP_MS = 300_000
 BEAT_SECONDS = 0.05
-REFERENCE_EVERY = 400
+MARKER_EVERY = 400
 PUSH_EVERY = 300
 INSTITUTIONS = 12
 OURS = keys_from_text(None)
@@ -97,8 +97,9 @@ class Source:
         self.sent_count += 1
         number, source = self.sent_count, self._random
         at_ms = START_MS + number * STEP_MS - source.randrange(2 * STEP_MS)
-        if number % REFERENCE_EVERY == 0:
-            await self._send_reference(producer, day=at_ms // DAY_MS, version=f"said-{number}")
+        if number % MARKER_EVERY == 0:
+            marker = encode_marker(TimeMarker(at_ms=at_ms + source.randrange(DAY_MS)))
+            await self._send_control(producer, TIME, marker)
         if number % PUSH_EVERY == 0:
             await self._send_config(producer, number=number, at_ms=at_ms)
         hot = source.random() < self._hot_ratio
@@ -120,11 +121,6 @@ class Source:
             participants=Participants(ranges=[(first, min(499_999, first + taken))]),
         )
         await producer.send(self._topic, msgspec.json.encode(event), key=key)
-
-    async def _send_reference(self, producer: AIOKafkaProducer, *, day: int, version: str) -> None:
-        prior = prior_reference(CoreConfig().reference)
-        value = encode_reference(msgspec.structs.replace(prior, version=version, day=day))
-        await self._send_control(producer, REFERENCE, value)
 
     async def _send_config(self, producer: AIOKafkaProducer, *, number: int, at_ms: int) -> None:
         """Push a configuration for about now; one in four is of another cohort, and refused."""

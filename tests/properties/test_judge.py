@@ -10,8 +10,9 @@ from detectors.config import CoreConfig, DetectorsConfig
 from detectors.event import AccessEvent, FieldCount, Participants, time_ms
 from detectors.models.canary import CanaryConfig
 from detectors.models.quota import QuotaConfig
-from detectors.pipeline import Profile, apply_reference, judge, open_profile
-from detectors.reference import INCIDENT_CHANNEL, Reference, prior_reference
+from detectors.peers.reference import INCIDENT_CHANNEL, Reference, prior_reference
+from detectors.pipeline import judge
+from detectors.profile import Profile, apply_reference, open_profile
 from detectors.register import Exemption, Institution, Project
 from detectors.snapshot import dump, load, part_names
 from detectors.verdict import DailySummary, Effect, RaiseAlert

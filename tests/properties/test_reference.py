@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.errors import CoreError
-from detectors.reference import (
+from detectors.peers.builder import ReferenceBuilder
+from detectors.peers.reference import (
     INCIDENT_CHANNEL,
     Reference,
-    ReferenceBuilder,
     ReferenceConfig,
     incident_rate,
     prior_reference,
@@ -233,8 +233,8 @@ def test_what_is_too_old_is_forgotten(count: int) -> None:
     builder = ReferenceBuilder(CONFIG)
     for day in range(FIRST_DAY, FIRST_DAY + count):
         builder.add(one_day(day, peak=1.0))
-    builder.build(FIRST_DAY + count + CONFIG.history_days + CONFIG.lag_days)
-    assert (builder._days, builder._peaks) == ({}, {})
+    builder.forget(FIRST_DAY + count + CONFIG.history_days + CONFIG.lag_days)
+    assert (builder._days, builder._runs) == ({}, {})
 
 
 @given(peak=st.floats(0.0, 20.0))

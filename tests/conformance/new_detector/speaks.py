@@ -4,7 +4,8 @@ import json
 
 from detectors.calibration.tail import Tail
 from detectors.config import CoreConfig
-from detectors.reference import PRIOR_TAILS, ReferenceBuilder, ReferenceConfig, tail_of
+from detectors.peers.builder import ReferenceBuilder
+from detectors.peers.reference import PRIOR_TAILS, ReferenceConfig, tail_of
 from detectors.snapshot import dump, load
 from detectors.verdict import DailySummary, RaiseAlert, Run
 from streams.settings.reference_pages import config_page, detectors_page

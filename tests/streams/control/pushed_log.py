@@ -15,9 +15,9 @@ from detectors.models.excess import ExcessConfig
 from detectors.models.multivariate import MultivariateConfig
 from detectors.models.quota import QuotaConfig
 from detectors.models.volume import VolumeConfig
-from detectors.reference import Reference, prior_reference
 from streams.control.config_record import CONFIG, encode_scheduled
-from streams.control.records import REFERENCE, control_record, encode_reference
+from streams.control.partition_time import TIME, TimeMarker, encode_marker
+from streams.control.records import control_record
 from streams.state.envelope import StateKeys
 from tests.builders import KafkaRecord, taking
 from tests.desks import KEYS, JudgeDesk
@@ -41,7 +41,7 @@ CONFIGS = (
 )
 
 
-Item = AccessEvent | Scheduled | Reference
+Item = AccessEvent | Scheduled | TimeMarker
 
 
 class ResumingDesk(JudgeDesk):
@@ -89,8 +89,8 @@ def record_of(offset: int, item: Item, *, keys: StateKeys = KEYS) -> KafkaRecord
     if isinstance(item, AccessEvent):
         return KafkaRecord(offset, msgspec.json.encode(item), item.institution.encode())
     is_push = isinstance(item, Scheduled)
-    value = encode_scheduled(item) if isinstance(item, Scheduled) else encode_reference(item)
-    return control(offset, value, kind=CONFIG if is_push else REFERENCE, keys=keys)
+    value = encode_scheduled(item) if isinstance(item, Scheduled) else encode_marker(item)
+    return control(offset, value, kind=CONFIG if is_push else TIME, keys=keys)
 
 
 def control(
@@ -108,20 +108,18 @@ def records_of(items: Sequence[Item]) -> list[KafkaRecord]:
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Item]:
-    """Return events of two institutions, some late, with pushes and references among them."""
+    """Return events of two institutions, some late, with pushes and markers among them."""
     items: list[Item] = []
     hour, sequence = 0, 0
     for number in range(draw(st.integers(2, 24))):
-        kind = draw(st.sampled_from(["event", "event", "event", "push", "repeat", "reference"]))
+        kind = draw(st.sampled_from(["event", "event", "event", "push", "repeat", "marker"]))
         if kind == "event":
             hour = max(0, hour + draw(st.sampled_from([0, 1, 5, 24, 24, -30])))
             size = draw(st.sampled_from([10, 3_000, 41_200]))
             who = draw(st.sampled_from(["north", "south"]))
             items.append(grab(number, hour=hour, size=size, institution=who))
-        elif kind == "reference":
-            day = draw(st.integers(1, 3))
-            prior = prior_reference(FILE.reference)
-            items.append(msgspec.structs.replace(prior, version=f"day-{day}", day=day))
+        elif kind == "marker":
+            items.append(TimeMarker(at_ms=START_MS + (hour + draw(st.integers(0, 90))) * HOUR_MS))
         else:
             sequence += kind == "push"
             from_hour = max(0, hour + draw(st.integers(-30, 60)))

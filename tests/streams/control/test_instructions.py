@@ -20,6 +20,7 @@ from streams.replay.replay import Replay
 from streams.sinks import alerts
 from tests.builders import KafkaRecord, taking
 from tests.desks import KEYS, JudgeDesk
+from tests.streams.worker.reference_desk import unknown_references, with_days
 
 CORE = CoreConfig()
 DETECTORS = ("excess", "sweep", "drip", "volume", "multivariate")
@@ -90,8 +91,10 @@ def test_worker_and_replay_obey_at_the_same_event(cuts: set[int]) -> None:
     bounds = [0, *sorted(cuts), len(records)]
     for start, end in pairwise(bounds):
         desk.take(records[start:end])
-    replay = Replay(CORE, register=Register(), references="recorded")
-    effects = [effect for effect in replay.effects(EVENTS) if isinstance(effect, RaiseAlert)]
+    replay = Replay(CORE, register=Register(), references=unknown_references())
+    effects = [
+        effect for effect in replay.effects(with_days(EVENTS)) if isinstance(effect, RaiseAlert)
+    ]
     assert desk.values("t.alerts") == [
         alerts.record(effect, topic_prefix="t").value for effect in effects
     ]

@@ -13,7 +13,7 @@ from detectors.errors import ConfigError
 from detectors.features.dedupe import DedupeConfig
 from detectors.models.canary import CanaryConfig
 from detectors.models.collusion.config import CollusionConfig
-from detectors.reference import ReferenceConfig
+from detectors.peers.reference import ReferenceConfig
 from streams.decisions.config_push import Held, changes, is_news, read_at_a_start, to_push
 from streams.settings.settings import load_settings
 from tests.commands import ran

@@ -28,7 +28,8 @@ from streams.state.phases import Write
 from streams.state.records import StateTopic
 from streams.worker.kafka_sinks import KafkaSinks
 from tests.builders import KafkaRecord, alert, event, suspension
-from tests.desks import KEYS, OnePartitionGroup, ReferenceDesk
+from tests.desks import KEYS, OnePartitionGroup
+from tests.streams.worker.reference_desk import ReferenceDesk
 
 SINKS = KafkaSinks("t")
 OUTPUTS = Outputs("t", People({}), partitions=1, keys=KEYS)

@@ -15,7 +15,8 @@ from aiokafka.partitioner import DefaultPartitioner
 from detectors.errors import SinkError
 from detectors.event import AccessEvent, Participants
 from streams.console.progress import NullProgress
-from streams.control.records import REFERENCE, control_record
+from streams.control.partition_time import TIME
+from streams.control.records import control_record
 from streams.ingest.codec import encode
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
@@ -113,7 +114,7 @@ async def send(bootstrap: str, topic: str, *, events: Sequence[AccessEvent]) -> 
         await producer.send(topic, None, key=key)
         await producer.send(topic, b"nobody's", partition=1)
         control = control_record(
-            REFERENCE, b"{}", topic=topic, partition=0, key=b"all", keys=keys_from_text(None)
+            TIME, b"{}", topic=topic, partition=0, key=b"all", keys=keys_from_text(None)
         )
         await producer.send(
             topic, control.value, key=control.key, partition=0, headers=list(control.headers)

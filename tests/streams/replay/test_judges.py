@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
-from detectors.instants import HOUR_MS
-from detectors.reference import ReferenceBuilder
+from detectors.instants import DAY_MS, HOUR_MS
+from detectors.peers.builder import ReferenceBuilder
 from detectors.register import Register
 from detectors.snapshot import dump
 from detectors.verdict import DailySummary, Effect
@@ -49,7 +49,7 @@ def judged(events: list[AccessEvent], *, resident_max: int) -> tuple[bytes, byte
     states = [dump(profile).main for _, profile in sorted(replay.profiles.items())]
     return (
         msgspec.json.encode(effects),
-        msgspec.json.encode((builder.summaries, replay._reference)),
+        msgspec.json.encode((builder.summaries, builder.build(START_MS // DAY_MS + 60))),
         states,
     )
 

@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from detectors.config import CoreConfig
-from detectors.event import AccessEvent
-from detectors.reference import Reference, prior_reference
+from detectors.event import AccessEvent, time_ms
+from detectors.peers.reference import prior_reference
 from detectors.register import Register
 from detectors.synthetic import World, WorldConfig, build_world
 from detectors.verdict import DailySummary, Effect, RaiseAlert
 from streams.console.progress import LineProgress
+from streams.control.reference_log import DayReference, PartitionReferences, ReferenceLog
 from streams.ingest.codec import DecodeConfig, decode_limits, encode
 from streams.kafka.cluster import unprotected
 from streams.replay.inputs import Rejects
@@ -23,6 +24,7 @@ from streams.replay.replay import Replay
 from streams.replay.replay_run import ReplayRun
 from streams.report.builder import ReportBuilder
 from streams.state.envelope import keys_from_text
+from tests.streams.worker.reference_desk import with_days
 
 DAY_MS = 86_400_000
 CONFIG = CoreConfig()
@@ -119,17 +121,22 @@ def test_a_reference_is_built_as_days_pass(events: list[AccessEvent]) -> None:
     assert versions != {prior_reference(CONFIG.reference).version}
 
 
-def test_recorded_references_hold_where_they_stand(events: list[AccessEvent]) -> None:
-    """From a topic none is built: the record alone says what held."""
-    half = len(events) // 2
-    adopted: Reference = msgspec.structs.replace(
-        prior_reference(CONFIG.reference), version="on-record"
+def test_recorded_references_hold_on_their_day(events: list[AccessEvent]) -> None:
+    """From a topic none is built: the record alone says what holds."""
+    day = time_ms(events[len(events) // 2]) // DAY_MS
+    log = ReferenceLog(CONFIG.reference)
+    recorded = msgspec.structs.replace(
+        prior_reference(CONFIG.reference), version="on-record", day=day
     )
-    replay = Replay(CONFIG, register=Register(), references="recorded")
-    list(replay.effects(events[:half]))
-    assert {profile.reference.version for profile in replay.profiles.values()} == {"prior"}
-    list(replay.effects([adopted, *events[half:]]))
-    assert {profile.reference.version for profile in replay.profiles.values()} == {"on-record"}
+    log.apply(DayReference(day=day, reference=recorded))
+    replay = Replay(CONFIG, register=Register(), references=PartitionReferences(log, 0))
+    list(replay.effects(with_days(events)))
+    versions = {
+        profile.reference.version
+        for profile in replay.profiles.values()
+        if profile.state.today.active
+    }
+    assert versions == {"on-record"}
 
 
 def test_one_wrong_clock_does_not_end_the_day_for_all() -> None:
@@ -142,9 +149,9 @@ def test_one_wrong_clock_does_not_end_the_day_for_all() -> None:
 
     replay = Replay(CONFIG, register=Register())
     list(replay.effects([event(0, "a", 20_000), event(1, "b", 20_000), event(2, "c", 47_000)]))
-    assert replay._day == 20_000
+    assert replay._clock.day == 20_000
     list(replay.effects([event(3, "c", 47_001), event(4, "a", 20_001)]))
-    assert replay._day == 20_001
+    assert replay._clock.day == 20_001
 
 
 def test_what_cannot_be_judged_is_counted_and_kept_to_the_byte(

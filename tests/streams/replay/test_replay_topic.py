@@ -16,26 +16,21 @@ from pyroaring import BitMap64
 
 from detectors.config import CoreConfig
 from detectors.event import AccessEvent
-from detectors.reference import prior_reference
 from detectors.register import Register
 from detectors.synthetic import WorldConfig, build_world
 from detectors.verdict import NewHoldings, RaiseAlert
 from streams.cli.replay import command
-from streams.control.records import control_record, encode_reference
 from streams.demo.child import Child
 from streams.demo.scrape import scrape
-from streams.ingest.codec import encode
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.kafka.event_producer import send_all
 from streams.kafka.log_reader import TopicReader
-from streams.kafka.placement import partition_of
-from streams.kafka.producer import sent_headers
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS, raw_topic
 from streams.local_broker.ports import free_ports
 from streams.replay.replay import Replay
 from streams.sinks.alerts import finding
-from streams.state.envelope import StateKeys, keys_from_text
+from tests.streams.worker.reference_desk import unknown_references
 from tests.waiting import until
 
 pytestmark = pytest.mark.kafka
@@ -122,64 +117,14 @@ def test_a_topic_gives_the_alerts_of_its_events(
     asyncio.run(send_all(events, cluster=unprotected(kafka), topic=topic))
     totals = replay_topic(topic, config, tmp_path / "first")
     replay_topic(topic, config, tmp_path / "second")
-    judged = Replay(CoreConfig(), register=Register(), references="recorded").effects(events)
+    judged = Replay(CoreConfig(), register=Register(), references=unknown_references()).effects(
+        events
+    )
     expected = [finding(each.alert) for each in judged if isinstance(each, RaiseAlert)]
     written = (tmp_path / "first").read_bytes()
     assert totals["events_count"] == len(events)
     assert by_id(written.splitlines()) == by_id(expected) != {}
     assert written == (tmp_path / "second").read_bytes()
-
-
-def test_a_reference_on_record_holds_from_its_place_in_its_partition(
-    kafka: str, topic_prefix: str, tmp_path: Path
-) -> None:
-    """And bad records are counted by reason, wherever they lie."""
-    ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
-    topic = ACCESS_EVENTS.full_name(topic_prefix)
-    config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix)
-    home = partition_of("north", partitions=PARTITIONS)
-    adopted = msgspec.structs.replace(prior_reference(CoreConfig().reference), version="day-7")
-
-    def grab(number: int, institution: str) -> bytes:
-        first = number * 100_000
-        return encode(
-            AccessEvent(
-                id=f"e-{number}",
-                time=1_767_571_200_000 + number * 60_000,
-                institution=institution,
-                dataset="imaging",
-                participants={"ranges": [(first, first + 99_999)]},  # type: ignore[arg-type]
-            )
-        )
-
-    def control(keys: StateKeys) -> RawRecord:
-        record = control_record(
-            "reference",
-            encode_reference(adopted),
-            topic=topic,
-            partition=home,
-            key=b"all",
-            keys=keys,
-        )
-        return (record.key, record.value, sent_headers(record.headers))
-
-    records = [
-        (b"north", grab(0, "north"), []),
-        control(keys_from_text(None)),
-        control(StateKeys("somebody else's key")),
-        (b"north", grab(1, "north"), []),
-        (b"south", grab(2, "north"), []),
-        (b"north", None, []),
-        (b"north", b"{", []),
-    ]
-    asyncio.run(send_raw(records, kafka=kafka, topic=topic, partition=home))
-    totals = replay_topic(topic, config, tmp_path / "alerts")
-    findings = [json.loads(line) for line in (tmp_path / "alerts").read_text().splitlines()]
-    # One of them under a wrong key: nobody has sent it home, so it is judged at last.
-    assert totals["events_count"] == 3
-    refused = {"unsigned": 1, "empty_value": 1, "not_json": 1}
-    assert totals["rejects"] == refused
-    assert [each["unmapped"]["reference_version"] for each in findings] == ["prior", "day-7"]
 
 
 def test_holdings_on_record_are_judged_for_rings(

@@ -13,7 +13,8 @@ from streams.response.alert_outcomes import outcomes_in
 from streams.sinks.alert_reader import read_alert, read_finding
 from streams.sinks.cloudevent import cloudevent, read_cloudevent
 from streams.sinks.suspensions import suspension_of
-from tests.desks import AgentDesk, CollusionDesk, OnePartitionGroup, ReferenceDesk
+from tests.desks import AgentDesk, CollusionDesk, OnePartitionGroup
+from tests.streams.worker.reference_desk import ReferenceDesk
 
 DEPTH: Final = 100_000
 DEEP: Final = b'{"a":' * DEPTH + b"1" + b"}" * DEPTH

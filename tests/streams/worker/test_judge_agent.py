@@ -8,21 +8,24 @@ from hypothesis import strategies as st
 import streams.worker.judge_agent
 from detectors.config import CoreConfig
 from detectors.errors import CoreError
-from detectors.instants import HOUR_MS
-from detectors.reference import Reference, prior_reference
+from detectors.instants import DAY_MS, HOUR_MS
+from detectors.peers.reference import prior_reference
 from detectors.snapshot import dump
-from detectors.verdict import Effect
-from streams.control.records import control_record, encode_reference
+from detectors.verdict import DailySummary, Effect
+from streams.control.day_closed import DayClosed, read_summary
+from streams.control.partition_time import TIME, TimeMarker, encode_marker
+from streams.control.records import control_record
+from streams.control.reference_log import DayMissed, DayReference, ReferenceLog
 from streams.ingest.codec import encode
 from streams.kafka.records import OutgoingRecord
 from streams.state.envelope import StateKeys, keys_from_text
 from streams.state.phases import Phase
 from streams.state.positions import OffsetGapError
-from streams.state.store import SavedRecord
 from tests.builders import KafkaRecord, taking
-from tests.desks import KEYS, JudgeDesk
+from tests.desks import KEYS, JudgeDesk, batch_of
 
 PRIOR = prior_reference(CoreConfig().reference)
+FIRST_DAY = 1_767_600_000_000 // DAY_MS
 
 
 def event(number: int, *, taken: int = 10, institution: str = "north") -> KafkaRecord:
@@ -41,7 +44,7 @@ def control(
     offset: int,
     value: bytes,
     *,
-    kind: str = "reference",
+    kind: str = TIME,
     keys: StateKeys = KEYS,
     partition: int = 0,
 ) -> KafkaRecord:
@@ -50,16 +53,23 @@ def control(
     return KafkaRecord(offset, signed.value, signed.key, headers=signed.headers)
 
 
-def reference(offset: int, version: str, *, day: int = 0) -> KafkaRecord:
-    """Return a control record with a reference."""
-    reference = msgspec.structs.replace(PRIOR, version=version, day=day)
-    return control(offset, encode_reference(reference))
+def marker(offset: int, at_ms: int) -> KafkaRecord:
+    """Return a control record with a marker of time."""
+    return control(offset, encode_marker(TimeMarker(at_ms=at_ms)))
+
+
+def known(desk: JudgeDesk, day: int) -> None:
+    """Let the reference of a day be known, and no other."""
+    desk.reference_log = ReferenceLog(desk.file.reference)
+    reference = msgspec.structs.replace(PRIOR, version=f"day-{day}", day=day)
+    desk.reference_log.apply(DayReference(day=day, reference=reference))
+    desk.start()
 
 
 LOG = [
     *(event(n, institution="north" if n % 2 else "south") for n in range(20)),
     KafkaRecord(20, b"not json"),
-    reference(21, "day-1"),
+    marker(21, 1_767_600_000_000 + 21 * HOUR_MS),
     *(event(n, taken=n * 900, institution="north" if n % 3 else "south") for n in range(22, 60)),
 ]
 
@@ -108,7 +118,7 @@ def test_what_a_saved_state_contains_is_skipped_within_a_batch() -> None:
     for phase in (Phase.PARTS, Phase.MAINS):
         restarted.state_store.saved(checkpoint.writes[phase])
     restarted.state_store.drop()
-    # Neither the unreadable record nor the reference is judged.
+    # Neither the unreadable record nor the marker is judged.
     assert restarted.take(LOG) == len(LOG) - 10 - 2
     assert outcome(restarted)[1] == outcome(straight)[1]
 
@@ -150,24 +160,39 @@ def test_a_core_that_fails_on_everything_ends_the_worker(monkeypatch: pytest.Mon
         JudgeDesk().take([event(n) for n in range(10)])
 
 
-def test_a_reference_holds_from_its_place_in_the_log() -> None:
-    """A judge adopts it with the next event, and the partition record keeps it for a restart."""
+def test_a_reference_holds_on_its_day() -> None:
+    """Where its record lies is no matter; the day before it the one before holds."""
     desk = JudgeDesk()
-    desk.take([event(0), reference(1, "day-1")])
+    known(desk, FIRST_DAY + 1)
+    desk.take([event(0)])
     assert desk.profile().reference.version == "prior"
-    desk.take([event(2)])
-    assert desk.profile().reference.version == "day-1"
-    context = desk.state_store.partition(0).context
-    assert msgspec.json.decode(context, type=Reference).version == "day-1"
+    desk.take([event(n) for n in range(1, 25)])
+    assert desk.profile().reference.version == f"day-{FIRST_DAY + 1}"
 
 
-def test_a_restart_goes_on_under_the_reference_of_its_barrier() -> None:
-    """What the log said before the partition record is not read again, but still holds."""
+def test_a_day_without_its_reference_is_waited_for_and_everything_else_goes_on() -> None:
+    """What lies before it is judged; days end before the wait, for others may wait for that."""
     desk = JudgeDesk()
-    record = reference(0, "day-7")
-    desk.state_store.partition(0).store.partition_record = SavedRecord(5, record.value or b"")
-    desk.take([event(5)])
-    assert desk.profile().reference.version == "day-7"
+    known(desk, FIRST_DAY)
+    batch_run = desk.agent.begin(0, batch_of([event(n) for n in range(60)]))
+    assert desk.agent.proceed(batch_run) == FIRST_DAY + 1
+    assert desk.agent.proceed(batch_run) == FIRST_DAY + 1
+    first_of_next_day = desk.state_store.partition(0).position
+    assert first_of_next_day == batch_run.counts.judged
+    desk.reference_log.apply(DayMissed(partition=0, day=FIRST_DAY + 9))
+    assert desk.agent.proceed(batch_run) is None
+    assert batch_run.counts.judged == 60
+    messages = [read_summary(value) for value in desk.values("t.summaries")]
+    closed = [each.day for each in messages if isinstance(each, DayClosed)]
+    assert closed == list(range(closed[0], FIRST_DAY + 2))
+
+
+def test_a_marker_ends_the_days_of_who_has_fallen_silent() -> None:
+    """The institution's last day is summarised without another event of it."""
+    desk = JudgeDesk()
+    desk.take([event(0), marker(1, 1_767_600_000_000 + 3 * DAY_MS)])
+    messages = [read_summary(value) for value in desk.values("t.summaries")]
+    assert [each.day for each in messages if isinstance(each, DailySummary)] == [FIRST_DAY]
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"{}", b"x" * 2_000_000])
@@ -186,7 +211,7 @@ def test_an_unknown_control_record_is_rejected() -> None:
     assert desk.watcher.reasons == ["unknown_value"]
 
 
-FORGED = encode_reference(msgspec.structs.replace(PRIOR, version="forged", day=9))
+FORGED = encode_marker(TimeMarker(at_ms=1_767_600_000_000))
 SIGNED = control(0, FORGED)
 
 
@@ -215,12 +240,5 @@ def test_a_control_record_that_is_not_signed_for_its_place_is_rejected(forged: K
     desk = JudgeDesk()
     desk.take([forged, event(1)])
     assert desk.watcher.reasons == ["unsigned"]
-    assert [letter.value for letter in desk.posted] == [forged.value]
+    assert desk.values("t.dead-letters") == [forged.value]
     assert desk.profile().reference.version == "prior"
-
-
-def test_an_older_reference_that_is_said_again_changes_nothing() -> None:
-    """A copy of yesterday's record, signature and all, takes nothing back."""
-    desk = JudgeDesk()
-    desk.take([reference(0, "day-2", day=2), reference(1, "day-1", day=1), event(2)])
-    assert (desk.watcher.reasons, desk.profile().reference.version) == ([], "day-2")

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.desks import AgentDesk, CollusionDesk, OnePartitionGroup, ReferenceDesk, RekeyDesk
+from tests.desks import AgentDesk, CollusionDesk, OnePartitionGroup, RekeyDesk
+from tests.streams.worker.reference_desk import ReferenceDesk
 
 FETCHED_COUNT = 4
 

@@ -1,0 +1,133 @@
+"""Steps 3 to 6 of 7: a partition whose time has moved -> days closed for all of its institutions.
+
+Days are closed when the record that ends them is seen, before it is judged: whoever waited with
+that for the reference of its own day would wait for itself.
+"""
+
+from bisect import bisect_left
+
+from msgspec import Struct
+
+from detectors.config import CoreConfig
+from detectors.day_rollover import close_days
+from detectors.pipeline import Profile, follow_references
+from detectors.profile import due_day
+from detectors.register import Register
+from detectors.verdict import Effect
+from streams.control.day_closed import DayClosed, closed_record
+from streams.control.partition_context import PartitionContexts
+from streams.control.partition_time import PartitionTime
+from streams.control.reference_log import PartitionReferences, ReferenceLog
+from streams.ingest.codec import DecodeLimits
+from streams.kafka.producer import Durable
+from streams.kafka.records import Batch, Record, position_of
+from streams.state.envelope import StateKeys
+from streams.state.protocol import StateStore
+from streams.worker.batch_run import BatchRun, offset_of
+from streams.worker.effect_sender import EffectSender
+from streams.worker.ports import EventWatcher
+
+
+class JudgeDependencies(Struct, frozen=True, kw_only=True):
+    """What judging is connected to; `base` is the configuration of the worker's own file."""
+
+    topic: str
+    summaries_topic: str
+    limits: DecodeLimits
+    keys: StateKeys
+    base: CoreConfig
+    reference_log: ReferenceLog
+    effects: EffectSender
+    watcher: EventWatcher
+    dead_letter_ratio_max: float
+    partitions: int = 1
+    register: Register = Register()
+
+
+class PartitionDays:
+    """Lets the days of this worker's partitions end."""
+
+    __slots__ = ("_contexts", "_dependencies", "_references", "_state_store")
+
+    def __init__(
+        self,
+        state_store: StateStore[Profile, Durable],
+        dependencies: JudgeDependencies,
+        contexts: PartitionContexts,
+    ) -> None:
+        """Keep what is needed for it."""
+        self._state_store = state_store
+        self._dependencies = dependencies
+        self._contexts = contexts
+        self._references: dict[int, PartitionReferences] = {}
+
+    def begin(self, partition: int, batch: Batch) -> BatchRun:
+        """Return the run of a batch, at the time up to which the partition's record has come.
+
+        Raises:
+            OffsetGapError: records were passed over.
+            StateError: a saved state cannot be read.
+        """
+        partition_state = self._state_store.partition(partition)
+        new_from = partition_state.new_from(batch.span)
+        context = self._contexts.read(partition_state.context)
+        config = self._dependencies.base.reference
+        batch_run = BatchRun(
+            batch,
+            partition_state,
+            context=context,
+            time=PartitionTime(config, context.time, is_live=context.is_live),
+            references=self._references_of(partition),
+        )
+        batch_run.next_index = bisect_left(batch.records, new_from, key=offset_of)
+        batch_run.counts.saved = batch_run.next_index
+        return batch_run
+
+    def _references_of(self, partition: int) -> PartitionReferences:
+        references = self._references.get(partition)
+        if references is None:
+            references = PartitionReferences(self._dependencies.reference_log, partition)
+            self._references[partition] = references
+        return references
+
+    def keep_time(self, batch_run: BatchRun) -> None:
+        """Let the partition's record keep how late it is."""
+        time = batch_run.time
+        batch_run.references.day = time.clock.day
+        batch_run.switch_context(
+            self._contexts.with_time(batch_run.context, time.clock.time, is_live=time.is_live)
+        )
+
+    def close(self, batch_run: BatchRun, record: Record, *, applied_offset: int) -> None:
+        """Close what is over at `record`, whose institutions have dealt with `applied_offset`."""
+        partition = batch_run.partition_state.partition
+        last_closed_day = batch_run.time.clock.last_closed_day
+        position = position_of(record, topic=self._dependencies.topic, partition=partition)
+        for institution in sorted(batch_run.partition_state.awake):
+            for effect in self._closed(batch_run, institution, applied_offset=applied_offset):
+                for durable in self._dependencies.effects.send(effect, position):
+                    self._state_store.sent(durable)
+        if last_closed_day > batch_run.closed_day:
+            batch_run.closed_day = last_closed_day
+            closed = DayClosed(partition=partition, day=last_closed_day, at_ms=record.timestamp)
+            topic = self._dependencies.summaries_topic
+            durable = self._dependencies.effects.post(closed_record(closed, topic=topic))
+            self._state_store.sent(durable)
+
+    def _closed(
+        self, batch_run: BatchRun, institution: str, *, applied_offset: int
+    ) -> tuple[Effect, ...]:
+        """Close the days of one institution, unless its state has seen this moment already."""
+        partition_state = batch_run.partition_state
+        loaded = partition_state.loaded(institution)
+        if loaded.applied_offset > applied_offset:
+            return ()
+        profile = loaded.profile
+        if profile.references is not batch_run.references:
+            follow_references(profile, batch_run.references)
+        effects = close_days(profile, batch_run.time.clock.last_closed_day)
+        if effects:
+            partition_state.applied(institution, applied_offset)
+        if due_day(profile) is None:
+            partition_state.awake.discard(institution)
+        return effects
