@@ -122,6 +122,14 @@ def test_a_bomb_is_not_inflated_beyond_its_stated_size() -> None:
     assert peak_bytes < 2**20
 
 
+def test_the_largest_state_is_sealed_and_packed_in_no_time() -> None:
+    """The bound itself is allowed; level 1 of zlib, since a judge waits for it."""
+    payload = bytes(PLAIN_BYTES_MAX)
+    raw = seal(payload, address=HOME, applied_offset=0, keys=KEYS)
+    assert open_sealed(raw, address=HOME, keys=KEYS).payload == payload
+    assert raw[len(signed(b"", plain_size=0)) :] == zlib.compress(payload, 1)
+
+
 def test_too_large_a_state_is_not_sealed() -> None:
     """A state beyond the limit is refused where it arises."""
     with pytest.raises(StateError, match="more than"):

@@ -8,6 +8,7 @@ from streams.kafka.records import FetchSpan
 from streams.state.keys import PARTITION_RECORD_KEY, main_key, part_key
 from streams.state.partition_state import PartitionState
 from streams.state.phases import Checkpoint, Phase, Write
+from streams.state.protocol import StateStore
 from streams.state.store import SavedRecord
 from tests.streams.state.checkpoint_world import Counting
 
@@ -179,3 +180,20 @@ def test_a_rebalance_leaves_what_the_topic_holds() -> None:
     assert written(partition_state, rewrite_count=0) == [[], [], [], []]
     assert partition_state.new_from(FetchSpan(40, 42)) == 40
     assert partition_state.context == b"context"
+
+
+def test_a_rebalance_drops_what_is_on_its_way_and_asks_to_be_read_back() -> None:
+    """Nothing begun before it may be carried out after it, and no state opened meanwhile."""
+    state_store: StateStore[list[int], str] = StateStore(Counting())
+    state_store.partition(3).store.apply(EAST, SAVED[EAST])
+    state_store.settled = True
+    state_store.sent("an alert")
+    before = state_store.begin_checkpoint(rewrite_count=0)
+    state_store.sent("another alert")
+    assert (before.outputs, state_store.holds(before)) == (["an alert"], True)
+    state_store.drop()
+    assert (state_store.settled, state_store.holds(before)) == (False, False)
+    assert not state_store.begin_checkpoint(rewrite_count=0)
+    assert state_store.partition(3).knows("east")
+    state_store.retain([4])
+    assert not state_store.partition(3).knows("east")
