@@ -116,7 +116,7 @@ class Ledger:
         """Return how many participants a capped project holds of the dataset's class."""
         name = self._project_name(project or "", self._declared(dataset).class_name)
         holding = self.state.projects.get(name)
-        return holding.held_participants + holding.counted_participants if holding else 0
+        return holding.held_participants if holding else 0
 
     def capped_bytes(self, project: str | None) -> int:
         """Return what has left under a project's cap on bytes, or the institution's own."""

@@ -1,0 +1,50 @@
+"""How many distinct ids there are, once they could be more than people."""
+
+import pytest
+
+from detectors.features.distinct_ids import DistinctIds
+from detectors.features.ledger_state import LedgerState
+from detectors.features.participant_sets import empty_holding, take
+
+
+def holding(*ranges: range) -> LedgerState:
+    """Return the ledger of an institution that holds some ids, each in a dataset of its own."""
+    state = LedgerState()
+    for number, people in enumerate(ranges):
+        state.holdings[f"d{number}"] = empty_holding()
+        take(state.holdings[f"d{number}"], people)
+        state.held_participants += len(people)
+    return state
+
+
+@pytest.mark.parametrize(
+    ("ledgers", "count"),
+    [
+        pytest.param([], 0, id="nobody"),
+        pytest.param([holding(range(100))], 0, id="as many as people"),
+        pytest.param([holding(range(101))], 101, id="one more than people"),
+        pytest.param([holding(range(80)), holding(range(80))], 0, id="the same people twice"),
+        pytest.param([holding(range(60)), holding(range(40, 100))], 0, id="exactly all, together"),
+        pytest.param([holding(range(60)), holding(range(40, 101))], 101, id="one more, together"),
+        pytest.param([holding(range(60), range(900, 950))], 110, id="in two datasets of one"),
+    ],
+)
+def test_ids_are_counted_once_and_told_beyond_the_cohort(
+    ledgers: list[LedgerState], count: int
+) -> None:
+    """Of a cohort of a hundred, whoever holds them."""
+    assert DistinctIds(cohort_size=100).count(ledgers) == count
+
+
+def test_the_count_is_made_again_once_a_tenth_more_is_held() -> None:
+    """Until then the one before is said again."""
+    ids = DistinctIds(cohort_size=5)
+    counts = [ids.count([holding(range(held))]) for held in (10, 10, 11, 12, 13, 14, 15)]
+    assert counts == [10, 10, 11, 11, 13, 13, 15]
+
+
+def test_a_count_that_was_too_many_may_be_right_again() -> None:
+    """More is held, but of the same people: the larger count no longer stands."""
+    ids = DistinctIds(cohort_size=100)
+    assert ids.count([holding(range(101))]) == 101
+    assert ids.count([holding(range(90)), holding(range(90))]) == 0
