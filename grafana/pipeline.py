@@ -24,6 +24,7 @@ UID: Final = "headgate-pipeline"
 _DELAY: Final = (
     "histogram_quantile({}, sum by (le) (rate(headgate_alert_delay_seconds_bucket[30m])))"
 )
+_UNREADABLE: Final = "topk(10, max by (institution) (headgate_unreadable_events_count))"
 _CHECKPOINT: Final = (
     "histogram_quantile(0.95,"
     " sum by (le, instance) (rate(headgate_checkpoint_duration_seconds_bucket[5m])))"
@@ -131,6 +132,12 @@ def _not_judged() -> tuple[timeseries.Panel, ...]:
             query("sum by (reason) (rate(headgate_events_rejected_total[5m])) > 0", "{{reason}}"),
             unit="eps",
             says="The reasons are in the metrics' page.",
+        ),
+        curves(
+            "Rejected or judged in part in 7 days, by institution",
+            query(_UNREADABLE, "{{institution}}"),
+            unit="none",
+            says="Many of one institution: its producer is broken, or somebody spoils its records.",
         ),
         curves(
             "Mended in events judged in part, by what was done",

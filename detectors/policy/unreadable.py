@@ -57,6 +57,11 @@ def _as_event(unread: UnreadEvent) -> AccessEvent:
     )
 
 
+def unreadable_events(profile: Profile) -> int:
+    """Return how many records of the last 7 days could not be read as they were written."""
+    return _unreadable(profile).week(max(0, profile.state.today.day)).events
+
+
 def close_unreadable(profile: Profile, *, day: int, at_ms: int) -> tuple[Effect, ...]:
     """End the alert once a week is within what is allowed."""
     unreadable = _unreadable(profile)

@@ -18,6 +18,7 @@ from prometheus_client import Gauge
 from detectors.features.windows import MONTH_DAYS, Quantity, Window
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.pipeline import Profile
+from detectors.policy.unreadable import unreadable_events
 from detectors.verdict import SEVERITIES
 from streams.metrics.series import Series
 
@@ -38,6 +39,8 @@ class InstitutionStatus(Struct, frozen=True, kw_only=True):
     limit_distance_seconds: float = inf
     unnamed_events: int = 0
     repeats_ratio: float = 0.0
+    # Of the last 7 days: judged in part, or rejected.
+    unreadable_events: int = 0
 
 
 def institution_status(profile: Profile) -> InstitutionStatus:
@@ -58,6 +61,7 @@ def institution_status(profile: Profile) -> InstitutionStatus:
         limit_distance_seconds=_limit_distance_seconds(profile),
         unnamed_events=profile.state.unnamed.events_count,
         repeats_ratio=profile.state.repeats_ratio,
+        unreadable_events=unreadable_events(profile),
     )
 
 
@@ -65,12 +69,11 @@ class InstitutionGauges:
     """The gauges that have a label by institution."""
 
     __slots__ = (
+        "_amounts",
         "_coverage",
         "_distance",
         "_incident",
         "_institutions_max",
-        "_repeats",
-        "_unnamed",
     )
 
     def __init__(
@@ -79,16 +82,17 @@ class InstitutionGauges:
         coverage: Gauge,
         incident: Gauge,
         distance: Gauge,
-        unnamed: Gauge,
-        repeats: Gauge,
+        amounts: Mapping[str, Gauge],
         institutions_labelled_max: int,
     ) -> None:
-        """Keep the gauges; nobody has a label yet."""
+        """Keep the gauges; nobody has a label yet.
+
+        `amounts` are shown where there is any, each by the name of the status's field.
+        """
         self._coverage = Series(coverage)
         self._incident = Series(incident)
         self._distance = Series(distance)
-        self._unnamed = Series(unnamed)
-        self._repeats = Series(repeats)
+        self._amounts = {name: Series(gauge) for name, gauge in amounts.items()}
         self._institutions_max = institutions_labelled_max
 
     def show(self, statuses: Iterable[InstitutionStatus], *, names: Collection[str] = ()) -> None:
@@ -109,24 +113,30 @@ class InstitutionGauges:
         coverage: dict[tuple[str, ...], float] = {}
         incidents: dict[tuple[str, ...], float] = {}
         distances: dict[tuple[str, ...], float] = {}
-        unnamed: dict[tuple[str, ...], float] = {}
-        repeats: dict[tuple[str, ...], float] = {}
         for status in shown:
             who = _who(status, institutions)
             incidents[who] = max(status.severity, incidents.get(who, 0.0))
             distances[who] = min(status.limit_distance_seconds, distances.get(who, inf))
-            if status.unnamed_events:
-                unnamed[who] = max(status.unnamed_events, unnamed.get(who, 0.0))
-            if status.repeats_ratio:
-                repeats[who] = max(status.repeats_ratio, repeats.get(who, 0.0))
             for dataset, ratio in status.coverage.items():
                 where = (*who, dataset if dataset in datasets else OTHER)
                 coverage[where] = max(ratio, coverage.get(where, 0.0))
         self._coverage.show(coverage)
         self._incident.show(incidents)
         self._distance.show(distances)
-        self._unnamed.show(unnamed)
-        self._repeats.show(repeats)
+        for name, series in self._amounts.items():
+            series.show(_largest(shown, name, institutions))
+
+
+def _largest(
+    statuses: Iterable[InstitutionStatus], name: str, labelled: Collection[str]
+) -> dict[tuple[str, ...], float]:
+    """Return the largest amount of each label; of nothing no series."""
+    amounts: dict[tuple[str, ...], float] = {}
+    for status in statuses:
+        if amount := getattr(status, name):
+            who = _who(status, labelled)
+            amounts[who] = max(amount, amounts.get(who, 0.0))
+    return amounts
 
 
 def _who(status: InstitutionStatus, labelled: Collection[str]) -> tuple[str, str]:

@@ -102,8 +102,11 @@ class Metrics:
             coverage=_gauge(table.COVERAGE, registry),
             incident=_gauge(table.INCIDENT, registry),
             distance=_gauge(table.LIMIT, registry),
-            unnamed=_gauge(table.UNNAMED, registry),
-            repeats=_gauge(table.REPEATS, registry),
+            amounts={
+                "unnamed_events": _gauge(table.UNNAMED, registry),
+                "repeats_ratio": _gauge(table.REPEATS, registry),
+                "unreadable_events": _gauge(table.UNREADABLE, registry),
+            },
             institutions_labelled_max=institutions_labelled_max,
         )
         self._alert_days = AlertDays()

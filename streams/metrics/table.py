@@ -154,6 +154,12 @@ REPEATS: Final = Spec(
     meaning="Share of an institution's events that repeat the id and what left of another.",
     labels=("institution", "jurisdiction"),
 )
+UNREADABLE: Final = Spec(
+    name="headgate_unreadable_events_count",
+    kind="gauge",
+    meaning="Events of 7 days that were rejected, or judged in part with something missing.",
+    labels=("institution", "jurisdiction"),
+)
 TOO_MANY_IDS: Final = Spec(
     name="headgate_cohort_ids_excess_count",
     kind="gauge",
@@ -240,7 +246,7 @@ SPECS: Final = (
     EVENTS, LATE, REPAIRS, STRAYS, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY,
     ALERT_P_VALUE,
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
-    INCIDENT, LIMIT, UNNAMED, REPEATS, TOO_MANY_IDS, INSTITUTIONS, LAG, EVENT_TIME,
+    INCIDENT, LIMIT, UNNAMED, REPEATS, UNREADABLE, TOO_MANY_IDS, INSTITUTIONS, LAG, EVENT_TIME,
     CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET, REALISED,
     CONFIG_INFO, CONFIG_CHANGES, CONFIG_REFUSED, CONFIG_PUSHES, BUILD_INFO,
 )  # fmt: skip
