@@ -9,7 +9,6 @@ brings no new participants, for those are held by then.
 """
 
 from collections import deque
-from struct import Struct as Packing
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -21,14 +20,11 @@ from detectors.event import AccessEvent, Participants
 # cryptographic hash would cost several times as much and protect nothing: whoever can choose an id
 # that collides could as well choose one that was seen.
 _DIGEST_BYTES: Final = 8
-# Bytes, rows and files, and what tells people apart cheaply: how many, the first, the last.
-_content: Final = Packing("<QQQQQQ").pack
-_WORD: Final = 2**64 - 1
-_EMPTY: Final = (0, 0, 0)
-# Which of the ways to say it: beyond any count.
-_RANGES: Final = 1 << 62
-_BITMAP: Final = 2 << 62
-_COUNT: Final = 3 << 62
+# What left, as one number: bytes, rows, and what tells people apart cheaply: how many, the first.
+# Odd numbers without a pattern, so that no sum of small ones comes out alike.
+_ROWS_WEIGHT: Final = 0x9E3779B97F4A7C15
+_FIRST_WEIGHT: Final = 0xC2B2AE3D27D4EB4F
+_RANGES: Final = 0x165667B19E3779F9
 
 
 class DedupeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,9 +73,12 @@ class Dedupe:
     def admit(self, event: AccessEvent) -> bool:
         """Return False for a repeat; remember the event otherwise."""
         people = event.participants
-        count, first, last = _EMPTY if people is None else _people(people)
-        content = _content(event.bytes, event.rows, event.files, count, first, last)
-        digest = xxh3_64_digest(f"{event.id}\0{event.dataset}".encode() + content)
+        content = event.bytes + event.rows * _ROWS_WEIGHT
+        if people is not None:
+            ids = people.ids
+            content += len(ids) + ids[0] * _FIRST_WEIGHT if ids else _people(people)
+        # The seed counts modulo 2**64.
+        digest = xxh3_64_digest((event.id + event.dataset).encode(), content)
         seen, order = self._seen, self._order
         seen[digest] = None
         if len(seen) == len(order):
@@ -91,13 +90,11 @@ class Dedupe:
         return True
 
 
-def _people(people: Participants) -> tuple[int, int, int]:
-    """Return what tells people apart cheaply: a list is not walked through."""
-    if people.ids:
-        return len(people.ids), people.ids[0] & _WORD, people.ids[-1] & _WORD
+def _people(people: Participants) -> int:
+    """Return what tells people apart cheaply who are no list of ids."""
     if people.ranges:
         ranges = people.ranges
-        return len(ranges) | _RANGES, ranges[0][0] & _WORD, ranges[-1][1] & _WORD
+        return len(ranges) + (ranges[0][0] + ranges[-1][1]) * _FIRST_WEIGHT + _RANGES
     if people.bitmap is not None:
-        return len(people.bitmap) | _BITMAP, xxh3_64_intdigest(people.bitmap), 0
-    return (people.count or 0) | _COUNT, 0, 0
+        return xxh3_64_intdigest(people.bitmap)
+    return (people.count or 0) * _FIRST_WEIGHT
