@@ -102,6 +102,8 @@ class ProfileState(Struct, kw_only=True):
     instruction_sequence: int = -1
     config_sequence: int = FILE_SEQUENCE
     entry: Institution | None = None
+    # Under which names it was judged before, by identity.
+    former_names: list[str] = field(default_factory=list)
     # Of the judge of all unknown names: how many new participants were taken under which.
     unregistered: dict[str, int] = field(default_factory=dict)
     exemptions: list[Exemption] = field(default_factory=list)

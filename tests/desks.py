@@ -226,8 +226,8 @@ class JudgeDesk:
     ) -> None:
         """Begin at offset 0 of each partition under the file's configuration."""
         self.file = file or CoreConfig()
-        self.partitions = partitions
-        self.keys = keys
+        self.partitions, self.keys = partitions, keys
+        self.register = Register()
         self.watcher = OpenWatcher()
         self.posted: list[OutgoingRecord] = []
         # Nobody has to wait: of every day it is known that nothing is known.
@@ -240,7 +240,7 @@ class JudgeDesk:
     def start(self) -> None:
         """Begin anew from what is saved."""
         self.state_store: StateStore[Profile, Durable] = StateStore(
-            ProfileCore(self.file, register=Register())
+            ProfileCore(self.file, register=self.register)
         )
         self.state_store.saved(self._saved)
         dependencies = JudgeDependencies(
@@ -254,6 +254,7 @@ class JudgeDesk:
             watcher=self.watcher,
             dead_letter_ratio_max=0.01,
             partitions=self.partitions,
+            register=self.register,
         )
         self.agent = JudgeAgent(self.state_store, dependencies)
 

@@ -49,7 +49,7 @@ class Directory:
     'uni-basel'
     """
 
-    __slots__ = ("_given", "_owners", "entries")
+    __slots__ = ("_formers", "_given", "_owners", "entries")
 
     def __init__(self, entries: Mapping[str, Institution | None]) -> None:
         """Take the entries by the identities of their institutions; None for one taken out."""
@@ -59,10 +59,13 @@ class Directory:
         self._given = dict(entries)
         # By alias: from when on, and whose it is; the latest first.
         self._owners: dict[str, list[tuple[int, str]]] = {}
+        # By institution: from when on, and which other name leads to it.
+        self._formers: dict[str, list[tuple[int, str]]] = {}
         for identity, entry in self.entries.items():
             for alias in entry.dated_aliases:
                 from_ms = _ALWAYS_MS if alias.valid_from is None else bound_ms(alias.valid_from)
                 self._owners.setdefault(identity_of(alias.id), []).append((from_ms, identity))
+                self._formers.setdefault(identity, []).append((from_ms, identity_of(alias.id)))
         for owners in self._owners.values():
             owners.sort(reverse=True)
 
@@ -108,4 +111,10 @@ class Directory:
     def is_settled(self, name: str) -> bool:
         """Tell whether a name alone says who its judge is, at all times."""
         identity = identity_of(name)
-        return identity not in self._owners and (not self.entries or identity in self.entries)
+        if identity in self._owners or identity in self._formers:
+            return False
+        return not self.entries or identity in self.entries
+
+    def former_names(self, judge: str, at_ms: int) -> list[str]:
+        """Return the identities of the other names that lead to this judge by now."""
+        return [name for from_ms, name in self._formers.get(judge, ()) if at_ms >= from_ms]

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from detectors.config import CoreConfig, config_hash
+from detectors.instructions import succeeded
 from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile
 from detectors.profile_state import ProfileState
@@ -64,6 +65,12 @@ class Judges(Mapping[str, Profile]):
     def add(self, institution: str, profile: Profile) -> None:
         """Let a new judge begin."""
         self.resident[institution] = profile
+
+    def inherit(self, institution: str, former: str) -> None:
+        """Let a judge know what was known under a former name, once."""
+        profile = self[institution]
+        if former not in profile.state.former_names:
+            self.resident[institution] = succeeded(profile, self[former], name=former)
 
     @property
     def is_full(self) -> bool:

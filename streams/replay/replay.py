@@ -91,10 +91,8 @@ class Replay:
         self.schedule = Schedule(config)
         self._follows_pushes = follows_pushes
         self._place = place
-        self.directory = directory_of(register)
-        # Who judges a name, of those that have one judge at all times.
+        self._registered = self.directory = directory_of(register)
         self._judges: dict[str, str] = {}
-        self._registered = self.directory
         self.profiles = Judges(self._loaded)
         self.events_count = 0
         self.first_ms, self.last_ms = _NEVER_MS, 0
@@ -153,6 +151,9 @@ class Replay:
         if judge == UNKNOWN and identity_of(name) in self.profiles:
             # Judged before there was a register: what it holds goes on to count.
             return identity_of(name)
+        for former in filter(self.profiles.__contains__, self.directory.former_names(judge, at_ms)):
+            self._at_work(judge, name=name, at_ms=at_ms)
+            self.profiles.inherit(judge, former)
         if self.directory.is_settled(name):
             if len(self._judges) >= _NAMES_REMEMBERED_MAX:
                 self._judges.clear()
@@ -162,9 +163,8 @@ class Replay:
     def _at_work(self, institution: str, *, name: str, at_ms: int) -> Profile:
         """Return a judge who is idle, or new; if too many are at work, others go."""
         self._make_room()
-        if institution in self.profiles:
-            return self.profiles[institution]
-        return self._open(institution, name=name, at_ms=at_ms)
+        known = self.profiles.get(institution)
+        return known or self._open(institution, name=name, at_ms=at_ms)
 
     def _make_room(self) -> None:
         if self.profiles.is_full:

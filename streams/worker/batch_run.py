@@ -8,6 +8,7 @@ from msgspec import Struct, field
 from detectors.config import CoreConfig
 from detectors.config_schedule import NEVER_MS, Schedule
 from detectors.event import AccessEvent
+from detectors.instructions import succeeded
 from detectors.pipeline import Profile, follow_references
 from detectors.verdict import Effect
 from streams.control.partition_context import PartitionContext
@@ -147,6 +148,16 @@ class BatchRun:
         )
         self.institution_runs[institution] = institution_run
         return institution_run
+
+    def inherit(self, institution_run: InstitutionRun, former: str, *, offset: int) -> None:
+        """Let a judge know what was known here under a former name, once."""
+        state, profile = self.partition_state, institution_run.profile
+        if former in profile.state.former_names or not state.knows(former):
+            return
+        before = state.loaded(former)
+        institution_run.profile = succeeded(profile, before.profile, name=former)
+        state.loaded(institution_run.institution).profile = institution_run.profile
+        state.applied(former, max(offset, before.applied_offset))
 
     def switch_context(self, context: PartitionContext) -> None:
         """Let another context hold from here on, and be saved with the partition."""

@@ -192,7 +192,11 @@ class JudgeAgent:
             knows=partition_state.knows,
         )
         if isinstance(judge, str):
-            return batch_run.institution_run(judge, name=event.institution)
+            institution_run = batch_run.institution_run(judge, name=event.institution)
+            for former in batch_run.context.directory.former_names(judge, time_ms(event)):
+                if record.offset > institution_run.applied_offset:
+                    batch_run.inherit(institution_run, former, offset=record.offset)
+            return institution_run
         stray = addressing.placed(event, record, partition=partition, offset=record.offset)
         place = (partition, record.offset)
         batch_run.outcomes.append((record, addressing.forwarded(stray, judge, origin=place)))

@@ -102,3 +102,43 @@ def test_a_renamed_institution_holds_what_it_held() -> None:
     replay, _ = judged(events, Register(institutions=(entry,)))
     (profile,) = replay.profiles.values()
     assert profile.ledger.state.held_participants == 5_000
+
+
+FROM_DAY: Final = datetime.fromtimestamp(START_MS / 1_000 + 86_400, tz=UTC)
+RENAMED: Final = Register(
+    institutions=(Institution(id="New", aliases=(Alias(id="Old", valid_from=FROM_DAY),)),)
+)
+
+
+@pytest.mark.parametrize("name", ["new", "old"])
+def test_who_is_renamed_at_a_date_keeps_holdings_and_incident(name: str) -> None:
+    """Under either name, from that day on: nobody is new, and the alert goes on."""
+    before = taking(30_000, id="e1", time=START_MS, institution="old")
+    again = taking(30_000, id="e2", time=START_MS + 86_400_000, institution=name)
+    more = taking(60_000, first=30_000, id="e3", time=START_MS + 86_460_000, institution=name)
+    replay, alerts = judged([before, again, more], RENAMED)
+    profile = replay.profiles["new"]
+    assert profile.state.institution == "New"
+    assert profile.ledger.state.held_participants == 90_000
+    assert len({alert.alert_id for alert in alerts}) == 1
+    assert [alert.institution for alert in alerts] == ["old", "New"]
+    assert alerts[-1].taken_participants == 90_000
+
+
+def test_who_becomes_part_of_another_brings_what_was_held() -> None:
+    """The other reads it again, and nobody is new; what the other held alone stays."""
+    register = Register(
+        institutions=(
+            Institution(id="whole", aliases=(Alias(id="part", valid_from=FROM_DAY),)),
+            Institution(id="part"),
+        )
+    )
+    events = [
+        taking(2_000, id="e1", time=START_MS, institution="part"),
+        taking(3_000, first=1_000, id="e2", time=START_MS + 1, institution="whole"),
+        taking(2_000, id="e3", time=START_MS + 86_400_000, institution="whole"),
+    ]
+    replay, alerts = judged(events, register)
+    profile = replay.profiles["whole"]
+    assert profile.ledger.state.held_participants == 4_000
+    assert [alert.at_ms for alert in alerts if alert.at_ms >= START_MS + 86_400_000] == []

@@ -1,24 +1,35 @@
 """Whatever hash a producer places keys by: one institution, one judge, one alert."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from detectors.config import CoreConfig
 from detectors.event import AccessEvent
 from detectors.instants import HOUR_MS
-from detectors.register import Institution, Registered
+from detectors.register import UNKNOWN, Alias, Institution, Register, Registered
 from detectors.snapshot import dump
+from detectors.verdict import RaiseAlert
 from streams.control.records import INSTRUCTION, Instruction, control_record, encode_instruction
 from streams.control.rekeyed import REKEYED_HEADER
 from streams.ingest.codec import encode
+from streams.ingest.directory import directory_of
+from streams.ingest.identity import identity_of
 from streams.kafka.placement import partition_of
 from streams.kafka.records import OutgoingRecord
+from streams.replay.replay import Replay
+from streams.sinks import alerts
 from tests.builders import KafkaRecord, taking
 from tests.desks import JudgeDesk
+from tests.streams.worker.reference_desk import unknown_references
 
 PARTITIONS: Final = 3
+# 2026-01-05, eight in the morning.
+START_MS: Final = 1_767_600_000_000
 NAMES: Final = ("uni-bern", "uni-basel", "inst-007", "eth")
 # What a producer makes of a name: its own spelling, no key, another's.
 KEYS: Final[dict[str, Callable[[str], bytes | None]]] = {
@@ -91,10 +102,12 @@ def event(number: int, name: str) -> AccessEvent:
 
 
 def judged_states(log: Log) -> Iterator[tuple[str, bytes]]:
-    """Yield the state of each judge, by the partition that it lies in."""
+    """Yield the state of each judge, who lies in its own partition."""
+    directory = directory_of(log.desk.register)
     for partition in log.desk.state_store.partitions.values():
         for name, profile in partition.profiles():
-            assert partition_of(name, partitions=PARTITIONS) == partition.partition
+            home = name if name == UNKNOWN else directory.home_of(name)
+            assert partition_of(home, partitions=PARTITIONS) == partition.partition
             yield name, dump(profile).main
 
 
@@ -191,3 +204,40 @@ def test_an_entry_that_is_pushed_reaches_its_judge_wherever_the_producer_writes(
     names = [name for partition in partitions for name, _ in partition.profiles()]
     assert names == ["uni-bern"]
     assert len(log.desk.values("t.alerts")) == 1
+
+
+REGISTER: Final = Register(
+    institutions=(
+        Institution(
+            id="Uni-Bern",
+            aliases=(
+                Alias(id="eth", valid_from=datetime(2026, 1, 5, 12, tzinfo=UTC)),
+                "uni-basel",
+            ),
+        ),
+    )
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(names=st.lists(st.sampled_from([*NAMES, "UNI-BERN"]), min_size=4, max_size=30))
+def test_the_worker_and_a_replay_follow_the_register_alike(names: list[str]) -> None:
+    """Aliases with and without a date, and unknown names: the same alerts to the byte."""
+    log = Log()
+    log.desk.register = REGISTER
+    log.desk.start()
+    events = [
+        replace(event(number, name), time=START_MS + number * HOUR_MS // 3)
+        for number, name in enumerate(names)
+    ]
+    for each in events:
+        home = partition_of(identity_of(each.institution), partitions=PARTITIONS)
+        log.append(each, key=each.institution.encode(), partition=home)
+        # In the order of the times, as one producer would write them.
+        log.judge_all()
+    replay = Replay(CoreConfig(), register=REGISTER, references=unknown_references())
+    effects = [effect for effect in replay.effects(events) if isinstance(effect, RaiseAlert)]
+    expected = [alerts.record(effect, topic_prefix="t").value for effect in effects]
+    assert log.desk.values("t.alerts") == expected
+    states = dict(judged_states(log))
+    assert {name: dump(profile).main for name, profile in replay.profiles.items()} == states
