@@ -1,5 +1,7 @@
 """What an alert about unreadable events says, in full, from its first statement to its last."""
 
+from msgspec.structs import replace
+
 from detectors.config import CoreConfig, DetectorsConfig
 from detectors.event import InstitutionId, UnreadEvent
 from detectors.instants import DAY_MS, MINUTE_MS
@@ -152,3 +154,17 @@ def test_one_alert_is_of_one_spell_of_trouble() -> None:
         closing = [each for day in range(1, 9) for each in read(profile, 40, day=20 * spell + day)]
         assert [(each.change, each.revision) for each in closing] == [("close", 2)]
     assert len(set(ids)) == 2
+
+
+def test_each_notice_counts_once_and_each_event_that_was_mended() -> None:
+    """A notice is another by its place or its reason."""
+    profile = north()
+    first = UnreadEvent(
+        institution=InstitutionId("north"), reason="not_json", time=START_MS, notice_id="raw:7"
+    )
+    others = [replace(first, notice_id="raw:8"), replace(first, reason="too_large")]
+    for notice in [first, *others, first, *others]:
+        note_rejected(profile, notice)
+    assert (profile.state.rejected_count, profile.state.repaired_count) == (3, 0)
+    read(profile, 3, repairs={"text_cut": 2})
+    assert (profile.state.rejected_count, profile.state.repaired_count) == (3, 3)

@@ -1,0 +1,117 @@
+"""Who took how much of what a sentence tells: of one event, of an hour's bytes, of a window."""
+
+import pytest
+
+from detectors.config import CoreConfig
+from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from detectors.pipeline import Profile, judge, open_profile
+from detectors.policy.shares import Told, month_participants, ratio_of, shares_of
+from detectors.verdict import WindowShares
+from tests.builders import event, reason_detail, taking
+
+START_MS = 1_767_225_600_000
+
+
+def north() -> Profile:
+    """Return a profile on whose day ada and nobody named took people, for one project and none."""
+    profile = open_profile("north", config=CoreConfig())
+    takings = [("e-1", "ada", "heart", 30), ("e-2", None, None, 50), ("e-3", "ben", "heart", 5)]
+    for number, (name, user, project, count) in enumerate(takings):
+        taken = taking(
+            count,
+            first=100 * number,
+            id=name,
+            time=START_MS + number * MINUTE_MS,
+            user=user,
+            project=project,
+            bytes=10 * count,
+        )
+        judge(profile, taken)
+    return profile
+
+
+@pytest.mark.parametrize(
+    ("user", "project"), [("ada", "heart"), ("ada", None), (None, "heart"), (None, None)]
+)
+def test_what_one_event_broke_is_all_that_events(user: str | None, project: str | None) -> None:
+    """Its user's, or nobody's that is named; of its project, and with its id alone."""
+    profile = north()
+    broke = event(id="broke", user=user, project=project)
+    detail = reason_detail(detector="scope", feature="dataset_not_approved")
+    assert shares_of(profile, detail, broke) == Told(
+        shares=WindowShares(
+            of="event",
+            begins_ms=START_MS,
+            total=1,
+            top_user=1 if user else 0,
+            nobody=0 if user else 1,
+            late=0,
+            unknown=0,
+        ),
+        top_user=user,
+        top_project=project,
+        top_project_share=1.0 if project else 0.0,
+        sample_event_ids=("broke",),
+    )
+
+
+def test_the_bytes_of_an_hour_are_shared_out() -> None:
+    """By user; what events without one took is a share like any other."""
+    detail = reason_detail(detector="volume", feature="bytes", window_seconds=3_600)
+    told = shares_of(north(), detail, None)
+    assert told == Told(
+        shares=WindowShares(
+            of="bytes", begins_ms=START_MS, total=850, top_user=300, nobody=500, late=0, unknown=0
+        ),
+        top_user="ada",
+        sample_event_ids=("e-2",),
+    )
+    assert told.top_user_share == 300 / 850
+
+
+@pytest.mark.parametrize(
+    ("window_seconds", "begins_ms"),
+    [
+        (3_600, START_MS - 11 * 5 * MINUTE_MS),
+        (86_400, START_MS - 23 * HOUR_MS),
+        (604_800, START_MS - 6 * DAY_MS),
+        (2_592_000, START_MS - 29 * DAY_MS),
+        (77, START_MS - 29 * DAY_MS),
+    ],
+)
+def test_new_people_of_a_window_are_shared_out(window_seconds: int, begins_ms: int) -> None:
+    """Numerator and denominator are of one window; of one that is none, the month."""
+    detail = reason_detail(window_seconds=window_seconds)
+    told = shares_of(north(), detail, event(id="e-3"))
+    assert told == Told(
+        shares=WindowShares(
+            of="new_participants",
+            begins_ms=begins_ms,
+            total=85,
+            top_user=30,
+            nobody=50,
+            late=0,
+            unknown=0,
+        ),
+        top_user="ada",
+        top_project="heart",
+        top_project_share=35 / 85,
+        sample_event_ids=("e-2",),
+    )
+
+
+def test_a_share_is_of_all_and_never_more() -> None:
+    """Of nothing there is none."""
+    shares = WindowShares(of="event", begins_ms=0, total=4, top_user=1, nobody=0, late=0, unknown=0)
+    assert [ratio_of(amount, shares) for amount in (0, 1, 4, 5)] == [0.0, 0.25, 1.0, 1.0]
+    nothing = WindowShares(
+        of="event", begins_ms=0, total=0, top_user=0, nobody=0, late=0, unknown=0
+    )
+    assert ratio_of(3, nothing) == 0.0
+
+
+def test_what_a_user_took_in_a_month_is_known_of_the_named() -> None:
+    """Of others, and of nobody, it is nothing."""
+    profile = north()
+    users = ("ada", "ben", "cleo", None)
+    assert [month_participants(profile, user) for user in users] == [30, 5, 0, 0]
