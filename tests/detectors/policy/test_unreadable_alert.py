@@ -168,3 +168,12 @@ def test_each_notice_counts_once_and_each_event_that_was_mended() -> None:
     assert (profile.state.rejected_count, profile.state.repaired_count) == (3, 0)
     read(profile, 3, repairs={"text_cut": 2})
     assert (profile.state.rejected_count, profile.state.repaired_count) == (3, 3)
+
+
+def test_the_only_record_of_an_institution_is_all_that_it_sent() -> None:
+    """Nothing of it was ever judged, and it is told all the same."""
+    (alert,) = reject(north(events_min=1), "not_json")
+    assert alert.sentence == (
+        "north sent 1 events in 7 days that could not be read as written (allowed 0), "
+        "100 % of all that it sent: 1 rejected, 0 judged in part (not_json 1)."
+    )
