@@ -150,6 +150,9 @@ def test_one_alert_is_of_one_spell_of_trouble() -> None:
         read(profile, 40, day=20 * spell)
         (alert,) = reject(profile, *["not_json"] * 20)
         assert (alert.change, alert.revision) == ("create", 1)
+        # Of the week alone: the spell before is longer ago.
+        assert alert.started_ms == START_MS + max(0, 20 * spell - 6) * DAY_MS
+        assert alert.reasons[0].expected == 0.01 * 60
         ids.append(alert.alert_id)
         closing = [each for day in range(1, 9) for each in read(profile, 40, day=20 * spell + day)]
         assert [(each.change, each.revision) for each in closing] == [("close", 2)]
@@ -172,7 +175,9 @@ def test_each_notice_counts_once_and_each_event_that_was_mended() -> None:
 
 def test_the_only_record_of_an_institution_is_all_that_it_sent() -> None:
     """Nothing of it was ever judged, and it is told all the same."""
-    (alert,) = reject(north(events_min=1), "not_json")
+    profile = north(events_min=1)
+    (alert,) = reject(profile, "not_json")
+    assert (alert.started_ms, alert.at_ms) == (0, profile.state.frontier_ms)
     assert alert.sentence == (
         "north sent 1 events in 7 days that could not be read as written (allowed 0), "
         "100 % of all that it sent: 1 rejected, 0 judged in part (not_json 1)."

@@ -186,6 +186,7 @@ def test_a_rebalance_drops_what_is_on_its_way_and_asks_to_be_read_back() -> None
     """Nothing begun before it may be carried out after it, and no state opened meanwhile."""
     state_store: StateStore[list[int], str] = StateStore(Counting())
     state_store.partition(3).store.apply(EAST, SAVED[EAST])
+    assert state_store.settled is False
     state_store.settled = True
     state_store.sent("an alert")
     before = state_store.begin_checkpoint(rewrite_count=0)
