@@ -82,8 +82,7 @@ class JudgeAgent:
             CoreError: the core fails on too many events.
         """
         partition_state, batch = batch_run.partition_state, batch_run.batch
-        if batch_run.references.missing_day is None:
-            self._read(batch_run)
+        self._read(batch_run)
         self._judge_waiting(batch_run)
         if batch_run.next_index < len(batch.records):
             partition_state.advance(batch.records[batch_run.next_index].offset)
@@ -99,14 +98,15 @@ class JudgeAgent:
         """
         limits, waiting = self._dependencies.limits, batch_run.waiting
         records, clock = batch_run.batch.records, batch_run.time.clock
-        due_ms = clock.due_ms
+        references = batch_run.references
+        due_ms, is_missing = clock.due_ms, references.missing_day is not None
         for index in range(batch_run.next_index, len(records)):
             record = records[index]
             if record.headers and control_kind(record.headers) is not None:
                 # What lies before it is judged by what held until then.
                 self._judge_waiting(batch_run)
                 self._apply_control(batch_run, record)
-                due_ms = clock.due_ms
+                due_ms, is_missing = clock.due_ms, references.missing_day is not None
                 continue
             event = decode(record.value, limits, record.headers, record.timestamp)
             if isinstance(event, AccessEvent) and time_ms(event) >= due_ms:
@@ -114,10 +114,10 @@ class JudgeAgent:
                     self._judge_waiting(batch_run)
                     self._days.close(batch_run, record, applied_offset=record.offset - 1)
                 self._days.keep_time(batch_run)
-                due_ms = clock.due_ms
-                if batch_run.references.missing_day is not None:
-                    batch_run.next_index = index
-                    return
+                due_ms, is_missing = clock.due_ms, references.missing_day is not None
+            if is_missing:
+                batch_run.next_index = index
+                return
             waiting[record.key].append((record, event))
         batch_run.next_index = len(records)
 

@@ -12,7 +12,7 @@ from typing import Final, Generic
 from aiokafka.errors import IllegalStateError, KafkaError
 from msgspec import Struct
 
-from detectors.errors import CoreError, HeadgateError, StateError
+from detectors.errors import CoreError, HeadgateError, SinkError, StateError
 from streams.console.stacks import all_stacks
 from streams.exits import ExitCode, fail_stop
 from streams.faust_driver.group import Group
@@ -37,6 +37,8 @@ _CODES: Final[Mapping[type[HeadgateError], ExitCode]] = {
     CheckpointError: ExitCode.CHECKPOINT_FAILED,
     CoreError: ExitCode.TOO_MANY_DEAD_LETTERS,
     StalledError: ExitCode.STALLED,
+    # Of a topic that is read beside the group, while the broker is gone.
+    SinkError: ExitCode.CONNECTION_LOST,
 }
 
 

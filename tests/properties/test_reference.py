@@ -233,7 +233,8 @@ def test_what_is_too_old_is_forgotten(count: int) -> None:
     builder = ReferenceBuilder(CONFIG)
     for day in range(FIRST_DAY, FIRST_DAY + count):
         builder.add(one_day(day, peak=1.0))
-    builder.forget(FIRST_DAY + count + CONFIG.history_days + CONFIG.lag_days)
+    # An active day stands for the week that it begins.
+    builder.forget(FIRST_DAY + count + 7 + CONFIG.history_days + CONFIG.lag_days)
     assert (builder._days, builder._runs) == ({}, {})
 
 

@@ -14,6 +14,7 @@ from detectors.config_schedule import Scheduled
 from detectors.register import Registered
 from detectors.response.entries import Released
 from detectors.verdict import DailySummary, NewHoldings, RaiseAlert
+from streams.control.day_closed import DayClosed
 from streams.decisions.submit import decision_record
 from streams.ingest.rejects import RejectReason, rejected
 from streams.kafka.cluster import unprotected
@@ -54,7 +55,7 @@ MEANT: Final[dict[str, set[bytes | None]]] = {
     "scope: a user, a project or an institution": {suspension().scope_id.encode()},
     "name of the signer": {b"ann"},
     "day/institution": {b"20000/north"},
-    "all": {b"all"},
+    "day": {b"20000", b"20001"},
     "none": {None},
     "token": {b"token-1"},
     "the original key": {b"any\xff"},
@@ -105,6 +106,10 @@ def reference_keys() -> set[bytes | None]:
             msgspec.json.encode(replace(SUMMARY, institution=name, day=day))
             for day in (20_000, 20_001, 20_002)
             for name in ("north", "south", "west")
+        ]
+        summaries += [
+            msgspec.json.encode(DayClosed(partition=partition, day=20_000, at_ms=0))
+            for partition in range(ReferenceDesk.partitions)
         ]
         await desk.give(*summaries)
         return [record for record in desk.outbox.posted if record.topic == "t.reference"]
