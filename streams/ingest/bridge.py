@@ -28,7 +28,7 @@ _KEY: Final = "cohort.bridge"
 _SUFFIX: Final = ".bridge"
 _SOURCE: Final = "source.json"
 _COLUMNS: Final = ("space", "id", "position")
-_BATCH_ROWS: Final = 1_000_000
+BATCH_ROWS: Final = 1_000_000
 # Projects whose arrays stay mapped; a map costs no memory but its pages.
 _MAPPED_MAX: Final = 4_096
 _ROW: Final = np.dtype([("id", "<u8"), ("position", "<u4")])
@@ -130,7 +130,9 @@ def _build(path: Path, folder: Path, *, cohort_size: int) -> None:
     fresh.mkdir()
     batches = _parquet_batches(path) if path.suffix == ".parquet" else _csv_batches(path)
     for spaces, ids, positions in batches:
-        if len(positions) and positions.max() >= cohort_size:
+        if not len(positions):
+            continue
+        if positions.max() >= cohort_size:
             problem = f"{path}: position {positions.max()} of a cohort of {cohort_size}"
             raise ConfigError(_KEY, problem)
         _append(fresh, spaces, ids, positions)
@@ -179,7 +181,7 @@ def _parsed_batches(path: Path, file: IO[str]) -> Iterator[Batch]:
         except (ValueError, IndexError) as error:
             problem = f"{path}:{reader.line_num}: expected a space and two numbers"
             raise ConfigError(_KEY, problem) from error
-        if len(spaces) == _BATCH_ROWS:
+        if len(spaces) == BATCH_ROWS:
             yield spaces, np.asarray(ids, np.uint64), np.asarray(positions, np.uint64)
             spaces, ids, positions = [], [], []
     yield spaces, np.asarray(ids, np.uint64), np.asarray(positions, np.uint64)
@@ -191,7 +193,7 @@ def _parquet_batches(path: Path) -> Iterator[Batch]:
     except ImportError as error:
         problem = f"{path}: Parquet needs pyarrow: pip install pyarrow, or write it as CSV"
         raise ConfigError(_KEY, problem) from error
-    batches = parquet.ParquetFile(path).iter_batches(_BATCH_ROWS, columns=list(_COLUMNS))
+    batches = parquet.ParquetFile(path).iter_batches(BATCH_ROWS, columns=list(_COLUMNS))
     for batch in batches:
         spaces, ids, positions = (batch.column(name) for name in _COLUMNS)
         yield (

@@ -82,6 +82,20 @@ def test_who_is_not_in_the_file_is_left_out_and_counted(tmp_path: Path) -> None:
     assert elsewhere.participants == Participants(count=2)
 
 
+@pytest.mark.parametrize("rows_count", [0, 4, 5, 9])
+def test_a_file_is_read_in_batches_of_any_number(
+    rows_count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the last one is empty, or all are."""
+    monkeypatch.setattr("streams.ingest.bridge.BATCH_ROWS", 2)
+    rows = [(f"p-{number % 3}", 100 + number, number) for number in range(rows_count)]
+    path = written(rows, tmp_path / "bridge.csv")
+    for space, number, position in rows:
+        seen = judged(Participants(ids=[number]), path, project=space)
+        assert seen.participants == Participants(ids=[position])
+    assert judged(Participants(ids=[7]), path).participants == Participants(count=1)
+
+
 def test_a_file_that_has_changed_is_read_again(tmp_path: Path) -> None:
     """Otherwise its sorted folder is used as it is."""
     path = written([("p-1", 70, 3)], tmp_path / "bridge.csv")
