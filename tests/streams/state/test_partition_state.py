@@ -173,8 +173,10 @@ def test_a_rebalance_leaves_what_the_topic_holds() -> None:
     partition_state.loaded("south")
     partition_state.applied("south", 41)
     assert (partition_state.position, partition_state.context) == (40, b"context")
+    assert partition_state.awake == {"east", "north"}
     partition_state.drop()
     assert (partition_state.position, partition_state.context) == (None, b"")
+    assert partition_state.awake == set()
     assert dict(partition_state.profiles()) == {}
     assert not partition_state.knows("south")
     assert written(partition_state, rewrite_count=0) == [[], [], [], []]
