@@ -6,7 +6,7 @@ from detectors.config import CoreConfig
 from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.policy.shares import Told, month_participants, ratio_of, shares_of
-from detectors.verdict import WindowShares
+from detectors.verdict import ReasonDetail, WindowShares
 from tests.builders import event, reason_detail, taking
 
 START_MS = 1_767_225_600_000
@@ -98,6 +98,23 @@ def test_new_people_of_a_window_are_shared_out(window_seconds: int, begins_ms: i
         top_project_share=35 / 85,
         sample_event_ids=("e-2",),
     )
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        reason_detail(detector="volume", feature="bytes", window_seconds=3_600),
+        reason_detail(window_seconds=86_400),
+    ],
+    ids=["bytes", "people"],
+)
+def test_the_samples_are_of_whoever_took_most(detail: ReasonDetail) -> None:
+    """The largest first, once one user took half; what others took is not shown beside."""
+    profile = north()
+    grab = taking(100, first=900, id="e-4", time=START_MS + HOUR_MS // 2, user="ada", bytes=1_000)
+    judge(profile, grab)
+    told = shares_of(profile, detail, None)
+    assert (told.top_user, told.sample_event_ids) == ("ada", ("e-4", "e-1"))
 
 
 def test_a_share_is_of_all_and_never_more() -> None:

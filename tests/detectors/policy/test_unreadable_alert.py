@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from detectors.config import CoreConfig, DetectorsConfig
 from detectors.event import InstitutionId, UnreadEvent
 from detectors.instants import DAY_MS, MINUTE_MS
-from detectors.models.unreadable import UnreadableConfig
+from detectors.models.unreadable import UnreadableConfig, UnreadableState
 from detectors.pipeline import Profile, judge, note_rejected, open_profile
 from detectors.verdict import Alert, RaiseAlert, ReasonDetail
 from tests.builders import event
@@ -157,6 +157,9 @@ def test_one_alert_is_of_one_spell_of_trouble() -> None:
         closing = [each for day in range(1, 9) for each in read(profile, 40, day=20 * spell + day)]
         assert [(each.change, each.revision) for each in closing] == [("close", 2)]
     assert len(set(ids)) == 2
+    state = profile.detector_states["unreadable"]
+    assert isinstance(state, UnreadableState)
+    assert (state.number, state.revision, state.told_events) == (2, 0, 0)
 
 
 def test_each_notice_counts_once_and_each_event_that_was_mended() -> None:
