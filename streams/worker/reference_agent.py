@@ -118,6 +118,9 @@ class ReferenceAgent:
         new_from = reading.new_from(batch.span)
         for message in self._built(r for r in batch.records if r.offset >= new_from):
             await self._publish(message)
+            if not self._reader.is_current(reading):
+                # All was forgotten meanwhile: what would be built now rests on nothing.
+                return
         reading.advance(batch.span.end)
         await self._reader.finish(reading)
 
