@@ -3,8 +3,10 @@
 import uuid
 from collections.abc import Callable, Iterator
 
+from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from detectors.errors import SinkError
 from detectors.instants import MINUTE_MS
 from streams.clock import wall_ms
 from streams.control.records import control_kind
@@ -111,8 +113,12 @@ def strays_finding(admin: AdminClient, expected: Expected) -> Finding:
         admin.ends([(topic, number) for number in numbers])
     except UnknownTopicError:
         return warn("keys", f"{topic} isn't there yet", advice="See topics, above.")
-    with TopicReader(topic, cluster=expected.cluster) as reader:
-        strays = {number: _strays_count(reader, number) for number in reader.partitions}
+    try:
+        with TopicReader(topic, cluster=expected.cluster) as reader:
+            strays = {number: _strays_count(reader, number) for number in reader.partitions}
+    except (SinkError, KafkaError) as error:
+        advice = "Look whether this client may read the topic."
+        return warn("keys", f"can't be looked at: {error}", advice=advice)
     if any(strays.values()):
         where = ", ".join(f"{count} in {number}" for number, count in strays.items() if count)
         advice = (
