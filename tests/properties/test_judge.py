@@ -16,7 +16,7 @@ from detectors.profile import Profile, apply_reference, open_profile
 from detectors.register import Exemption, Institution, Project
 from detectors.snapshot import dump, load, part_names
 from detectors.verdict import DailySummary, Effect, RaiseAlert
-from tests.builders import effects_of
+from tests.builders import effects_of, taking
 
 # Every rule has something to say, so that every kind of state is in play.
 CONFIG = CoreConfig(
@@ -292,15 +292,9 @@ def test_no_id_hides_whose_data_left(lists: list[list[int]]) -> None:
     """Also where lists of one id begin, end and count alike: who is held is everybody named."""
     profile = open_profile("north", config=CONFIG, entry=ENTRY)
     for ids in lists:
-        event = AccessEvent(
-            id="same",
-            time=1_767_225_600_000,
-            institution="north",
-            dataset="imaging",
-            project="ada",
-            participants=Participants(ids=sorted(ids)),
-        )
-        judge(profile, event)
+        people = Participants(ids=sorted(ids))
+        repeat = msgspec.structs.replace(taking(1), id="same", project="ada", participants=people)
+        judge(profile, repeat)
     everybody = {each for ids in lists for each in ids}
     assert profile.ledger.taken_participants == len(everybody)
     assert profile.ledger.project_participants("ada", "imaging") == len(everybody)
