@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import lru_cache
 from typing import Final
 
 from streams.ingest.repairs import RepairReason, Repairs
@@ -11,7 +12,12 @@ from streams.ingest.repeated import members_of
 _DIGITS_MAX: Final = 40
 _LONG_NUMBER: Final = re.compile(rf"\d{{{_DIGITS_MAX + 1}}}")
 # An escape, or a backslash that begins none, as servers write that escape in a way of their own.
+# What the usual decoder does not read as it should be.
+_UNUSUAL: Final = re.compile(rf"NaN|Infinity|\d{{{_DIGITS_MAX + 1}}}")
+_decode: Final = json.JSONDecoder(strict=False, object_pairs_hook=members_of).decode
 _HEAD_BYTES: Final = 65_536
+# Of one process: the event's own key, and that of its mapping.
+_NAMES_MAX: Final = 16
 _ESCAPES_MAX: Final = 100_000
 _ESCAPES: Final = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 
@@ -54,6 +60,8 @@ def _parsed(text: str, repairs: Repairs) -> object:
     def no_value(_name: str) -> None:
         no_values[RepairReason.AMOUNT_UNREADABLE] += 1
 
+    if not _UNUSUAL.search(text):
+        return _decode(text)
     # Calling for each number costs most of the time, and only very long ones need it.
     parse_int = _integer if _LONG_NUMBER.search(text) else None
     document = json.loads(
@@ -72,14 +80,19 @@ def _integer(digits: str) -> int:
     return int(digits[:_DIGITS_MAX])
 
 
+@lru_cache(_NAMES_MAX)
+def _text_pattern(name: str) -> re.Pattern[bytes]:
+    pattern = rb'(?<!\\)"%s"\s*:\s*("(?:[^"\\]|\\.){1,256}")' % re.escape(name.encode())
+    return re.compile(pattern, re.DOTALL)
+
+
 def text_under(raw: bytes, name: str) -> str | None:
     r"""Return the text under a name in bytes that are no JSON; None where there is none, or two.
 
     >>> text_under(b'{"institution": "north", "rows": 3', "institution")
     'north'
     """
-    pattern = rb'(?<!\\)"%s"\s*:\s*("(?:[^"\\]|\\.){1,256}")' % re.escape(name.encode())
-    texts = set(re.findall(pattern, raw[:_HEAD_BYTES], re.DOTALL))
+    texts = set(_text_pattern(name).findall(raw, 0, _HEAD_BYTES))
     if len(texts) != 1:
         return None
     try:
