@@ -113,12 +113,15 @@ def test_a_recorder_changes_nothing(events: list[AccessEvent]) -> None:
 
 
 def test_a_reference_is_built_as_days_pass(events: list[AccessEvent]) -> None:
-    """Every alert says which one it was judged against."""
+    """Each institution is judged by that of its own last day."""
     replay = Replay(CONFIG, register=Register())
     list(replay.effects(events))
-    versions = {profile.reference.version for profile in replay.profiles.values()}
-    assert len(versions) == 1
-    assert versions != {prior_reference(CONFIG.reference).version}
+    versions = {
+        profile.state.today.day: profile.reference.version
+        for profile in replay.profiles.values()
+        if profile.state.today.active
+    }
+    assert versions == {day: f"day-{day}" for day in versions} != {}
 
 
 def test_recorded_references_hold_on_their_day(events: list[AccessEvent]) -> None:
