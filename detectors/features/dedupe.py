@@ -20,9 +20,10 @@ from detectors.event import AccessEvent, Participants
 # cryptographic hash would cost several times as much and protect nothing: whoever can choose an id
 # that collides could as well choose one that was seen.
 _DIGEST_BYTES: Final = 8
-# What left, as one number: bytes, rows, and what tells people apart cheaply: how many, the first.
+# What left, as one number: amounts, and what tells people apart cheaply: how many, the first.
 # Odd numbers without a pattern, so that no sum of small ones comes out alike.
 _ROWS_WEIGHT: Final = 0x9E3779B97F4A7C15
+_FILES_WEIGHT: Final = 0xD6E8FEB86659FD93
 _FIRST_WEIGHT: Final = 0xC2B2AE3D27D4EB4F
 _RANGES: Final = 0x165667B19E3779F9
 
@@ -73,12 +74,12 @@ class Dedupe:
     def admit(self, event: AccessEvent) -> bool:
         """Return False for a repeat; remember the event otherwise."""
         people = event.participants
-        content = event.bytes + event.rows * _ROWS_WEIGHT
+        content = event.bytes + event.rows * _ROWS_WEIGHT + event.files * _FILES_WEIGHT
         if people is not None:
             ids = people.ids
             content += len(ids) + ids[0] * _FIRST_WEIGHT if ids else _people(people)
         # The seed counts modulo 2**64.
-        digest = xxh3_64_digest((event.id + event.dataset).encode(), content)
+        digest = xxh3_64_digest(f"{event.id}\0{event.dataset}".encode(), content)
         seen, order = self._seen, self._order
         seen[digest] = None
         if len(seen) == len(order):
