@@ -169,6 +169,7 @@ def test_an_institution_has_a_judge_once_it_is_saved_or_in_use() -> None:
 def test_a_rebalance_leaves_what_the_topic_holds() -> None:
     """Position, context and whoever was in use are forgotten; they are read back when asked for."""
     partition_state = saved_partition()
+    assert (partition_state.position, partition_state.context) == (None, b"")
     partition_state.new_from(FetchSpan(40, 42))
     partition_state.loaded("south")
     partition_state.applied("south", 41)
