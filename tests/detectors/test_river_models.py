@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from detectors.config import CoreConfig
+from detectors.detector import ClosedDay
 from detectors.errors import ConfigError
 from detectors.features.vector import DAY_FEATURES
 from detectors.models.multivariate import (
@@ -74,6 +75,27 @@ def test_a_model_that_finds_nothing_strange_says_nothing() -> None:
 def test_half_of_the_days_go_when_there_are_too_many(count: int, remembered: int) -> None:
     """The oldest, and only when another comes."""
     assert learnt(count).state.days == days(count)[count - remembered :]
+
+
+@pytest.mark.parametrize("active", [True, False])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_only_a_day_that_is_trusted_and_had_events_is_learnt(
+    *, trusted: bool, active: bool
+) -> None:
+    """A day under suspicion teaches nothing, nor does one on which nothing was."""
+    detector = Multivariate(CONFIG, MultivariateState())
+    day = ClosedDay(
+        day=0,
+        silent_days=0,
+        trusted=trusted,
+        active=active,
+        settled=True,
+        new=0,
+        month_usual=0.0,
+        point=days(1)[0],
+    )
+    detector.learn(day)
+    assert detector.state.days == (days(1) if trusted and active else [])
 
 
 def test_a_model_is_named_by_the_module_it_lies_in() -> None:
