@@ -58,15 +58,15 @@ def test_what_one_event_broke_is_all_that_events(user: str | None, project: str 
 def test_the_bytes_of_an_hour_are_shared_out() -> None:
     """By user; what events without one took is a share like any other."""
     detail = reason_detail(detector="volume", feature="bytes", window_seconds=3_600)
-    told = shares_of(north(), detail, None)
-    assert told == Told(
+    taken_by = shares_of(north(), detail, None)
+    assert taken_by == Told(
         shares=WindowShares(
             of="bytes", begins_ms=START_MS, total=850, top_user=300, nobody=500, late=0, unknown=0
         ),
         top_user="ada",
         sample_event_ids=("e-2",),
     )
-    assert told.top_user_share == 300 / 850
+    assert taken_by.top_user_share == 300 / 850
 
 
 @pytest.mark.parametrize(
@@ -82,8 +82,8 @@ def test_the_bytes_of_an_hour_are_shared_out() -> None:
 def test_new_people_of_a_window_are_shared_out(window_seconds: int, begins_ms: int) -> None:
     """Numerator and denominator are of one window; of one that is none, the month."""
     detail = reason_detail(window_seconds=window_seconds)
-    told = shares_of(north(), detail, event(id="e-3"))
-    assert told == Told(
+    taken_by = shares_of(north(), detail, event(id="e-3"))
+    assert taken_by == Told(
         shares=WindowShares(
             of="new_participants",
             begins_ms=begins_ms,
@@ -113,8 +113,8 @@ def test_the_samples_are_of_whoever_took_most(detail: ReasonDetail) -> None:
     profile = north()
     grab = taking(100, first=900, id="e-4", time=START_MS + HOUR_MS // 2, user="ada", bytes=1_000)
     judge(profile, grab)
-    told = shares_of(profile, detail, None)
-    assert (told.top_user, told.sample_event_ids) == ("ada", ("e-4", "e-1"))
+    taken_by = shares_of(profile, detail, None)
+    assert (taken_by.top_user, taken_by.sample_event_ids) == ("ada", ("e-4", "e-1"))
 
 
 def test_a_share_is_of_all_and_never_more() -> None:
