@@ -23,8 +23,9 @@ LifecycleHook = Callable[[], Awaitable[None]]
 # Of whole batches. A longer queue would hold a backlog in memory.
 _BATCHES_QUEUED_MAX: Final = 4
 _FETCH_BYTES_MAX: Final = 4 * 2**20
-# Judged in one go.
-_BATCH_RECORDS_MAX: Final = 10_000
+# Judged in one go. Of records that can only be judged in part each takes a third of a millisecond, and
+# a batch of nothing else must not hold up the lease.
+_BATCH_RECORDS_MAX: Final = 2_000
 # Polls of the state topic that Faust keeps before it hands them on; with 1 it would read on after
 # the recovery, what we write ourselves.
 POLLS_KEPT_MAX: Final = 2
