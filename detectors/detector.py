@@ -145,7 +145,7 @@ class Feature(Struct, frozen=True, kw_only=True):
     counts_new_participants: Annotated[
         bool, Meta(description="what was observed are participants taken in the window")
     ] = False
-    told_of: Annotated[
+    shares_basis: Annotated[
         ToldOf,
         Meta(
             description="what users have shares of: new: of what was observed, new participants; "

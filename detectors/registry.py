@@ -48,7 +48,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         detector=Excess,
         features={
             "new_participants": Feature(
-                clause=_took("new participants"), counts_new_participants=True, told_of="new"
+                clause=_took("new participants"), counts_new_participants=True, shares_basis="new"
             )
         },
         tails={"excess": Tail(knots=((3.0, -1.0), (4.0, -1.9), (4.4, -2.5)), slope=2.3)},
@@ -65,7 +65,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
                 clause=_took("new participants a few fields at a time"),
                 reason="slicing",
                 counts_new_participants=True,
-                told_of="new",
+                shares_basis="new",
             ),
         },
         tails={
@@ -100,7 +100,9 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         card="docs/detectors/volume.md",
         detector=Volume,
         state=VolumeState,
-        features={"bytes": Feature(clause=_took("bytes"), told_of="hour_bytes", counts_bytes=True)},
+        features={
+            "bytes": Feature(clause=_took("bytes"), shares_basis="hour_bytes", counts_bytes=True)
+        },
         tails={"volume/1h": Tail(knots=((3.0, -2.0),), slope=0.4)},
     ),
     "quota": DetectorRow(
@@ -111,7 +113,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
             "new_participants": Feature(
                 clause=_took("new participants", against="limit"),
                 counts_new_participants=True,
-                told_of="gained",
+                shares_basis="gained",
             ),
             "bytes": Feature(clause=_took("bytes", against="limit"), counts_bytes=True),
             "rows": Feature(clause=_took("rows", against="limit")),
@@ -139,18 +141,20 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         event_rule=scope_of,
         features={
             "dataset_not_approved": Feature(
-                clause="read a dataset outside its project's approval", told_of="event"
+                clause="read a dataset outside its project's approval", shares_basis="event"
             ),
             "field_not_approved": Feature(
-                clause="read fields outside its project's approval", told_of="event"
+                clause="read fields outside its project's approval", shares_basis="event"
             ),
             "before_approval": Feature(
-                clause="read before its project's approval began", told_of="event"
+                clause="read before its project's approval began", shares_basis="event"
             ),
             "after_approval": Feature(
-                clause="read after its project's approval ended", told_of="event"
+                clause="read after its project's approval ended", shares_basis="event"
             ),
-            "institution_not_registered": Feature(clause="is not in the register", told_of="event"),
+            "institution_not_registered": Feature(
+                clause="is not in the register", shares_basis="event"
+            ),
         },
     ),
     "canary": DetectorRow(
@@ -160,7 +164,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
         features={
             "canaries": Feature(
                 clause="read {observed:,.0f} canary records that nobody has reason to read",
-                told_of="event",
+                shares_basis="event",
             )
         },
     ),

@@ -107,7 +107,7 @@ def main(alerts: int, institutions: int, days: int) -> None:
         numbers[number.what] += 1
         if not number.right:
             wrong_count += 1
-            click.echo(f"{number.what}: {number.told}, recounted {number.recounted}")
+            click.echo(f"{number.what}: {number.stated}, recounted {number.recounted}")
             click.echo(f"    {alert.sentence}")
     for what, count in sorted(numbers.items()):
         click.echo(f"{what:<24} {count}")

@@ -25,13 +25,13 @@ class Checked(Struct, frozen=True, kw_only=True):
     """One number of a sentence, as told and as recounted."""
 
     what: str
-    told: str
+    stated: str
     recounted: str
 
     @property
     def right(self) -> bool:
         """Tell whether it is the same."""
-        return self.told == self.recounted
+        return self.stated == self.recounted
 
 
 def checked(alert: Alert, recount: Recount) -> Iterator[Checked]:
@@ -52,12 +52,12 @@ def _observed(alert: Alert, detail: ReasonDetail, head: str, recount: Recount) -
         return
     yield Checked(
         what=detail.feature,
-        told=number[1],
+        stated=number[1],
         recounted=f"{amount(recount, detail.window_seconds):,}",
     )
     expected = re.search(rf"(?:expected|limit|approved) {_NUMBER}\)", head)
     if expected is not None:
-        yield Checked(what="expected", told=expected[1], recounted=f"{detail.expected:,.0f}")
+        yield Checked(what="expected", stated=expected[1], recounted=f"{detail.expected:,.0f}")
 
 
 def _shares(alert: Alert, head: str, recount: Recount) -> Iterator[Checked]:
@@ -76,10 +76,10 @@ def _shares(alert: Alert, head: str, recount: Recount) -> Iterator[Checked]:
             amount = sum(took.new for took in recount.within(_window_seconds(alert)) if took.late)
         if bound:
             least = int(floor) * total <= 100 * amount
-            yield Checked(what="bound", told=floor, recounted=floor if least else "less")
+            yield Checked(what="bound", stated=floor, recounted=floor if least else "less")
         else:
             yield Checked(
-                what="share", told=f"{exact} %", recounted=percent(amount / max(1, total))
+                what="share", stated=f"{exact} %", recounted=percent(amount / max(1, total))
             )
 
 
@@ -87,16 +87,16 @@ def _holdings(tail: str, recount: Recount) -> Iterator[Checked]:
     """Yield what is now held, and when all of it will be."""
     holds = _HOLDS.fullmatch(tail)
     if holds is None:
-        yield Checked(what="holdings", told=tail, recounted="nothing that can be read")
+        yield Checked(what="holdings", stated=tail, recounted="nothing that can be read")
         return
-    _, told, dataset, pace = holds.groups()
+    _, stated, dataset, pace = holds.groups()
     ratio = recount.held(dataset) / recount.cohort_size
-    yield Checked(what="holds", told=told, recounted=percent(ratio))
+    yield Checked(what="holds", stated=stated, recounted=percent(ratio))
     if pace is not None:
         days = recount.full_days()
         told_ahead = pace.removeprefix("all of it ").removeprefix("the whole cohort ")
         yield Checked(
-            what="ahead", told=told_ahead, recounted="never" if days is None else ahead(days)
+            what="ahead", stated=told_ahead, recounted="never" if days is None else ahead(days)
         )
 
 
@@ -107,16 +107,16 @@ def _window(alert: Alert, recount: Recount) -> Iterator[Checked]:
     named = Counter({user: amount for user, amount in taken.items() if user is not None and amount})
     if exact:
         top = min(named, key=lambda user: (-named[user], user), default=None)
-        yield Checked(what="user", told=str(alert.top_user), recounted=str(top))
+        yield Checked(what="user", stated=str(alert.top_user), recounted=str(top))
     own = recount.new_by_user(MONTH_SECONDS)[alert.top_user] if alert.top_user else 0
     # At least so many, whatever else was taken in these 30 days.
-    told = alert.top_user_participants
-    yield Checked(what="own taking", told=str(told), recounted=str(min(told, own)))
+    stated = alert.top_user_participants
+    yield Checked(what="own taking", stated=str(stated), recounted=str(min(stated, own)))
     window = _events_of(alert, recount)
     first_ms = min((took.counted_ms for took in window), default=alert.at_ms)
     yield Checked(
         what="begins",
-        told="in time",
+        stated="in time",
         recounted="in time" if alert.started_ms <= first_ms else "late",
     )
     yield from _samples(alert, window, exact=exact)
@@ -132,12 +132,12 @@ def _samples(alert: Alert, window: list[Took], *, exact: bool) -> Iterator[Check
         elif shares.nobody >= _MAJORITY * shares.total:
             window = [took for took in window if took.event.user is None]
     sizes = {took.event.id: size(took) for took in window}
-    told = [sizes.get(event_id, -1) for event_id in alert.sample_event_ids]
-    most = sorted((amount for amount in sizes.values() if amount), reverse=True)[: len(told)]
+    stated = [sizes.get(event_id, -1) for event_id in alert.sample_event_ids]
+    most = sorted((amount for amount in sizes.values() if amount), reverse=True)[: len(stated)]
     if shares is not None and shares.of == "event":
-        most = told
-    right = told == most if exact else min(told, default=0) >= 0
-    yield Checked(what="events", told=str(told), recounted=str(told if right else most))
+        most = stated
+    right = stated == most if exact else min(stated, default=0) >= 0
+    yield Checked(what="events", stated=str(stated), recounted=str(stated if right else most))
 
 
 def _bytes_of(took: Took) -> int:

@@ -43,7 +43,7 @@ _SPANS: Final = (1, BUCKETS_PER_HOUR, HOURS_PER_DAY, WEEK_DAYS, MONTH_DAYS)
 
 Name = str | None
 Taker = TypeVar("Taker", int, str)
-Level = tuple[dict[int, dict[int, int]], int, int]
+TakerLevel = tuple[dict[int, dict[int, int]], int, int]
 
 
 class Sample(Struct, kw_only=True, array_like=True):
@@ -153,7 +153,7 @@ class Takers:
         inside.sort(key=lambda each: (-each.new, -each.bucket, each.event_id))
         return [(self.state.names[each.taker][0], each.new, each.event_id) for each in inside]
 
-    def _levels(self) -> tuple[Level, Level, Level]:
+    def _levels(self) -> tuple[TakerLevel, TakerLevel, TakerLevel]:
         """Return the sums by 5 minutes, hour and day, each with its unit and how many are kept."""
         state = self.state
         return (
@@ -217,8 +217,8 @@ class Takers:
                 sample.larger_count += 1
         samples.append(sample)
         if outdone or sample.larger_count >= SAMPLES_PER_TAKER:
-            kept = [each for each in samples if each.larger_count < SAMPLES_PER_TAKER]
-            self.state.samples = samples = kept
+            largest = [each for each in samples if each.larger_count < SAMPLES_PER_TAKER]
+            self.state.samples = samples = largest
         if len(samples) > 1 and samples[-2].bucket > sample.bucket:
             # The oldest goes first, so that a look at it shows whether any has to go.
             samples.sort(key=lambda each: each.bucket)

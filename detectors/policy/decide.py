@@ -187,25 +187,25 @@ def _alert(profile: Profile, incident: Incident, statement: Statement) -> Alert:
 
 def _explained(profile: Profile, alert: Alert, event: AccessEvent | None) -> Alert:
     """Return an alert with its sentence, and with who took what within the window it tells of."""
-    told = shares_of(profile, alert.reasons[0], event)
+    window_shares = shares_of(profile, alert.reasons[0], event)
     return replace(
         alert,
-        started_ms=max(told.shares.begins_ms, profile.state.first_day * DAY_MS),
+        started_ms=max(window_shares.shares.begins_ms, profile.state.first_day * DAY_MS),
         sentence=sentence(
             named(alert.institution, profile.state.unregistered),
             alert.reasons,
             alert.coverage,
             counting=counting_of(alert.taken_kind, classed=profile.ledger.totals.classed),
-            by=takers(alert.reasons[0], told.shares, told.top_user),
+            by=takers(alert.reasons[0], window_shares.shares, window_shares.top_user),
             full_cohort_days=alert.full_cohort_days,
         ),
-        shares=told.shares,
-        top_user=told.top_user,
-        top_user_share=told.top_user_share,
-        top_user_participants=month_participants(profile, told.top_user),
-        top_project=told.top_project,
-        top_project_share=told.top_project_share,
-        sample_event_ids=told.sample_event_ids,
+        shares=window_shares.shares,
+        top_user=window_shares.top_user,
+        top_user_share=window_shares.top_user_share,
+        top_user_participants=month_participants(profile, window_shares.top_user),
+        top_project=window_shares.top_project,
+        top_project_share=window_shares.top_project_share,
+        sample_event_ids=window_shares.sample_event_ids,
     )
 
 

@@ -93,7 +93,7 @@ def takers(detail: ReasonDetail, shares: WindowShares | None, top_user: str | No
     if shares.of == "event":
         return ["by nobody named" if top_user is None else f"by user {top_user}"]
     of = "it"
-    if feature_of(detail.detector, detail.feature).told_of == "beside":
+    if feature_of(detail.detector, detail.feature).shares_basis == "beside":
         of = "the new participants"
     parts = []
     if top_user is not None and shares.top_user >= MAJORITY_RATIO * shares.total:

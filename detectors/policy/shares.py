@@ -20,7 +20,7 @@ from detectors.registry import feature_of
 from detectors.verdict import ReasonDetail, WindowShares
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class StatedShares(Struct, frozen=True, kw_only=True):
     """The shares of one alert, with the names and the events that go with them."""
 
     shares: WindowShares
@@ -43,15 +43,16 @@ def ratio_of(amount: int, shares: WindowShares) -> float:
     return min(1.0, amount / shares.total) if shares.total else 0.0
 
 
-def shares_of(profile: Profile, detail: ReasonDetail, event: AccessEvent | None) -> Told:
+def shares_of(profile: Profile, detail: ReasonDetail, event: AccessEvent | None) -> StatedShares:
     """Return who took how much of what `detail` tells; `event` is the one that led to it."""
-    told_of = feature_of(detail.detector, detail.feature).told_of
-    if told_of == "event" and event is not None:
+    shares_basis = feature_of(detail.detector, detail.feature).shares_basis
+    if shares_basis == "event" and event is not None:
         return _of_event(profile, event)
-    if told_of == "hour_bytes":
+    if shares_basis == "hour_bytes":
         return _of_hour(profile)
     window = _WINDOWS.get(detail.window_seconds, Window.MONTH)
-    return _of_window(profile, window, Quantity.GAINED if told_of == "gained" else Quantity.NEW)
+    quantity = Quantity.GAINED if shares_basis == "gained" else Quantity.NEW
+    return _of_window(profile, window, quantity)
 
 
 def month_participants(profile: Profile, user: str | None) -> int:
@@ -62,9 +63,9 @@ def month_participants(profile: Profile, user: str | None) -> int:
     return profile.takers.within(Window.MONTH, open_bucket=open_bucket).users.get(user, 0)
 
 
-def _of_event(profile: Profile, event: AccessEvent) -> Told:
+def _of_event(profile: Profile, event: AccessEvent) -> StatedShares:
     """Return the shares of a rule that one event broke: all of it is that event's."""
-    return Told(
+    return StatedShares(
         shares=WindowShares(
             of="event",
             begins_ms=begins_of(Window.MINUTES_5, profile.state.windows.bucket),
@@ -81,7 +82,7 @@ def _of_event(profile: Profile, event: AccessEvent) -> Told:
     )
 
 
-def _of_hour(profile: Profile) -> Told:
+def _of_hour(profile: Profile) -> StatedShares:
     """Return the shares of the bytes of the open hour."""
     today = profile.state.today
     users = dict(today.hour_takers.users)
@@ -98,12 +99,12 @@ def _of_hour(profile: Profile) -> Told:
         unknown=max(0, total - known),
     )
     samples = [(user or None, event_id) for _, user, event_id in today.hour_takers.samples]
-    return Told(
+    return StatedShares(
         shares=shares, top_user=top_user, sample_event_ids=_samples(samples, shares, top_user)
     )
 
 
-def _of_window(profile: Profile, window: Window, quantity: Quantity) -> Told:
+def _of_window(profile: Profile, window: Window, quantity: Quantity) -> StatedShares:
     """Return the shares of the new participants of a sliding window."""
     open_bucket = profile.state.windows.bucket
     takings = profile.takers.within(window, open_bucket=open_bucket)
@@ -123,7 +124,7 @@ def _of_window(profile: Profile, window: Window, quantity: Quantity) -> Told:
         (user, event_id)
         for user, _, event_id in profile.takers.samples(window, open_bucket=open_bucket)
     ]
-    return Told(
+    return StatedShares(
         shares=shares,
         top_user=top_user,
         top_project=top_project,

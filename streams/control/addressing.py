@@ -127,7 +127,7 @@ class Addressing(Struct, frozen=True, kw_only=True):
         )
 
 
-class Place(NamedTuple):
+class LogPlace(NamedTuple):
     """A partition, and where the institutions of its topic are at home."""
 
     addressing: Addressing

@@ -23,8 +23,8 @@ LifecycleHook = Callable[[], Awaitable[None]]
 # Of whole batches. A longer queue would hold a backlog in memory.
 _BATCHES_QUEUED_MAX: Final = 4
 _FETCH_BYTES_MAX: Final = 4 * 2**20
-# Judged in one go. Of records that can only be judged in part each takes a third of a millisecond, and
-# a batch of nothing else must not hold up the lease.
+# Judged in one go. A record that can only be judged in part takes a third of a millisecond, and a
+# batch of nothing else must not hold up the lease.
 _BATCH_RECORDS_MAX: Final = 2_000
 # Polls of the state topic that Faust keeps before it hands them on; with 1 it would read on after
 # the recovery, what we write ourselves.

@@ -36,7 +36,7 @@ _ROW: Final = np.dtype([("id", "<u8"), ("position", "<u4")])
 IdArray = npt.NDArray[np.uint64]
 PositionArray = npt.NDArray[np.uint32]
 # Spaces, ids, positions: one row each.
-Batch = tuple[list[str], IdArray, npt.NDArray[Any]]
+BridgeRows = tuple[list[str], IdArray, npt.NDArray[Any]]
 
 
 class Bridge:
@@ -157,12 +157,12 @@ def _append(folder: Path, spaces: Iterable[str], ids: IdArray, positions: npt.ND
             rows.tofile(file)
 
 
-def _csv_batches(path: Path) -> Iterator[Batch]:
+def _csv_batches(path: Path) -> Iterator[BridgeRows]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         yield from _parsed_batches(path, file)
 
 
-def _parsed_batches(path: Path, file: IO[str]) -> Iterator[Batch]:
+def _parsed_batches(path: Path, file: IO[str]) -> Iterator[BridgeRows]:
     reader = csv.reader(file)
     header = [name.strip() for name in next(reader, [])]
     if any(name not in header for name in _COLUMNS):
@@ -187,7 +187,7 @@ def _parsed_batches(path: Path, file: IO[str]) -> Iterator[Batch]:
     yield spaces, np.asarray(ids, np.uint64), np.asarray(positions, np.uint64)
 
 
-def _parquet_batches(path: Path) -> Iterator[Batch]:
+def _parquet_batches(path: Path) -> Iterator[BridgeRows]:
     try:
         parquet: Any = import_module("pyarrow.parquet")
     except ImportError as error:

@@ -8,7 +8,7 @@ from typing import Final
 from streams.ingest.readers import FileSource
 from streams.replay.inputs import Reached, Rejects, bridged_line, csv_events, file_events, read_line
 from streams.replay.reading import Reading
-from streams.replay.time_order import FileOrder, Line, by_time, late_note, merged
+from streams.replay.time_order import FileEvent, FileOrder, by_time, late_note, merged
 
 # A longer line is cut, and then no event any more. Lists of a shorter one are at least counted.
 LINE_BYTES_MAX: Final = 64 * 2**20
@@ -34,7 +34,7 @@ class FileInputs:
 
     def merged(
         self, names: Sequence[str], opened: ExitStack, *, reached: Callable[[int, float], None]
-    ) -> Iterator[Line]:
+    ) -> Iterator[FileEvent]:
         """Return the events of all these files in the order of their times.
 
         The files are closed by `opened`; `reached` hears which of them was read how far.
@@ -46,13 +46,13 @@ class FileInputs:
             ]
         )
 
-    def _in_order(self, source: FileSource, reached: Reached) -> Iterator[Line]:
+    def _in_order(self, source: FileSource, reached: Reached) -> Iterator[FileEvent]:
         order = FileOrder(source.name)
         self.orders.append(order)
         events = order.counted(self.events(source, reached))
         return by_time(events) if self._reading.sorts_files else events
 
-    def events(self, source: FileSource, reached: Reached) -> Iterator[Line]:
+    def events(self, source: FileSource, reached: Reached) -> Iterator[FileEvent]:
         """Return the events of one file in its own order."""
         limits = self._reading.limits
         lines = self._read(source, reached)
@@ -60,7 +60,7 @@ class FileInputs:
             return lines
         return (bridged_line(line, limits) for line in lines)
 
-    def _read(self, source: FileSource, reached: Reached) -> Iterator[Line]:
+    def _read(self, source: FileSource, reached: Reached) -> Iterator[FileEvent]:
         limits, mapping = self._reading.limits, self._reading.mapping
         if mapping is not None and mapping.config.format == "csv":
             return csv_events(

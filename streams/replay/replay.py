@@ -23,7 +23,7 @@ from detectors.profile import due_day
 from detectors.register import UNKNOWN, Register, Registered
 from detectors.snapshot import Snapshot, load
 from detectors.verdict import DailySummary, Effect, NewHoldings
-from streams.control.addressing import Place
+from streams.control.addressing import LogPlace
 from streams.control.partition_time import DaysClosed
 from streams.control.records import ControlMessage, Instruction, OnRecord
 from streams.control.reference_log import PartitionReferences
@@ -79,7 +79,7 @@ class Replay:
         recorder: ReportBuilder | None = None,
         references: PartitionReferences | None = None,
         follows_pushes: bool = True,
-        place: Place | None = None,
+        place: LogPlace | None = None,
     ) -> None:
         """Begin with no institution; `recorder` watches what they come to hold.
 

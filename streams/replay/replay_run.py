@@ -12,7 +12,7 @@ from detectors.pipeline import Profile
 from detectors.register import Register
 from detectors.verdict import Alert, Effect, RaiseAlert
 from streams.console.progress import Progress
-from streams.control.addressing import Addressing, Place
+from streams.control.addressing import Addressing, LogPlace
 from streams.control.records import OnRecord
 from streams.control.reference_log import PartitionReferences
 from streams.ingest.readers import FileSource
@@ -150,7 +150,7 @@ class ReplayRun:
         topic_events = TopicEvents(reader, read=read, addressing=addressing, rejects=rejects)
         log = recorded_references(self._reading, self.config.reference)
         replays = {
-            number: self._replay(PartitionReferences(log, number), Place(addressing, number))
+            number: self._replay(PartitionReferences(log, number), LogPlace(addressing, number))
             for number in reader.partitions
         }
         yield from topic_events.effects(replays, institution=institution, reached=reached)
@@ -186,7 +186,9 @@ class ReplayRun:
             base=self.config,
         )
 
-    def _replay(self, references: PartitionReferences | None, place: Place | None = None) -> Replay:
+    def _replay(
+        self, references: PartitionReferences | None, place: LogPlace | None = None
+    ) -> Replay:
         replay = Replay(
             self.config,
             register=self._register,

@@ -26,7 +26,7 @@ RUN_EVENTS: Final = 100_000
 _LENGTH_BYTES: Final = 4
 
 # What a line of a file comes to, as far as a judge counts it.
-Line = AccessEvent | UnreadEvent
+FileEvent = AccessEvent | UnreadEvent
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(AccessEvent).decode
@@ -54,7 +54,7 @@ class FileOrder:
         self.events_count = 0
         self.late_count = 0
 
-    def counted(self, events: Iterator[Line]) -> Iterator[Line]:
+    def counted(self, events: Iterator[FileEvent]) -> Iterator[FileEvent]:
         """Yield the events as they come."""
         newest_ms = None
         for event in events:
@@ -84,7 +84,7 @@ def late_note(order: FileOrder) -> str:
     )
 
 
-def merged(files: Sequence[Iterator[Line]]) -> Iterator[Line]:
+def merged(files: Sequence[Iterator[FileEvent]]) -> Iterator[FileEvent]:
     """Yield the events of all files, the earliest next one first; of equal ones the first file's.
 
     One file alone is as it is.
@@ -94,7 +94,7 @@ def merged(files: Sequence[Iterator[Line]]) -> Iterator[Line]:
     return heapq.merge(*files, key=time_ms)
 
 
-def by_time(events: Iterator[Line]) -> Iterator[Line]:
+def by_time(events: Iterator[FileEvent]) -> Iterator[FileEvent]:
     """Yield events sorted by time, equal ones as they came; memory holds one run of them."""
     with tempfile.TemporaryFile(prefix="headgate-sort-") as file:
         bounds = [*_write_runs(events, file), file.tell()]
@@ -102,7 +102,7 @@ def by_time(events: Iterator[Line]) -> Iterator[Line]:
         yield from heapq.merge(*runs, key=time_ms)
 
 
-def _write_runs(events: Iterator[Line], file: BinaryIO) -> Iterator[int]:
+def _write_runs(events: Iterator[FileEvent], file: BinaryIO) -> Iterator[int]:
     """Write sorted runs one after the other; yield where each begins."""
     while run := sorted(islice(events, RUN_EVENTS), key=time_ms):
         yield file.tell()
@@ -111,7 +111,7 @@ def _write_runs(events: Iterator[Line], file: BinaryIO) -> Iterator[int]:
             file.write(len(raw).to_bytes(_LENGTH_BYTES, "big") + raw)
 
 
-def _read_run(file: BinaryIO, start: int, end: int) -> Iterator[Line]:
+def _read_run(file: BinaryIO, start: int, end: int) -> Iterator[FileEvent]:
     # Runs are read in turn from one file: each remembers where it stands.
     while start < end:
         file.seek(start)

@@ -26,7 +26,7 @@ from streams.kafka.producer import Durable
 from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition, position_of
 from streams.state.protocol import StateStore
 from streams.worker.batch_run import BatchRun, Counts, DecodedRecord, InstitutionRun
-from streams.worker.obedience import obey
+from streams.worker.obedience import apply_control_record
 from streams.worker.partition_days import JudgeDependencies, PartitionDays
 from streams.worker.rejected_records import count_rejected
 
@@ -242,7 +242,7 @@ class JudgeAgent:
                 self._reject_control(control, record, partition)
                 counts.configs_refused += control_kind(record.headers) == CONFIG
             case Instruction():
-                obey(
+                apply_control_record(
                     batch_run, control, record, contexts=self._contexts, addressing=self._addressing
                 )
             case Scheduled():

@@ -10,7 +10,7 @@ from streams.state.profile_core import show_as
 from streams.worker.batch_run import BatchRun
 
 
-def obey(
+def apply_control_record(
     batch_run: BatchRun,
     instruction: Instruction,
     record: Record,

@@ -93,8 +93,8 @@ def _difference_in_words(case: Case, seen: Seen) -> str:
     problems = {
         f"said {case.never_said!r}": bool(case.never_said)
         and any(case.never_said in sentence for sentence in sentences),
-        f"does not say {case.said!r}": bool(case.said)
-        and not any(case.said in sentence for sentence in sentences),
+        f"does not say {case.stated_words!r}": bool(case.stated_words)
+        and not any(case.stated_words in sentence for sentence in sentences),
         f"does not always say {case.always_said!r}": not all(
             case.always_said in sentence for sentence in sentences
         ),

@@ -19,7 +19,7 @@ class Case(Struct, frozen=True, kw_only=True):
     # In each sentence of an alert, in none of them, in at least one.
     always_said: str = ""
     never_said: str = ""
-    said: str = ""
+    stated_words: str = ""
     # Among the notes of the summary, or on standard error where it ends with a usage error.
     noted: str = ""
     never_noted: str = ""
@@ -70,7 +70,7 @@ _CASES: Final = {
             name="honest_user_beside_unnamed",
             parts=("honest_user_beside_unnamed",),
             never_said="by user u-honest",
-            said="by nobody named",
+            stated_words="by nobody named",
         ),
     )
 }
@@ -100,7 +100,7 @@ _OWN: Final = {
             noted="one JSON array, not one object a line",
             exit_code=4,
         ),
-        Case(name="records_of_one_refused", parts=(), said="could not be read"),
+        Case(name="records_of_one_refused", parts=(), stated_words="could not be read"),
         Case(name="loud_names_before", parts=(), flagged=_SACRIFICED | THIEF),
         Case(
             name="hashed_ids_beyond_the_cohort",
@@ -123,7 +123,7 @@ _OWN: Final = {
         Case(name="first_line_too_long", parts=(), flagged=None, noted="header", exit_code=2),
         Case(name="zone_by_name", parts=(), flagged=None, noted="%Z", exit_code=2),
         Case(name="one_object_a_row", parts=(), samples="x"),
-        Case(name="late_by_32_days", parts=(), said="come late"),
+        Case(name="late_by_32_days", parts=(), stated_words="come late"),
         Case(
             name="re_reading_with_bytes",
             parts=(),

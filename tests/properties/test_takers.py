@@ -52,7 +52,7 @@ def histories(draw: st.DrawFn, *, users_max: int) -> list[Taken]:
     return history
 
 
-def told(history: list[Taken]) -> tuple[Takers, int]:
+def takers_after(history: list[Taken]) -> tuple[Takers, int]:
     """Return the takers of a history, and its newest bucket."""
     takers, now = Takers(TakersState()), -1
     for number, (bucket, user, project, new) in enumerate(history):
@@ -81,7 +81,7 @@ def placed(history: list[Taken], window: Window) -> list[tuple[int, Taken, bool]
 @given(history=histories(users_max=5), window=st.sampled_from(Window))
 def test_few_users_are_counted_exactly(history: list[Taken], window: Window) -> None:
     """Whatever the order and the gaps of event time, each has what was taken in the window."""
-    takers, now = told(history)
+    takers, now = takers_after(history)
     takings = takers.within(window, open_bucket=now)
     users: Counter[str | None] = Counter()
     projects: Counter[str | None] = Counter()
@@ -97,7 +97,7 @@ def test_few_users_are_counted_exactly(history: list[Taken], window: Window) -> 
 @given(history=histories(users_max=60), window=st.sampled_from(Window))
 def test_of_many_users_each_has_a_lower_bound(history: list[Taken], window: Window) -> None:
     """Never more than was taken, and never less by more than the share that the bound allows."""
-    takers, now = told(history)
+    takers, now = takers_after(history)
     takings = takers.within(window, open_bucket=now)
     users: Counter[str | None] = Counter()
     for _, (_, user, _, new), _ in placed(history, window):
@@ -110,7 +110,7 @@ def test_of_many_users_each_has_a_lower_bound(history: list[Taken], window: Wind
 @given(history=histories(users_max=5), window=st.sampled_from(Window))
 def test_samples_are_the_largest_of_the_window(history: list[Taken], window: Window) -> None:
     """By size, the newer one first of two as large; of all users, and of each."""
-    takers, now = told(history)
+    takers, now = takers_after(history)
     sizes = Counter(
         {number: taken[3] for number, taken, _ in placed(history, window)},
     )

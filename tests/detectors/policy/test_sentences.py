@@ -48,9 +48,9 @@ def test_a_share_is_of_the_window_that_is_told() -> None:
     grab = taking(40_000, first=1_000, id="grab", time=START_MS + 5 * HOUR_MS, user="ada")
     alert = alerts_on(before, grab)[-1]
     assert alert.shares is not None
-    told = int(alert.reasons[0].observed)
-    assert (alert.shares.total, alert.shares.top_user) == (told, 40_000)
-    assert f"{percent(40_000 / told)} of it by user ada" in alert.sentence
+    observed = int(alert.reasons[0].observed)
+    assert (alert.shares.total, alert.shares.top_user) == (observed, 40_000)
+    assert f"{percent(40_000 / observed)} of it by user ada" in alert.sentence
     assert alert.sample_event_ids == ("grab",)
 
 

@@ -5,7 +5,7 @@ import pytest
 from detectors.config import CoreConfig
 from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.policy.shares import Told, month_participants, ratio_of, shares_of
+from detectors.policy.shares import StatedShares, month_participants, ratio_of, shares_of
 from detectors.verdict import ReasonDetail, WindowShares
 from tests.builders import event, reason_detail, taking
 
@@ -38,7 +38,7 @@ def test_what_one_event_broke_is_all_that_events(user: str | None, project: str 
     profile = north()
     broke = event(id="broke", user=user, project=project)
     detail = reason_detail(detector="scope", feature="dataset_not_approved")
-    assert shares_of(profile, detail, broke) == Told(
+    assert shares_of(profile, detail, broke) == StatedShares(
         shares=WindowShares(
             of="event",
             begins_ms=START_MS,
@@ -59,7 +59,7 @@ def test_the_bytes_of_an_hour_are_shared_out() -> None:
     """By user; what events without one took is a share like any other."""
     detail = reason_detail(detector="volume", feature="bytes", window_seconds=3_600)
     taken_by = shares_of(north(), detail, None)
-    assert taken_by == Told(
+    assert taken_by == StatedShares(
         shares=WindowShares(
             of="bytes", begins_ms=START_MS, total=850, top_user=300, nobody=500, late=0, unknown=0
         ),
@@ -83,7 +83,7 @@ def test_new_people_of_a_window_are_shared_out(window_seconds: int, begins_ms: i
     """Numerator and denominator are of one window; of one that is none, the month."""
     detail = reason_detail(window_seconds=window_seconds)
     taken_by = shares_of(north(), detail, event(id="e-3"))
-    assert taken_by == Told(
+    assert taken_by == StatedShares(
         shares=WindowShares(
             of="new_participants",
             begins_ms=begins_ms,

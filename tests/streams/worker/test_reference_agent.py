@@ -71,7 +71,7 @@ def of_all(day: int) -> list[bytes]:
 DAYS = [each for day in (100, 101) for each in of_all(day)]
 
 
-def said(posted: list[OutgoingRecord]) -> list[Message | Rejected]:
+def messages_in(posted: list[OutgoingRecord]) -> list[Message | Rejected]:
     """Return what the records of the reference topic say."""
     assert {record.topic for record in posted} <= {"t.reference"}
     records = [KafkaRecord(0, record.value, headers=record.headers) for record in posted]
@@ -80,7 +80,7 @@ def said(posted: list[OutgoingRecord]) -> list[Message | Rejected]:
 
 def days_of(posted: list[OutgoingRecord]) -> list[int]:
     """Return of which days references were published."""
-    return [message.day for message in said(posted) if isinstance(message, DayReference)]
+    return [message.day for message in messages_in(posted) if isinstance(message, DayReference)]
 
 
 def recorded(message: Message, keys: StateKeys = KEYS) -> KafkaRecord:
@@ -91,7 +91,7 @@ def recorded(message: Message, keys: StateKeys = KEYS) -> KafkaRecord:
 
 def test_a_day_that_all_partitions_have_closed_gives_its_reference() -> None:
     """One record a day, on a topic that all read; and who closes it first says that it waits."""
-    messages = said(posted_for(*DAYS))
+    messages = messages_in(posted_for(*DAYS))
     assert [
         (type(message), message.day) for message in messages if not isinstance(message, Rejected)
     ] == [
@@ -138,7 +138,7 @@ def test_while_nothing_is_known_one_record_stands_for_many_days() -> None:
 
 def test_a_record_that_is_no_summary_is_passed_over() -> None:
     """It is somebody else's; the reference does not depend on it."""
-    assert said(posted_for(b"{", *DAYS)) == said(posted_for(*DAYS))
+    assert messages_in(posted_for(b"{", *DAYS)) == messages_in(posted_for(*DAYS))
 
 
 def test_dropped_summaries_are_a_hole() -> None:

@@ -38,10 +38,10 @@ def alerts_in(desk: JudgeDesk) -> list[Alert]:
 
 def test_a_file_and_the_worker_tell_the_same(tmp_path: Path) -> None:
     """Byte for byte, whatever the batches."""
-    log, told = tmp_path / "log.ndjson", tmp_path / "alerts.ndjson"
+    log, alerts_path = tmp_path / "log.ndjson", tmp_path / "alerts.ndjson"
     log.write_bytes(b"\n".join(lines()))
-    CliRunner().invoke(command, [str(log), "--alerts", str(told)])
-    replayed = [read_finding(line) for line in told.read_bytes().splitlines()]
+    CliRunner().invoke(command, [str(log), "--alerts", str(alerts_path)])
+    replayed = [read_finding(line) for line in alerts_path.read_bytes().splitlines()]
     desk = JudgeDesk()
     records = [KafkaRecord(number, line, b"north") for number, line in enumerate(lines())]
     desk.take(records[:25])
