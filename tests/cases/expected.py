@@ -19,7 +19,7 @@ class Case(Struct, frozen=True, kw_only=True):
     # In each sentence of an alert, in none of them, in at least one.
     always_said: str = ""
     never_said: str = ""
-    stated_words: str = ""
+    says: str = ""
     # Among the notes of the summary, or on standard error where it ends with a usage error.
     noted: str = ""
     never_noted: str = ""
@@ -37,7 +37,7 @@ class Case(Struct, frozen=True, kw_only=True):
             words.append(f"flagged {', '.join(sorted(self.flagged)) or 'nobody'}")
         if self.closed:
             words.append(f"closed {', '.join(sorted(self.closed))}")
-        labels = ("always_said", "never_said", "said", "noted", "never_noted", "samples")
+        labels = ("always_said", "never_said", "says", "noted", "never_noted", "samples")
         words += [
             f"{label.replace('_', ' ')} {getattr(self, label)!r}"
             for label in labels
@@ -70,7 +70,7 @@ _CASES: Final = {
             name="honest_user_beside_unnamed",
             parts=("honest_user_beside_unnamed",),
             never_said="by user u-honest",
-            stated_words="by nobody named",
+            says="by nobody named",
         ),
     )
 }
@@ -100,7 +100,7 @@ _OWN: Final = {
             noted="one JSON array, not one object a line",
             exit_code=4,
         ),
-        Case(name="records_of_one_refused", parts=(), stated_words="could not be read"),
+        Case(name="records_of_one_refused", parts=(), says="could not be read"),
         Case(name="loud_names_before", parts=(), flagged=_SACRIFICED | THIEF),
         Case(
             name="hashed_ids_beyond_the_cohort",
@@ -123,7 +123,7 @@ _OWN: Final = {
         Case(name="first_line_too_long", parts=(), flagged=None, noted="header", exit_code=2),
         Case(name="zone_by_name", parts=(), flagged=None, noted="%Z", exit_code=2),
         Case(name="one_object_a_row", parts=(), samples="x"),
-        Case(name="late_by_32_days", parts=(), stated_words="come late"),
+        Case(name="late_by_32_days", parts=(), says="come late"),
         Case(
             name="re_reading_with_bytes",
             parts=(),
