@@ -59,6 +59,8 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
     id_end: int
     # The operator's file that says who is who, where each project has pseudonyms of its own.
     bridge: "Bridge | None" = None
+    # Some datasets are declared to stand for people, though a record names and counts nobody.
+    declares_people: bool = False
 
     @property
     def sparse(self) -> bool:
@@ -66,9 +68,12 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
         return self.id_end - self.id_first > self.cohort_size
 
 
-def decode_limits(config: DecodeConfig, cohort: CohortConfig) -> DecodeLimits:
+def decode_limits(
+    config: DecodeConfig, cohort: CohortConfig, *, declares_people: bool = False
+) -> DecodeLimits:
     """Return what `decode` compares with."""
     return DecodeLimits(
+        declares_people=declares_people,
         bridge=opened_bridge(cohort.bridge, cohort.size) if cohort.bridge else None,
         event_bytes_max=config.event_bytes_max,
         fields_listed_max=config.fields_listed_max,

@@ -105,16 +105,25 @@ def event_of_values(
         if limits.hashed and people.ids is not None and are_rounded(people.ids):
             return rejected(RejectReason.IDS_ROUNDED, ROUNDED)
         event["participants"] = people
-    return _checked(event, repairs, strict)
+    # An amount that is null is as one that is absent, which is no flaw.
+    may_name_nothing = limits.declares_people or (
+        not repairs.total() and any(given.get(key, 0) is None for key in _AMOUNTS)
+    )
+    return _checked(event, repairs, strict, may_name_nothing=may_name_nothing)
 
 
 def _checked(
-    event: dict[str, object], repairs: Repairs, strict: AccessEvent | Rejected
+    event: dict[str, object],
+    repairs: Repairs,
+    strict: AccessEvent | Rejected,
+    *,
+    may_name_nothing: bool,
 ) -> AccessEvent | Rejected:
-    if not any(event.get(key) for key in ("participants", *_AMOUNTS)):
-        # Nothing that could have left can be read.
-        return strict
     counts = {reason.value: count for reason, count in sorted(repairs.items()) if count}
+    names_nothing = not any(event.get(key) for key in ("participants", *_AMOUNTS))
+    if names_nothing and not may_name_nothing:
+        # Nothing that could have left can be read, and no dataset is declared to stand for it.
+        return strict
     if counts:
         event["repairs"] = counts
     try:

@@ -11,8 +11,9 @@ from typing import Final
 
 # What a double holds, and how many digits tell all doubles apart.
 _EXACT_BITS: Final = 53
-_EXACT_END: Final = 2**_EXACT_BITS
 _DIGITS: Final = 17
+# A number of seventeen digits may be written in full and be rounded all the same: it tells nothing.
+_TELLING_MIN: Final = 10**_DIGITS
 # The chance that honest ids look rounded is 2 to the minus this.
 _EVIDENCE_BITS_MIN: Final = 24
 ROUNDED: Final = (
@@ -32,7 +33,7 @@ def are_rounded(ids: Sequence[int]) -> bool:
     """
     evidence_bits = 0
     for number in ids:
-        if number < _EXACT_END:
+        if number < _TELLING_MIN:
             continue
         # Mostly the first one tells that nothing was rounded.
         bits = _evidence_bits(number)

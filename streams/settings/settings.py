@@ -113,7 +113,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     @property
     def limits(self) -> DecodeLimits:
         """Return what an event may be at most."""
-        return decode_limits(self.file.decode, self.file.cohort)
+        declared = any(each.people is not None for each in self.file.datasets.values())
+        return decode_limits(self.file.decode, self.file.cohort, declares_people=declared)
 
     @property
     def adapters(self) -> tuple[str, ...]:

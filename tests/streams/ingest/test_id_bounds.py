@@ -96,7 +96,7 @@ def test_hashes_as_they_are_or_as_text_name_the_same_people(
 
 
 @given(
-    numbers=st.sets(st.integers(0, 10**9), min_size=4, max_size=60),
+    numbers=st.sets(st.integers(0, 10**9), min_size=8, max_size=60),
     written=st.sampled_from(["binary", "shortest", "seventeen digits", "float"]),
 )
 def test_hashes_that_a_writer_rounded_are_rejected_with_the_cause(

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detectors.config import CohortConfig
 from detectors.event import AccessEvent, FieldCount, time_ms
-from streams.ingest.codec import decode, encode
+from streams.ingest.codec import DecodeConfig, decode, decode_limits, encode
 from streams.ingest.partial_event import placed
 from streams.ingest.rejects import Rejected, RejectReason
 from streams.ingest.repairs import MEANINGS, RepairReason
@@ -17,6 +18,8 @@ from tests.streams.ingest.partial_documents import (
     people,
     read,
 )
+
+NAMES_NOTHING = {"id": "e", "time": 1_775_044_800_000, "institution": "north", "dataset": "wgs"}
 
 
 @pytest.mark.parametrize(
@@ -164,3 +167,17 @@ def test_no_way_of_filling_another_key_hides_whose_data_left(changes: dict[str, 
 def test_every_repair_has_a_meaning() -> None:
     """People read them in alerts and on dashboards."""
     assert set(MEANINGS) == set(RepairReason)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_flaw_hides_no_request_for_what_is_declared(*, declared: bool) -> None:
+    """Where datasets stand for people, what names nothing counts, however it is written."""
+    limits = decode_limits(DecodeConfig(), CohortConfig(), declares_people=declared)
+    result = decode(json.dumps({**NAMES_NOTHING, "client": 7}).encode(), limits)
+    assert isinstance(result, AccessEvent) is declared
+
+
+def test_an_amount_that_is_null_is_as_one_that_is_absent() -> None:
+    """It says nothing, which is no flaw."""
+    absent, null = NAMES_NOTHING, NAMES_NOTHING | {"rows": None}
+    assert decode(json.dumps(null).encode(), LIMITS) == decode(json.dumps(absent).encode(), LIMITS)
