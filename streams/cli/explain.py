@@ -10,6 +10,7 @@ import msgspec
 from detectors.config import config_hash
 from streams.cli import options
 from streams.console.progress import steps
+from streams.console.wording import printable
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, AUDIT, HOLDINGS
 from streams.replay.explain import (
     NotExplainedError,
@@ -102,7 +103,7 @@ def command(  # noqa: PLR0913 - one parameter an option
     if as_json:
         click.echo(msgspec.json.encode(explanation))
     else:
-        click.echo("\n".join(explanation_lines(explanation)))
+        click.echo("\n".join(map(printable, explanation_lines(explanation))))
     if explanation.record == "different":
         sys.exit(1)
 

@@ -12,6 +12,7 @@ import msgspec
 from detectors.errors import HeadgateError
 from detectors.instants import rfc3339
 from streams.cli import options
+from streams.console.wording import printable
 
 if TYPE_CHECKING:
     from detectors.response.suspension import Suspension
@@ -167,11 +168,11 @@ def _line(suspension: Suspension) -> str:
     meant = "dry run " if suspension.dry_run else ""
     reason = f"by {suspension.by}: {suspension.why}"
     begin = f"{suspension.suspension_id[:12]}  {state_word(suspension):<9}"
-    return f"{begin}  {meant}{_who(suspension)}{asks}, {until}, {reason}"
+    return printable(f"{begin}  {meant}{_who(suspension)}{asks}, {until}, {reason}")
 
 
 def _who(suspension: Suspension) -> str:
     from streams.report.lines import measure_word
 
     of = "" if suspension.scope == "institution" else f" of {suspension.institution}"
-    return f"{measure_word(suspension)} {suspension.scope} {suspension.subject}{of}"
+    return printable(f"{measure_word(suspension)} {suspension.scope} {suspension.subject}{of}")

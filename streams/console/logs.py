@@ -18,6 +18,7 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter
 from detectors.instants import SECOND_MS, rfc3339
 from streams.clock import monotonic_seconds
 from streams.console import LOG_HANDLER_NAME
+from streams.console.wording import printable
 
 LogFormat = Literal["text", "json"]
 
@@ -107,7 +108,7 @@ def _text(_logger: object, _method: str, event: _Event) -> str:
     head = [event.pop("time"), event.pop("level").upper(), event.pop("logger")]
     head += [f"pid={event.pop('pid')}", event.pop("event")]
     words = head + [f"{key}={_value(value)}" for key, value in event.items()]
-    return _printable("\n".join([" ".join(words), *stacks]).replace("\n", " | "))
+    return printable("\n".join([" ".join(words), *stacks]).replace("\n", " | "))
 
 
 def _value(value: object) -> str:
@@ -119,14 +120,3 @@ def _value(value: object) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value):
         return value
     return json.dumps(value, default=repr, ensure_ascii=False, separators=(",", ":"))
-
-
-def _printable(text: str) -> str:
-    r"""Return a text in which what is no letter, sign or space is written as its escape.
-
-    >>> _printable("Zürich\x1b[2J\u2028")
-    'Zürich\\x1b[2J\\u2028'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -14,6 +14,20 @@ RINGS_OFF: Final = (
 )
 
 
+def printable(text: str) -> str:
+    r"""Return a text in which what is no letter, sign or space is written as its escape.
+
+    Names come from whoever sends events: none of them may move a cursor, turn the direction of
+    reading, or begin a line of its own.
+
+    >>> printable("Zürich\x1b[2J\u2028")
+    'Zürich\\x1b[2J\\u2028'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def number(value: float) -> str:
     """Return a number with thousands separated, and decimals only where they say something.
 

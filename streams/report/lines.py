@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from detectors.policy.explain import percent
 from detectors.response.suspension import HEADGATE, Measure, Suspension
 from detectors.response.withheld import Threshold, Withheld, WithheldReason
 from detectors.verdict import Effect, RaiseAlert
-from streams.console.wording import moment, number, plural, span
+from streams.console.wording import moment, number, plural, printable, span
 from streams.report.record import Flagged, Report, lead_alert, main_track, saved, worst_alert
 from streams.report.unnamed import UnnamedTotal
 
@@ -24,6 +25,10 @@ class Line(Struct, frozen=True, kw_only=True):
 
     text: str
     style: str = ""
+
+    def __post_init__(self) -> None:
+        """Show whatever names hold, and obey nothing of it."""
+        force_setattr(self, "text", printable(self.text))
 
 
 def effect_line(effect: Effect) -> Line | None:

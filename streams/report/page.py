@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from detectors.instants import instant_of
 from detectors.policy.explain import percent
 from detectors.registry import is_rule
-from streams.console.wording import minute, moment, number, plural, probability, span
+from streams.console.wording import minute, moment, number, plural, printable, probability, span
 from streams.report import chart
 from streams.report.flagged import section_of
 from streams.report.lines import measure_word, state_word, withheld_text
@@ -36,11 +36,17 @@ def render(report: Report) -> str:
     )
 
 
+def _shown(value: object) -> object:
+    """Return a text as it may be shown; lines stay lines, and what was made as markup stays."""
+    return "\n".join(map(printable, value.split("\n"))) if type(value) is str else value
+
+
 @functools.cache
 def _templates() -> Environment:
     templates = Environment(
         loader=PackageLoader("streams.report"),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

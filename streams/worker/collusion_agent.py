@@ -214,8 +214,8 @@ class CollusionAgent:
         outcome = _judged(judge.add, holdings) if isinstance(holdings, NewHoldings) else holdings
         if judge.speaks != spoke:
             logger.warning(
-                "Rings are told from now on." if judge.speaks else "Rings are in shadow again.",
-                extra={"ring_days_count": judge.ring_days},
+                "Rings begin to be told, or are in shadow again.",
+                extra={"speaks": judge.speaks, "ring_days_count": judge.ring_days},
             )
         if isinstance(outcome, Rejected):
             logger.warning(

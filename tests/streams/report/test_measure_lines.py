@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from detectors.response.suspension import Asked
 from detectors.response.withheld import WITHHELD_REASONS, Threshold, Withheld
-from streams.report.lines import begun_text, measure_line, withheld_line, withheld_text
+from streams.report.lines import Line, begun_text, measure_line, withheld_line, withheld_text
 from tests.builders import suspension
 
 PLAIN = Withheld(
@@ -144,3 +144,9 @@ def test_only_what_was_in_force_is_counted_as_a_measure(
 ) -> None:
     """Requests stand apart, whatever became of them."""
     assert begun_text([suspension(**changes) for changes in revisions]) == words
+
+
+def test_a_line_shows_what_names_hold_and_obeys_nothing_of_it() -> None:
+    """No name moves the cursor, turns the direction of reading, or begins a line of its own."""
+    line = Line(text="Zürich\x1b[2J\r\n\u202eevil")
+    assert line.text == r"Zürich\x1b[2J\r\n\u202eevil"
