@@ -111,16 +111,16 @@ def make() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_the_golden_story_is_answered_as_the_recorder_answers_it(
-    config: str, tmp_path: Path
-) -> None:
-    """The thief is stopped, in the words of the recorder."""
-    outcomes, stated, last_ms = replayed(GOLDEN / "scenario.jsonl", tmp_path, config)
+@pytest.mark.parametrize("name", CONFIGS)
+def test_the_golden_story_is_answered_as_the_recorder_answers_it(name: str, tmp_path: Path) -> None:
+    """The thief is stopped, in the words of the recorder; by who is touchy, at once."""
+    outcomes, stated, last_ms = replayed(GOLDEN / "scenario.jsonl", tmp_path, CONFIGS[name])
     response = load_settings(tmp_path / "settings.toml", environment={}).file.response
     assert outcomes == recorded(stated, response, until_ms=last_ms)
     assert {each.institution for each in outcomes.measures} == {"thief"}
-    assert {each.measure for each in outcomes.measures} == {"suspend", "throttle"}
+    at_once = name == "automatic, and touchy"
+    measures = {"suspend"} if at_once else {"suspend", "throttle"}
+    assert {each.measure for each in outcomes.measures} == measures
 
 
 @pytest.fixture(scope="module")
