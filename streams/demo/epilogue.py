@@ -13,14 +13,13 @@ from streams.demo.screen import Screen
 from streams.demo.script import Script
 from streams.kafka.topics import ACCESS_EVENTS
 from streams.replay.inputs import TOPIC_PREFIX, Rejects
-from streams.replay.reading import Reading
+from streams.replay.reading import reading_of
 from streams.replay.replay_run import ReplayRun
 from streams.report.lines import begun_text
 from streams.report.page import render
 from streams.report.record import Flagged, Report, lead_alert, saved
 from streams.settings.register_file import load_register
 from streams.sinks import alerts
-from streams.state.envelope import keys_from_text
 
 
 def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
@@ -29,14 +28,7 @@ def replayed(stage: Stage, script: Script) -> tuple[Report, dict[str, bytes]]:
     run = ReplayRun(
         settings.core,
         register=load_register(stage.register_path),
-        reading=Reading(
-            limits=settings.limits,
-            mapping=None,
-            cluster=settings.cluster,
-            keys=keys_from_text(settings.secrets.state_key),
-            raw_topic=None,
-            response=settings.file.response,
-        ),
+        reading=reading_of(settings),
         rejects=Rejects(None),
     )
     topic = ACCESS_EVENTS.full_name(settings.file.kafka.topic_prefix)
