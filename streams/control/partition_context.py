@@ -75,7 +75,7 @@ class PartitionContexts:
             directory=self._directory,
         )
         self._known = {b"": nothing}
-        self._warned_of = config_hash(base)
+        self._warned_of = {config_hash(base)}
 
     def read(self, raw: bytes) -> PartitionContext:
         """Return the context that `raw` encodes.
@@ -164,8 +164,8 @@ class PartitionContexts:
         """Say once of each configuration that the worker's own file is another one."""
         last = schedule.entries[-1]
         pushed = config_hash(last.config)
-        if schedule.pushed and pushed != self._warned_of:
-            self._warned_of = pushed
+        if schedule.pushed and pushed not in self._warned_of:
+            self._warned_of.add(pushed)
             logger.warning(
                 "A configuration was pushed that this worker's file does not hold yet.",
                 extra={

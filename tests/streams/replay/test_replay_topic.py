@@ -123,7 +123,11 @@ def test_a_topic_gives_the_alerts_of_its_events(
     expected = [finding(each.alert) for each in judged if isinstance(each, RaiseAlert)]
     written = (tmp_path / "first").read_bytes()
     assert totals["events_count"] == len(events)
-    assert by_id(written.splitlines()) == by_id(expected) != {}
+    # Who has fallen silent is closed by the time of a partition, of which a plain log has none.
+    said_then = {
+        uid: line for uid, line in by_id(written.splitlines()).items() if uid in by_id(expected)
+    }
+    assert said_then == by_id(expected) != {}
     assert written == (tmp_path / "second").read_bytes()
 
 
@@ -146,7 +150,8 @@ def test_holdings_on_record_are_judged_for_rings(
     asyncio.run(send_raw(records, kafka=kafka, topic=topic))
     totals = replay_topic(topic, config, tmp_path / "alerts")
     findings = [json.loads(line) for line in (tmp_path / "alerts").read_text().splitlines()]
-    assert {each["resources"][0]["uid"] for each in findings} == {"i0", "i1", "i2"}
+    (finding,) = findings
+    assert {each["uid"] for each in finding["resources"]} == {"i0", "i1", "i2"}
     assert totals["rejects"] == {"wrong_type": 1}
 
 
