@@ -19,6 +19,7 @@ SLEEPERS: Final = {
     "faults/schedule.py": "the fault is a worker that sleeps for longer than its session",
     "faults/source.py": "sends at a given rate",
     "faults/test_kill_recorder.py": "spreads what is read over many transactions, to die in each",
+    "streams/replay/test_one_log_at_any_speed.py": "sends bit by bit, and waits longer than others",
     "faults/test_schedules.py": "the fault is a worker that sleeps for longer than its session",
 }
 

@@ -206,12 +206,10 @@ def test_judging_some_alone_is_judging_them_among_all(world: World) -> None:
         alone = judge_some(
             world.events({plan.name}), config=config, register=world.register, honest=everybody
         )
-        mine = [alert for alert in everybody.alerts if alert.institution == plan.name]
-        # Who has fallen silent is closed by the time of others, of whom one alone knows nothing.
-        heard, among = (
-            [a.alert_id for a in b if a.change != "close"] for b in (alone.alerts, mine)
-        )
-        assert heard == among
+        mine = [each for each in everybody.alerts if each.institution == plan.name]
+        # The silent are closed by the time of others, which one alone does not see.
+        among = [each.alert_id for each in mine if each.change != "close"]
+        assert [each.alert_id for each in alone.alerts if each.change != "close"] == among
 
 
 def test_one_seed_gives_every_figure(tmp_path: Path) -> None:

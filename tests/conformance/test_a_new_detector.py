@@ -56,7 +56,7 @@ def test_it_speaks_is_explained_documented_calibrated_and_saved(tree: Path) -> N
     report = json.loads(run(tree, "tests/conformance/new_detector/speaks.py"))
     sentence = report.pop("sentence")
     assert sentence.startswith("north took 10,800 rows of tables in 1 day (expected 801), ")
-    assert report.pop("days_count") == 32
+    assert report.pop("days_count") == 33
     assert report == {
         "analytic": {"uid": "rows", "name": "rows", "type_id": 3, "type": "Statistical"},
         "remembered": True,

@@ -145,12 +145,11 @@ def test_any_statement_of_the_alert_can_be_explained(
 def test_events_that_are_not_those_of_then_do_not_pass_as_them(
     home: Path, tmp_path: Path, events: list[AccessEvent], findings: list[dict[str, Any]]
 ) -> None:
-    """One institution's first event is missing: what was said is not what comes out."""
-    last = findings[-1]
-    thief = last["resources"][0]["uid"]
-    first = next(event for event in events if event.institution == thief)
+    """The event that tripped it is missing: what was said is not what comes out."""
+    last = next(each for each in reversed(findings) if each["activity_name"] != "Close")
+    trigger = last["evidences"][0]["data"]["trigger_event_id"]
     tampered = tmp_path / "events.jsonl"
-    other_events = (event for event in events if event.id != first.id)
+    other_events = (event for event in events if event.id != trigger)
     tampered.write_bytes(b"".join(encode(event) + b"\n" for event in other_events))
     name = last["finding_info"]["uid"]
     result = explain(name, "--input", tampered, "--alerts", home / "alerts.ndjson")

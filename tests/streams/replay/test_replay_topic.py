@@ -124,10 +124,8 @@ def test_a_topic_gives_the_alerts_of_its_events(
     written = (tmp_path / "first").read_bytes()
     assert totals["events_count"] == len(events)
     # Who has fallen silent is closed by the time of a partition, of which a plain log has none.
-    said_then = {
-        uid: line for uid, line in by_id(written.splitlines()).items() if uid in by_id(expected)
-    }
-    assert said_then == by_id(expected) != {}
+    by_topic, by_file = by_id(written.splitlines()), by_id(expected)
+    assert {uid: line for uid, line in by_topic.items() if uid in by_file} == by_file != {}
     assert written == (tmp_path / "second").read_bytes()
 
 
