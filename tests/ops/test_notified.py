@@ -35,12 +35,15 @@ VARIABLES = {
 }
 # What did not happen here: nothing was rejected, nobody runs the hook, everything was said at once.
 MAY_BE_SILENT = {
+    # Its column of events that name nobody: there are none.
+    "headgate-taking": {"Institutions, the worst first"},
     "headgate-detectors": {
         "Share of alerts that people confirmed",
         "Why alerts led to no measure",
     },
     "headgate-pipeline": {
         "Rejected, by reason",
+        "Rejected or judged in part in 7 days, by institution",
         "Mended in events judged in part, by what was done",
         "Dead letters on the broker, by reason",
         "Suspensions to the platform",

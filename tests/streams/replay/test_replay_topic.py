@@ -135,7 +135,8 @@ def test_holdings_on_record_are_judged_for_rings(
     """Three institutions that divide a list among them are told of; damaged records are counted."""
     ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS)
     topic = HOLDINGS.full_name(topic_prefix)
-    config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix)
+    rings = '[detectors.collusion]\nmode = "on"\n'
+    config = config_file(tmp_path / "headgate.toml", kafka, topic_prefix, more=rings)
     records: list[RawRecord] = [(b"x", b"{", [])]
     for number in range(3):
         holdings = NewHoldings(
@@ -212,6 +213,8 @@ def test_a_real_log_through_kafka_and_a_worker_gives_the_bytes_that_its_replay_g
     config = config_file(
         tmp_path / "headgate.toml", kafka, topic_prefix, metrics_port=port, more=example
     )
+    # The days of thousands of institutions are closed in one go.
+    config.write_text(config.read_text().replace("seconds = 6", "seconds = 20"))
     ensure_topics(unprotected(kafka), prefix=topic_prefix, partitions=PARTITIONS, adapters=[name])
     rows: list[RawRecord] = [(key, row, []) for key, row in raw_rows(path)]
     raw = raw_topic(name).full_name(topic_prefix)
