@@ -42,12 +42,12 @@ class JudgeAgent:
     __slots__ = (
         "_addressing",
         "_config_sequence",
-        "_contexts",
         "_days",
         "_dependencies",
         "_failed_count",
         "_judged_count",
         "_state_store",
+        "contexts",
     )
 
     def __init__(
@@ -56,8 +56,8 @@ class JudgeAgent:
         """Keep what judging needs."""
         self._state_store = state_store
         self._dependencies = dependencies
-        self._contexts = PartitionContexts(dependencies.base, register=dependencies.register)
-        self._days = PartitionDays(state_store, dependencies, self._contexts)
+        self.contexts = PartitionContexts(dependencies.base, register=dependencies.register)
+        self._days = PartitionDays(state_store, dependencies, self.contexts)
         self._addressing = Addressing(
             topic=dependencies.topic, partitions=dependencies.partitions, keys=dependencies.keys
         )
@@ -243,10 +243,10 @@ class JudgeAgent:
                 counts.configs_refused += control_kind(record.headers) == CONFIG
             case Instruction():
                 apply_control_record(
-                    batch_run, control, record, contexts=self._contexts, addressing=self._addressing
+                    batch_run, control, record, contexts=self.contexts, addressing=self._addressing
                 )
             case Scheduled():
-                context = self._contexts.with_config(batch_run.context, control)
+                context = self.contexts.with_config(batch_run.context, control)
                 counts.configs_accepted += context is not batch_run.context
                 batch_run.switch_context(context)
             case TimeMarker():

@@ -42,9 +42,10 @@ def add_judging(
         partitions=settings.file.kafka.partitions,
         register=dependencies.register,
     )
+    agent = JudgeAgent(state_store, judge_dependencies)
     judging = BatchJudging(
         JudgingDependencies(
-            agent=JudgeAgent(state_store, judge_dependencies),
+            agent=agent,
             follower=follower,
             checkpointer=checkpointer,
             outbox=dependencies.outbox,
@@ -53,7 +54,9 @@ def add_judging(
             stop=stop_for,
         )
     )
-    idle_clock = _idle_clock(dependencies, state_store, group=group, judging=judging, log=log)
+    idle_clock = _idle_clock(
+        dependencies, state_store, group=group, judging=judging, log=log, contexts=agent.contexts
+    )
     dependencies.app.task(follower.keep)
     dependencies.app.task(idle_clock.keep)
     return judging
@@ -81,6 +84,7 @@ def _idle_clock(
     group: FaustGroup,
     judging: BatchJudging,
     log: ReferenceLog,
+    contexts: PartitionContexts,
 ) -> IdleClock:
     settings = dependencies.settings
     return IdleClock(
@@ -91,7 +95,7 @@ def _idle_clock(
             keys=dependencies.keys,
             outbox=dependencies.outbox,
             log=log,
-            contexts=PartitionContexts(settings.core, register=dependencies.register),
+            contexts=contexts,
             waits=judging.waits,
             end=group.end,
             now_ms=wall_ms,
