@@ -203,9 +203,14 @@ def apply_reference(profile: Profile, reference: Reference) -> None:
 
 
 def follow_references(profile: Profile, references: References) -> None:
-    """Judge each day against the reference of that day; the open one as it was begun."""
-    profile.references = references
-    profile.reference = references.at(profile.state.today.reference_day)
+    """Judge each day against the reference of that day; the open one as it was begun.
+
+    A saved state may be further than what is read of the references: told again, it is mended.
+    """
+    day = profile.state.today.reference_day
+    if profile.references is not references or profile.reference.day != day:
+        profile.references = references
+        profile.reference = references.recorded(day)
 
 
 def due_day(profile: Profile) -> int | None:

@@ -94,6 +94,9 @@ class _Recorded:
         place = bisect_right(self._days, day)
         return self._references[self._days[place - 1]] if place else self._prior
 
+    def recorded(self, day: int) -> Reference:
+        return self.at(day)
+
 
 def rings(holdings: Iterable[NewHoldings], *, config: CoreConfig, since_ms: int = 0) -> list[Alert]:
     """Return what the second stage says from a time on; the knob changes nothing in it."""

@@ -24,6 +24,10 @@ class DailyReferences:
             reference = self._known[day] = self._builder.build(day)
         return reference
 
+    def recorded(self, day: int) -> Reference:
+        """Return the reference of `day`, by which something is judged already."""
+        return self.at(day)
+
     def forget(self) -> None:
         """Forget what nothing can rest on any more, even if the time went astray."""
         self._builder.forget(self._clock.day - ALONE_DAYS_MAX)

@@ -133,6 +133,9 @@ class References(Protocol):
     def at(self, day: int) -> Reference:
         """Return the reference that holds on `day`, since the epoch."""
 
+    def recorded(self, day: int) -> Reference:
+        """Return the reference of `day`, by which something is judged already."""
+
 
 def channel_prior(channel: str) -> Tail | None:
     """Return the built-in tail of a channel, None where no detector has it."""

@@ -101,6 +101,10 @@ class ReferenceLog:
         place = bisect_left(missed, (day, -1))
         if place < len(missed) and missed[place][1] < day:
             day = missed[place][1]
+        return self.of(day)
+
+    def of(self, day: int) -> Reference:
+        """Return the last record up to a day, whoever went on without it."""
         place = bisect_right(self._days, day)
         return self._references[place - 1] if place else self._prior
 
@@ -108,13 +112,15 @@ class ReferenceLog:
 class PartitionReferences:
     """The references of one partition, up to the day that its log has reached."""
 
-    __slots__ = ("_log", "_partition", "day")
+    __slots__ = ("_log", "_partition", "day", "is_begun")
 
     def __init__(self, log: ReferenceLog, partition: int) -> None:
         """Begin before any day."""
         self._log = log
         self._partition = partition
         self.day = -1
+        # Whether the day at which its reading began was certain once. Saved states are of it.
+        self.is_begun = False
 
     @property
     def missing_day(self) -> int | None:
@@ -124,6 +130,14 @@ class PartitionReferences:
     def at(self, day: int) -> Reference:
         """Return the reference that holds on `day`, or on the last day reached."""
         return self._log.at(self._partition, min(day, self.day))
+
+    def recorded(self, day: int) -> Reference:
+        """Return the record of `day`, under which a saved state began.
+
+        That state may be ahead of the partition's saved time, and what was missed since is nothing
+        to it.
+        """
+        return self._log.of(day)
 
 
 def message_record(message: Message, *, topic: str, keys: StateKeys) -> OutgoingRecord:

@@ -7,7 +7,7 @@ from detectors.pipeline import Profile, open_profile
 from detectors.register import Institution, Register
 from detectors.snapshot import dump, load, part_names
 from streams.ingest.directory import directory_of, shown_name
-from streams.state.partition_state import Dump
+from streams.state.partition_state import Dump, LoadedProfile
 
 
 class ProfileCore:
@@ -37,8 +37,12 @@ class ProfileCore:
         return load(main, parts=parts, config=self._config, entry=entry)
 
 
-def show_as(profile: Profile, name: str) -> None:
-    """Let people be shown the first spelling of an institution that no register names."""
-    state = profile.state
-    if not state.events_count and profile.entry == Institution(id=state.institution):
-        profile.state.institution = name
+def show_as(loaded: LoadedProfile[Profile], name: str) -> None:
+    """Let people be shown the first spelling of an institution that no register names.
+
+    The first is that of the first record, rejected or not: later ones change nothing, wherever
+    batches end.
+    """
+    state = loaded.profile.state
+    if loaded.applied_offset < 0 and loaded.profile.entry == Institution(id=state.institution):
+        state.institution = name

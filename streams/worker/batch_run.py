@@ -136,9 +136,8 @@ class BatchRun:
         if institution_run is not None:
             return institution_run
         loaded = self.partition_state.loaded(institution)
-        show_as(loaded.profile, name)
-        if loaded.profile.references is not self.references:
-            follow_references(loaded.profile, self.references)
+        show_as(loaded, name)
+        follow_references(loaded.profile, self.references)
         self.partition_state.awake.add(institution)
         institution_run = InstitutionRun(
             institution,

@@ -100,6 +100,10 @@ class JudgeAgent:
         records, clock = batch_run.batch.records, batch_run.time.clock
         references = batch_run.references
         due_ms, is_missing = clock.due_ms, references.missing_day is not None
+        if is_missing and not references.is_begun:
+            # What ends a day by time alone would close it for saved states without their reference.
+            return
+        references.is_begun = True
         for index in range(batch_run.next_index, len(records)):
             record = records[index]
             if record.headers and control_kind(record.headers) is not None:

@@ -28,6 +28,6 @@ def apply_control_record(
     institution = directory.addressee_of(instruction.body)
     profile = partition_state.profile(institution, record.offset)
     if profile is not None:
-        show_as(profile, name)
+        show_as(partition_state.loaded(institution), name)
         apply_instruction(profile, instruction.body, sequence=instruction.sequence)
         partition_state.applied(institution, record.offset)

@@ -69,6 +69,10 @@ class PartitionDays:
             StateError: a saved state cannot be read.
         """
         partition_state = self._state_store.partition(partition)
+        if partition_state.position is None:
+            self._references[partition] = PartitionReferences(
+                self._dependencies.reference_log, partition
+            )
         new_from = partition_state.new_from(batch.span)
         context = self._contexts.read(partition_state.context)
         config = self._dependencies.base.reference
@@ -77,18 +81,11 @@ class PartitionDays:
             partition_state,
             context=context,
             time=PartitionTime(config, context.time, is_live=context.is_live),
-            references=self._references_of(partition),
+            references=self._references[partition],
         )
         batch_run.next_index = bisect_left(batch.records, new_from, key=offset_of)
         batch_run.counts.saved = batch_run.next_index
         return batch_run
-
-    def _references_of(self, partition: int) -> PartitionReferences:
-        references = self._references.get(partition)
-        if references is None:
-            references = PartitionReferences(self._dependencies.reference_log, partition)
-            self._references[partition] = references
-        return references
 
     def keep_time(self, batch_run: BatchRun) -> None:
         """Let the partition's record keep how late it is."""
@@ -123,8 +120,7 @@ class PartitionDays:
         if loaded.applied_offset > applied_offset:
             return ()
         profile = loaded.profile
-        if profile.references is not batch_run.references:
-            follow_references(profile, batch_run.references)
+        follow_references(profile, batch_run.references)
         effects = close_days(profile, batch_run.time.clock.last_closed_day)
         if effects:
             partition_state.applied(institution, applied_offset)

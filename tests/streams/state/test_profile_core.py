@@ -6,6 +6,7 @@ from detectors.config import CoreConfig
 from detectors.pipeline import judge
 from detectors.register import UNKNOWN, UNKNOWN_NAME, Institution, Register
 from detectors.snapshot import dump
+from streams.state.partition_state import LoadedProfile
 from streams.state.profile_core import ProfileCore, show_as
 from tests.builders import taking
 
@@ -44,20 +45,18 @@ def test_what_is_known_is_not_dumped_again() -> None:
 
 
 @pytest.mark.parametrize(
-    ("institution", "events_count", "shown"),
+    ("institution", "applied_offset", "shown"),
     [
-        pytest.param("south", 0, "South", id="nobody has been judged under a name yet"),
-        pytest.param("south", 1, "south", id="the first spelling stays"),
-        pytest.param("north", 0, "north", id="a registered one is called as registered"),
-        pytest.param("north", 1, "north", id="registered and judged"),
+        pytest.param("south", -1, "South", id="nothing has come under a name yet"),
+        pytest.param("south", 0, "south", id="the first spelling stays"),
+        pytest.param("north", -1, "north", id="a registered one is called as registered"),
+        pytest.param("north", 0, "north", id="registered and known"),
     ],
 )
 def test_who_is_in_no_register_is_shown_as_first_spelt(
-    institution: str, events_count: int, shown: str
+    institution: str, applied_offset: int, shown: str
 ) -> None:
     """What people read is a name that somebody wrote, and it does not change."""
     profile = CORE.open(institution)
-    for number in range(events_count):
-        judge(profile, taking(1, id=str(number), institution=institution))
-    show_as(profile, institution.title())
+    show_as(LoadedProfile(profile, applied_offset), institution.title())
     assert profile.state.institution == shown
