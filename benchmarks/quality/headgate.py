@@ -12,11 +12,10 @@ import numpy as np
 from msgspec import Struct, structs
 
 from benchmarks.quality.alarms import Alarms
-from detectors.config import CoreConfig, config_hash
+from detectors.config import CoreConfig
 from detectors.day_rollover import close_days
 from detectors.event import AccessEvent, time_ms
 from detectors.features.event_clock import EventClock
-from detectors.models.collusion.judge import CollusionJudge
 from detectors.peers.builder import ReferenceBuilder
 from detectors.peers.daily import DailyReferences
 from detectors.peers.reference import Reference, References, grace_ms, prior_reference
@@ -26,6 +25,7 @@ from detectors.register import Register
 from detectors.synthetic.materialise import hashed
 from detectors.synthetic.world import World
 from detectors.verdict import Alert, DailySummary, Effect, NewHoldings, RaiseAlert
+from streams.replay.judges import ring_judge
 
 
 class Judged(Struct, frozen=True, kw_only=True):
@@ -100,12 +100,7 @@ class _Recorded:
 
 def rings(holdings: Iterable[NewHoldings], *, config: CoreConfig, since_ms: int = 0) -> list[Alert]:
     """Return what the second stage says from a time on; the knob changes nothing in it."""
-    second = CollusionJudge(
-        config.detectors.collusion,
-        cohort_size=config.cohort.size,
-        hashed=config.cohort.participant_ids == "hashed",
-        config_hash=config_hash(config),
-    )
+    second = ring_judge(config)
     alerts = []
     # Sorting is stable: those of one moment stay in the order in which they were said.
     for each in sorted(holdings, key=lambda each: each.at_ms):

@@ -7,7 +7,7 @@ asked again. Only what nobody knows goes on from there, to the one judge of all 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -15,11 +15,10 @@ from detectors.event import AccessEvent, time_ms
 from detectors.register import UNKNOWN
 from streams.control.rekeyed import StrayOrigin, origin_of, rekeyed_record
 from streams.ingest.directory import Directory
-from streams.ingest.headers import Headers
 from streams.ingest.identity import identity_of
 from streams.ingest.partial_event import placed
 from streams.kafka.placement import partition_of
-from streams.kafka.records import OutgoingRecord
+from streams.kafka.records import OutgoingRecord, RecordContent
 from streams.state.envelope import StateKeys
 
 
@@ -28,20 +27,6 @@ class Destination(NamedTuple):
 
     key: str
     partition: int
-
-
-class _Read(Protocol):
-    @property
-    def key(self) -> bytes | None:
-        """Its key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """Its value."""
-
-    @property
-    def headers(self) -> Headers:
-        """Its headers."""
 
 
 class Addressing(Struct, frozen=True, kw_only=True):
@@ -64,7 +49,7 @@ class Addressing(Struct, frozen=True, kw_only=True):
         return home.partition == partition and _home_of_key(key, directory) == home.key
 
     def lasting(
-        self, event: AccessEvent, record: _Read, *, partition: int, directory: Directory
+        self, event: AccessEvent, record: RecordContent, *, partition: int, directory: Directory
     ) -> tuple[str, bytes | None]:
         """Return the name and the key of an event if they alone say who judges it here.
 
@@ -79,7 +64,7 @@ class Addressing(Struct, frozen=True, kw_only=True):
     def judge_of(
         self,
         event: AccessEvent,
-        record: _Read,
+        record: RecordContent,
         *,
         partition: int,
         directory: Directory,
@@ -105,7 +90,7 @@ class Addressing(Struct, frozen=True, kw_only=True):
         return UNKNOWN if shared.partition == partition else shared
 
     def placed(
-        self, event: AccessEvent, record: _Read, *, partition: int, offset: int
+        self, event: AccessEvent, record: RecordContent, *, partition: int, offset: int
     ) -> AccessEvent:
         """Return an event without an id of its own under the name of where it lay first."""
         if event.repairs is None:

@@ -6,12 +6,12 @@ meets it sends it on. The record says whence it comes, signed: a replay must kno
 judged at home already, and nobody else may say so.
 """
 
-from typing import Final, Protocol
+from typing import Final
 
 from detectors.event import AccessEvent
 from streams.ingest.codec import encode
-from streams.ingest.headers import Headers, header_value
-from streams.kafka.records import OutgoingRecord
+from streams.ingest.headers import header_value
+from streams.kafka.records import OutgoingRecord, RecordContent
 from streams.state.envelope import StateKeys, framed
 
 REKEYED_HEADER: Final = "headgate-rekeyed"
@@ -20,20 +20,6 @@ _KEY_ID_BYTES: Final = 4
 
 # The number of a partition, and an offset in it.
 StrayOrigin = tuple[int, int]
-
-
-class _Read(Protocol):
-    @property
-    def key(self) -> bytes | None:
-        """Its key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """Its value."""
-
-    @property
-    def headers(self) -> Headers:
-        """Its headers."""
 
 
 def rekeyed_record(
@@ -68,7 +54,9 @@ def rekeyed_record(
     )
 
 
-def origin_of(record: _Read, *, topic: str, partition: int, keys: StateKeys) -> StrayOrigin | None:
+def origin_of(
+    record: RecordContent, *, topic: str, partition: int, keys: StateKeys
+) -> StrayOrigin | None:
     """Return where a record lay that was keyed anew; None where no key of ours has signed it so."""
     header = header_value(record.headers, REKEYED_HEADER)
     number, _, rest = (header or b"").partition(b":")

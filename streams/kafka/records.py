@@ -17,16 +17,8 @@ Offsets = Mapping[Partition, int]
 Positions = Callable[[], Offsets]
 
 
-class Record(Protocol):
-    """What is read of a Kafka record."""
-
-    @property
-    def offset(self) -> int:
-        """Its position in the partition."""
-
-    @property
-    def timestamp(self) -> int:
-        """When Kafka received it, in ms since the epoch."""
+class RecordContent(Protocol):
+    """What somebody sent, wherever it lies."""
 
     @property
     def key(self) -> bytes | None:
@@ -39,6 +31,18 @@ class Record(Protocol):
     @property
     def headers(self) -> Headers:
         """Its headers."""
+
+
+class Record(RecordContent, Protocol):
+    """What is read of a Kafka record."""
+
+    @property
+    def offset(self) -> int:
+        """Its position in the partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """When Kafka received it, in ms since the epoch."""
 
 
 class TopicRecord(Record, Protocol):

@@ -5,13 +5,12 @@ from itertools import chain
 
 import msgspec
 
-from detectors.config import CoreConfig, DetectorsConfig, config_hash
+from detectors.config import CoreConfig, DetectorsConfig
 from detectors.config_schedule import Schedule, Scheduled
 from detectors.day_rollover import close_days
 from detectors.event import time_ms
 from detectors.instructions import apply_instruction, switch_config
 from detectors.models.collusion.config import CollusionConfig
-from detectors.models.collusion.judge import CollusionJudge
 from detectors.pipeline import Profile, follow_references, judge, note_rejected, open_profile
 from detectors.snapshot import dump, load
 from detectors.verdict import NewHoldings
@@ -27,6 +26,7 @@ from streams.ingest.rejects import Rejected, unread_of
 from streams.kafka.cluster import unprotected
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import OutgoingRecord, RecordPosition, TopicRecord
+from streams.replay.judges import ring_judge
 from streams.sinks import alerts
 from streams.state.envelope import keys_from_text
 from streams.state.records import StateTopic
@@ -205,12 +205,7 @@ def oracle_over(bootstrap: str, prefix: str, *, removed: Sequence[TopicRecord] =
 
 def _told_of_rings(bootstrap: str, prefix: str) -> set[Sent]:
     """Return what the judge of all holdings says of those that came out, in their order."""
-    second = CollusionJudge(
-        CORE.detectors.collusion,
-        cohort_size=CORE.cohort.size,
-        hashed=False,
-        config_hash=config_hash(CORE),
-    )
+    second = ring_judge(CORE)
     sent = set()
     for record in received(bootstrap, f"{prefix}.holdings"):
         holdings = msgspec.json.decode(record.value or b"", type=NewHoldings)

@@ -4,7 +4,6 @@ Work comes in neighbourhoods: regions, pages, studies. Two institutions are comp
 so that whoever works where nobody else does proves nothing by it.
 """
 
-from collections.abc import Iterable
 from math import fsum
 from typing import Final
 
@@ -61,6 +60,6 @@ def ids_of(participants: BitMap64) -> npt.NDArray[np.uint64]:
     return np.frombuffer(participants.to_array(), dtype=np.uint64)
 
 
-def exact_sum(values: Iterable[float] | BlockValues) -> float:
+def exact_sum(values: BlockValues) -> float:
     """Return a sum that does not depend on the order in which a processor adds."""
-    return fsum(values.tolist() if isinstance(values, np.ndarray) else values)
+    return fsum(values.tolist())

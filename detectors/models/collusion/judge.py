@@ -123,11 +123,12 @@ class CollusionJudge:
         if known is not None and known.version == held.version:
             return
         least = self.config.floor_cohort_ratio * self._context.cohort_size
-        if sum(len(people) for people in held.days.values()) < least or len(held.new()) < least:
+        new = held.new()
+        if len(new) < least:
             if self._recents.pop(name, None) is not None:
                 self._pairs.forget(name)
             return
-        recent = self._recents[name] = held.recent(name, self._blocks)
+        recent = self._recents[name] = held.recent(name, new, self._blocks)
         if self._blocks.ordered:
             self._borders.add(name, recent.new)
 

@@ -60,9 +60,8 @@ class Holdings:
             new |= participants
         return new - self.before
 
-    def recent(self, institution: str, blocks: Blocks) -> Recent:
-        """Return it as others are compared with it."""
-        new = self.new()
+    def recent(self, institution: str, new: BitMap64, blocks: Blocks) -> Recent:
+        """Return it as others are compared with it; `new` is what `new()` gave."""
         sizes = {day: len(participants) for day, participants in self.days.items()}
         total = max(1, sum(sizes.values()))
         return Recent(

@@ -55,7 +55,7 @@ def recent(
     held.take(0, before or BitMap64())
     held.take(day, people)
     held.forget_days_before(1)
-    return held.recent(institution, BLOCKS)
+    return held.recent(institution, held.new(), BLOCKS)
 
 
 def parts(count: int, *, seed: int = 7, size: int = 12_000) -> Sequence[BitMap64]:

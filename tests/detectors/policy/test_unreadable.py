@@ -7,10 +7,10 @@ from detectors.detector import DetectorMode
 from detectors.event import InstitutionId, UnreadEvent
 from detectors.instants import DAY_MS, MINUTE_MS
 from detectors.models.unreadable import UnreadableConfig
-from detectors.pipeline import Profile, judge, note_rejected, open_profile
+from detectors.pipeline import Profile, note_rejected, open_profile
 from detectors.snapshot import dump, load
 from detectors.verdict import Alert, RaiseAlert
-from tests.builders import event
+from tests.builders import alerts_of, event
 
 START_MS = 1_767_225_600_000
 REJECTED = UnreadEvent(institution=InstitutionId("north"), reason="time_unparsable")
@@ -23,20 +23,13 @@ def north(*, mode: DetectorMode = "on", events_min: int = 20) -> Profile:
 
 
 def read(profile: Profile, count: int, *, day: int = 0, **changes: object) -> list[Alert]:
-    """Judge so many events of a day, and return what is told."""
-    effects = [
-        effect
+    """Judge so many events of a day, one a minute, and return what is told."""
+    begin_ms = START_MS + day * DAY_MS
+    events = (
+        event(id=f"{day}-{number}-{changes}", time=begin_ms + number * MINUTE_MS, **changes)
         for number in range(count)
-        for effect in judge(
-            profile,
-            event(
-                id=f"{day}-{number}-{changes}",
-                time=START_MS + day * DAY_MS + number * MINUTE_MS,
-                **changes,
-            ),
-        )
-    ]
-    return [effect.alert for effect in effects if isinstance(effect, RaiseAlert)]
+    )
+    return alerts_of(profile, events)
 
 
 def reject(profile: Profile, count: int) -> list[Alert]:

@@ -6,9 +6,9 @@ from detectors.config import CoreConfig, DetectorsConfig
 from detectors.event import InstitutionId, UnreadEvent
 from detectors.instants import DAY_MS, MINUTE_MS
 from detectors.models.unreadable import UnreadableConfig, UnreadableState
-from detectors.pipeline import Profile, judge, note_rejected, open_profile
+from detectors.pipeline import Profile, note_rejected, open_profile
 from detectors.verdict import Alert, RaiseAlert, ReasonDetail
-from tests.builders import event
+from tests.builders import alerts_of, event
 
 START_MS = 1_767_225_600_000
 
@@ -21,17 +21,12 @@ def north(*, events_min: int = 20) -> Profile:
 
 def read(profile: Profile, count: int, *, day: int = 0, **changes: object) -> list[Alert]:
     """Judge so many events of a day, one a minute, and return what is told."""
-    effects = [
-        effect
+    begin_ms = START_MS + day * DAY_MS
+    events = (
+        event(id=f"{day}-{number}", time=begin_ms + number * MINUTE_MS, **changes)
         for number in range(count)
-        for effect in judge(
-            profile,
-            event(
-                id=f"{day}-{number}", time=START_MS + day * DAY_MS + number * MINUTE_MS, **changes
-            ),
-        )
-    ]
-    return [effect.alert for effect in effects if isinstance(effect, RaiseAlert)]
+    )
+    return alerts_of(profile, events)
 
 
 def reject(profile: Profile, *reasons: str) -> list[Alert]:

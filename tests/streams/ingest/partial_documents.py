@@ -2,6 +2,8 @@
 
 import json
 
+from hypothesis import strategies as st
+
 from detectors.config import CohortConfig
 from detectors.event import AccessEvent
 from detectors.features.participant_sets import bitmap_of
@@ -13,6 +15,16 @@ HASHED = decode_limits(DecodeConfig(), CohortConfig(size=COHORT, participant_ids
 TINY = decode_limits(DecodeConfig(event_bytes_max=1_024), CohortConfig(size=500_000))
 NOON_MS = 1_775_044_800_000
 TAKEN = {"ids": [1, 2, 3]}
+# Whatever JSON may hold under a key.
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=6,
+)
+OTHER_KEYS = [
+    key for key in AccessEvent.__struct_fields__
+    if key not in {"institution", "time", "participants", "repairs"}
+]  # fmt: skip
 
 
 def document(**changes: object) -> dict[str, object]:

@@ -14,9 +14,11 @@ from streams.ingest.rejects import Rejected, RejectReason
 from streams.ingest.repairs import MEANINGS, RepairReason
 from tests.streams.ingest.partial_documents import (
     LIMITS,
+    OTHER_KEYS,
     document,
     people,
     read,
+    values,
 )
 
 NAMES_NOTHING = {"id": "e", "time": 1_775_044_800_000, "institution": "north", "dataset": "wgs"}
@@ -137,17 +139,6 @@ def test_without_an_id_the_place_in_the_input_stands_for_it() -> None:
     assert len(placed(event, "d/" * 200, 10**15).id) <= 128
     named = read(document())
     assert placed(named, "log.ndjson", 1) is named
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=6,
-)
-OTHER_KEYS = [
-    key for key in AccessEvent.__struct_fields__
-    if key not in {"institution", "time", "participants", "repairs"}
-]  # fmt: skip
 
 
 @given(changes=st.dictionaries(st.sampled_from(OTHER_KEYS), values, max_size=5))

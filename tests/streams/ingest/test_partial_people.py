@@ -22,6 +22,7 @@ from tests.streams.ingest.partial_documents import (
     document,
     people,
     read,
+    values,
 )
 
 
@@ -163,17 +164,6 @@ def test_hashed_ids_may_be_written_as_text() -> None:
     )
     assert isinstance(event, AccessEvent)
     assert people(event) == [17, 2**64 - 1]
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
-    max_leaves=6,
-)
-OTHER_KEYS = [
-    key for key in AccessEvent.__struct_fields__
-    if key not in {"institution", "time", "participants", "repairs"}
-]  # fmt: skip
 
 
 @given(

@@ -10,9 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pyroaring import BitMap64
 
-from detectors.config import config_hash
 from detectors.event import AccessEvent, Participants
-from detectors.models.collusion.judge import CollusionJudge
 from detectors.verdict import NewHoldings
 from streams.demo.child import Child
 from streams.kafka.cluster import unprotected
@@ -20,6 +18,7 @@ from streams.kafka.event_producer import send_all
 from streams.kafka.log_reader import TopicReader
 from streams.kafka.records import TopicRecord
 from streams.kafka.topics import ACCESS_EVENTS, ALERTS, HOLDINGS
+from streams.replay.judges import ring_judge
 from streams.settings.settings import load_settings
 from streams.sinks import alerts
 from streams.sinks.alert_reader import read_alert
@@ -115,12 +114,7 @@ def work(config: Path, home: Path, events: Sequence[AccessEvent], *, names: set[
 def told_by_the_judge_alone(config: Path, bootstrap: str, prefix: str) -> list[bytes]:
     """Return the alerts that the judge gives for what lies in the holdings, in its order."""
     core = load_settings(config).core
-    judge = CollusionJudge(
-        core.detectors.collusion,
-        cohort_size=core.cohort.size,
-        hashed=False,
-        config_hash=config_hash(core),
-    )
+    judge = ring_judge(core)
     effects = [
         effect
         for holdings in published_holdings(bootstrap, prefix)
