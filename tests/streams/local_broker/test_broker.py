@@ -18,6 +18,7 @@ from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
 from streams.local_broker import runtime as kafka_runtime
 from streams.local_broker.broker import LocalBroker
+from streams.local_broker import ports
 from streams.local_broker.ports import PORTS, free_ports, is_free
 from streams.local_broker.runtime import BrokerError, fetch_runtime, installed_runtime
 from tests.waiting import wait_until
@@ -48,9 +49,17 @@ def no_network(directory: Path) -> list[Path]:
 
 def test_free_ports_are_below_those_the_system_hands_out() -> None:
     """A broker that restarts must not find its port given away meanwhile."""
-    ports = free_ports(3)
-    assert len(set(ports)) == 3
-    assert all(port in PORTS and is_free(port) for port in ports)
+    free = free_ports(3)
+    assert len(set(free)) == 3
+    assert all(port in PORTS and is_free(port) for port in free)
+
+
+def test_a_port_is_handed_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who asked first may not listen yet when the next one asks."""
+    monkeypatch.setattr(ports, "_untried", list(free_ports(3)))
+    assert len({*free_ports(2), *free_ports(1)}) == 3
+    with pytest.raises(OSError, match="no free port is left"):
+        free_ports(1)
 
 
 def test_a_port_that_is_listened_on_is_not_free() -> None:
