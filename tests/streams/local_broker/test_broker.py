@@ -16,9 +16,9 @@ from kafka.errors import KafkaError
 from streams.cli.broker import command
 from streams.kafka.admin import ensure_topics
 from streams.kafka.cluster import unprotected
+from streams.local_broker import ports
 from streams.local_broker import runtime as kafka_runtime
 from streams.local_broker.broker import LocalBroker
-from streams.local_broker import ports
 from streams.local_broker.ports import PORTS, free_ports, is_free
 from streams.local_broker.runtime import BrokerError, fetch_runtime, installed_runtime
 from tests.waiting import wait_until
