@@ -1,11 +1,12 @@
 """What `make mutants` says of mutants: figures that add up, and explanations that fit."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.mutants.__main__ import counted
+from tests.mutants.__main__ import copy_changed, counted
 from tests.mutants.report import (
     Explained,
     Mutant,
@@ -102,3 +103,17 @@ def test_every_part_names_tests_that_exist() -> None:
         paths = (name, *part.tests, *(test.partition("::")[0] for test in part.left_out))
         assert [path for path in paths if not (root / path).exists()] == []
     assert [explained for explained in mutants.explained if not explained.why] == []
+
+
+def test_a_copy_is_new_where_it_differs_alone(tmp_path: Path) -> None:
+    """By its time it is known what must be tried again: also what was edited during a run."""
+    original, copy = tmp_path / "original.py", tmp_path / "copy.py"
+    for path, text, day in ((original, "now", 1), (copy, "before", 2)):
+        path.write_text(text)
+        os.utime(path, (day * 86_400, day * 86_400))
+    copy_changed(str(original), str(copy))
+    assert copy.read_text() == "now"
+    written_ns = copy.stat().st_mtime_ns
+    assert written_ns > 2 * 86_400 * 10**9
+    copy_changed(str(original), str(copy))
+    assert copy.stat().st_mtime_ns == written_ns
