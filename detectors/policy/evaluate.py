@@ -116,7 +116,7 @@ def _judged(profile: Profile, unusual: Unusual) -> Verdict:
     """Return the verdict on what is unusual, calibrated against whole incidents."""
     tail = tail_of(profile.reference, group_of(profile), INCIDENT_CHANNEL)
     return Verdict(
-        watched=_is_candidate(profile, unusual) and bool(unusual.reasons),
+        watched=_is_candidate(profile, unusual),
         p_value=tail.p_value(unusual.surprise),
         reasons=_in_order(unusual.reasons),
     )

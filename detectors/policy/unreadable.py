@@ -59,7 +59,7 @@ def _as_event(unread: UnreadEvent) -> AccessEvent:
 
 def unreadable_events(profile: Profile) -> int:
     """Return how many records of the last 7 days could not be read as they were written."""
-    return _unreadable(profile).week(max(0, profile.state.today.day)).events
+    return _unreadable(profile).week(profile.state.today.day).events
 
 
 def close_unreadable(profile: Profile, *, day: int, at_ms: int) -> tuple[Effect, ...]:

@@ -139,6 +139,15 @@ def test_a_share_beside_another_number_says_what_it_is_of() -> None:
     ]
 
 
+def test_a_share_that_may_be_more_is_rounded_down() -> None:
+    """Of a window in which it is not known of everything who took it."""
+    known = window_shares(total=1_000, top_user=629, nobody=150, unknown=1)
+    assert takers(reason_detail(), known, "ada") == [
+        "at least 62 % of it by user ada",
+        "at least 15 % of it by nobody named",
+    ]
+
+
 def test_nothing_is_said_of_who_where_nothing_was_taken() -> None:
     """An event that names nobody else breaks no division."""
     assert takers(reason_detail(), window_shares(total=0), None) == []

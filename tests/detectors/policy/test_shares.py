@@ -69,6 +69,15 @@ def test_the_bytes_of_an_hour_are_shared_out() -> None:
     assert taken_by.top_user_share == 300 / 850
 
 
+def test_of_an_hour_in_which_all_are_named_nobody_has_a_share() -> None:
+    """What goes to somebody goes to nobody else."""
+    profile = open_profile("north", config=CoreConfig())
+    judge(profile, event(id="e-1", time=START_MS, user="ada", bytes=300))
+    detail = reason_detail(detector="volume", feature="bytes", window_seconds=3_600)
+    shares = shares_of(profile, detail, None).shares
+    assert (shares.top_user, shares.nobody, shares.unknown, shares.total) == (300, 0, 0, 300)
+
+
 @pytest.mark.parametrize(
     ("window_seconds", "begins_ms"),
     [

@@ -8,6 +8,7 @@ from detectors.event import InstitutionId, UnreadEvent
 from detectors.instants import DAY_MS, MINUTE_MS
 from detectors.models.unreadable import UnreadableConfig
 from detectors.pipeline import Profile, note_rejected, open_profile
+from detectors.policy.unreadable import unreadable_events
 from detectors.snapshot import dump, load
 from detectors.verdict import Alert, RaiseAlert
 from tests.builders import alerts_of, event
@@ -109,6 +110,18 @@ def test_a_notice_that_comes_twice_counts_once() -> None:
     for _ in range(40):
         note_rejected(profile, notice)
     assert profile.state.rejected_count == 1
+
+
+def test_what_was_unreadable_is_known_for_a_week() -> None:
+    """Before anything of the institution was judged, its first day is the first of all."""
+    profile = north()
+    reject(profile, 3)
+    assert unreadable_events(profile) == 3
+    counts = []
+    for day in (6, 7):
+        alerts_of(profile, [event(id=f"{day}", time=day * DAY_MS)])
+        counts.append(unreadable_events(profile))
+    assert counts == [3, 0]
 
 
 def test_a_restart_changes_nothing() -> None:
