@@ -145,7 +145,7 @@ def _note(profile: Profile, incident: Incident, statement: Statement) -> None:
     incident.alerted_participants = max(1, taken, *shown)
     incident.taken_participants = taken
     incident.facts.extend(fact for fact in _facts(verdict) if fact not in incident.facts)
-    harm = severity_of(min(1.0, taken / profile.config.cohort.size))
+    harm = severity_of(taken / profile.config.cohort.size)
     # Who re-reads takes nothing new: bytes alone may be worth a look, and no more.
     incident.severity = _MILDEST if bytes_alone(verdict.reasons) else harm
     if not incident.alert_id:
@@ -216,9 +216,7 @@ def full_cohort_days(profile: Profile) -> float | None:
         return None
     left = profile.config.cohort.size - profile.ledger.taken_participants
     pace = profile.windows.total(Window.DAY, Quantity.GAINED)
-    if left <= 0 or pace <= 0 or left > _FORECAST_DAYS_MAX * pace:
-        return None
-    return left / pace
+    return left / pace if 0 < left <= _FORECAST_DAYS_MAX * pace else None
 
 
 def _coverage(profile: Profile, incident: Incident) -> tuple[DatasetCoverage, ...]:

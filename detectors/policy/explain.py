@@ -133,9 +133,11 @@ def sentence(
 
     `by` are the words of `takers`, `counting` those of `counting_of`.
     """
-    about = ["bytes, not people"] if bytes_alone(reasons) else []
-    if feature_of(reasons[0].detector, reasons[0].feature).counts_new_participants:
-        about += counting
+    about: Iterable[str] = ()
+    if bytes_alone(reasons):
+        about = ["bytes, not people"]
+    elif feature_of(reasons[0].detector, reasons[0].feature).counts_new_participants:
+        about = counting
     clauses = ", ".join([f"{institution} {clause(reasons[0])}", *about, *by])
     if not coverage:
         return f"{clauses}."

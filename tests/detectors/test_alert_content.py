@@ -3,8 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from detectors.config import CoreConfig, DetectorsConfig
+from detectors.config import CohortConfig, CoreConfig, DetectorsConfig
 from detectors.event import Participants
+from detectors.features.datasets import DatasetConfig
 from detectors.feedback import Feedback, Label
 from detectors.incident import PolicyConfig
 from detectors.instants import DAY_MS, HOUR_MS
@@ -51,7 +52,8 @@ def test_the_first_statement_says_who_took_what() -> None:
     alert = grabbed(days=1)[0]
     assert (alert.change, alert.revision, alert.severity) == ("create", 1, "high")
     assert (alert.at_ms, alert.started_ms) == (START_MS + HOUR_MS // 2, START_MS)
-    assert (alert.top_user, alert.top_user_share, alert.top_project) == ("ada", 1.0, "p-1")
+    assert (alert.top_user, alert.top_user_share) == ("ada", 1.0)
+    assert (alert.top_project, alert.top_project_share) == ("p-1", 1.0)
     assert (alert.sample_event_ids, alert.trigger_event_id) == (("grab",), "grab")
     assert alert.taken_participants == 40_000
     (row,) = alert.coverage
@@ -72,6 +74,7 @@ def test_the_last_statement_says_that_it_is_over_and_what_is_held() -> None:
     assert (last.p_value, last.confidence, last.reasons) == (1.0, 0.5, ())
     assert (last.trigger_event_id, last.severity) == ("", "high")
     assert last.sentence == "north has been quiet since; the incident is closed."
+    assert last.started_ms == START_MS
     closed_day, rest_ms = divmod(last.at_ms - START_MS, DAY_MS)
     assert (closed_day > PolicyConfig().quiet_days, rest_ms) == (True, 0)
     # All that was taken since the incident began is in it, calm work included.
@@ -123,6 +126,41 @@ def test_what_was_counted_before_an_incident_is_not_in_it() -> None:
     }
     before = {row.dataset: row.before_ratio for row in alert.coverage}
     assert before == {"imaging": 90 / 500_000, "genomes": 0.0}
+
+
+def test_what_was_mended_and_rejected_is_said_beside_what_was_taken() -> None:
+    """Of all time, by reason: whoever reads an alert must know what it does not rest on."""
+    profile = north()
+    profile.state.rejects["not_json"] = 3
+    mended = taking(40_000, time=START_MS, repairs={"text_cut": 2})
+    (alert,) = alerts_of(profile, [mended])
+    assert (alert.repairs, alert.rejects) == ({"text_cut": 2}, {"not_json": 3})
+
+
+def test_coverage_is_of_the_people_of_its_dataset() -> None:
+    """Its declared size; and where counts reach beyond it, all of them were held before."""
+    config = CoreConfig(datasets={"imaging": DatasetConfig(size=100_000)})
+    profile = open_profile("north", config=config)
+    alerts_of(profile, [taking(60_000, id="named", time=START_MS)])
+    counted = event(id="counted", time=START_MS, participants=Participants(count=60_000))
+    later_ms = START_MS + (PolicyConfig().quiet_days + 40) * DAY_MS
+    again = taking(30_000, first=60_000, id="again", time=later_ms)
+    (*_, last) = alerts_of(profile, [counted, event(time=later_ms - DAY_MS), again])
+    assert last.change == "create"
+    (row,) = last.coverage
+    assert (row.before_ratio, row.after_ratio, row.held_participants) == (1.0, 1.0, 100_000)
+
+
+def test_the_smallest_incident_has_doubled_with_one_more() -> None:
+    """One person was spoken of; the second is as many again."""
+    canary = CanaryConfig(participants=(5, 6))
+    config = CoreConfig(detectors=DetectorsConfig(canary=canary))
+    touches = [taking(1, first=5 + place, id=str(place), time=START_MS) for place in range(2)]
+    alerts = alerts_of(open_profile("north", config=config), touches)
+    assert [(alert.change, alert.taken_participants) for alert in alerts] == [
+        ("create", 1),
+        ("update", 2),
+    ]
 
 
 def test_an_incident_after_another_has_a_number_and_an_id_of_its_own() -> None:
@@ -185,6 +223,20 @@ def test_a_forecast_is_of_the_last_days_pace_and_of_years_none() -> None:
     slow = north()
     alerts_of(slow, [taking(10, time=START_MS)])
     assert full_cohort_days(slow) is None
+
+
+@pytest.mark.parametrize(
+    ("cohort_size", "taken", "days"),
+    [(3_660, 10, 365.0), (3_661, 10, None), (10, 9, 1 / 9), (10, 10, None)],
+    ids=["a year", "more than a year", "one is left", "nobody is left"],
+)
+def test_a_forecast_is_for_a_year_and_while_somebody_is_left(
+    cohort_size: int, taken: int, days: float | None
+) -> None:
+    """Who holds everybody has nowhere to go."""
+    profile = open_profile("north", config=CoreConfig(cohort=CohortConfig(size=cohort_size)))
+    alerts_of(profile, [taking(taken, time=START_MS)])
+    assert full_cohort_days(profile) == days
 
 
 @pytest.mark.parametrize(("hours", "raised"), [(0, True), (23, True), (24, False)])

@@ -10,7 +10,7 @@ from detectors.models.canary import CanaryConfig
 from detectors.models.quota import QuotaConfig
 from detectors.models.volume import VolumeConfig
 from detectors.pipeline import open_profile
-from detectors.policy.explain import ahead, duration, percent, sentence, takers
+from detectors.policy.explain import ahead, bytes_alone, duration, percent, sentence, takers
 from detectors.verdict import Alert
 from tests.builders import (
     alerts_of,
@@ -146,6 +146,33 @@ def test_a_share_that_may_be_more_is_rounded_down() -> None:
         "at least 62 % of it by user ada",
         "at least 15 % of it by nobody named",
     ]
+
+
+def test_one_event_is_of_one_user_or_of_nobody() -> None:
+    """There is no share to be told."""
+    shares = window_shares(of="event", total=1)
+    assert takers(reason_detail(), shares, "ada") == ["by user ada"]
+    assert takers(reason_detail(), shares, None) == ["by nobody named"]
+
+
+@pytest.mark.parametrize("percentage", [9, 10])
+def test_small_shares_of_nobody_and_of_what_is_late_are_not_told(percentage: int) -> None:
+    """From a tenth on they are."""
+    shares = window_shares(nobody=percentage, late=percentage)
+    words = [
+        f"{percentage} % of it by nobody named",
+        f"{percentage} % of it come late, dated over 30 days before",
+    ]
+    assert takers(reason_detail(), shares, None) == (words if percentage == 10 else [])
+
+
+def test_what_has_no_share_in_the_decision_is_not_what_it_is_about() -> None:
+    """Bytes decided alone, whoever else was new beside them; nothing decides of itself."""
+    by_bytes = reason_detail(detector="volume", feature="bytes")
+    beside = reason_detail(share=0.0)
+    assert bytes_alone((by_bytes, beside))
+    assert not bytes_alone((by_bytes, replace(beside, share=0.1)))
+    assert not bytes_alone((replace(by_bytes, share=0.0),))
 
 
 def test_nothing_is_said_of_who_where_nothing_was_taken() -> None:

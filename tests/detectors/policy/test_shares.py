@@ -69,6 +69,23 @@ def test_the_bytes_of_an_hour_are_shared_out() -> None:
     assert taken_by.top_user_share == 300 / 850
 
 
+@pytest.mark.parametrize(
+    ("others", "samples"),
+    [(("ben",), ("e-0",)), (("ben", "cleo"), ("e-0", "e-1", "e-2")), ((None, "ben"), ("e-1",))],
+    ids=["one of two", "one of three", "nobody named"],
+)
+def test_half_is_enough_to_be_the_story(
+    others: tuple[str | None, ...], samples: tuple[str, ...]
+) -> None:
+    """Of a user or of nobody; less, and the largest events are shown, whosever they are."""
+    profile = open_profile("north", config=CoreConfig())
+    counts = [1, 2, 1] if others[0] is None else [1] * 3
+    for place, user in enumerate(("ada", *others)):
+        taken = taking(counts[place], first=10 * place, id=f"e-{place}", time=START_MS, user=user)
+        judge(profile, taken)
+    assert shares_of(profile, reason_detail(), None).sample_event_ids == samples
+
+
 def test_of_an_hour_in_which_all_are_named_nobody_has_a_share() -> None:
     """What goes to somebody goes to nobody else."""
     profile = open_profile("north", config=CoreConfig())
