@@ -78,6 +78,9 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
         return ()
     at_ms = time_ms(event)
     effects = advance(profile, at_ms) if at_ms >= profile.windows.ends_ms else ()
+    # What comes late is judged, and dated, by the newest that came.
+    if at_ms > state.frontier_ms:  # noqa: PLR1730 - a call costs more than all the rest.
+        state.frontier_ms = at_ms
     state.events_count += 1
     taken, amounts = _take(profile, event, at_ms)
     if event.repairs is not None:
@@ -95,7 +98,7 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
         )
         or (profile.window_rules and _crossed(profile, amounts))
     ):
-        effects += _judged(profile, event, breaches, at_ms=at_ms)
+        effects += _judged(profile, event, breaches)
     return effects + _published(profile, at_ms) if taken.new else effects
 
 
@@ -160,12 +163,11 @@ def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int)
 
 
 def _judged(
-    profile: Profile, event: AccessEvent, breaches: tuple[Breach, ...], *, at_ms: int
+    profile: Profile, event: AccessEvent, breaches: tuple[Breach, ...]
 ) -> tuple[Effect, ...]:
     """Evaluate all that stands now, and decide on it."""
     # Late events are judged at the institution's own time, which never turns back.
-    now_ms = max(profile.state.frontier_ms, at_ms)
-    profile.state.frontier_ms = now_ms
+    now_ms = profile.state.frontier_ms
     evaluation = evaluate(profile, now_ms, breaches=breaches)
     note(profile, evaluation)
     profile.gate.reset(judged_bytes=profile.state.today.judged_bytes)

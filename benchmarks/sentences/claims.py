@@ -7,7 +7,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from benchmarks.sentences.recount import MONTH_SECONDS, SPANS, Recount, Took
+from benchmarks.sentences.recount import (
+    HOUR_MS,
+    MONTH_SECONDS,
+    SAMPLES_COUNT,
+    SPANS,
+    Recount,
+    Took,
+)
 from detectors.policy.explain import ahead, percent
 from detectors.verdict import Alert, ReasonDetail
 
@@ -19,6 +26,7 @@ _HOLDS: Final = re.compile(
     r"now holds (at most )?(.+? %) of the (.+) cohort(?:, (.*) at this pace)?"
 )
 _MAJORITY: Final = 0.5
+_MINUTES_5_SECONDS: Final = 300
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -101,25 +109,43 @@ def _holdings(tail: str, recount: Recount) -> Iterator[Checked]:
 
 
 def _window(alert: Alert, recount: Recount) -> Iterator[Checked]:
-    """Yield the user, the project, the beginning and the events of the window."""
+    """Yield the user, the project, the first and the last time and the events of the window."""
     taken = _taken_by(alert, recount)
     exact = alert.shares is not None and alert.shares.unknown == 0
-    named = Counter({user: amount for user, amount in taken.items() if user is not None and amount})
     if exact:
-        top = min(named, key=lambda user: (-named[user], user), default=None)
-        yield Checked(what="user", stated=str(alert.top_user), recounted=str(top))
+        yield from _largest("user", (alert.top_user, alert.top_user_share), taken)
+    if exact and alert.shares is not None and alert.shares.of == "new_participants":
+        projects: Counter[str | None] = Counter()
+        for took in _events_of(alert, recount):
+            projects[took.event.project] += took.new
+        yield from _largest("project", (alert.top_project, alert.top_project_share), projects)
     own = recount.new_by_user(MONTH_SECONDS)[alert.top_user] if alert.top_user else 0
-    # At least so many, whatever else was taken in these 30 days.
+    # At least so many, whatever else was taken in these 30 days: a suspension rests on it.
     stated = alert.top_user_participants
     yield Checked(what="own taking", stated=str(stated), recounted=str(min(stated, own)))
-    window = _events_of(alert, recount)
-    first_ms = min((took.counted_ms for took in window), default=alert.at_ms)
-    yield Checked(
-        what="begins",
-        stated="in time",
-        recounted="in time" if alert.started_ms <= first_ms else "late",
-    )
-    yield from _samples(alert, window, exact=exact)
+    begins_ms = max(recount.first_ms, _begins_ms(alert, recount))
+    yield Checked(what="first time", stated=str(alert.started_ms), recounted=str(begins_ms))
+    yield Checked(what="last time", stated=str(alert.at_ms), recounted=str(recount.now_ms))
+    yield from _samples(alert, _events_of(alert, recount), exact=exact)
+
+
+def _largest(
+    what: str, stated: tuple[str | None, float], taken: Counter[str | None]
+) -> Iterator[Checked]:
+    """Yield who took most of a window, and which part of all that was taken in it."""
+    named = {name: amount for name, amount in taken.items() if name is not None and amount}
+    top = min(named, key=lambda name: (-named[name], name), default=None)
+    yield Checked(what=what, stated=str(stated[0]), recounted=str(top))
+    share = named.get(top or "", 0) / max(1, taken.total())
+    yield Checked(what=f"{what} share", stated=f"{stated[1]:.9f}", recounted=f"{share:.9f}")
+
+
+def _begins_ms(alert: Alert, recount: Recount) -> int:
+    """Return when the window began that is told of."""
+    if _is_hour(alert):
+        return recount.now_ms // HOUR_MS * HOUR_MS
+    of_event = alert.shares is not None and alert.shares.of == "event"
+    return recount.begins_ms(_MINUTES_5_SECONDS if of_event else _window_seconds(alert))
 
 
 def _samples(alert: Alert, window: list[Took], *, exact: bool) -> Iterator[Checked]:
@@ -133,7 +159,7 @@ def _samples(alert: Alert, window: list[Took], *, exact: bool) -> Iterator[Check
             window = [took for took in window if took.event.user is None]
     sizes = {took.event.id: size(took) for took in window}
     stated = [sizes.get(event_id, -1) for event_id in alert.sample_event_ids]
-    most = sorted((amount for amount in sizes.values() if amount), reverse=True)[: len(stated)]
+    most = sorted((amount for amount in sizes.values() if amount), reverse=True)[:SAMPLES_COUNT]
     if shares is not None and shares.of == "event":
         most = stated
     right = stated == most if exact else min(stated, default=0) >= 0
@@ -190,8 +216,15 @@ def _hour_bytes(recount: Recount, _: int) -> int:
 
 
 def _rows(recount: Recount, window_seconds: int) -> int:
-    begins_ms = recount.begins_ms(window_seconds)
-    return sum(took.event.rows for took in recount.took if took.counted_ms >= begins_ms)
+    return sum(took.event.rows for took in recount.within(window_seconds, evidence=False))
+
+
+def _bytes(recount: Recount, window_seconds: int) -> int:
+    return sum(took.event.bytes for took in recount.within(window_seconds, evidence=False))
+
+
+def _canaries(recount: Recount, _: int) -> int:
+    return recount.took[-1].canaries
 
 
 def _gained(recount: Recount, window_seconds: int) -> int:
@@ -199,7 +232,9 @@ def _gained(recount: Recount, window_seconds: int) -> int:
 
 
 _AMOUNTS: Final[dict[str, Callable[[Recount, int], int]]] = {
+    "canary/canaries": _canaries,
     "excess/new_participants": _new,
+    "quota/bytes": _bytes,
     "quota/new_participants": _gained,
     "quota/rows": _rows,
     "sweep/sliced_participants": _new,

@@ -27,7 +27,7 @@ SPANS: Final = {
     604_800: (DAY_MS, 7),
     MONTH_SECONDS: (DAY_MS, 30),
 }
-_SAMPLES_COUNT: Final = 3
+SAMPLES_COUNT: Final = 3
 
 
 class Took(Struct, frozen=True, kw_only=True):
@@ -41,6 +41,7 @@ class Took(Struct, frozen=True, kw_only=True):
     late: bool
     new: int
     walked: int
+    canaries: int
 
 
 class Recount:
@@ -49,6 +50,7 @@ class Recount:
     def __init__(self, config: CoreConfig) -> None:
         """Begin with nothing."""
         self._config = config
+        self._canaries = BitMap64(config.detectors.canary.participants)
         self._ids: set[str] = set()
         self._held: dict[str, BitMap64] = {}
         self._counted: Counter[str] = Counter()
@@ -79,6 +81,7 @@ class Recount:
                 late=at_ms < oldest_ms,
                 new=new,
                 walked=self._walked(event, people, new),
+                canaries=len(people & self._canaries),
             )
         )
 
@@ -145,6 +148,11 @@ class Recount:
         """Return how many people there are."""
         return self._config.cohort.size
 
+    @property
+    def first_ms(self) -> int:
+        """Return when the first day began of which there is anything."""
+        return self._first_day * DAY_MS
+
     def begins_ms(self, window_seconds: int) -> int:
         """Return when a window that ends now began."""
         unit_ms, length = SPANS[window_seconds]
@@ -182,9 +190,3 @@ class Recount:
         begins_ms = self.begins_ms(86_400)
         pace = sum(took.new for took in self.took if took.counted_ms >= begins_ms)
         return left / pace if left > 0 and pace else None
-
-
-def largest(taken: list[tuple[int, int, str]]) -> list[str]:
-    """Return the ids of the largest takings, given as amount, time and id: the newer one first."""
-    ordered = sorted(taken, key=lambda each: (-each[0], -(each[1] // MINUTES_5_MS)))
-    return [event_id for _, _, event_id in ordered[:_SAMPLES_COUNT]]

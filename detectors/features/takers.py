@@ -16,6 +16,14 @@ from typing import Annotated, Final, TypeVar
 
 from msgspec import Meta, Struct, field
 
+from detectors.features.samples import (
+    SAMPLES_MAX,
+    Name,
+    Sample,
+    TakenWithin,
+    likeliest,
+    with_sample,
+)
 from detectors.features.windows import (
     AMOUNT_MAX,
     BUCKET_MS,
@@ -29,9 +37,6 @@ from detectors.features.windows import (
 
 # In 5 minutes, in an hour, in a day.
 TAKERS_MAX: Final = (8, 8, 16)
-# More would make the state of an institution of a few users larger by a tenth and more.
-SAMPLES_PER_TAKER: Final = 3
-_SAMPLES_MAX: Final = 64
 # Names that nobody asks for are forgotten whenever so many have come.
 _NAMES_STEP: Final = 32
 # In place of a taker: what came too late for its own window, and was counted when it came.
@@ -41,20 +46,8 @@ _LATE: Final = -1
 _LEVELS: Final = (0, 0, 1, 2, 2)
 _SPANS: Final = (1, BUCKETS_PER_HOUR, HOURS_PER_DAY, WEEK_DAYS, MONTH_DAYS)
 
-Name = str | None
 Taker = TypeVar("Taker", int, str)
 TakerLevel = tuple[dict[int, dict[int, int]], int, int]
-
-
-class Sample(Struct, kw_only=True, array_like=True):
-    """One event that took new participants, and where it is counted."""
-
-    bucket: int
-    new: int
-    taker: int
-    event_id: str
-    # Of the same taker: how many are as large and no older. From three on it is never told.
-    larger_count: int = 0
 
 
 class TakersState(Struct, kw_only=True):
@@ -118,7 +111,11 @@ class Takers:
             count_bounded(takers, taker, new, takers_max=takers_max)
             if late or late_before:
                 takers[_LATE] = min(AMOUNT_MAX, late_before + late * new)
-        self._sample(Sample(bucket=bucket, new=new, taker=taker, event_id=event_id))
+        sample = Sample(bucket=bucket, new=new, taker=taker, event_id=event_id)
+        samples = with_sample(self.state.samples, sample)
+        if len(samples) > SAMPLES_MAX:
+            samples = self._bounded(samples, open_bucket)
+        self.state.samples = samples
 
     def forget(self) -> None:
         """Begin anew, as if nothing had been taken."""
@@ -200,30 +197,20 @@ class Takers:
         state.names = [state.names[old] for old in order]
         self._places = {name: place for place, name in enumerate(state.names)}
 
-    def _sample(self, sample: Sample) -> None:
-        """Keep an event while fewer than three of its taker are as large and no older.
+    def _bounded(self, samples: list[Sample], open_bucket: int) -> list[Sample]:
+        """Return the samples that are likeliest asked for, of too many."""
+        windows = [
+            TakenWithin(
+                first=open_bucket // self._unit_of(window) - _SPANS[window] + 1,
+                unit_buckets=self._unit_of(window),
+                users=self.within(window, open_bucket=open_bucket).users,
+            )
+            for window in Window
+        ]
+        return likeliest(samples, windows, users=[user for user, _ in self.state.names])
 
-        So the three largest of every window are among those that are kept, whichever is asked for.
-        """
-        samples = self.state.samples
-        outdone = False
-        for each in samples:
-            if each.taker != sample.taker:
-                continue
-            if sample.bucket >= each.bucket and sample.new >= each.new:
-                each.larger_count += 1
-                outdone |= each.larger_count >= SAMPLES_PER_TAKER
-            elif each.bucket > sample.bucket and each.new >= sample.new:
-                sample.larger_count += 1
-        samples.append(sample)
-        if outdone or sample.larger_count >= SAMPLES_PER_TAKER:
-            largest = [each for each in samples if each.larger_count < SAMPLES_PER_TAKER]
-            self.state.samples = samples = largest
-        if len(samples) > 1 and samples[-2].bucket > sample.bucket:
-            # The oldest goes first, so that a look at it shows whether any has to go.
-            samples.sort(key=lambda each: each.bucket)
-        if len(samples) > _SAMPLES_MAX:
-            samples.remove(min(samples, key=lambda each: (each.new, each.bucket)))
+    def _unit_of(self, window: Window) -> int:
+        return self._levels()[_LEVELS[window]][1]
 
 
 def begins_of(window: Window, open_bucket: int) -> int:

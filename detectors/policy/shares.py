@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 
 from detectors.event import AccessEvent
 from detectors.features.hour_takers import UNNAMED
-from detectors.features.takers import SAMPLES_PER_TAKER, Name, begins_of
+from detectors.features.samples import SAMPLES_PER_TAKER, Name
+from detectors.features.takers import begins_of
 from detectors.features.windows import WINDOW_SECONDS, Quantity, Window
 from detectors.instants import HOUR_MS
 from detectors.policy.explain import MAJORITY_RATIO
@@ -98,7 +99,7 @@ def _of_hour(profile: Profile) -> StatedShares:
         late=0,
         unknown=max(0, total - known),
     )
-    samples = [(user or None, event_id) for _, user, event_id in today.hour_takers.samples]
+    samples = [(user or None, event_id) for user, event_id in today.hour_takers.largest()]
     return StatedShares(
         shares=shares, top_user=top_user, sample_event_ids=_samples(samples, shares, top_user)
     )

@@ -66,6 +66,14 @@ def test_the_first_statement_says_who_took_what() -> None:
     )
 
 
+def test_what_comes_late_is_dated_by_the_newest_that_came() -> None:
+    """The last time of an alert is that of the window: a late event does not turn it back."""
+    newest = event(id="newest", time=START_MS + HOUR_MS - 1)
+    late = taking(40_000, id="late", time=START_MS + HOUR_MS // 2)
+    first = event(id="first", time=START_MS)
+    assert alerts_of(north(), [first, newest, late])[0].at_ms == START_MS + HOUR_MS - 1
+
+
 def test_the_last_statement_says_that_it_is_over_and_what_is_held() -> None:
     """After so many quiet days: no reason, no event, the id of before and one revision more."""
     first, *_, last = grabbed(days=PolicyConfig().quiet_days + 5)

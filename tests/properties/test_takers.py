@@ -6,12 +6,14 @@ unknown                       |====|   beyond all that is known
 """
 
 from collections import Counter
+from random import Random
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors.features.takers import SAMPLES_PER_TAKER, TAKERS_MAX, Takers, TakersState
+from detectors.features.samples import SAMPLES_MAX, SAMPLES_PER_TAKER
+from detectors.features.takers import TAKERS_MAX, Takers, TakersState
 from detectors.features.windows import (
     BUCKETS_PER_DAY,
     BUCKETS_PER_HOUR,
@@ -21,6 +23,7 @@ from detectors.features.windows import (
     Window,
 )
 
+ANYBODY = "anybody"
 # Bucket in which it was taken, user, project, new participants.
 Taken = tuple[int, str | None, str | None, int]
 
@@ -140,3 +143,32 @@ def test_restored_takers_go_on_as_if_nothing_had_happened(history: list[Taken], 
                 bucket, open_bucket=now, user=user, project=project, new=new, event_id=str(number)
             )
     assert msgspec.msgpack.encode(lasting.state) == msgspec.msgpack.encode(restarted.state)
+
+
+@given(seed=st.integers(0, 2**32))
+def test_of_too_many_samples_those_of_whoever_took_most_are_kept(seed: int) -> None:
+    """After a month of six busy users, each window still has the three largest of its majority."""
+    chance = Random(seed)
+    users: list[str | None] = [None, *(f"u-{number}" for number in range(5))]
+    weights = [chance.random() ** 3 for _ in users]
+    history: list[Taken] = []
+    bucket = 0
+    for _ in range(600):
+        bucket += chance.choice((0, 0, 1, 5, 30))
+        size = max(1, round(chance.paretovariate(0.7) * 10))
+        history.append((bucket, chance.choices(users, weights)[0], None, min(size, 50_000)))
+    takers, now = takers_after(history)
+    assert len(takers.state.samples) <= SAMPLES_MAX
+    for window in Window:
+        inside = [taken for _, taken, _ in placed(history, window)]
+        samples = takers.samples(window, open_bucket=now)
+        amounts: Counter[str | None] = Counter()
+        for _, user, _, new in inside:
+            amounts[user] += new
+        user, most = amounts.most_common(1)[0]
+        told = user if 2 * most >= amounts.total() else ANYBODY
+        expected = sorted(
+            (new for _, who, _, new in inside if told in {who, ANYBODY}), reverse=True
+        )
+        stated = [new for who, new, _ in samples if told in {who, ANYBODY}]
+        assert stated[:SAMPLES_PER_TAKER] == expected[:SAMPLES_PER_TAKER]

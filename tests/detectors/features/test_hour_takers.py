@@ -18,11 +18,24 @@ def test_bytes_add_up_by_user_and_nobody_named_is_one_of_them() -> None:
     assert takers.users == {"ada": 11, UNNAMED: 8, "ben": 2}
 
 
-def test_the_three_largest_requests_are_remembered() -> None:
-    """The largest first; of equals whoever came first."""
+def test_the_three_largest_requests_of_each_user_are_remembered() -> None:
+    """The largest first; of equals whoever came first. So nobody's large ones hide another's."""
     takers = noted(("ada", 5), (None, 7), ("ben", 5), ("ben", 6), ("ada", 5), ("ada", 4))
-    assert takers.samples == [(7, UNNAMED, "e-1"), (6, "ben", "e-3"), (5, "ada", "e-0")]
-    assert noted(("ada", 1), ("ben", 2)).samples == [(2, "ben", "e-1"), (1, "ada", "e-0")]
+    assert takers.samples["ada"] == [(5, "e-0"), (5, "e-4"), (4, "e-5")]
+    assert takers.largest()[:3] == [(UNNAMED, "e-1"), ("ben", "e-3"), ("ada", "e-0")]
+    small = noted(*[("ada", 2)] * 9, ("ben", 4), (None, 3), ("ben", 3))
+    assert [event_id for user, event_id in small.largest() if user == "ada"] == [
+        "e-0",
+        "e-1",
+        "e-2",
+    ]
+
+
+def test_of_many_users_those_who_took_most_have_their_requests_remembered() -> None:
+    """Of up to 16; whoever took least is forgotten first."""
+    many = [(f"u{number:02d}", 10 + number) for number in range(16)]
+    assert set(noted(*many).samples) == {name for name, _ in many}
+    assert set(noted(*many, ("late", 12)).samples) == {name for name, _ in many[1:]} | {"late"}
 
 
 def test_of_many_users_the_heavy_ones_are_kept() -> None:
