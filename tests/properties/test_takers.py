@@ -166,9 +166,9 @@ def test_of_too_many_samples_those_of_whoever_took_most_are_kept(seed: int) -> N
         for _, user, _, new in inside:
             amounts[user] += new
         user, most = amounts.most_common(1)[0]
-        told = user if 2 * most >= amounts.total() else ANYBODY
+        taker = user if 2 * most >= amounts.total() else ANYBODY
         expected = sorted(
-            (new for _, who, _, new in inside if told in {who, ANYBODY}), reverse=True
+            (new for _, who, _, new in inside if taker in {who, ANYBODY}), reverse=True
         )
-        stated = [new for who, new, _ in samples if told in {who, ANYBODY}]
+        stated = [new for who, new, _ in samples if taker in {who, ANYBODY}]
         assert stated[:SAMPLES_PER_TAKER] == expected[:SAMPLES_PER_TAKER]
