@@ -72,8 +72,8 @@ def stated(group: RingGroup, pairs: Pairs, borders: Borders) -> Stated:
     union = BitMap64()
     for member in group.members:
         union |= member.new
-    overlaps = [pairs.overlap(*pair) for pair in combinations(group.members, 2)]
     every_two = list(combinations(group.members, 2))
+    overlaps = [pairs.overlap(*pair) for pair in every_two]
     places = {
         place
         for first, other in every_two

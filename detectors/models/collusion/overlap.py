@@ -44,7 +44,7 @@ def overlap_of(mine: Recent, other: Recent, blocks: Blocks) -> Overlap:
     shared = mine.new.intersection_cardinality(other.new)
     # Whole numbers: the glance is the same on every processor.
     products = int(np.dot(mine.counts, other.counts))
-    scale = max(1, int(blocks.sizes[0]))
+    scale = int(blocks.sizes[0])
     if (shared * scale - products) ** 2 <= _SCREEN_SQUARED * products * scale:
         return UNREMARKABLE
     return _compared(mine, other, blocks)
@@ -54,9 +54,9 @@ def _compared(mine: Recent, other: Recent, blocks: Blocks) -> Overlap:
     both_before = blocks.counts(mine.before & other.before)
     at_risk = blocks.sizes - mine.before_counts - other.before_counts + both_before
     at_risk = np.maximum(at_risk, _AT_RISK_MIN)
-    mine_counts = blocks.counts(mine.new - other.before).astype(float)
-    other_counts = blocks.counts(other.new - mine.before).astype(float)
-    shared = blocks.counts(mine.new & other.new).astype(float)
+    mine_counts = blocks.counts(mine.new - other.before)
+    other_counts = blocks.counts(other.new - mine.before)
+    shared = blocks.counts(mine.new & other.new)
     most = np.minimum(mine_counts, other_counts)
     expected = np.minimum(mine_counts * other_counts / at_risk, most)
     room = (at_risk - mine_counts) * (at_risk - other_counts) / (at_risk * (at_risk - 1.0))

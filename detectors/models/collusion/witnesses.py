@@ -33,15 +33,15 @@ class _Affinity:
     def __init__(
         self, participants: BitMap64, before: BitMap64, witness: Recent, blocks: Blocks
     ) -> None:
-        counts = blocks.counts(participants).astype(float)
+        counts = blocks.counts(participants)
         at_risk = np.maximum(blocks.sizes - blocks.counts(before), 1.0)
-        known = blocks.counts(witness.before - before).astype(float)
-        seen = blocks.counts(witness.before & participants).astype(float)
+        known = blocks.counts(witness.before - before)
+        seen = blocks.counts(witness.before & participants)
         expected = counts * known / at_risk
         residuals = seen - expected
         variance = exact_sum(expected * np.maximum(1.0 - known / at_risk, 0.0))
         deviation = sqrt(max(variance, exact_sum(residuals * residuals), 1.0))
-        seen_count = exact_sum(seen)
+        seen_count = int(seen.sum())
         self.z = exact_sum(residuals) / deviation
         self.ratio = (seen_count + _HANDFUL) / (exact_sum(expected) + _HANDFUL)
         self.covered = seen_count / max(1, len(participants))

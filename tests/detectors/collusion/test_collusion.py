@@ -47,6 +47,40 @@ def test_who_joins_belongs_to_the_same_incident() -> None:
     assert (joined.alert_id, joined.change, joined.revision) == (ring.alert_id, "update", 2)
     assert joined.members == NAMES
     assert "16,000 people" in joined.sentence
+    few = ("west", BitMap64(range(5)))
+    assert alerts(judge, few, day=DAY + WINDOW_DAYS) == []
+    (over,) = alerts(judge, few, day=DAY + WINDOW_DAYS + 1)
+    assert (over.alert_id, over.change, over.revision) == (ring.alert_id, "close", 3)
+
+
+def test_half_of_a_ring_is_another_ring() -> None:
+    """Of which more were in it is the same that has changed its members."""
+    five = list(zip((*NAMES, "zenith"), parts(5, size=20_000), strict=True))
+    judge = collusion_judge()
+    assert alerts(judge, five[0], day=DAY - 10) == []
+    (ring,) = alerts(judge, *five[1:3])
+    name, people = five[3]
+    judge.remember(holdings(name, people, day=DAY + 6))
+    (other,) = alerts(judge, five[4], day=DAY + 6)
+    assert other.members == ("north", "south", "west", "zenith")
+    assert (other.change, other.alert_id != ring.alert_id) == ("create", True)
+
+
+@pytest.mark.parametrize(("days", "count"), [(PROBATION_DAYS - 1, 2), (PROBATION_DAYS, 1)])
+def test_ring_days_count_for_eight_weeks(days: int, count: int) -> None:
+    """What was found before is forgotten."""
+    judge = collusion_judge()
+    alerts(judge, *FOUR[:3])
+    again = list(zip(NAMES, parts(3, seed=8), strict=False))
+    assert [ring.change for ring in alerts(judge, *again, day=DAY + days)] == ["close", "create"]
+    assert judge.ring_days == count
+
+
+def test_a_day_with_two_rings_is_one_day() -> None:
+    """What is counted is days, by which one sees how much of what people do looks like a ring."""
+    judge = collusion_judge()
+    assert len(alerts(judge, *FOUR)) == 2
+    assert judge.ring_days == 1
 
 
 def test_a_ring_is_over_when_a_window_adds_nothing() -> None:
@@ -104,6 +138,18 @@ def test_runs_of_other_days_are_no_ring() -> None:
     judge = collusion_judge()
     for number, taken in enumerate(contiguous(20_123)):
         assert alerts(judge, taken, day=DAY + number) == []
+
+
+@pytest.mark.parametrize(("together", "count"), [(1_500, 1), (1_499, 0)])
+def test_runs_are_parts_of_one_list_from_three_tenths_of_their_days_on(
+    together: int, count: int
+) -> None:
+    """Of what each took, so much on days on which the other did too."""
+    judge = collusion_judge()
+    for number, (name, people) in enumerate(contiguous(20_123)):
+        judge.remember(holdings(name, people[together:], day=DAY - number - 1))
+    common = [(name, people[:together]) for name, people in contiguous(20_123)]
+    assert len(alerts(judge, *common)) == count
 
 
 def test_hashed_ids_have_no_neighbours() -> None:

@@ -53,6 +53,18 @@ def test_a_border_that_a_third_ever_used_is_no_junction() -> None:
     assert borders.fresh_junctions("east", "north") == ()
 
 
+@pytest.mark.parametrize(
+    ("first", "is_fresh"), [(1_991, True), (1_992, False), (2_015, False), (2_016, True)]
+)
+def test_a_third_border_counts_from_near_by(first: int, *, is_fresh: bool) -> None:
+    """In the eight ids of the junction, or in the eight on either side."""
+    borders = Borders()
+    borders.add("east", BitMap64(range(1_000, 2_000)))
+    borders.add("north", BitMap64(range(2_000, 3_000)))
+    borders.add("west", BitMap64(range(first, 5_000)))
+    assert borders.fresh_junctions("east", "north") == ((2_000,) if is_fresh else ())
+
+
 def test_who_is_unknown_meets_nobody() -> None:
     """An institution below the floor has no edges."""
     assert Borders().fresh_junctions("east", "north") == ()

@@ -10,7 +10,16 @@ from detectors.models.canary import CanaryConfig
 from detectors.models.quota import QuotaConfig
 from detectors.models.volume import VolumeConfig
 from detectors.pipeline import open_profile
-from detectors.policy.explain import ahead, bytes_alone, duration, percent, sentence, takers
+from detectors.policy.explain import (
+    ahead,
+    bytes_alone,
+    counting_of,
+    duration,
+    named,
+    percent,
+    sentence,
+    takers,
+)
 from detectors.verdict import Alert
 from tests.builders import (
     alerts_of,
@@ -146,6 +155,25 @@ def test_a_share_that_may_be_more_is_rounded_down() -> None:
         "at least 62 % of it by user ada",
         "at least 15 % of it by nobody named",
     ]
+
+
+def test_of_many_names_the_three_largest_are_told() -> None:
+    """And that there are more, if there are."""
+    names = {"a": 3, "b": 400, "c": 20}
+    assert named("unknown", names) == "unknown (b, c, a)"
+    assert named("unknown", {**names, "d": 1}) == "unknown (b, c, a and more)"
+    assert named("north", {}) == "north"
+
+
+def test_how_people_were_counted_is_said_beside_their_number() -> None:
+    """That a number is estimated, or weighed by class; of people by name there is nothing."""
+    estimated, weighed = (
+        "estimated from counts that name nobody",
+        "weighed, and new once in each class of data",
+    )
+    assert counting_of("exact", classed=False) == []
+    assert counting_of("exact", classed=True) == [weighed]
+    assert counting_of("estimate", classed=True) == [estimated, weighed]
 
 
 def test_one_event_is_of_one_user_or_of_nobody() -> None:
