@@ -289,6 +289,3 @@ class Ledger:
     @staticmethod
     def _project_name(project: str, class_name: str) -> str:
         return project + (OF_CLASS + class_name if class_name else "")
-
-    def _exempt(self, event: AccessEvent, new: int, *, at_ms: int) -> tuple[int, int, bool]:
-        return exempt(self.entry, self.state.exempted, event, new, at_ms=at_ms)
