@@ -91,6 +91,7 @@ def test_a_ring_is_over_when_a_window_adds_nothing() -> None:
     assert alerts(judge, few, day=DAY + WINDOW_DAYS - 1) == []
     (over,) = alerts(judge, few, day=DAY + WINDOW_DAYS)
     assert (over.alert_id, over.change, over.revision) == (ring.alert_id, "close", 2)
+    assert over.at_ms == ring.at_ms + WINDOW_DAYS * 86_400_000
     assert alerts(judge, few, day=DAY + WINDOW_DAYS + 1) == []
     again = list(zip(NAMES, parts(3, seed=8), strict=False))
     (anew,) = alerts(judge, *again, day=DAY + WINDOW_DAYS + 1)
