@@ -30,7 +30,7 @@ from streams.state.phases import Phase, Write
 from streams.state.profile_core import ProfileCore
 from streams.state.protocol import StateStore
 from streams.state.store import SavedRecord
-from streams.worker.batch_run import Counts
+from streams.worker.batch_run import BatchRun, Counts
 from streams.worker.collusion_agent import CollusionAgent, judge_opener
 from streams.worker.committed_reader import CommittedReader
 from streams.worker.effect_sender import EffectSender
@@ -268,8 +268,15 @@ class JudgeDesk:
     def take(self, records: Sequence[Record], *, partition: int = 0) -> int:
         """Judge consecutive records as one batch; return how many events were judged."""
         batch_run = self.agent.begin(partition, batch_of(records))
-        assert self.agent.proceed(batch_run) is None
+        assert self.proceed(batch_run) is None
         return batch_run.counts.judged
+
+    def proceed(self, batch_run: BatchRun) -> int | None:
+        """Judge on, days that are closed in several steps included; return the day waited for."""
+        day = self.agent.proceed(batch_run)
+        while batch_run.closing is not None:
+            day = self.agent.proceed(batch_run)
+        return day
 
     def profile(self, institution: str = "north") -> Profile:
         """Return a live profile."""

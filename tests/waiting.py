@@ -32,12 +32,13 @@ async def until(
     *,
     what: str = "",
     check: Callable[[], None] = _nothing,
+    seconds_max: float = SECONDS_MAX,
 ) -> None:
     """Look until it is so, as `wait_until` does, while others run."""
-    end_seconds = time.monotonic() + SECONDS_MAX
+    end_seconds = time.monotonic() + seconds_max
     while not (answer if isinstance(answer := is_so(), bool) else await answer):
         check()
-        assert time.monotonic() < end_seconds, f"{what or is_so}: not in {SECONDS_MAX} s"
+        assert time.monotonic() < end_seconds, f"{what or is_so}: not in {seconds_max} s"
         await asyncio.sleep(LOOK_SECONDS)
 
 

@@ -45,12 +45,13 @@ class _Waiting(Struct):
 class BatchJudging:
     """Judges the batches of this worker's partitions, and keeps those that must wait."""
 
-    __slots__ = ("_dependencies", "_waiting")
+    __slots__ = ("_dependencies", "_rebalances_count", "_waiting")
 
     def __init__(self, dependencies: JudgingDependencies) -> None:
         """Begin with nobody waiting."""
         self._dependencies = dependencies
         self._waiting: dict[int, _Waiting] = {}
+        self._rebalances_count = 0
 
     def waits(self, partition: int) -> bool:
         """Tell whether a partition waits for a reference."""
@@ -58,19 +59,20 @@ class BatchJudging:
 
     def revoked(self) -> None:
         """Forget what waits: a rebalance is a restart."""
+        self._rebalances_count += 1
         for waiting in self._waiting.values():
             waiting.task.cancel()
         self._dependencies.release(self._waiting)
         self._waiting = {}
 
     async def handle(self, partition: int, batch: Batch) -> None:
-        """Judge a batch in one go, or keep it for when the partition goes on."""
+        """Judge a batch as far as it goes, or keep it for when the partition goes on."""
         waiting = self._waiting.get(partition)
         if waiting is not None:
             waiting.batches.append(batch)
             return
         batch_run = self._dependencies.agent.begin(partition, batch)
-        day = self._proceed(batch_run)
+        day = await self._proceed(batch_run)
         if day is not None:
             # What is fetched meanwhile would fill the memory.
             self._dependencies.hold([partition])
@@ -81,11 +83,23 @@ class BatchJudging:
         # the lease from being stamped, end the worker, and be met again by the next one.
         await asyncio.sleep(0)
 
-    def _proceed(self, batch_run: BatchRun) -> int | None:
-        judged_before = batch_run.counts.judged
-        day = self._dependencies.agent.proceed(batch_run)
-        self._dependencies.checkpointer.note(batch_run.counts.judged - judged_before)
-        return day
+    async def _proceed(self, batch_run: BatchRun) -> int | None:
+        """Judge on up to a day without its reference, which is returned, or to the end.
+
+        Everybody else has a turn wherever days are being closed. None too if a rebalance came:
+        nothing of the batch is left then.
+        """
+        rebalances_count = self._rebalances_count
+        while True:
+            judged_before = batch_run.counts.judged
+            day = self._dependencies.agent.proceed(batch_run)
+            self._dependencies.checkpointer.note(batch_run.counts.judged - judged_before)
+            if batch_run.closing is None:
+                return day
+            await self._dependencies.outbox.below(_POSTED_COUNT_MAX)
+            await asyncio.sleep(0)
+            if self._rebalances_count != rebalances_count:
+                return None
 
     async def _go_on(self, partition: int, batch_run: BatchRun, day: int) -> None:
         """Wait for the reference of `day`, and judge what has come until nothing is left."""
@@ -99,7 +113,7 @@ class BatchJudging:
         while True:
             while day is not None:
                 await self._dependencies.follower.wait_for(partition, day)
-                day = self._proceed(batch_run)
+                day = await self._proceed(batch_run)
             await self._dependencies.outbox.below(_POSTED_COUNT_MAX)
             await asyncio.sleep(0)
             batches = self._waiting[partition].batches
@@ -108,4 +122,4 @@ class BatchJudging:
                 self._dependencies.release([partition])
                 return
             batch_run = self._dependencies.agent.begin(partition, batches.popleft())
-            day = self._proceed(batch_run)
+            day = await self._proceed(batch_run)

@@ -2,8 +2,9 @@
 
 from collections import Counter, defaultdict
 from itertools import chain
+from typing import Annotated
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import NEVER_MS, Schedule
@@ -41,6 +42,14 @@ class Counts(Struct, kw_only=True):
     configs_refused: int = 0
     # The newest that a judge has come under, where it is news.
     config: CoreConfig | None = None
+
+
+class ClosingDays(Struct, kw_only=True):
+    """Days that are being closed: who is still to come, the last one first."""
+
+    record: Annotated[Record, Meta(description="the one that ends them")]
+    applied_offset: Annotated[int, Meta(description="up to which the judges have come")]
+    institutions: list[str]
 
 
 class InstitutionRun:
@@ -83,6 +92,7 @@ class BatchRun:
     __slots__ = (
         "batch",
         "closed_day",
+        "closing",
         "context",
         "counts",
         "institution_runs",
@@ -112,6 +122,8 @@ class BatchRun:
         self.references = references
         self.references.day = time.clock.day
         self.closed_day = time.clock.last_closed_day
+        # While there is any, nothing is read.
+        self.closing: ClosingDays | None = None
         self.counts = Counts()
         # By key, each in the order of the log.
         self.waiting: defaultdict[bytes | None, list[DecodedRecord]] = defaultdict(list)

@@ -28,7 +28,7 @@ from streams.state.protocol import StateStore
 from streams.worker.batch_run import BatchRun, Counts, DecodedRecord, InstitutionRun
 from streams.worker.obedience import apply_control_record
 from streams.worker.partition_days import JudgeDependencies, PartitionDays
-from streams.worker.rejected_records import count_rejected
+from streams.worker.rejected_records import count_rejected, log_rejected_control
 
 logger = logging.getLogger("headgate.judge")
 
@@ -77,13 +77,18 @@ class JudgeAgent:
     def proceed(self, batch_run: BatchRun) -> int | None:
         """Judge on; return the day without whose reference it cannot, None at the end.
 
+        Stops also before each few institutions whose days must be closed, as `closing` says.
+
         Raises:
             StateError: a saved state cannot be read.
             CoreError: the core fails on too many events.
         """
         partition_state, batch = batch_run.partition_state, batch_run.batch
-        self._read(batch_run)
-        self._judge_waiting(batch_run)
+        if batch_run.closing is not None:
+            self._days.close_some(batch_run, batch_run.closing)
+        if batch_run.closing is None:
+            self._read(batch_run)
+            self._judge_waiting(batch_run)
         if batch_run.next_index < len(batch.records):
             partition_state.advance(batch.records[batch_run.next_index].offset)
             return batch_run.references.missing_day
@@ -94,7 +99,7 @@ class JudgeAgent:
     def _read(self, batch_run: BatchRun) -> None:
         """Decode records, and judge at each end of a day what lies before it.
 
-        Stops at the first one that is of a day without its reference.
+        Stops at the first one that is of a day without its reference, and where days end.
         """
         limits, waiting = self._dependencies.limits, batch_run.waiting
         records, clock = batch_run.batch.records, batch_run.time.clock
@@ -109,14 +114,20 @@ class JudgeAgent:
             if record.headers and control_kind(record.headers) is not None:
                 # What lies before it is judged by what held until then.
                 self._judge_waiting(batch_run)
+                batch_run.next_index = index
                 self._apply_control(batch_run, record)
+                if batch_run.closing is not None:
+                    return
                 due_ms, is_missing = clock.due_ms, references.missing_day is not None
                 continue
             event = decode(record.value, limits, record.headers, record.timestamp)
             if isinstance(event, AccessEvent) and time_ms(event) >= due_ms:
                 if batch_run.time.see(event, kafka_ms=record.timestamp):
                     self._judge_waiting(batch_run)
-                    self._days.close(batch_run, record, applied_offset=record.offset - 1)
+                    # Seen again once they are closed, it ends no more days.
+                    self._days.begin_to_close(batch_run, record, applied_offset=record.offset - 1)
+                    batch_run.next_index = index
+                    return
                 self._days.keep_time(batch_run)
                 due_ms, is_missing = clock.due_ms, references.missing_day is not None
             if is_missing:
@@ -243,7 +254,8 @@ class JudgeAgent:
         )
         match control:
             case Rejected():
-                self._reject_control(control, record, partition)
+                log_rejected_control(control, record, partition=partition)
+                self._reject(control, record, partition)
                 counts.configs_refused += control_kind(record.headers) == CONFIG
             case Instruction():
                 apply_control_record(
@@ -255,20 +267,9 @@ class JudgeAgent:
                 batch_run.switch_context(context)
             case TimeMarker():
                 if batch_run.time.mark(control, kafka_ms=record.timestamp):
-                    self._days.close(batch_run, record, applied_offset=record.offset)
-                self._days.keep_time(batch_run)
-
-    def _reject_control(self, reject: Rejected, record: Record, partition: int) -> None:
-        logger.error(
-            "A control record is rejected.",
-            extra={
-                "partition": partition,
-                "offset": record.offset,
-                "reason": reject.reason.value,
-                "detail": reject.detail,
-            },
-        )
-        self._reject(reject, record, partition)
+                    self._days.begin_to_close(batch_run, record, applied_offset=record.offset)
+                else:
+                    self._days.keep_time(batch_run)
 
     def _switch_config(self, profile: Profile, event: AccessEvent, batch_run: BatchRun) -> None:
         schedule, at_ms = batch_run.context.schedule, time_ms(event)

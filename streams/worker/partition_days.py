@@ -1,10 +1,12 @@
 """Steps 3 to 6 of 7: a partition whose time has moved -> days closed for all of its institutions.
 
 Days are closed when the record that ends them is seen, before it is judged: whoever waited with
-that for the reference of its own day would wait for itself.
+that for the reference of its own day would wait for itself. They are closed for a few institutions
+at a time, for there may be many thousands of them, and nothing else runs meanwhile.
 """
 
 from bisect import bisect_left
+from typing import Final
 
 from msgspec import Struct
 
@@ -23,9 +25,12 @@ from streams.kafka.producer import Durable
 from streams.kafka.records import Batch, Record, position_of
 from streams.state.envelope import StateKeys
 from streams.state.protocol import StateStore
-from streams.worker.batch_run import BatchRun, offset_of
+from streams.worker.batch_run import BatchRun, ClosingDays, offset_of
 from streams.worker.effect_sender import EffectSender
 from streams.worker.ports import EventWatcher
+
+# Institutions: some 50 ms, where their states must be brought back into memory.
+CLOSED_IN_ONE_GO: Final = 50
 
 
 class JudgeDependencies(Struct, frozen=True, kw_only=True):
@@ -95,21 +100,40 @@ class PartitionDays:
             self._contexts.with_time(batch_run.context, time.clock.time, is_live=time.is_live)
         )
 
-    def close(self, batch_run: BatchRun, record: Record, *, applied_offset: int) -> None:
-        """Close what is over at `record`, whose institutions have dealt with `applied_offset`."""
-        partition = batch_run.partition_state.partition
-        last_closed_day = batch_run.time.clock.last_closed_day
+    def begin_to_close(self, batch_run: BatchRun, record: Record, *, applied_offset: int) -> None:
+        """Let what is over at `record` be closed, of judges who have dealt with `applied_offset`.
+
+        Until all of it is, the partition stands before the record, at the time before it: whoever
+        begins again there closes what is not saved as closed.
+        """
+        batch_run.closing = ClosingDays(
+            record=record,
+            applied_offset=applied_offset,
+            institutions=sorted(batch_run.partition_state.awake, reverse=True),
+        )
+
+    def close_some(self, batch_run: BatchRun, closing: ClosingDays) -> None:
+        """Close what is over for a few more institutions; after the last one, keep the time."""
+        partition, record = batch_run.partition_state.partition, closing.record
         position = position_of(record, topic=self._dependencies.topic, partition=partition)
-        for institution in sorted(batch_run.partition_state.awake):
-            for effect in self._closed(batch_run, institution, applied_offset=applied_offset):
+        for _ in range(min(CLOSED_IN_ONE_GO, len(closing.institutions))):
+            institution = closing.institutions.pop()
+            for effect in self._closed(
+                batch_run, institution, applied_offset=closing.applied_offset
+            ):
                 for durable in self._dependencies.effects.send(effect, position):
                     self._state_store.sent(durable)
+        if closing.institutions:
+            return
+        last_closed_day = batch_run.time.clock.last_closed_day
         if last_closed_day > batch_run.closed_day:
             batch_run.closed_day = last_closed_day
             closed = DayClosed(partition=partition, day=last_closed_day, at_ms=record.timestamp)
             topic = self._dependencies.summaries_topic
             durable = self._dependencies.effects.post(closed_record(closed, topic=topic))
             self._state_store.sent(durable)
+        self.keep_time(batch_run)
+        batch_run.closing = None
 
     def _closed(
         self, batch_run: BatchRun, institution: str, *, applied_offset: int

@@ -4,6 +4,7 @@ What cannot be judged is counted all the same, where its institution is judged: 
 itself, from elsewhere by a notice that goes there.
 """
 
+import logging
 from typing import Final
 
 from detectors.pipeline import note_rejected
@@ -13,6 +14,8 @@ from streams.ingest.reject_notice import notice_of
 from streams.ingest.rejects import Rejected, unread_of
 from streams.kafka.records import OutgoingRecord, Record
 from streams.worker.batch_run import BatchRun
+
+logger = logging.getLogger("headgate.judge")
 
 # A rejected record has no time to be trusted: the newest names hold.
 _NEWEST_MS: Final = 2**62
@@ -42,6 +45,19 @@ def count_rejected(
             partition=home.partition,
         )
         batch_run.outcomes.append((record, notice))
+
+
+def log_rejected_control(reject: Rejected, record: Record, *, partition: int) -> None:
+    """Say of a control record, which people wait for, that it is rejected."""
+    logger.error(
+        "A control record is rejected.",
+        extra={
+            "partition": partition,
+            "offset": record.offset,
+            "reason": reject.reason.value,
+            "detail": reject.detail,
+        },
+    )
 
 
 def _count(batch_run: BatchRun, judge: str, record: Record, reject: Rejected) -> None:

@@ -22,7 +22,7 @@ from streams.worker.dependencies import group_name
 from tests.faults.fault_harness import PARTITIONS, FaultHarness, Ground, battle, ground, lag
 from tests.faults.fuzz import fuzz
 from tests.faults.oracle import KEYS, received, saved_states
-from tests.faults.worker_under_test import DEAF, SESSION_SECONDS
+from tests.faults.worker_under_test import CLOSING, DEAF, SESSION_SECONDS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -179,6 +179,19 @@ def test_a_worker_that_went_deaf_is_ended_by_its_own_watch(field: Ground, tmp_pa
             harness.wait_until(harness.are_ready)
             harness.wait_until(lambda: ExitCode.STALLED in harness.workers[1].ended)
         assert "(most recent call last):" in harness.workers[1].log_text()
+        assert harness.compared().differences == []
+
+
+def test_a_death_among_the_days_that_are_closed_loses_and_invents_nothing(
+    field: Ground, tmp_path: Path
+) -> None:
+    """A checkpoint has saved some institutions of the partition, and not the others."""
+    with battle(field, tmp_path, name="closing", workers_count=0, per_second=600) as harness:
+        with harness.source:
+            harness.wait_until(lambda: harness.source.has_sent(BACKLOG_COUNT // 4))
+        worker = harness.workers[0]
+        worker.start(point=CLOSING, count=2)
+        harness.wait_until(lambda: worker.points_count == 1)
         assert harness.compared().differences == []
 
 

@@ -4,12 +4,14 @@
 
 It is the worker as people run it, except that its session is shorter than a config may ask for,
 and that it ends itself by SIGKILL the COUNT-th time that it comes to POINT: a phase of a
-checkpoint, before which it dies, or `recovery`, in the middle of which it does. At the point
+checkpoint, before which it dies, or `recovery`, in the middle of which it does, or `closing`, when
+a checkpoint has saved some of the institutions whose days are being closed. At the point
 `clock` it lives on, but its time of day jumps by two days every second; at `deaf` it lives on too,
 but from its COUNT-th fetch it gets nothing, as when a fetch is never answered. RULE is the rule of
 the protocol that it breaks (`tests.faults.broken`), or none. What follows are a worker's options.
 """
 
+import asyncio
 import os
 import signal
 import sys
@@ -23,19 +25,25 @@ from faust.types import TP
 
 import streams.cli.worker
 from streams.faust_driver.transport import ConsumerThread
-from streams.kafka.producer import Durable
+from streams.kafka.producer import Durable, Outbox
 from streams.settings.settings import Settings, load_settings
 from streams.state.checkpoint import Checkpointer
 from streams.state.phases import Checkpoint, Phase
+from streams.worker import partition_days
+from streams.worker.batch_run import BatchRun, ClosingDays
 from streams.worker.lifecycle import WorkerLifecycle
+from streams.worker.partition_days import PartitionDays
 from tests.faults.broken import RULES
 
 SESSION_SECONDS = 3.0
 NOWHERE = "nowhere"
 RECOVERY = "recovery"
+CLOSING = "closing"
 CLOCK = "clock"
 DEAF = "deaf"
 DAY_SECONDS = 86_400
+# So long each institution takes whose day is closed, where one dies between two of them.
+CLOSING_SECONDS = 0.2
 PHASES = (Phase.MAINS.value, Phase.PARTITION_RECORDS.value, Phase.COMMIT.value)
 
 
@@ -80,6 +88,40 @@ def die_in_recovery(death: Death) -> None:
     WorkerLifecycle.recovered = dying  # type: ignore[assignment]
 
 
+def die_in_closing(death: Death) -> None:
+    """Die between the institutions whose days are closed, where a checkpoint lies between two."""
+    close_some, carry_out = PartitionDays.close_some, Checkpointer._carry_out
+    below = Outbox.below
+    closing_now: ClosingDays | None = None
+    saved: ClosingDays | None = None
+
+    def dying(self: PartitionDays, batch_run: BatchRun, closing: ClosingDays) -> None:
+        nonlocal closing_now
+        if closing is saved:
+            death.visit()
+        close_some(self, batch_run, closing)
+        closing_now = batch_run.closing
+
+    async def slowly(self: Outbox, count: int) -> None:
+        # As if there were so many institutions that a checkpoint becomes due among them.
+        await asyncio.sleep(CLOSING_SECONDS if closing_now else 0)
+        await below(self, count)
+
+    async def watched(
+        self: Checkpointer[object], now: Phase, checkpoint: Checkpoint[Durable]
+    ) -> None:
+        nonlocal saved
+        before = closing_now
+        await carry_out(self, now, checkpoint)
+        if now is Phase.MAINS and checkpoint.writes[now] and before is closing_now:
+            saved = before
+
+    partition_days.CLOSED_IN_ONE_GO = 1  # type: ignore[misc]
+    PartitionDays.close_some = dying  # type: ignore[method-assign]
+    Outbox.below = slowly  # type: ignore[method-assign]
+    Checkpointer._carry_out = watched  # type: ignore[assignment]
+
+
 def jump_clock() -> None:
     """Let the time of day be a day ahead in every other second, and a day behind in between."""
     wall_ns, monotonic = time.time_ns, time.monotonic
@@ -119,6 +161,8 @@ def live(arguments: Sequence[str]) -> None:
     RULES[rule]()
     if point == RECOVERY:
         die_in_recovery(Death(int(count)))
+    elif point == CLOSING:
+        die_in_closing(Death(int(count)))
     elif point == CLOCK:
         jump_clock()
     elif point == DEAF:

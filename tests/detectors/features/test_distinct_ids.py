@@ -1,18 +1,23 @@
 """How many distinct ids there are, once they could be more than people."""
 
+from collections.abc import Sequence
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyroaring import BitMap64
 
 from detectors.features.distinct_ids import DistinctIds
 from detectors.features.ledger_state import LedgerState
 from detectors.features.participant_sets import empty_holding, take
 
 
-def holding(*ranges: range) -> LedgerState:
+def holding(*ranges: Sequence[int]) -> LedgerState:
     """Return the ledger of an institution that holds some ids, each in a dataset of its own."""
     state = LedgerState()
     for number, people in enumerate(ranges):
         state.holdings[f"d{number}"] = empty_holding()
-        take(state.holdings[f"d{number}"], people)
+        take(state.holdings[f"d{number}"], BitMap64(people))
         state.held_participants += len(people)
     return state
 
@@ -48,3 +53,25 @@ def test_a_count_that_was_too_many_may_be_right_again() -> None:
     ids = DistinctIds(cohort_size=100)
     assert ids.count([holding(range(101))]) == 101
     assert ids.count([holding(range(90)), holding(range(90))]) == 0
+
+
+@given(
+    helds=st.lists(st.lists(st.integers(0, 2**64 - 1), max_size=80), min_size=1, max_size=12),
+    ids_max=st.integers(1, 40),
+)
+def test_a_count_in_steps_is_that_in_one_go(helds: list[list[int]], ids_max: int) -> None:
+    """However few ids are added at a time, and whoever holds much or little of them."""
+    ledgers = [holding(sorted(set(held))) for held in helds]
+    whole, steps = DistinctIds(cohort_size=5), DistinctIds(cohort_size=5)
+    expected = whole.count(ledgers)
+    for _ in range(len(ledgers)):
+        counted = steps.count_on(ledgers, ids_max=ids_max)
+    assert counted == expected
+
+
+def test_a_step_ends_after_as_many_ids_as_it_may_add() -> None:
+    """Whoever counts a little at a time goes on where it was, whatever is held by then."""
+    ids = DistinctIds(cohort_size=5)
+    ledgers = [holding(range(10 * n, 10 * n + 10)) for n in range(6)]
+    counts = [ids.count_on(ledgers[: 6 - n % 2], ids_max=0.1) for n in range(6)]
+    assert counts == [0, 0, 0, 0, 0, 60]

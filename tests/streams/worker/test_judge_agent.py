@@ -175,12 +175,12 @@ def test_a_day_without_its_reference_is_waited_for_and_everything_else_goes_on()
     desk = JudgeDesk()
     known(desk, FIRST_DAY)
     batch_run = desk.agent.begin(0, batch_of([event(n) for n in range(60)]))
-    assert desk.agent.proceed(batch_run) == FIRST_DAY + 1
-    assert desk.agent.proceed(batch_run) == FIRST_DAY + 1
+    assert desk.proceed(batch_run) == FIRST_DAY + 1
+    assert desk.proceed(batch_run) == FIRST_DAY + 1
     first_of_next_day = desk.state_store.partition(0).position
     assert first_of_next_day == batch_run.counts.judged
     desk.reference_log.apply(DayMissed(partition=0, day=FIRST_DAY + 9))
-    assert desk.agent.proceed(batch_run) is None
+    assert desk.proceed(batch_run) is None
     assert batch_run.counts.judged == 60
     messages = [read_summary(value) for value in desk.values("t.summaries")]
     closed = [each.day for each in messages if isinstance(each, DayClosed)]

@@ -99,11 +99,11 @@ def test_no_marker_ends_a_day_before_the_reference_of_the_saved_day_is_read() ->
     restarted.reference_log = ReferenceLog(restarted.file.reference)
     restarted.start()
     batch_run = restarted.agent.begin(0, batch_of(log[30:]))
-    assert restarted.agent.proceed(batch_run) == FIRST_DAY + 1
+    assert restarted.proceed(batch_run) == FIRST_DAY + 1
     assert restarted.state_store.partition(0).position == 30
     for day in range(FIRST_DAY, FIRST_DAY + 10):
         restarted.reference_log.apply(reference(day))
-    assert restarted.agent.proceed(batch_run) is None
+    assert restarted.proceed(batch_run) is None
     assert restarted.posted == straight.posted
     assert dump(restarted.profile()).main == dump(straight.profile()).main
 

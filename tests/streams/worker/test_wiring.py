@@ -19,6 +19,7 @@ class Busy:
     def __init__(self) -> None:
         """Begin with nothing judged."""
         self.judged_count = 0
+        self.closing: object | None = None
 
     @property
     def counts(self) -> Counts:
