@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from streams.local_broker.broker import LocalBroker
 
@@ -18,9 +18,16 @@ settings.register_profile(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-# Few, and the same ones each time: thousands of mutants are each tried by them.
+# Few, and the same ones each time: thousands of mutants are each tried by them, and that a test
+# fails is all that is asked, not by which small example.
 settings.register_profile(
-    "mutants", max_examples=30, deadline=None, derandomize=True, database=None
+    "mutants",
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
