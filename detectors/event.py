@@ -78,7 +78,10 @@ class UnreadEvent(Struct, frozen=True, kw_only=True, gc=False):
 
     institution: InstitutionId
     reason: Annotated[str, Meta(description="why it was rejected: one of the reasons for rejects")]
-    time: Annotated[int, Meta(description="ms since the epoch of where it stands in its input")] = 0
+    time: Annotated[
+        int,
+        Meta(description="ms since the epoch at which it came; 0: not known"),
+    ] = 0
     notice_id: Annotated[str, Meta(description="where it may come twice; empty otherwise")] = ""
 
 

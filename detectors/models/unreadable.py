@@ -18,6 +18,9 @@ from msgspec import Meta, Struct, field
 from detectors.detector import DetectorMode
 from detectors.features.windows import WEEK_DAYS
 
+# Before an institution's first judged event its time is not known: what is rejected by then counts
+# to the day of that event.
+BEFORE_ANY_DAY: Final = 0
 # The names of reasons are few; whoever invents some must not let the state grow.
 _REASONS_MAX: Final = 64
 
@@ -90,11 +93,13 @@ class Unreadable:
         """Tell whether what was mended may have hidden something."""
         return any(repair not in self.config.harmless_repairs for repair in repairs)
 
-    def count(self, day: int, reasons: Iterable[str], *, rejected: bool) -> None:
-        """Count one event; days since the epoch."""
+    def count(
+        self, day: int, reasons: Iterable[str], *, rejected: bool, first_day: int = -1
+    ) -> None:
+        """Count one event; days since the epoch, `first_day` that of the first judged one."""
         days = self.state.days
         today = days.setdefault(day, UnreadDay())
-        for old in [each for each in days if each <= day - WEEK_DAYS]:
+        for old in [each for each in days if not _is_of_week(each, day, first_day=first_day)]:
             del days[old]
         today.rejected += rejected
         today.repaired += not rejected
@@ -102,9 +107,13 @@ class Unreadable:
             if reason in today.reasons or len(today.reasons) < _REASONS_MAX:
                 today.reasons[reason] = today.reasons.get(reason, 0) + 1
 
-    def week(self, day: int) -> UnreadWeek:
+    def week(self, day: int, *, first_day: int = -1) -> UnreadWeek:
         """Return the seven days that end with `day`."""
-        days = [unread for each, unread in self.state.days.items() if each > day - WEEK_DAYS]
+        days = [
+            unread
+            for each, unread in self.state.days.items()
+            if _is_of_week(each, day, first_day=first_day)
+        ]
         reasons: Counter[str] = Counter()
         for unread in days:
             reasons.update(unread.reasons)
@@ -118,3 +127,9 @@ class Unreadable:
         """Tell whether so much of `total` events of these days is beyond what is allowed."""
         config = self.config
         return week.events >= config.events_min and week.events > config.allowed_ratio * total
+
+
+def _is_of_week(each: int, day: int, *, first_day: int) -> bool:
+    """Tell whether a day is one of the seven that end with `day`."""
+    # No day is before the first one.
+    return max(each, first_day) > day - WEEK_DAYS

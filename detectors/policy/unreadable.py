@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
-from detectors.event import AccessEvent, UnreadEvent
+from detectors.event import AccessEvent, UnreadEvent, time_ms
 from detectors.features.takers import begins_of
 from detectors.features.windows import AMOUNT_MAX, WINDOW_SECONDS, Quantity, Window
 from detectors.instants import DAY_MS
-from detectors.models.unreadable import Unreadable, UnreadableState, UnreadWeek
+from detectors.models.unreadable import BEFORE_ANY_DAY, Unreadable, UnreadableState, UnreadWeek
 from detectors.policy.evaluate import RULE_P_VALUE
 from detectors.policy.explain import clause, percent
 from detectors.profile import Profile
@@ -38,7 +38,8 @@ def note_repaired(
     unreadable = _unreadable(profile)
     if not unreadable.counts(repairs):
         return ()
-    return _noted(profile, unreadable, tuple(repairs), event_id=event_id)
+    at_ms = profile.state.frontier_ms
+    return _noted(profile, unreadable, tuple(repairs), event_id=event_id, at_ms=at_ms)
 
 
 def note_rejected(profile: Profile, unread: UnreadEvent) -> tuple[Effect, ...]:
@@ -47,19 +48,31 @@ def note_rejected(profile: Profile, unread: UnreadEvent) -> tuple[Effect, ...]:
         return ()
     profile.state.rejected_count += 1
     _count(profile.state.rejects, unread.reason, 1)
-    return _noted(profile, _unreadable(profile), (unread.reason,), event_id="", rejected=True)
+    return _noted(
+        profile,
+        _unreadable(profile),
+        (unread.reason,),
+        event_id="",
+        rejected=True,
+        # Where nothing of the institution was ever judged, the time at which the record came.
+        at_ms=profile.state.frontier_ms or time_ms(unread),
+    )
 
 
 def _as_event(unread: UnreadEvent) -> AccessEvent:
     """Return an event by which a notice that comes twice is known again."""
     return AccessEvent(
-        id=unread.notice_id, time=unread.time, institution=unread.institution, dataset=unread.reason
+        id=unread.notice_id, time=0, institution=unread.institution, dataset=unread.reason
     )
 
 
 def unreadable_events(profile: Profile) -> int:
     """Return how many records of the last 7 days could not be read as they were written."""
-    return _unreadable(profile).week(profile.state.today.day).events
+    return _week(profile, profile.state.today.day).events
+
+
+def _week(profile: Profile, day: int) -> UnreadWeek:
+    return _unreadable(profile).week(day, first_day=profile.state.first_day)
 
 
 def close_unreadable(profile: Profile, *, day: int, at_ms: int) -> tuple[Effect, ...]:
@@ -68,7 +81,7 @@ def close_unreadable(profile: Profile, *, day: int, at_ms: int) -> tuple[Effect,
     state = unreadable.state
     if not state.revision:
         return ()
-    week = unreadable.week(day)
+    week = _week(profile, day)
     if unreadable.is_too_much(week, total=_total(profile, week)):
         return ()
     state.revision += 1
@@ -97,11 +110,14 @@ def _noted(
     *,
     event_id: str,
     rejected: bool = False,
+    at_ms: int,
 ) -> tuple[Effect, ...]:
-    # Nothing of this institution was ever judged: its first day has not begun.
-    day = max(0, profile.state.today.day)
-    unreadable.count(day, reasons, rejected=rejected)
-    week, state = unreadable.week(day), unreadable.state
+    day, first_day = max(BEFORE_ANY_DAY, profile.state.today.day), profile.state.first_day
+    unreadable.count(day, reasons, rejected=rejected, first_day=first_day)
+    if not at_ms:
+        # The first lines of a file: nobody knows yet when that is, and it is told with the next.
+        return ()
+    week, state = _week(profile, day), unreadable.state
     grown = week.events >= _GROWTH * state.told_events
     if unreadable.config.mode != "on" or not grown:
         return ()
@@ -111,9 +127,7 @@ def _noted(
     state.number += not state.revision
     state.revision += 1
     state.told_events = week.events
-    alert = _alert(
-        profile, unreadable, week, change=change, at_ms=profile.state.frontier_ms, event_id=event_id
-    )
+    alert = _alert(profile, unreadable, week, change=change, at_ms=at_ms, event_id=event_id)
     return (RaiseAlert(alert=alert),)
 
 
@@ -152,7 +166,8 @@ def _alert(
         revision=unreadable.state.revision,
         institution=state.institution,
         at_ms=at_ms,
-        started_ms=max(0, began_ms, state.first_day * DAY_MS),
+        # Of one of whom nothing was ever judged, no earlier time is known.
+        started_ms=at_ms if state.first_day < 0 else max(began_ms, state.first_day * DAY_MS),
         severity=severity,
         confidence=_CONFIDENCE,
         p_value=1.0 if over else RULE_P_VALUE,

@@ -20,12 +20,16 @@ class RejectNotice(Struct, frozen=True, kw_only=True):
     notice_id: Annotated[
         str, Meta(min_length=1, max_length=128, description="the place of the row in its topic")
     ]
+    received_ms: Annotated[int, Meta(ge=0, description="when Kafka received the row")] = 0
 
 
-def notice_of(reject: Rejected, place: str) -> bytes:
+def notice_of(reject: Rejected, place: str, *, received_ms: int) -> bytes:
     """Return the notice of a reject whose institution is known, as JSON."""
     notice = RejectNotice(
-        institution=reject.institution, rejected=reject.reason, notice_id=place[-128:]
+        institution=reject.institution,
+        rejected=reject.reason,
+        notice_id=place[-128:],
+        received_ms=max(0, received_ms),
     )
     return msgspec.json.encode(notice)
 
@@ -37,4 +41,5 @@ def reject_of(notice: RejectNotice) -> Rejected:
         detail="a row of a raw topic",
         institution=notice.institution,
         notice_id=notice.notice_id,
+        received_ms=notice.received_ms,
     )

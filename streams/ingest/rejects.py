@@ -74,6 +74,9 @@ class Rejected(Struct, frozen=True, kw_only=True):
     notice_id: Annotated[
         str, Meta(description="of a rejected row of a raw topic, told where its institution lies")
     ] = ""
+    received_ms: Annotated[
+        int, Meta(description="when Kafka received what a notice tells of; 0: no notice told it")
+    ] = 0
 
 
 def rejected(reason: RejectReason, detail: str) -> Rejected:
@@ -92,11 +95,15 @@ def of_institution(reject: Rejected, name: str) -> Rejected:
     return replace(reject, institution=name)
 
 
-def unread_of(reject: Rejected) -> Iterator[UnreadEvent]:
-    """Yield what the judge of a reject's institution counts; nothing where that is not known."""
+def unread_of(reject: Rejected, *, received_ms: int = 0) -> Iterator[UnreadEvent]:
+    """Yield what the judge of a reject's institution counts; nothing where that is not known.
+
+    `received_ms` is when Kafka received the record; a file has no such time.
+    """
     if reject.institution:
         yield UnreadEvent(
             institution=InstitutionId(reject.institution),
             reason=reject.reason.value,
+            time=reject.received_ms or max(0, received_ms),
             notice_id=reject.notice_id,
         )

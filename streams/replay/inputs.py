@@ -174,7 +174,7 @@ def partition_events(
             if isinstance(event, Rejected):
                 source = f"{TOPIC_PREFIX}{reader.topic}/{partition}"
                 rejects.add(event, record.value, source=source, number=record.offset)
-                yield from unread_of(event)
+                yield from unread_of(event, received_ms=record.timestamp)
             else:
                 yield event
         read_count += len(records)

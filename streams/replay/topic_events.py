@@ -114,7 +114,7 @@ class TopicEvents:
         if self._addressing.is_at_home(
             reject.institution, record.key, partition=partition, directory=replay.directory
         ):
-            yield from unread_of(reject)
+            yield from unread_of(reject, received_ms=record.timestamp)
 
     def _is_stray(self, event: AccessEvent, record: TopicRecord, replay: Replay) -> bool:
         addressing, partition = self._addressing, record.partition

@@ -41,7 +41,11 @@ def count_rejected(
         notice = OutgoingRecord(
             topic=addressing.topic,
             key=home.key.encode(),
-            value=notice_of(reject, f"{addressing.topic}/{partition}:{record.offset}"),
+            value=notice_of(
+                reject,
+                f"{addressing.topic}/{partition}:{record.offset}",
+                received_ms=record.timestamp,
+            ),
             partition=home.partition,
         )
         batch_run.outcomes.append((record, notice))
@@ -67,7 +71,7 @@ def _count(batch_run: BatchRun, judge: str, record: Record, reject: Rejected) ->
         return
     institution_run.applied_offset = record.offset
     institution_run.rejected_count += 1
-    for unread in unread_of(reject):
+    for unread in unread_of(reject, received_ms=record.timestamp):
         effects = note_rejected(institution_run.profile, unread)
         if effects:
             batch_run.outcomes.append((record, effects))

@@ -101,7 +101,7 @@ class RekeyAgent:
             notice = OutgoingRecord(
                 topic=self._events_topic,
                 key=identity_of(event.institution).encode(),
-                value=notice_of(event, f"{source}:{record.offset}"),
+                value=notice_of(event, f"{source}:{record.offset}", received_ms=record.timestamp),
             )
             notices.append(self._outbox.post(notice))
         return self._effects.reject(event, record, position)

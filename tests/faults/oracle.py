@@ -144,7 +144,7 @@ class Oracle:
             return
         profile = self._profile(record.partition, reject.institution)
 
-        for unread in unread_of(reject):
+        for unread in unread_of(reject, received_ms=record.timestamp):
             for effect in note_rejected(profile, unread):
                 self._note(self._sinks.effect(effect, position))
 

@@ -14,7 +14,7 @@ from detectors.verdict import Alert, RaiseAlert
 from tests.builders import alerts_of, event
 
 START_MS = 1_767_225_600_000
-REJECTED = UnreadEvent(institution=InstitutionId("north"), reason="time_unparsable")
+REJECTED = UnreadEvent(institution=InstitutionId("north"), reason="time_unparsable", time=START_MS)
 
 
 def north(*, mode: DetectorMode = "on", events_min: int = 20) -> Profile:
@@ -113,15 +113,15 @@ def test_a_notice_that_comes_twice_counts_once() -> None:
 
 
 def test_what_was_unreadable_is_known_for_a_week() -> None:
-    """Before anything of the institution was judged, its first day is the first of all."""
+    """Before anything of the institution was judged, it counts to the day of the first event."""
     profile = north()
     reject(profile, 3)
     assert unreadable_events(profile) == 3
     counts = []
-    for day in (6, 7):
+    for day in (6, 12, 13):
         alerts_of(profile, [event(id=f"{day}", time=day * DAY_MS)])
         counts.append(unreadable_events(profile))
-    assert counts == [3, 0]
+    assert counts == [3, 3, 0]
 
 
 def test_a_restart_changes_nothing() -> None:

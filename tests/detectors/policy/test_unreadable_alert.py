@@ -7,6 +7,7 @@ from detectors.event import InstitutionId, UnreadEvent
 from detectors.instants import DAY_MS, MINUTE_MS
 from detectors.models.unreadable import UnreadableConfig, UnreadableState
 from detectors.pipeline import Profile, note_rejected, open_profile
+from detectors.policy.unreadable import unreadable_events
 from detectors.verdict import Alert, RaiseAlert, ReasonDetail
 from tests.builders import alerts_of, event
 
@@ -174,9 +175,36 @@ def test_each_notice_counts_once_and_each_event_that_was_mended() -> None:
 def test_the_only_record_of_an_institution_is_all_that_it_sent() -> None:
     """Nothing of it was ever judged, and it is told all the same."""
     profile = north(events_min=1)
-    (alert,) = reject(profile, "not_json")
-    assert (alert.started_ms, alert.at_ms) == (0, profile.state.frontier_ms)
+    unread = UnreadEvent(institution=InstitutionId("north"), reason="not_json", time=START_MS)
+    (effect,) = note_rejected(profile, unread)
+    assert isinstance(effect, RaiseAlert)
+    alert = effect.alert
+    assert (alert.started_ms, alert.at_ms) == (START_MS, START_MS)
     assert alert.sentence == (
         "north sent 1 events in 7 days that could not be read as written (allowed 0), "
         "100 % of all that it sent: 1 rejected, 0 judged in part (not_json 1)."
     )
+
+
+def test_nothing_is_told_of_1970() -> None:
+    """The first lines of a file have no time: they are told of with the first that has one."""
+    profile = north(events_min=3)
+    assert reject(profile, *["not_json"] * 5) == []
+    unread = UnreadEvent(institution=InstitutionId("north"), reason="not_json", time=START_MS)
+    (effect,) = note_rejected(profile, unread)
+    assert isinstance(effect, RaiseAlert)
+    assert (effect.alert.at_ms, effect.alert.rejects) == (START_MS, {"not_json": 6})
+
+
+def test_what_was_rejected_before_the_first_judged_event_is_of_its_week() -> None:
+    """Whoever spoils the records before the theft is told of after its first event."""
+    profile = north()
+    assert reject(profile, *["not_json"] * 19) == []
+    assert read(profile, 40) == []
+    (alert,) = reject(profile, "not_json")
+    assert (alert.reasons[0].observed, alert.reasons[0].expected) == (20.0, 0.6)
+    for day in range(1, 7):
+        assert read(profile, 40, day=day) == []
+        assert unreadable_events(profile) == 20
+    assert [each.change for each in read(profile, 40, day=7)] == ["close"]
+    assert unreadable_events(profile) == 0

@@ -18,6 +18,7 @@ from tests.builders import KafkaRecord, event
 from tests.desks import ROW_MAPPING, JudgeDesk, OnePartitionGroup, RekeyDesk
 
 START_MS = 1_767_600_000_000
+RECEIVED_MS = KafkaRecord(0, None).timestamp
 
 
 def lines() -> list[bytes]:
@@ -82,12 +83,25 @@ def test_rejected_rows_of_a_raw_topic_count_where_their_institution_is_judged() 
     counted = [
         line
         for each in read
-        for line in ([each] if isinstance(each, AccessEvent) else unread_of(each))
+        for line in (
+            [each] if isinstance(each, AccessEvent) else unread_of(each, received_ms=RECEIVED_MS)
+        )
     ]
     replayed = [
         effect.alert for effect in replay.effects(counted) if isinstance(effect, RaiseAlert)
     ]
     assert alerts_in(desk) == replayed
-    # The first lay before all that could be judged, and so in no week.
-    assert [alert.rejects for alert in replayed] == [{"time_unparsable": 21}]
+    # The first lies before all that could be judged, and counts to that day.
+    counts = [(alert.rejects, alert.reasons[0].observed) for alert in replayed]
+    assert counts == [({"time_unparsable": count}, float(count)) for count in (20, 40)]
     assert desk.values("t.dead-letters") == []
+
+
+def test_an_institution_of_whom_nothing_was_judged_is_told_of_when_it_came() -> None:
+    """By the time at which Kafka received the record; never of 1970."""
+    torn = [line for line in lines() if b'"at":' in line]
+    desk = JudgeDesk()
+    desk.take([KafkaRecord(number, line, b"north") for number, line in enumerate(torn)])
+    assert [(each.at_ms, each.started_ms) for each in alerts_in(desk)] == [
+        (RECEIVED_MS, RECEIVED_MS)
+    ]
