@@ -216,9 +216,8 @@ class Replay:
         if judge == UNKNOWN:
             return
         profile = self.profiles.get(judge) or self._open(judge, name=name, at_ms=_NEVER_MS)
-        effects = note_rejected(profile, unread)
         at_ms = profile.state.frontier_ms or time_ms(unread)
-        yield from self._settled(profile, effects, at_ms=at_ms)
+        yield from self._settled(profile, note_rejected(profile, unread), at_ms=at_ms)
 
     def _instruct(self, instruction: Instruction) -> None:
         """Obey where the institution is at home; elsewhere it is only known from now on."""
