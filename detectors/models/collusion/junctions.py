@@ -4,6 +4,7 @@ A contiguous list cut in parts leaves no mark in overlaps, but its parts meet ex
 days, at places where nobody else ever stopped.
 """
 
+from bisect import bisect_left, bisect_right
 from typing import Final
 
 import numpy as np
@@ -81,9 +82,7 @@ class Borders:
 
 
 def _meetings(ends: tuple[int, ...], starts: tuple[int, ...]) -> list[int]:
-    if not ends or not starts:
-        return []
-    ordered = np.array(starts, np.int64)
-    first = np.searchsorted(ordered, np.array(ends, np.int64) - _NEAR)
-    after = np.searchsorted(ordered, np.array(ends, np.int64) + _NEAR, side="right")
-    return [end for end, is_met in zip(ends, (after > first).tolist(), strict=True) if is_met]
+    """Return the ends near which something begins; both ascend."""
+    return [
+        end for end in ends if bisect_left(starts, end - _NEAR) < bisect_right(starts, end + _NEAR)
+    ]
