@@ -190,7 +190,7 @@ def learn_silence(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
 
 def summarise(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     """Tell the peers of the closed days. After all learning: they get the newest usual."""
-    state = profile.state
+    state, incident = profile.state, profile.state.incident
     scale = COMMON_COHORT / profile.config.cohort.size
     last_day = ended.next_day - 1
     summary = DailySummary(
@@ -204,7 +204,8 @@ def summarise(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
         held_participants=profile.ledger.taken_participants,
         active=ended.active,
         trusted=ended.trusted,
-        alerted=state.today.alerted,
+        alert_id=incident.alert_id if incident and state.today.alerted else "",
+        labels=state.today.labels,
     )
     return (summary,)
 

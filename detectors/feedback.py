@@ -19,8 +19,9 @@ class Label(StrEnum):
 class Feedback(Struct, frozen=True, kw_only=True, tag="feedback"):
     """A label with what follows from it for the judgements to come.
 
-    A false positive makes its detectors `factor` times harder to convince until `until_ms`; what
-    was expected becomes an exemption. A confirmed alert changes no judgement, only the response.
+    A false positive makes its detectors `factor` times harder to convince until `until_ms`, and
+    teaches the peers; what was expected becomes an exemption. A confirmed alert changes no
+    judgement of its institution, and teaches the peers nothing.
     """
 
     alert_id: str

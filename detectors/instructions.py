@@ -20,6 +20,7 @@ from detectors.features.ledger import Ledger, Taken
 from detectors.features.participant_sets import empty_holding
 from detectors.features.windows import Quantity
 from detectors.feedback import Feedback, Label
+from detectors.policy.runs import note_label
 from detectors.profile import Profile
 from detectors.profile_state import ProfileMemory, PValuePenalty
 from detectors.register import Institution, Registered, bound_ms
@@ -62,6 +63,7 @@ def _apply_registered(profile: Profile, entry: Institution | None) -> None:
 def _apply_feedback(profile: Profile, feedback: Feedback) -> None:
     """Raise the bar after a false positive; exempt what was expected; take back what was wrong."""
     state = profile.state
+    note_label(profile, feedback.alert_id, feedback.label)
     name = f"feedback {feedback.alert_id}"
     now_ms = state.frontier_ms
     remaining = [

@@ -28,7 +28,8 @@ from detectors.instants import HOUR_MS
 from detectors.instructions import note_exempted
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
-from detectors.policy.evaluate import evaluate, note
+from detectors.policy.evaluate import evaluate
+from detectors.policy.runs import note
 from detectors.policy.unreadable import note_rejected, note_repaired
 from detectors.profile import Profile, follow_references, open_profile
 from detectors.profile_state import note_unnamed, note_unregistered

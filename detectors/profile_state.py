@@ -13,6 +13,7 @@ from detectors.features.ledger import Taken
 from detectors.features.ledger_state import LedgerState
 from detectors.features.takers import TakersState
 from detectors.features.windows import AMOUNT_MAX, WindowsState
+from detectors.feedback import Label
 from detectors.incident import Incident
 from detectors.register import Exemption, Institution
 from detectors.verdict import Run
@@ -24,7 +25,8 @@ _UNREGISTERED_MAX: Final = 64
 class OpenRun(Struct, kw_only=True):
     """A run that may still go on: `mark` is the score at its last growth, on `last_day`.
 
-    Days are since the epoch, UTC; `peak` and `mark` are scores of the run's channel.
+    Days are since the epoch, UTC; `peak` and `mark` are scores of the run's channel. What people
+    were told of bears its alert, and what it would have taken to be told of alone.
     """
 
     first_day: int
@@ -32,6 +34,8 @@ class OpenRun(Struct, kw_only=True):
     peak_day: int
     peak: float
     mark: float
+    alert_id: str = ""
+    alert_score: float = 0.0
 
 
 class Unnamed(Struct, kw_only=True, omit_defaults=True):
@@ -65,6 +69,8 @@ class DayState(Struct, kw_only=True):
     held_before: dict[str, int] = field(default_factory=dict)
     counted_before: dict[str, int] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
+    # By alert: what people said of it since the last summary.
+    labels: dict[str, Label] = field(default_factory=dict)
 
 
 class PValuePenalty(Struct, kw_only=True):

@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal, get_args
 
 from msgspec import Meta, Struct
 
+from detectors.feedback import Label
+
 Severity = Literal["low", "medium", "high", "critical"]
 # The order of harm, mildest first: whoever compares or numbers severities does it by this.
 SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
@@ -155,7 +157,11 @@ class Run(Struct, frozen=True, kw_only=True):
     first_day: Annotated[int, Meta(description="days since the epoch, UTC")]
     peak_day: Annotated[int, Meta(description="when the peak was reached: there the run counts")]
     peak: Annotated[float, Meta(description="the highest score, in the channel's unit")]
-    raised: Annotated[bool, Meta(description="people were told: it counts as just enough")] = False
+    alert_id: Annotated[str, Meta(description="of the alert that told people of it, if any")] = ""
+    alert_score: Annotated[
+        float,
+        Meta(description="of a told one: what it takes to be told of alone, in the channel's unit"),
+    ] = 0.0
 
 
 class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
@@ -174,7 +180,10 @@ class DailySummary(Struct, frozen=True, kw_only=True, tag=True):
     held_participants: int
     trusted: Annotated[bool, Meta(description="False while under suspicion")]
     active: Annotated[bool, Meta(description="the first of these days had events")] = True
-    alerted: Annotated[bool, Meta(description="an alert was raised or updated")] = False
+    alert_id: Annotated[str, Meta(description="of what was raised or updated, if anything")] = ""
+    labels: Annotated[
+        dict[str, Label], Meta(description="by alert: what people said since the last summary")
+    ] = {}
 
 
 class NewHoldings(Struct, frozen=True, kw_only=True, tag=True):

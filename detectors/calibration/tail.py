@@ -9,6 +9,7 @@ its straight line asked for ten times too much of a theft (docs/decisions).
 
 from bisect import bisect_right
 from math import e, fsum, log10
+from operator import neg
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -56,9 +57,56 @@ class Tail(Struct, frozen=True, kw_only=True):
         # Clamped before the power: a steep tail far off would overflow, or say impossible.
         return float(10.0 ** max(_EXPONENT_MIN, min(0.0, self.log_rate(score))))
 
+    def score_at(self, p_value: float) -> float:
+        """Return the lowest score that is as rare as `p_value`, or rarer.
 
-def fit(exceedances: list[float], *, institution_days: int, prior: Tail, prior_days: float) -> Tail:
+        >>> Tail(knots=((2.0, -1.0), (4.0, -2.0)), slope=0.5).score_at(0.0001)
+        8.0
+        """
+        log_rate = log10(p_value)
+        score, above = self.knots[0]
+        if log_rate >= above:
+            return score
+        for knot, below in self.knots[1:]:
+            if log_rate >= below:
+                return score + (knot - score) * (above - log_rate) / (above - below)
+            score, above = knot, below
+        return score + (above - log_rate) / self.slope
+
+
+def lower_of(first: Tail, second: Tail) -> Tail:
+    """Return the tail that has the lower of two rates at each knot and beyond all of them.
+
+    >>> steep, flat = Tail(knots=((1.0, 0.0),), slope=2.0), Tail(knots=((0.0, -2.0),), slope=1.0)
+    >>> lower_of(steep, flat)
+    Tail(knots=((0.0, -2.0), (1.0, -3.0), (4.0, -6.0)), slope=2.0)
+    """
+    steep, flat = sorted((first, second), key=lambda tail: -tail.slope)
+    scores = sorted({score for tail in (first, second) for score, _ in tail.knots})
+    knots = [(score, min(first.log_rate(score), second.log_rate(score))) for score in scores]
+    return Tail(knots=(*knots, *_crossing(steep, flat, after=knots[-1][0])), slope=steep.slope)
+
+
+def _crossing(steep: Tail, flat: Tail, *, after: float) -> tuple[tuple[float, float], ...]:
+    """Return the knot at which one tail falls below another, if that is beyond all others."""
+    ahead = steep.log_rate(after) - flat.log_rate(after)
+    if ahead <= 0.0 or steep.slope <= flat.slope:
+        return ()
+    score = after + ahead / (steep.slope - flat.slope)
+    return ((score, flat.log_rate(score)),)
+
+
+def fit(
+    exceedances: list[float],
+    *,
+    institution_days: int,
+    prior: Tail,
+    prior_days: float,
+    censored: list[float] | None = None,
+) -> Tail:
     """Fit the tail of `exceedances`, one per run, shrunk to `prior` as if worth `prior_days`.
+
+    Of a `censored` one is known that it reached its score, and not how far beyond it went.
 
     >>> prior = Tail(knots=((0.0, 0.0),), slope=1.0)
     >>> fit([1.0] * 2, institution_days=100, prior=prior, prior_days=100.0) == prior
@@ -67,24 +115,27 @@ def fit(exceedances: list[float], *, institution_days: int, prior: Tail, prior_d
     >>> round(tail.p_value(1.0), 2)
     0.04
     """
-    if len(exceedances) < EXCEEDANCES_MIN or institution_days <= 0:
+    ordered = sorted([*exceedances, *(censored or ())], reverse=True)
+    if len(ordered) < EXCEEDANCES_MIN or institution_days <= 0:
         return prior
-    ordered = sorted(exceedances, reverse=True)
     weight = institution_days / (institution_days + prior_days)
     rates: dict[float, float] = {}
     rank = len(ordered)
     while True:
         score = ordered[rank - 1]
-        counted = log10(rank / institution_days)
-        # Of equal scores the first, with the highest rank, is the one that all of them reach.
-        rates.setdefault(score, weight * counted + (1.0 - weight) * prior.log_rate(score))
+        # Of equal scores the one with the highest rank is reached by all of them.
+        reached = bisect_right(ordered, -score, key=neg)
+        counted = log10(reached / institution_days)
+        rates[score] = weight * counted + (1.0 - weight) * prior.log_rate(score)
         if rank <= COUNTED_MIN:
             break
         rank //= 2
     beyond = [peak - score for peak in ordered[: rank - 1]]
+    # What is censored went further than it shows: it adds to the sum and not to the count.
+    ended_count = len(beyond) - sum(peak >= score for peak in censored or ())
     # An exact sum: the built-in one rounds otherwise in Python 3.12 than in 3.11.
     scale = (fsum(beyond) + _SCALE_PRIOR_COUNT * log10(e) / prior.slope) / (
-        len(beyond) + _SCALE_PRIOR_COUNT
+        max(0, ended_count) + _SCALE_PRIOR_COUNT
     )
     return Tail(knots=_falling(rates), slope=log10(e) / max(_SCALE_MIN, scale))
 

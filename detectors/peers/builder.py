@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from math import fsum
 from typing import Final
 
-from msgspec import Struct
-
-from detectors.calibration.tail import Tail, fit
+from detectors.calibration.tail import Tail, fit, lower_of
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.peers.members import Member, SelfReport, day_of, weighted_quantile
 from detectors.peers.reference import (
@@ -23,7 +21,8 @@ from detectors.peers.reference import (
     channel_prior,
     prior_reference,
 )
-from detectors.verdict import DailySummary, Run
+from detectors.peers.runs import ByChannel, Exceedances, RunLog
+from detectors.verdict import DailySummary
 
 # Fewer are no peers: one institution's odd dates or long silence would become everybody's usual.
 _PEERS_MIN: Final = 3
@@ -33,21 +32,11 @@ _BEGUN_RATIO: Final = 1 / 3
 _SETTLED_DAYS_MIN: Final = 7
 # An active day stands for the week that it begins: whoever stays silent longer says nothing.
 _COVERED_DAYS: Final = 7
-# Of one institution's raised incidents so many count in a tail: who makes noise moves it once.
-_RAISED_RUNS_MAX: Final = 1
-
-# Peaks by channel.
-Exceedances = dict[str, list[float]]
-
-
-class _Peak(Struct, frozen=True, kw_only=True):
-    """How high a run had come by the day of its summary: it counts where that was reached."""
-
-    said_day: int
-    day: int
-    score: float
-    group: str
-    raised: bool
+# So many days with an alert of one institution count against the budget.
+_ALERT_DAYS_MAX: Final = 6
+# What people were told of moves a tail by so many decades at most: threefold.
+_TOLD_SHIFT_MAX: Final = 0.5
+_NO_RUNS: Final = Exceedances()
 
 
 class ReferenceBuilder:
@@ -58,16 +47,14 @@ class ReferenceBuilder:
     'prior'
     """
 
-    __slots__ = ("_alert_days", "_days", "_members", "_runs", "config")
+    __slots__ = ("_days", "_members", "_runs", "config")
 
     def __init__(self, config: ReferenceConfig) -> None:
         """Start with nobody."""
         self.config = config
-        # Institution-days by group and day, days with an alert by day.
+        # Institution-days by group and day.
         self._days: dict[tuple[str, int], int] = {}
-        self._alert_days: dict[int, int] = {}
-        # By institution, channel and the first day of the run.
-        self._runs: dict[tuple[str, str, int], list[_Peak]] = {}
+        self._runs = RunLog()
         self._members: dict[str, Member] = {}
 
     def add(self, summary: DailySummary) -> None:
@@ -89,9 +76,13 @@ class ReferenceBuilder:
                 key = (summary.group, day)
                 self._days[key] = self._days.get(key, 0) + 1
             member.covered_day = last_day
-            if summary.alerted:
-                self._alert_days[first_day] = self._alert_days.get(first_day, 0) + 1
+            if summary.alert_id:
+                member.alerts.append((first_day, summary.alert_id))
         member.counted_day = summary.day
+        self._fold(member, summary)
+
+    def _fold(self, member: Member, summary: DailySummary) -> None:
+        """Keep what an institution says of itself, of its runs, and of its alerts."""
         member.reports.append(
             SelfReport(
                 # That it was silent is known once it has come back.
@@ -101,23 +92,14 @@ class ReferenceBuilder:
                 usual=summary.usual,
             )
         )
+        for alert_id, label in summary.labels.items():
+            member.labels.setdefault(alert_id, []).append((summary.day, label))
         for channel, run in summary.runs.items():
-            self._fold(summary, channel, run)
-
-    def _fold(self, summary: DailySummary, channel: str, run: Run) -> None:
-        """Keep how high a run has come, with the day on which it was reached."""
-        if channel_prior(channel) is None:
-            return  # Of a detector that this version does not have: nothing asks for its tail.
-        peaks = self._runs.setdefault((summary.institution, channel, run.first_day), [])
-        if not peaks or run.peak > peaks[-1].score:
-            peak = _Peak(
-                said_day=summary.day,
-                day=run.peak_day,
-                score=run.peak,
-                group=summary.group,
-                raised=run.raised,
-            )
-            peaks.append(peak)
+            # Of a detector that this version does not have, nothing asks for the tail.
+            if channel_prior(channel) is not None:
+                self._runs.fold(
+                    summary.institution, channel, run, group=summary.group, day=summary.day
+                )
 
     def build(self, day: int) -> Reference:
         """Return the reference that holds on `day`."""
@@ -137,21 +119,33 @@ class ReferenceBuilder:
             version=f"day-{day}",
             day=day,
             usual=self._pooled(reports, first=last - self.config.history_days + 1, last=last),
-            tails=self._tails_by_group(counted, first=first, days=days, last=last),
+            tails=self._tails_by_group(
+                self._runs.exceedances(
+                    counted,
+                    first=first,
+                    last=last,
+                    members_count=len(reports),
+                    label_of=lambda name, alert_id: self._members[name].label(alert_id, last=last),
+                ),
+                days=days,
+            ),
             institution_days=institution_days,
-            alert_days=sum(self._alert_days.get(day, 0) for day in counted),
+            alert_days=sum(
+                min(_ALERT_DAYS_MAX, member.alert_days(counted, last=last))
+                for member in self._members.values()
+            ),
         )
 
     def forget(self, day: int) -> None:
         """Forget what no reference of `day` or later rests on."""
         first = day - self.config.lag_days - self.config.history_days + 1
         self._days = {key: count for key, count in self._days.items() if key[1] >= first}
-        self._alert_days = {day: count for day, count in self._alert_days.items() if day >= first}
-        self._runs = {key: run for key, run in self._runs.items() if run[-1].day >= first}
+        self._runs.forget(first)
         for member in self._members.values():
             del member.active_days[: bisect_left(member.active_days, first)]
             # The last thing said before still holds.
             del member.reports[: max(0, bisect_right(member.reports, first, key=day_of) - 1)]
+            member.forget_alerts(first)
 
     def _settled(self, last: int, reports: Iterable[SelfReport]) -> int:
         """Return the first day that counts.
@@ -184,31 +178,10 @@ class ReferenceBuilder:
                 days[group] = days.get(group, 0) + count
         return days
 
-    def _exceedances(
-        self, counted: frozenset[int], *, first: int, last: int
-    ) -> dict[str, Exceedances]:
-        """Return the peaks of the runs that count, by group; `EVERYBODY` has those of all."""
-        by_group: dict[str, Exceedances] = {}
-        raised: dict[tuple[str, str], list[_Peak]] = {}
-        for (institution, channel, first_day), peaks in self._runs.items():
-            place = bisect_right(peaks, last, key=_said_day_of)
-            if not place or first_day < first or peaks[place - 1].day not in counted:
-                continue
-            peak = peaks[place - 1]
-            if peak.raised:
-                raised.setdefault((institution, channel), []).append(peak)
-            else:
-                _note_peak(by_group, channel, peak)
-        for (_, channel), peaks in raised.items():
-            for peak in sorted(peaks, key=_score_of, reverse=True)[:_RAISED_RUNS_MAX]:
-                _note_peak(by_group, channel, peak)
-        return by_group
-
     def _tails_by_group(
-        self, counted: frozenset[int], *, first: int, last: int, days: dict[str, int]
+        self, exceedances: dict[str, ByChannel], *, days: dict[str, int]
     ) -> dict[str, dict[str, Tail]]:
         """Return the tails of everybody, shrunk to the built-in ones, and each group's to these."""
-        exceedances = self._exceedances(counted, first=first, last=last)
         channels = PRIOR_TAILS.keys() | exceedances.get(EVERYBODY, {}).keys()
         priors = {channel: tail for channel in channels if (tail := channel_prior(channel))}
         everybody = self._fitted(
@@ -220,18 +193,32 @@ class ReferenceBuilder:
         }
 
     def _fitted(
-        self, exceedances: Exceedances, *, days: int, priors: dict[str, Tail]
+        self, exceedances: ByChannel, *, days: int, priors: dict[str, Tail]
     ) -> dict[str, Tail]:
         """Return each channel's tail, shrunk to its prior."""
         return {
-            channel: fit(
-                exceedances.get(channel, []),
+            channel: self._tail(exceedances.get(channel, _NO_RUNS), days=days, prior=prior)
+            for channel, prior in sorted(priors.items())
+        }
+
+    def _tail(self, runs: Exceedances, *, days: int, prior: Tail) -> Tail:
+        """Return one tail, which what people were told of moves by a bounded amount."""
+
+        def fitted(censored: list[float]) -> Tail:
+            return fit(
+                runs.full,
+                censored=censored,
                 institution_days=days,
                 prior=prior,
                 prior_days=self.config.prior_institution_days,
             )
-            for channel, prior in sorted(priors.items())
-        }
+
+        if not runs.censored or len(runs.censored) > len(runs.full):
+            # Where most is told of, what is not says nothing of how strange the honest can be.
+            return fitted(runs.censored)
+        without = fitted([])
+        moved = tuple((score + _TOLD_SHIFT_MAX, rate) for score, rate in without.knots)
+        return lower_of(fitted(runs.censored), Tail(knots=moved, slope=without.slope))
 
     def _pooled(
         self, reports: dict[str, SelfReport], *, first: int, last: int
@@ -260,16 +247,3 @@ class ReferenceBuilder:
             + (1.0 - weight) * self.config.usual_prior[place]
             for place in range(len(LEARNT_WINDOWS))
         )
-
-
-def _note_peak(by_group: dict[str, Exceedances], channel: str, peak: _Peak) -> None:
-    for group in (EVERYBODY, peak.group):
-        by_group.setdefault(group, {}).setdefault(channel, []).append(peak.score)
-
-
-def _said_day_of(peak: _Peak) -> int:
-    return peak.said_day
-
-
-def _score_of(peak: _Peak) -> float:
-    return peak.score

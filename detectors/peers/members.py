@@ -5,6 +5,8 @@ from math import fsum
 
 from msgspec import Struct, field
 
+from detectors.feedback import Label
+
 
 class SelfReport(Struct, frozen=True, kw_only=True):
     """What an institution said of itself on a day."""
@@ -22,6 +24,9 @@ class Member(Struct, kw_only=True):
     covered_day: int
     active_days: list[int] = field(default_factory=list)
     reports: list[SelfReport] = field(default_factory=list)
+    # Active days with an alert, and what people said of alerts on which days, each in order.
+    alerts: list[tuple[int, str]] = field(default_factory=list)
+    labels: dict[str, list[tuple[int, Label]]] = field(default_factory=dict)
 
     def as_of(self, last: int) -> SelfReport | None:
         """Return what was said last by the day `last`."""
@@ -32,6 +37,25 @@ class Member(Struct, kw_only=True):
         """Return the active days from `first` to `last`, less for who was mostly silent."""
         days = bisect_right(self.active_days, last) - bisect_left(self.active_days, first)
         return days * min(1.0, days / max(1, last - max(first, report.born) + 1))
+
+    def label(self, alert_id: str, *, last: int) -> Label | None:
+        """Return what people had said of an alert by the day `last`."""
+        known = [label for day, label in self.labels.get(alert_id, ()) if day <= last]
+        return known[-1] if known else None
+
+    def alert_days(self, counted: frozenset[int], *, last: int) -> int:
+        """Return on how many of the days that count an alert was told, without proven thefts."""
+        return sum(
+            day in counted and self.label(alert_id, last=last) is not Label.CONFIRMED
+            for day, alert_id in self.alerts
+        )
+
+    def forget_alerts(self, first: int) -> None:
+        """Forget alerts of before `first`, and what was said of them so long ago."""
+        self.alerts = [alert for alert in self.alerts if alert[0] >= first]
+        self.labels = {
+            alert_id: labels for alert_id, labels in self.labels.items() if labels[-1][0] >= first
+        }
 
 
 def weighted_quantile(values: list[tuple[float, float]], quantile: float) -> float:

@@ -14,8 +14,9 @@ from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.peers.reference import incident_rate
-from detectors.policy.evaluate import GROWTH_DECADES, RULE_P_VALUE
+from detectors.policy.evaluate import RULE_P_VALUE
 from detectors.policy.explain import bytes_alone, counting_of, named, sentence, takers
+from detectors.policy.runs import GROWTH_DECADES, note_told
 from detectors.policy.shares import month_participants, shares_of
 from detectors.profile import Profile
 from detectors.registry import feature_of, is_rule
@@ -150,6 +151,7 @@ def _note(profile: Profile, incident: Incident, statement: Statement) -> None:
     incident.severity = _MILDEST if bytes_alone(verdict.reasons) else harm
     if not incident.alert_id:
         incident.alert_id = _alert_id(profile, incident)
+    note_told(profile, incident)
 
 
 def _alert_id(profile: Profile, incident: Incident) -> str:

@@ -15,15 +15,11 @@ from detectors.features.windows import Quantity
 from detectors.instants import DAY_MS
 from detectors.peers.reference import INCIDENT_CHANNEL, tail_of, usual_of
 from detectors.profile import Profile
-from detectors.profile_state import OpenRun
 from detectors.registry import reason_of
-from detectors.verdict import ReasonDetail, Run, Verdict
+from detectors.verdict import ReasonDetail, Verdict
 
 # A rule is not a matter of probability; this value only says "certain" on the common scale.
 RULE_P_VALUE: Final = 1e-9
-# What still stands in a window is no new evidence: a run or an incident goes on only while it
-# grows, by a quarter at least.
-GROWTH_DECADES: Final = 0.1
 
 
 def features_of(profile: Profile, at_ms: int) -> Features:
@@ -99,15 +95,6 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Breach, ...] = ())
     )
 
 
-def note(profile: Profile, evaluation: Evaluation) -> None:
-    """Remember what was looked at, and what was strange as part of its run."""
-    today = profile.state.today
-    today.judged = list(evaluation.features.new)
-    today.judged_bytes = evaluation.features.hour_bytes
-    for channel, value in evaluation.strange:
-        _note_run(profile, channel, value, today=evaluation.at_ms // DAY_MS)
-
-
 def _is_candidate(profile: Profile, unusual: Unusual) -> bool:
     return unusual.surprise >= profile.config.policy.candidate_surprise
 
@@ -180,21 +167,4 @@ def _detail(source: Score | Breach, *, p_value: float, share: float) -> ReasonDe
         expected=source.expected,
         p_value=max(p_value, P_VALUE_MIN),
         share=share,
-    )
-
-
-def _note_run(profile: Profile, channel: str, value: float, *, today: int) -> None:
-    """Remember that `channel` was strange today, as part of its run."""
-    runs = profile.state.open_runs
-    run = runs.get(channel)
-    if run is None:
-        run = runs[channel] = OpenRun(
-            first_day=today, last_day=today, peak_day=today, peak=value, mark=value
-        )
-    if value >= run.mark + GROWTH_DECADES:
-        run.last_day, run.mark = max(run.last_day, today), value
-    if value > run.peak:
-        run.peak_day, run.peak = today, value
-    profile.state.today.runs[channel] = Run(
-        first_day=run.first_day, peak_day=run.peak_day, peak=run.peak
     )

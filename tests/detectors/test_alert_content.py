@@ -13,7 +13,8 @@ from detectors.instructions import apply_instruction
 from detectors.models.canary import CanaryConfig
 from detectors.pipeline import Profile, open_profile
 from detectors.policy.decide import full_cohort_days
-from detectors.policy.evaluate import GROWTH_DECADES, evaluate, note
+from detectors.policy.evaluate import evaluate
+from detectors.policy.runs import GROWTH_DECADES, note
 from detectors.verdict import Alert, DailySummary
 from tests.builders import (
     alerts_of,
@@ -197,7 +198,7 @@ def test_a_day_with_an_alert_is_counted_as_one() -> None:
     ]
     effects = effects_of(profile, events)
     summaries = [effect for effect in effects if isinstance(effect, DailySummary)]
-    assert [summary.alerted for summary in summaries] == [False, True]
+    assert [bool(summary.alert_id) for summary in summaries] == [False, True]
 
 
 def test_what_is_unusual_beside_a_broken_rule_has_no_share_in_it() -> None:
@@ -284,3 +285,20 @@ def test_a_run_lasts_while_its_evidence_grows() -> None:
     assert (run.peak_day, run.peak) == (first_day + 4, 3.05 + GROWTH_DECADES)
     assert run.mark == 3.0 + GROWTH_DECADES
     assert profile.state.today.runs["excess"].peak == run.peak
+
+
+def test_what_people_were_told_of_is_told_to_the_peers_as_such() -> None:
+    """With what it takes to be told of alone; and what it turned out to be, once that is said."""
+    profile = north()
+    (alert,) = alerts_of(profile, [taking(40_000, time=START_MS)])
+    run = profile.state.today.runs["excess"]
+    assert run.alert_id == alert.alert_id
+    assert 3.0 < run.alert_score < run.peak
+    feedback = Feedback(
+        alert_id=alert.alert_id, institution="north", label=Label.CONFIRMED, until_ms=0
+    )
+    apply_instruction(profile, feedback, sequence=1)
+    days = [event(id=str(day), time=START_MS + day * DAY_MS) for day in (1, 2)]
+    first, second = (each for each in effects_of(profile, days) if isinstance(each, DailySummary))
+    assert first.labels == {alert.alert_id: Label.CONFIRMED}
+    assert second.labels == {}
