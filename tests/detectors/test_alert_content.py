@@ -1,7 +1,6 @@
 """What an alert says, from its first statement to its last, in numbers that one can check."""
 
 import pytest
-from msgspec.structs import replace
 
 from detectors.config import CohortConfig, CoreConfig, DetectorsConfig
 from detectors.event import Participants
@@ -14,7 +13,6 @@ from detectors.models.canary import CanaryConfig
 from detectors.pipeline import Profile, open_profile
 from detectors.policy.decide import full_cohort_days
 from detectors.policy.evaluate import evaluate
-from detectors.policy.runs import GROWTH_DECADES, note
 from detectors.verdict import Alert, DailySummary
 from tests.builders import (
     alerts_of,
@@ -270,35 +268,3 @@ def test_a_false_positive_counts_against_its_detector_until_it_ends(
         reasons = evaluate(judged, at_ms).verdict.reasons
         p_values += [detail.p_value for detail in reasons if detail.detector == "excess"]
     assert p_values[0] == pytest.approx(min(1.0, p_values[1] * (10.0 if raised else 1.0)))
-
-
-def test_a_run_lasts_while_its_evidence_grows() -> None:
-    """By so many decades, or it has not: the peak moves with every larger value, the end not."""
-    profile = north()
-    values = [(1, 3.0), (2, 3.0 + GROWTH_DECADES), (4, 3.05 + GROWTH_DECADES)]
-    values += [(5, 2.0), (6, 3.05 + GROWTH_DECADES)]
-    for day, value in values:
-        at_ms = START_MS + day * DAY_MS
-        note(profile, replace(evaluate(profile, at_ms), strange=(("excess", value),)))
-    run, first_day = profile.state.open_runs["excess"], START_MS // DAY_MS
-    assert (run.first_day, run.last_day) == (first_day + 1, first_day + 2)
-    assert (run.peak_day, run.peak) == (first_day + 4, 3.05 + GROWTH_DECADES)
-    assert run.mark == 3.0 + GROWTH_DECADES
-    assert profile.state.today.runs["excess"].peak == run.peak
-
-
-def test_what_people_were_told_of_is_told_to_the_peers_as_such() -> None:
-    """With what it takes to be told of alone; and what it turned out to be, once that is said."""
-    profile = north()
-    (alert,) = alerts_of(profile, [taking(40_000, time=START_MS)])
-    run = profile.state.today.runs["excess"]
-    assert run.alert_id == alert.alert_id
-    assert 3.0 < run.alert_score < run.peak
-    feedback = Feedback(
-        alert_id=alert.alert_id, institution="north", label=Label.CONFIRMED, until_ms=0
-    )
-    apply_instruction(profile, feedback, sequence=1)
-    days = [event(id=str(day), time=START_MS + day * DAY_MS) for day in (1, 2)]
-    first, second = (each for each in effects_of(profile, days) if isinstance(each, DailySummary))
-    assert first.labels == {alert.alert_id: Label.CONFIRMED}
-    assert second.labels == {}

@@ -98,8 +98,8 @@ def test_an_alert_of_a_ring_in_full() -> None:
 def test_how_sure_it_is_has_bounds(log_p: float, p_value: float, confidence: float) -> None:
     """Ids show no disease: nothing is surer than nine in ten."""
     incident = opened(ring(), day=DAY)
-    told = alert_of(incident, ring(log_p=log_p), NUMBERS, at_ms=5, context=CONTEXT)
-    assert (told.p_value, told.confidence) == (p_value, confidence)
+    alert = alert_of(incident, ring(log_p=log_p), NUMBERS, at_ms=5, context=CONTEXT)
+    assert (alert.p_value, alert.confidence) == (p_value, confidence)
 
 
 def test_a_ring_of_the_first_days_began_with_them() -> None:
