@@ -13,6 +13,8 @@ import msgspec
 from detectors.day_rollover import PUBLISHED_COHORT_RATIO, advance, new_holdings, note_maxima
 from detectors.detector import Breach, RuleInput
 from detectors.event import AccessEvent, time_ms
+from detectors.features.datasets import counts_by_bytes
+from detectors.features.failures import FAILED, broke_off, note_failed
 from detectors.features.hour_takers import note_bytes
 from detectors.features.ledger import NOBODY, Taken
 from detectors.features.participant_sets import ParticipantSet, ends_of
@@ -24,7 +26,7 @@ from detectors.features.windows import (
     bound,
     zeros,
 )
-from detectors.instants import HOUR_MS
+from detectors.instants import DAY_MS, HOUR_MS
 from detectors.instructions import note_exempted
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
@@ -39,7 +41,6 @@ from detectors.verdict import Effect, Verdict
 __all__ = ["Profile", "follow_references", "judge", "note_rejected", "open_profile"]
 
 _NAMES_MAX: Final = 64
-_FAILED: Final = frozenset({"denied", "error"})
 _NIGHT_ENDS_HOUR: Final = 6
 _NIGHT_BEGINS_HOUR: Final = 20
 _SATURDAY: Final = 5
@@ -105,7 +106,7 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
 
 def _brings_nobody(profile: Profile, event: AccessEvent) -> bool:
     """Tell whether all of a repeat's people are held: two lists may begin and end alike."""
-    return not _delivers(event) or profile.ledger.holds_all_of(event)
+    return not _delivers(profile, event) or profile.ledger.holds_all_of(event)
 
 
 def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list[int]]:
@@ -117,23 +118,28 @@ def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list
     apart = late or profile.window_rules
     amounts = zeros() if apart else windows.state.open
     amounts[_REQUESTS] += 1
-    if _delivers(event):
+    failed = event.outcome in FAILED
+    delivers = not failed or _delivers(profile, event)
+    if delivers:
         taken = profile.ledger.take(event, at_ms)
         _book(amounts, event, taken, at_ms)
         if taken.participants:
             _note_order(profile, event, taken, taken.participants, amounts)
         else:
             note_unnamed(profile.state, event, taken)
-        today = profile.state.today
-        if not late or at_ms // HOUR_MS == today.hour:
-            today.hour_bytes += event.bytes
-            if today.hour_bytes > AMOUNT_MAX:  # noqa: PLR1730 - a call costs more than all the rest.
-                today.hour_bytes = AMOUNT_MAX
-            note_bytes(today.hour_takers, event)
     else:
         taken = NOBODY
-    if event.outcome == "denied":
-        amounts[_DENIED] += 1
+        profile.ledger.count_bytes(event)
+        amounts[_BYTES] += event.bytes
+    today = profile.state.today
+    if (delivers or event.bytes) and (not late or at_ms // HOUR_MS == today.hour):
+        today.hour_bytes += event.bytes
+        if today.hour_bytes > AMOUNT_MAX:  # noqa: PLR1730 - a call costs more than all the rest.
+            today.hour_bytes = AMOUNT_MAX
+        note_bytes(today.hour_takers, event)
+    if failed:
+        amounts[_DENIED] += event.outcome == "denied"
+        note_failed(profile.state.failures, event, day=at_ms // DAY_MS, open_day=today.day)
     if apart:
         windows.add(at_ms, amounts)
     if late:
@@ -141,13 +147,11 @@ def _take(profile: Profile, event: AccessEvent, at_ms: int) -> tuple[Taken, list
     return taken, amounts
 
 
-def _delivers(event: AccessEvent) -> bool:
-    """Tell whether anything left: it counts, however the request ended.
-
-    Of a request that failed and delivered no rows, the people are those asked for, and the bytes
-    those of an error's page; a transfer that was cut short is `partial`.
-    """
-    return event.outcome not in _FAILED or event.rows > 0
+def _delivers(profile: Profile, event: AccessEvent) -> bool:
+    """Tell whether anybody's data left: it counts, however the request ended."""
+    if event.outcome not in FAILED or broke_off(event):
+        return True
+    return event.bytes > 0 and counts_by_bytes(profile.ledger.catalogue, event)
 
 
 def _note_gained(profile: Profile, event: AccessEvent, taken: Taken, at_ms: int) -> None:
@@ -224,7 +228,7 @@ def _breaches(
     profile: Profile, event: AccessEvent, taken: Taken, *, at_ms: int
 ) -> tuple[Breach, ...]:
     """Return what the event breaks in the register."""
-    if not _delivers(event):
+    if not _delivers(profile, event):
         return ()
     rule_input = RuleInput(
         event=event,

@@ -8,6 +8,7 @@ from detectors.config_schedule import FILE_SEQUENCE
 from detectors.event import AccessEvent
 from detectors.features.baseline import LEARNT_WINDOWS, BaselineState
 from detectors.features.dedupe import DedupeState
+from detectors.features.failures import FailuresState
 from detectors.features.hour_takers import HourTakers
 from detectors.features.ledger import Taken
 from detectors.features.ledger_state import LedgerState
@@ -97,6 +98,7 @@ class ProfileState(Struct, kw_only=True):
     late_count: int = 0
     counted_events: int = 0
     unnamed: Unnamed = field(default_factory=Unnamed)
+    failures: FailuresState = field(default_factory=FailuresState)
     incidents_count: int = 0
     chain: bytes = b""
     windows: WindowsState = field(default_factory=WindowsState)

@@ -71,6 +71,19 @@ class WindowShares(Struct, frozen=True, kw_only=True):
     ]
 
 
+class FailedRequests(Struct, frozen=True, kw_only=True):
+    """The requests of an institution in 7 days that ended as denied or as errors."""
+
+    count: int = 0
+    with_bytes_count: Annotated[int, Meta(description="of these, how many carry bytes")] = 0
+    bytes: Annotated[int, Meta(description="that left with them")] = 0
+
+    @property
+    def with_bytes_ratio(self) -> float:
+        """How many of them carry bytes, from 0 to 1."""
+        return self.with_bytes_count / max(1, self.count)
+
+
 class Alert(Struct, frozen=True, kw_only=True):
     """One incident of one institution, as it stands now. The same incident keeps its id."""
 
@@ -128,6 +141,9 @@ class Alert(Struct, frozen=True, kw_only=True):
     rejects: Annotated[
         dict[str, int], Meta(description="its records that could not be judged so far, by reason")
     ] = {}
+    failed: Annotated[
+        FailedRequests, Meta(description="what left with requests that failed, in 7 days")
+    ] = FailedRequests()
     trigger_event_id: Annotated[
         str, Meta(description="of the event that led to it; empty where time alone did")
     ] = ""

@@ -31,6 +31,7 @@ _HELD: Final = f'headgate_coverage_ratio{{{_WHO}, dataset=~"$dataset"}}'
 _SEVERITY: Final = f"headgate_incident_severity{{{_WHO}}}"
 _UNNAMED: Final = f"headgate_unnamed_events_count{{{_WHO}}}"
 _REPEATS: Final = f"headgate_repeats_ratio{{{_WHO}}}"
+_ERRORS: Final = f"headgate_errors_with_bytes_ratio{{{_WHO}}}"
 _DISTANCE: Final = f"headgate_limit_distance_seconds{{{_WHO}}}"
 _BY: Final = "by (institution, jurisdiction)"
 _NEAR_SECONDS: Final = 14 * 86_400
@@ -145,6 +146,7 @@ def _table() -> table.Panel:
         f"min {_BY} ({_DISTANCE})",
         f"max {_BY} ({_UNNAMED})",
         f"max {_BY} ({_REPEATS})",
+        f"max {_BY} ({_ERRORS})",
     )
     names = {
         "institution": "Institution",
@@ -156,6 +158,7 @@ def _table() -> table.Panel:
         "Value #E": "Limit reached in",
         "Value #F": "Events that name nobody",
         "Value #G": "Repeats",
+        "Value #H": "Errors with bytes",
     }
     order = {"excludeByName": {"Time": True}, "renameByName": names}
     board = (
@@ -163,10 +166,10 @@ def _table() -> table.Panel:
         .title("Institutions, the worst first")
         .description(
             "A click on an institution opens its own page. One with events that name nobody cannot "
-            "be judged by people."
+            "be judged by people. Errors that carry bytes may be transfers that broke off."
         )
         .datasource(DATASOURCE)
-        .targets([instant(expr, ref=ref) for ref, expr in zip("ABCDEFG", queries, strict=True)])
+        .targets([instant(expr, ref=ref) for ref, expr in zip("ABCDEFGH", queries, strict=True)])
         .with_transformation(DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(DataTransformerConfig(id_val="organize", options=order))
         .sort_by(
@@ -206,6 +209,7 @@ def _columns() -> dict[str, dict[str, object]]:
         "Taken in 1 h": share,
         "Taken in 24 h": share,
         "Limit reached in": {"unit": "dtdurations"},
+        "Errors with bytes": {"unit": "percentunit", "decimals": 0},
     }
 
 

@@ -112,7 +112,7 @@ def main(alerts: int, institutions: int, days: int, seed: int) -> None:
     numbers: Counter[str] = Counter()
     wrong_count = 0
     for alert, number in evaluated(alerts, institutions=institutions, days=days, seed=seed):
-        sentences.add(f"{alert.alert_id}.{alert.revision}")
+        sentences.add(f"{alert.alert_id}.{alert.revision} {alert.at_ms}: {alert.sentence}")
         numbers[number.what] += 1
         if not number.right:
             wrong_count += 1

@@ -170,5 +170,11 @@ def people_of(declared: Declared, event: AccessEvent, *, cohort_size: int) -> in
     return min(size, people * (max(1, event.files) if config.per == "file" else 1))
 
 
+def counts_by_bytes(catalogue: Catalogue, event: AccessEvent) -> bool:
+    """Tell whether an event names and counts nobody, and its bytes alone say how many they are."""
+    config = catalogue.declared(event.dataset).config
+    return event.participants is None and config.people is not None and config.per == "gib"
+
+
 def _is_pattern(name: str) -> bool:
     return not _WILDCARDS.isdisjoint(name)

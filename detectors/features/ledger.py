@@ -76,8 +76,8 @@ class Ledger:
     __slots__ = (
         "_bytes_capped",
         "_capped",
-        "_catalogue",
         "_has_spaces",
+        "catalogue",
         "cohort_size",
         "datasets_max",
         "entry",
@@ -100,7 +100,7 @@ class Ledger:
         self.entry = entry
         self.datasets_max = datasets_max
         self.cohort_size = cohort_size
-        self._catalogue = catalogue if catalogue is not None else catalogue_of({})
+        self.catalogue = catalogue if catalogue is not None else catalogue_of({})
         self._capped = frozenset(
             project.id for project in entry.projects if project.participants_max is not None
         )
@@ -109,7 +109,7 @@ class Ledger:
         self._bytes_capped = frozenset(capped + own)
         self._has_spaces = has_spaces
         self.totals = ClassTotals(
-            state, self._catalogue, cohort_size=cohort_size, has_spaces=has_spaces
+            state, self.catalogue, cohort_size=cohort_size, has_spaces=has_spaces
         )
 
     def project_participants(self, project: str | None, dataset: str) -> int:
@@ -144,7 +144,7 @@ class Ledger:
     def take(self, event: AccessEvent, at_ms: int) -> Taken:
         """Book what an event took and return it."""
         if self._bytes_capped:
-            self._count_bytes(event)
+            self.count_bytes(event)
         participants = event.participants
         people = None if participants is None else participants_of(participants)
         if not people:
@@ -187,6 +187,13 @@ class Ledger:
             holdings.append(state.projects.get(name))
         return all(each is not None and not unheld(people, each) for each in holdings)
 
+    def count_bytes(self, event: AccessEvent) -> None:
+        """Count the bytes of an event under the caps that there are."""
+        counted = self.state.capped_bytes
+        for name in (INSTITUTION, event.project):
+            if name in self._bytes_capped:
+                counted[name] = min(AMOUNT_MAX, counted.get(name, 0) + event.bytes)
+
     def _count_new(self, people: ParticipantSet, holding: Holding, event: AccessEvent) -> int:
         """Book people who are new to `holding`; return how many its class held nowhere else."""
         state, totals = self.state, self.totals
@@ -216,12 +223,6 @@ class Ledger:
     def _unseen_today(self, people: ParticipantSet) -> ParticipantSet:
         today, count = self.state.today, self.state.today_count
         return unheld(people, Holding(base=BitMap64(), recent=today, recent_count=count))
-
-    def _count_bytes(self, event: AccessEvent) -> None:
-        counted = self.state.capped_bytes
-        for name in (INSTITUTION, event.project):
-            if name in self._bytes_capped:
-                counted[name] = min(AMOUNT_MAX, counted.get(name, 0) + event.bytes)
 
     def _take_for_project(self, event: AccessEvent, people: ParticipantSet) -> int:
         project = event.project
@@ -264,7 +265,7 @@ class Ledger:
         return min(self.cohort_size, self._declared(dataset).config.size or self.cohort_size)
 
     def _declared(self, dataset: str) -> Declared:
-        return self._catalogue.declared(dataset)
+        return self.catalogue.declared(dataset)
 
     def _opened(self, name: str) -> Holding:
         """Return the ledger of a dataset that has none yet: one of its own, or the pool."""

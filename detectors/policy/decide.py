@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from detectors.calibration.combine import P_VALUE_MIN
 from detectors.event import AccessEvent
+from detectors.features.failures import failures_of
 from detectors.features.ledger import Ledger
 from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
@@ -180,6 +181,7 @@ def _alert(profile: Profile, incident: Incident, statement: Statement) -> Alert:
         full_cohort_days=full_cohort_days(profile),
         repairs=dict(state.repairs),
         rejects=dict(state.rejects),
+        failed=failures_of(state.failures, state.today.day),
         trigger_event_id=event.id if event is not None else "",
         config_hash=profile.config_hash,
         reference_version=profile.reference.version,

@@ -15,6 +15,7 @@ from typing import Final
 from msgspec import Struct
 from prometheus_client import Gauge
 
+from detectors.features.failures import failures_of
 from detectors.features.windows import MONTH_DAYS, Quantity, Window
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.pipeline import Profile
@@ -39,6 +40,7 @@ class InstitutionStatus(Struct, frozen=True, kw_only=True):
     limit_distance_seconds: float = inf
     unnamed_events: int = 0
     repeats_ratio: float = 0.0
+    errors_with_bytes_ratio: float = 0.0
     # Of the last 7 days: judged in part, or rejected.
     unreadable_events: int = 0
 
@@ -61,6 +63,9 @@ def institution_status(profile: Profile) -> InstitutionStatus:
         limit_distance_seconds=_limit_distance_seconds(profile),
         unnamed_events=profile.state.unnamed.events_count,
         repeats_ratio=profile.state.repeats_ratio,
+        errors_with_bytes_ratio=failures_of(
+            profile.state.failures, profile.state.today.day
+        ).with_bytes_ratio,
         unreadable_events=unreadable_events(profile),
     )
 

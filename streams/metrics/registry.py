@@ -105,6 +105,7 @@ class Metrics:
             amounts={
                 "unnamed_events": _gauge(table.UNNAMED, registry),
                 "repeats_ratio": _gauge(table.REPEATS, registry),
+                "errors_with_bytes_ratio": _gauge(table.ERRORS, registry),
                 "unreadable_events": _gauge(table.UNREADABLE, registry),
             },
             institutions_labelled_max=institutions_labelled_max,

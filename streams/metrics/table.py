@@ -154,6 +154,12 @@ REPEATS: Final = Spec(
     meaning="Share of an institution's events that repeat the id and what left of another.",
     labels=("institution", "jurisdiction"),
 )
+ERRORS: Final = Spec(
+    name="headgate_errors_with_bytes_ratio",
+    kind="gauge",
+    meaning="Share of an institution's failed requests of 7 days that carry bytes.",
+    labels=("institution", "jurisdiction"),
+)
 UNREADABLE: Final = Spec(
     name="headgate_unreadable_events_count",
     kind="gauge",
@@ -246,8 +252,9 @@ SPECS: Final = (
     EVENTS, LATE, REPAIRS, STRAYS, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY,
     ALERT_P_VALUE,
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
-    INCIDENT, LIMIT, UNNAMED, REPEATS, UNREADABLE, TOO_MANY_IDS, INSTITUTIONS, LAG, EVENT_TIME,
-    CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET, REALISED,
+    INCIDENT, LIMIT, UNNAMED, REPEATS, ERRORS, UNREADABLE, TOO_MANY_IDS, INSTITUTIONS, LAG,
+    EVENT_TIME, CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET,
+    REALISED,
     CONFIG_INFO, CONFIG_CHANGES, CONFIG_REFUSED, CONFIG_PUSHES, BUILD_INFO,
 )  # fmt: skip
 

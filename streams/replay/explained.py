@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from detectors.policy.explain import duration, percent
-from detectors.verdict import DatasetCoverage, ReasonDetail
+from detectors.verdict import DatasetCoverage, FailedRequests, ReasonDetail
 from streams.console.wording import moment, number, probability
 from streams.replay.explain import AlertStatement, Explanation, Part
 from streams.report.lines import measure_line, withheld_line
@@ -33,6 +33,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     yield from _section("coverage", map(_coverage, alert.coverage))
     yield from _section("judged in part, so far", _counts(alert.repairs))
     yield from _section("rejected, so far", _counts(alert.rejects))
+    yield from _section("requests that failed, in 7 days", _failed(alert.failed))
     outcomes = explanation.outcomes
     yield from _section("what followed", (measure_line(each).text for each in outcomes.measures))
     withheld = (withheld_line(each).text for each in outcomes.withheld)
@@ -71,6 +72,14 @@ def _coverage(coverage: DatasetCoverage) -> str:
 def _counts(counts: Mapping[str, int]) -> Iterator[str]:
     for reason, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])):
         yield f"{reason.replace('_', ' ')}: {number(count)}"
+
+
+def _failed(failed: FailedRequests) -> Iterator[str]:
+    if failed.count:
+        yield (
+            f"{number(failed.count)}, of which {number(failed.with_bytes_count)} carried bytes "
+            f"({percent(failed.with_bytes_ratio)}): {number(failed.bytes)} bytes"
+        )
 
 
 def _event(part: Part, trigger_event_id: str) -> str:

@@ -14,6 +14,7 @@ from detectors.verdict import (
     Alert,
     AlertChange,
     DatasetCoverage,
+    FailedRequests,
     Ratio,
     ReasonDetail,
     Severity,
@@ -67,6 +68,7 @@ def read_finding(raw: bytes | msgspec.Raw) -> Alert:
         sample_event_ids=evidence.data.event_ids,
         repairs=unmapped.repairs,
         rejects=unmapped.rejects,
+        failed=unmapped.failed,
         trigger_event_id=evidence.data.trigger_event_id,
         config_hash=unmapped.config_hash,
         reference_version=unmapped.reference_version,
@@ -107,6 +109,7 @@ class _Unmapped(Struct, frozen=True):
     reasons: tuple[ReasonDetail, ...]
     repairs: dict[str, int]
     rejects: dict[str, int]
+    failed: FailedRequests
     config_hash: str
     reference_version: str
 

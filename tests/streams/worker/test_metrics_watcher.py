@@ -183,7 +183,10 @@ def test_ids_beyond_the_cohort_and_events_that_name_nobody_are_shown() -> None:
         hashes = [participant_hash(f"{name}-{number}") for number in range(90)]
         judge(profile, event(id=name, institution=name, participants=Participants(ids=hashes)))
         judge(profile, event(id=f"{name}-2", institution=name, files=1, bytes=7))
+        for size in (0, 500):
+            judge(profile, event(id=str(size), institution=name, outcome="error", bytes=size))
     watcher.looked({}, state_store)
     assert sampled("cohort_ids_excess_count", registry) == 80
     who = {"institution": "thief", "jurisdiction": "gb"}
     assert sampled("unnamed_events_count", registry, **who) == 1
+    assert sampled("errors_with_bytes_ratio", registry, **who) == 0.5
