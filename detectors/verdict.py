@@ -16,6 +16,8 @@ AlertChange = Literal["create", "update", "close"]
 ALERT_CHANGES: Final[tuple[AlertChange, ...]] = get_args(AlertChange)
 # What is known of who was taken: every name, or, of some, only how many they were.
 TakenKind = Literal["exact", "estimate"]
+# Of whom nothing had been learnt yet when an alert was given.
+Unlearnt = Literal["institution", "peers"]
 Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
 
 
@@ -144,6 +146,10 @@ class Alert(Struct, frozen=True, kw_only=True):
     failed: Annotated[
         FailedRequests, Meta(description="what left with requests that failed, in 7 days")
     ] = FailedRequests()
+    unlearnt: Annotated[
+        tuple[Unlearnt, ...],
+        Meta(description="who had no past yet, so that what is expected is built in, not learnt"),
+    ] = ()
     trigger_event_id: Annotated[
         str, Meta(description="of the event that led to it; empty where time alone did")
     ] = ""

@@ -113,6 +113,11 @@ class Baseline:
             for maxima, mean in zip(history, _means(history), strict=True)
         )
 
+    def has_past(self, today: int) -> bool:
+        """Tell whether the usual of `today` rests on any day of the institution's own."""
+        history = self._history(today, newest=today - self.config.freeze_days)
+        return bool(history[_DAY_PLACE])
+
     def _compute(self, today: int, *, peers: tuple[float, ...]) -> tuple[float, ...]:
         """Return the usual; while no week lies behind the first days, seven mean days stand in."""
         history = self._history(today, newest=today - self.config.freeze_days)

@@ -14,9 +14,16 @@ from detectors.features.ledger import Ledger
 from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
-from detectors.peers.reference import incident_rate
-from detectors.policy.evaluate import RULE_P_VALUE
-from detectors.policy.explain import bytes_alone, counting_of, named, sentence, takers
+from detectors.peers.reference import incident_rate, usual_of
+from detectors.policy.evaluate import RULE_P_VALUE, group_of
+from detectors.policy.explain import (
+    bytes_alone,
+    counting_of,
+    named,
+    sentence,
+    takers,
+    unlearnt_words,
+)
 from detectors.policy.runs import GROWTH_DECADES, note_told
 from detectors.policy.shares import month_participants, shares_of
 from detectors.profile import Profile
@@ -28,6 +35,7 @@ from detectors.verdict import (
     DatasetCoverage,
     Effect,
     RaiseAlert,
+    Unlearnt,
     Verdict,
 )
 
@@ -181,6 +189,7 @@ def _alert(profile: Profile, incident: Incident, statement: Statement) -> Alert:
         full_cohort_days=full_cohort_days(profile),
         repairs=dict(state.repairs),
         rejects=dict(state.rejects),
+        unlearnt=_unlearnt(profile, verdict, day=statement.at_ms // DAY_MS),
         failed=failures_of(state.failures, state.today.day),
         trigger_event_id=event.id if event is not None else "",
         config_hash=profile.config_hash,
@@ -200,7 +209,10 @@ def _explained(profile: Profile, alert: Alert, event: AccessEvent | None) -> Ale
             alert.reasons,
             alert.coverage,
             counting=counting_of(alert.taken_kind, classed=profile.ledger.totals.classed),
-            by=takers(alert.reasons[0], window_shares.shares, window_shares.top_user),
+            by=(
+                *takers(alert.reasons[0], window_shares.shares, window_shares.top_user),
+                *unlearnt_words(alert.unlearnt),
+            ),
             full_cohort_days=alert.full_cohort_days,
         ),
         shares=window_shares.shares,
@@ -211,6 +223,18 @@ def _explained(profile: Profile, alert: Alert, event: AccessEvent | None) -> Ale
         top_project_share=window_shares.top_project_share,
         sample_event_ids=window_shares.sample_event_ids,
     )
+
+
+def _unlearnt(profile: Profile, verdict: Verdict, *, day: int) -> tuple[Unlearnt, ...]:
+    """Return who has no past yet by which to judge; a limit needs none."""
+    if not verdict.reasons or is_rule(verdict.reasons[0].detector):
+        return ()
+    unlearnt: list[Unlearnt] = []
+    if not profile.baseline.has_past(day):
+        unlearnt.append("institution")
+    if usual_of(profile.reference, group_of(profile)) == profile.config.reference.usual_prior:
+        unlearnt.append("peers")
+    return tuple(unlearnt)
 
 
 def full_cohort_days(profile: Profile) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from detectors.registry import feature_of
-from detectors.verdict import DatasetCoverage, ReasonDetail, TakenKind, WindowShares
+from detectors.verdict import DatasetCoverage, ReasonDetail, TakenKind, Unlearnt, WindowShares
 
 # From here on one user's taking is the story: the alert names the user, a suspension stops them.
 MAJORITY_RATIO: Final = 0.5
@@ -12,6 +12,8 @@ MAJORITY_RATIO: Final = 0.5
 _NOTABLE_RATIO: Final = 0.1
 # Of the names that a register does not know, so many are told, the largest first.
 _NAMES_TOLD: Final = 3
+
+_OF_WHOM: Final[dict[Unlearnt, str]] = {"institution": "the institution", "peers": "its peers"}
 
 _MINUTE: Final = 60
 _HOUR: Final = 3_600
@@ -131,7 +133,7 @@ def sentence(
 ) -> str:
     """Return the explanation: who did what, against what was expected, and what it now holds.
 
-    `by` are the words of `takers`, `counting` those of `counting_of`.
+    `by` are the words of `takers`, then of `unlearnt_words`; `counting` those of `counting_of`.
     """
     about: Iterable[str] = ()
     if bytes_alone(reasons):
@@ -160,6 +162,16 @@ def counting_of(kind: TakenKind, *, classed: bool) -> list[str]:
     """
     words = ["estimated from counts that name nobody"] if kind == "estimate" else []
     return words + ["weighed, and new once in each class of data"] * classed
+
+
+def unlearnt_words(unlearnt: Iterable[Unlearnt]) -> list[str]:
+    """Return of whom nothing was learnt before an alert was given.
+
+    >>> unlearnt_words(["institution", "peers"]), unlearnt_words([])
+    (['before anything was learnt of the institution or its peers'], [])
+    """
+    whom = " or ".join(_OF_WHOM[each] for each in unlearnt)
+    return [f"before anything was learnt of {whom}"] if whom else []
 
 
 def ahead(days: float) -> str:

@@ -17,9 +17,10 @@ from streams.ingest.readers import STANDARD_INPUT
 from streams.replay.inputs import Rejects
 from streams.replay.reading import reading_of
 from streams.replay.replay_run import ReplayRun
-from streams.report.lines import Totals, effect_line, total_lines, totals_of
+from streams.report.lines import effect_line, total_lines
 from streams.report.page import render
 from streams.report.record import Report
+from streams.report.totals import Totals, totals_of
 from streams.report.truths import load_truths
 from streams.response.control_messages import ExportedAudit, exported_audit
 from streams.settings.register_file import load_register

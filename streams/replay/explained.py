@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from detectors.policy.explain import duration, percent
+from detectors.policy.explain import duration, percent, unlearnt_words
 from detectors.verdict import DatasetCoverage, FailedRequests, ReasonDetail
 from streams.console.wording import moment, number, probability
 from streams.replay.explain import AlertStatement, Explanation, Part
@@ -27,6 +27,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
     yield f"p-value     {alert.p_value:.3g} ({probability(alert.p_value)}), all reasons together"
     yield f"config      {alert.config_hash}"
     yield f"reference   {alert.reference_version}"
+    yield from (f"given       {words}" for words in unlearnt_words(alert.unlearnt))
     yield f"record      {_RECORD[explanation.record]}"
     yield from (f"            {line}" for line in explanation.different)
     yield from _section("reasons", map(_reason, alert.reasons))

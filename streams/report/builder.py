@@ -7,7 +7,7 @@ from typing import Final
 
 from detectors.profile import Profile
 from detectors.verdict import Alert, Effect, RaiseAlert
-from streams.report.record import ALL_DATASETS, Flagged, Quiet, Track, Truth
+from streams.report.record import ALL_DATASETS, Flagged, Quiet, Track, Truth, in_order
 from streams.report.unnamed import HasState
 
 # Five minutes show a grab of an hour as a curve; months of it still fit in memory.
@@ -88,16 +88,15 @@ class ReportBuilder:
         return self._alerts
 
     def flagged(self, *, cohort_size: int, truths: dict[str, Truth]) -> tuple[Flagged, ...]:
-        """Return the flagged institutions, known thieves first, in the order of their alerts."""
-        ranked = sorted(self._alerts.items(), key=lambda item: item[0] not in truths)
-        return tuple(
+        """Return the flagged institutions, in the order in which people are shown them."""
+        return in_order(
             Flagged(
                 institution=institution,
                 alerts=tuple(alerts),
                 tracks=self._tracks(institution, cohort_size=cohort_size),
                 truth=truths.get(institution),
             )
-            for institution, alerts in ranked
+            for institution, alerts in self._alerts.items()
         )
 
     def quiet(self, profiles: Iterable[HasState], *, cohort_size: int) -> tuple[Quiet, ...]:

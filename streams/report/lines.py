@@ -1,4 +1,4 @@
-"""Alerts and totals as lines on a terminal, or as one JSON object for a program."""
+"""Alerts and totals as lines on a terminal."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,15 +7,15 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import force_setattr
 
-from detectors.policy.explain import percent
+from detectors.policy.explain import percent, unlearnt_words
 from detectors.response.suspension import HEADGATE, Measure, Suspension
 from detectors.response.withheld import Threshold, Withheld, WithheldReason
 from detectors.verdict import Effect, RaiseAlert
 from streams.console.wording import moment, number, plural, printable, span
-from streams.report.record import Flagged, Report, lead_alert, main_track, saved, worst_alert
-from streams.report.unnamed import UnnamedTotal
+from streams.report.totals import FlaggedTotal, Totals
 
 STYLES: Final = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "cyan"}
+_ORDER: Final = "; the gravest first, then who holds most people, then by name"
 _WORD_WIDTH: Final = 8
 _REPAIRED_SHOWN_MAX: Final = 5
 
@@ -143,75 +143,6 @@ def _threshold(threshold: Threshold) -> str:
     return f"{threshold.measure} needs {threshold.quantity} {needed}, seen {seen}"
 
 
-class FlaggedTotal(Struct, frozen=True, kw_only=True):
-    """What came of one flagged institution."""
-
-    institution: str
-    alert_ids: tuple[str, ...]
-    alert_ms: int
-    severity: str
-    sentence: str
-    dataset: str | None
-    held_participants: int | None
-    coverage_ratio: float | None
-    not_yet_taken_ratio: float | None
-
-
-class Totals(Struct, frozen=True, kw_only=True):
-    """What came of a whole replay."""
-
-    events_count: int
-    rejects: dict[str, int]
-    institutions_count: int
-    flagged: tuple[FlaggedTotal, ...]
-    measures: tuple[Suspension, ...]
-    withheld: tuple[Withheld, ...]
-    first_ms: int
-    last_ms: int
-    config_hash: str
-    repairs: dict[str, dict[str, int]]
-    unnamed: tuple[UnnamedTotal, ...]
-    notes: tuple[str, ...]
-    elapsed_seconds: float
-    events_per_second: float
-
-
-def totals_of(report: Report, *, elapsed_seconds: float) -> Totals:
-    """Return the totals of a report."""
-    return Totals(
-        events_count=report.events_count,
-        rejects=report.rejects,
-        institutions_count=report.institutions_count,
-        flagged=tuple(_flagged_total(flagged) for flagged in report.flagged),
-        measures=report.measures,
-        withheld=report.withheld,
-        first_ms=report.first_ms,
-        last_ms=report.last_ms,
-        config_hash=report.config_hash,
-        repairs=report.repairs,
-        unnamed=report.unnamed,
-        notes=report.notes,
-        elapsed_seconds=round(elapsed_seconds, 3),
-        events_per_second=round(report.events_count / max(elapsed_seconds, 1e-9), 1),
-    )
-
-
-def _flagged_total(flagged: Flagged) -> FlaggedTotal:
-    track, share_saved = main_track(flagged), saved(flagged)
-    worst = worst_alert(flagged)
-    return FlaggedTotal(
-        institution=flagged.institution,
-        alert_ids=tuple(dict.fromkeys(alert.alert_id for alert in flagged.alerts)),
-        alert_ms=lead_alert(flagged).at_ms,
-        severity=worst.severity,
-        sentence=worst.sentence,
-        dataset=track.dataset if track else None,
-        held_participants=track.held_last if track else None,
-        coverage_ratio=track.ratio(track.held_last) if track else None,
-        not_yet_taken_ratio=share_saved.ratio if share_saved else None,
-    )
-
-
 def total_lines(totals: Totals) -> Iterator[Line]:
     """Yield the totals as lines: first what was not seen."""
     for note in totals.notes:
@@ -234,7 +165,8 @@ def total_lines(totals: Totals) -> Iterator[Line]:
     yield Line(text=f"rejected: {rejected_count:,}" + (f" ({reasons})" if reasons else ""))
     if totals.repairs:
         yield Line(text=f"judged in part: {_repairs_text(totals.repairs)}")
-    yield Line(text=f"flagged: {len(totals.flagged):,} of {institutions}", style="bold")
+    order = _ORDER if len(totals.flagged) > 1 else ""
+    yield Line(text=f"flagged: {len(totals.flagged):,} of {institutions}{order}", style="bold")
     for flagged in totals.flagged:
         yield _flagged_line(flagged)
     yield Line(text=f"measures that would follow: {begun_text(totals.measures)}", style="bold")
@@ -292,8 +224,8 @@ def _flagged_line(flagged: FlaggedTotal) -> Line:
             f"holds {percent(flagged.coverage_ratio)} of {flagged.dataset} "
             f"({flagged.held_participants:,} participants)"
         )
+    given = ", ".join([moment(flagged.alert_ms), *unlearnt_words(flagged.unlearnt)])
     return Line(
-        text=f"  {flagged.severity:<{_WORD_WIDTH}}  {flagged.institution}: "
-        f"alert {moment(flagged.alert_ms)}; {held}",
+        text=f"  {flagged.severity:<{_WORD_WIDTH}}  {flagged.institution}: alert {given}; {held}",
         style=STYLES[flagged.severity],
     )

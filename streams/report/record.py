@@ -1,7 +1,7 @@
 """What a report is made of: plain values, so that a page can be drawn from any source."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -106,6 +106,16 @@ class Saved(Struct, frozen=True, kw_only=True):
 def worst_alert(flagged: Flagged) -> Alert:
     """Return the first of the severest alerts."""
     return max(flagged.alerts, key=lambda alert: SEVERITIES.index(alert.severity))
+
+
+def in_order(flagged: Iterable[Flagged]) -> tuple[Flagged, ...]:
+    """Return the flagged institutions, the gravest first, then who holds most, then by name."""
+
+    def place(each: Flagged) -> tuple[int, int, str]:
+        track, severity = main_track(each), worst_alert(each).severity
+        return -SEVERITIES.index(severity), -(track.held_last if track else 0), each.institution
+
+    return tuple(sorted(flagged, key=place))
 
 
 def lead_alert(flagged: Flagged) -> Alert:

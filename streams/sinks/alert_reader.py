@@ -19,6 +19,7 @@ from detectors.verdict import (
     ReasonDetail,
     Severity,
     TakenKind,
+    Unlearnt,
     WindowShares,
 )
 from streams.sinks.alerts import OCSF_ACTIVITIES, OCSF_SEVERITIES
@@ -68,6 +69,7 @@ def read_finding(raw: bytes | msgspec.Raw) -> Alert:
         sample_event_ids=evidence.data.event_ids,
         repairs=unmapped.repairs,
         rejects=unmapped.rejects,
+        unlearnt=unmapped.unlearnt,
         failed=unmapped.failed,
         trigger_event_id=evidence.data.trigger_event_id,
         config_hash=unmapped.config_hash,
@@ -109,6 +111,7 @@ class _Unmapped(Struct, frozen=True):
     reasons: tuple[ReasonDetail, ...]
     repairs: dict[str, int]
     rejects: dict[str, int]
+    unlearnt: tuple[Unlearnt, ...]
     failed: FailedRequests
     config_hash: str
     reference_version: str

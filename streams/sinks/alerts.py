@@ -230,6 +230,7 @@ def _unmapped(alert: Alert) -> Document:
         "reasons": [msgspec.to_builtins(detail) for detail in alert.reasons],
         "repairs": alert.repairs,
         "rejects": alert.rejects,
+        "unlearnt": alert.unlearnt,
         "failed": msgspec.to_builtins(alert.failed),
         "config_hash": alert.config_hash,
         "reference_version": alert.reference_version,

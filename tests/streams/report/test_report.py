@@ -10,16 +10,19 @@ from hypothesis import strategies as st
 
 from streams.console.wording import printable
 from streams.report.chart import Mark, chart_of
+from streams.report.lines import total_lines
 from streams.report.page import render
 from streams.report.record import (
     Flagged,
     Report,
     Track,
     Truth,
+    in_order,
     lead_alert,
     main_track,
     saved,
 )
+from streams.report.totals import totals_of
 from tests.builders import suspension
 from tests.streams.report.report_samples import (
     DAY_MS,
@@ -31,6 +34,7 @@ from tests.streams.report.report_samples import (
     Tags,
     a_flagged,
     a_report,
+    a_track,
     page_with,
     structure,
     theft_alert,
@@ -231,3 +235,34 @@ def test_the_truth_is_told_only_where_it_is_known() -> None:
     assert "<td>smash_and_grab_v1</td>" in page
     assert "<td>honest</td>" in page
     assert "nothing to save" in page
+
+
+def test_the_flagged_are_shown_in_an_order_that_is_told() -> None:
+    """The gravest first, then who holds most people, then by name; on the page and as lines."""
+    grave = a_flagged()
+    mild = (msgspec.structs.replace(theft_alert(), severity="low"),)
+    full = Flagged(institution="c", alerts=mild, tracks=(a_track(),))
+    small = Flagged(institution="b", alerts=mild, tracks=(a_track(theft_participants=9),))
+    same = msgspec.structs.replace(small, institution="a")
+    ordered = in_order([small, same, full, grave])
+    assert [each.institution for each in ordered] == ["unit-north", "c", "a", "b"]
+    report = a_report(*ordered)
+    assert "the gravest first, then who holds most people, then by name" in render(report)
+    lines = [line.text for line in total_lines(totals_of(report, elapsed_seconds=1.0))]
+    (place,) = [place for place, line in enumerate(lines) if line.startswith("flagged: 4 of 7")]
+    assert lines[place].endswith("; the gravest first, then who holds most people, then by name")
+    assert [line.split()[1] for line in lines[place + 1 : place + 5]] == [
+        "unit-north:",
+        "c:",
+        "a:",
+        "b:",
+    ]
+
+
+def test_the_list_says_who_was_flagged_before_anything_was_learnt() -> None:
+    """So that nobody takes a first week for a verdict."""
+    early = msgspec.structs.replace(theft_alert(), unlearnt=("institution", "peers"))
+    flagged = msgspec.structs.replace(a_flagged(), alerts=(early,))
+    lines = [line.text for line in total_lines(totals_of(a_report(flagged), elapsed_seconds=1.0))]
+    (line,) = [line for line in lines if "unit-north: alert" in line]
+    assert ", before anything was learnt of the institution or its peers; holds" in line
