@@ -8,7 +8,7 @@ from msgspec import Struct
 from detectors.detector import ClosedDay, ClosedHour
 from detectors.features.baseline import COMMON_COHORT, LEARNT_WINDOWS
 from detectors.features.hour_takers import HourTakers
-from detectors.features.vector import day_point
+from detectors.features.vector import EVIDENCE, day_point
 from detectors.features.windows import HOURS_PER_DAY, Quantity, Window
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.policy.decide import close
@@ -25,8 +25,6 @@ PUBLISHED_COHORT_RATIO: Final = 0.0002
 _REACHING_BACK: Final = (Window.WEEK, Window.MONTH)
 # A plain number: every end of 5 minutes asks for it.
 _NEW: Final = int(Quantity.NEW)
-# What detectors compare with the usual; `quota` counts `GAINED`, which stays.
-_EVIDENCE: Final = (Quantity.NEW, Quantity.WALKED, Quantity.SLICED, Quantity.OFF_HOURS)
 
 
 def advance(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
@@ -166,7 +164,7 @@ def settle(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
     Caps go on counting it. Before `learn_silence`, which is of the days that follow.
     """
     if ended.day < ended.settled_day <= ended.next_day:
-        profile.windows.forget(_EVIDENCE)
+        profile.windows.forget(EVIDENCE)
         profile.takers.forget()
         profile.state.open_runs.clear()
         if profile.state.incident is not None and not profile.state.incident.raised:
@@ -293,7 +291,7 @@ def _day_maxima(profile: Profile) -> list[int]:
 def _open_day(profile: Profile, day: int) -> None:
     old = profile.state.today
     fresh = DayState(day=day, hour=old.hour, reference_day=old.reference_day)
-    fresh.held_participants_before = profile.ledger.taken_participants
+    fresh.unapproved_participants_before = profile.ledger.unapproved_participants
     for name, holding in profile.ledger.state.holdings.items():
         fresh.held_before[name] = holding.held_participants
         fresh.counted_before[name] = holding.counted_participants

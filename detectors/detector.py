@@ -15,6 +15,7 @@ from detectors.event import AccessEvent
 from detectors.features.participant_sets import ParticipantSet
 from detectors.features.vector import Features
 from detectors.features.windows import Windows
+from detectors.verdict import Severity
 
 DetectorMode = Literal["off", "shadow", "on"]
 ParticipantCount = Annotated[int, Meta(ge=0, description="participants")]
@@ -111,6 +112,19 @@ class HourlyDetector(Protocol):
         ...
 
 
+@runtime_checkable
+class CumulativeDetector(Protocol):
+    """A detector whose evidence adds up for longer than any window reaches back."""
+
+    def note_told(self, today_new: int) -> None:
+        """Note that people know of all up to now, `today_new` participants of the open day too."""
+        ...
+
+    def forget_told(self) -> None:
+        """Let what people were told of be no evidence any more."""
+        ...
+
+
 class EventRule(Protocol):
     """A rule that looks at one event against the register; it needs no history and no odds."""
 
@@ -168,6 +182,9 @@ class DetectorRow(Struct, frozen=True, kw_only=True):
     config: type[Struct]
     card: Annotated[str, Meta(description="its page, from the root of the repository")]
     features: Mapping[str, Feature] = {}
+    severity_min: Annotated[
+        Severity, Meta(description="of an alert about it, however few were taken")
+    ] = "low"
     detector: Annotated[
         Callable[..., Detector] | None,
         Meta(description="called with the config, and the state if it has one"),

@@ -55,11 +55,16 @@ class Incident(Struct, kw_only=True):
     # What was said last: how many people the evidence spoke of, and how many were taken by then.
     alerted_participants: int = 0
     taken_participants: int = 0
+    told_day: int = -1
     severity: Severity = "low"
-    # The facts that have been told: what rules found, by detector and feature.
+    # The facts that have been told: what rules found, and of whom, of what data and by what
+    # family of detectors people know.
     facts: list[str] = field(default_factory=list)
-    # Distinct people in all datasets, then each dataset's own.
-    held_participants_before: int = 0
+    # Since people were told: new participants by users and classes that they were not told of.
+    untold_users: dict[str, int] = field(default_factory=dict)
+    untold_classes: dict[str, int] = field(default_factory=dict)
+    # Of those taken, weighed by class, whom no exemption covered; then who is held, by dataset.
+    unapproved_participants_before: int = 0
     held_before: dict[str, int] = field(default_factory=dict)
     counted_before: dict[str, int] = field(default_factory=dict)
 
@@ -86,11 +91,16 @@ def change_of(
     taken_participants: int,
     config: PolicyConfig,
 ) -> AlertChange | None:
-    """Return whether to raise or update the incident now. A new fact is always told."""
+    """Return whether to raise or update the incident now. A new fact is always told.
+
+    An open incident is no verdict: without evidence within the budget it has nothing to add.
+    """
     if not incident.raised:
         return "create" if within_budget else None
     if new_fact:
         return "update"
+    if not within_budget:
+        return None
     since = taken_participants - incident.taken_participants
     grown = (config.update_growth_ratio - 1.0) * incident.alerted_participants
     return "update" if since >= grown else None

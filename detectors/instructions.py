@@ -135,7 +135,8 @@ def inherit(profile: Profile, former: Profile) -> None:
     """Let a judge hold what `former` holds, and go on with its incident; none of it is taken."""
     state, ledger, own = profile.ledger.state, profile.ledger, former.ledger.state
     held_before = {name: holding.held_participants for name, holding in state.holdings.items()}
-    all_before = state.held_participants
+    own_before = ledger.unapproved_participants
+    former_now = former.ledger.unapproved_participants
     today, today_count = state.today.copy(), state.today_count
     # Under no entry, so that no approval is used up by it.
     plain = Ledger(
@@ -156,10 +157,15 @@ def inherit(profile: Profile, former: Profile) -> None:
     for dataset, units in own.estimated.items():
         state.estimated[dataset] = max(units, state.estimated.get(dataset, 0))
     state.today, state.today_count = today, today_count
+    state.exempted_participants += own.exempted_participants
+    profile.apply_register(state)
+    now = profile.ledger.unapproved_participants
+    profile.state.today.unapproved_participants_before += now - own_before
     incident = former.state.incident
-    if profile.state.incident is None and incident is not None:
-        incident.held_participants_before += all_before
+    if profile.state.incident is not None:
+        profile.state.incident.unapproved_participants_before += now - own_before
+    elif incident is not None:
+        incident.unapproved_participants_before += now - former_now
         for dataset, held in held_before.items():
             incident.held_before[dataset] = incident.held_before.get(dataset, 0) + held
         profile.state.incident = incident
-    profile.apply_register(state)

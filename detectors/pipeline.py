@@ -31,6 +31,7 @@ from detectors.instructions import note_exempted
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
 from detectors.policy.evaluate import evaluate
+from detectors.policy.news import note_untold
 from detectors.policy.runs import note
 from detectors.policy.unreadable import note_rejected, note_repaired
 from detectors.profile import Profile, follow_references, open_profile
@@ -274,6 +275,9 @@ def _is_off_hours(at_ms: int) -> bool:
 def _remember(profile: Profile, event: AccessEvent, at_ms: int, new: int) -> None:
     """Keep who took how many new participants, by the same 5 minutes as their sum."""
     profile.state.today.new += new
+    incident = profile.state.incident
+    if incident is not None and incident.raised:
+        note_untold(profile, incident, event, new)
     profile.takers.add(
         at_ms // BUCKET_MS,
         open_bucket=profile.state.windows.bucket,

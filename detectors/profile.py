@@ -12,7 +12,7 @@ from msgspec import Struct
 from detectors.calibration.budget import budget_rate
 from detectors.config import CoreConfig, config_hash, modes_of
 from detectors.config_schedule import ConfigCursor
-from detectors.detector import Detector, EventRule, HourlyDetector, WindowRule
+from detectors.detector import CumulativeDetector, Detector, EventRule, HourlyDetector, WindowRule
 from detectors.features.baseline import Baseline
 from detectors.features.datasets import caps_of, catalogue_of
 from detectors.features.dedupe import Dedupe
@@ -31,8 +31,8 @@ from detectors.registry import DETECTORS, channels_in
 class Profile:
     """One institution's judge: state and machines. Built by `open_profile` or from a snapshot.
 
-    `learners` are all detectors, `hourly` those that learn each hour too, and `detectors` those
-    that are asked for a score.
+    `learners` are all detectors, `hourly` those that learn each hour too, `cumulative` those whose
+    evidence outlasts the windows, and `detectors` those that are asked for a score.
     """
 
     __slots__ = (
@@ -40,6 +40,7 @@ class Profile:
         "budget_rate",
         "config",
         "config_cursor",
+        "cumulative",
         "dedupe",
         "detector_states",
         "detectors",
@@ -95,6 +96,9 @@ class Profile:
         self.learners = tuple(machines.values())
         self.hourly = tuple(
             machine for machine in self.learners if isinstance(machine, HourlyDetector)
+        )
+        self.cumulative = tuple(
+            machine for machine in self.learners if isinstance(machine, CumulativeDetector)
         )
         self.detectors = tuple(
             machine for name, machine in machines.items() if modes[name] != "off"

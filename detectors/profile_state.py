@@ -66,7 +66,7 @@ class DayState(Struct, kw_only=True):
     unlearnt: bool = False
     # By user: first, last and number of the participants taken last, and for which fields.
     pages: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
-    held_participants_before: int = 0
+    unapproved_participants_before: int = 0
     held_before: dict[str, int] = field(default_factory=dict)
     counted_before: dict[str, int] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)

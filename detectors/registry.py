@@ -160,6 +160,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
     "canary": DetectorRow(
         config=CanaryConfig,
         card="docs/detectors/canary.md",
+        severity_min="high",
         event_rule=canary_of,
         features={
             "canaries": Feature(

@@ -1,13 +1,14 @@
 """Step 3 of 7: new participants -> those that an approval covers, and what is learnt of them."""
 
 from detectors.event import AccessEvent
+from detectors.features.ledger_state import LedgerState
 from detectors.register import Exemption, Institution, covers
 
 
 def exempt(
-    entry: Institution, used: dict[str, int], event: AccessEvent, new: int, *, at_ms: int
+    entry: Institution, state: LedgerState, event: AccessEvent, new: int, *, at_ms: int
 ) -> tuple[int, int, bool]:
-    """Return how many of `new` may not alert, and of these are learnt; book it in `used`.
+    """Return how many of `new` may not alert, and of these are learnt; book it in `state`.
 
     The last says whether some that may alert are not to be learnt.
     """
@@ -15,7 +16,7 @@ def exempt(
     for exemption in entry.exemptions:
         if not covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project):
             continue
-        covered = _use(exemption, used, left)
+        covered = _use(exemption, state.exempted, left)
         if exemption.alert:
             unlearnt |= covered > 0 and not exemption.learn
             continue
@@ -23,6 +24,7 @@ def exempt(
         learnt += covered if exemption.learn else 0
         if not left:
             break
+    state.exempted_participants += new - left
     return new - left, learnt, unlearnt
 
 

@@ -127,6 +127,11 @@ class Ledger:
         """Return all that was ever new, weighed by class; with one class how many are held."""
         return self.totals.taken_participants
 
+    @property
+    def unapproved_participants(self) -> int:
+        """Return of `taken_participants` those that no exemption covered."""
+        return max(0, self.totals.taken_participants - self.state.exempted_participants)
+
     def class_participants(self, dataset: str) -> int:
         """Return how many are held of the dataset's class: by name, and as declared."""
         return self.totals.class_participants(self._declared(dataset).class_name)
@@ -158,9 +163,7 @@ class Ledger:
         gained = self._count_new(new_people, holding, event) if new_people else 0
         if not gained:
             return Taken(read=len(people), participants=people, project_new=project_new)
-        exempted, learnt, unlearnt = exempt(
-            self.entry, self.state.exempted, event, gained, at_ms=at_ms
-        )
+        exempted, learnt, unlearnt = exempt(self.entry, self.state, event, gained, at_ms=at_ms)
         return Taken(
             read=len(people),
             participants=people,
@@ -245,9 +248,7 @@ class Ledger:
         holding.counted_participants = min(size, holding.counted_participants + read)
         name = name if name in self.state.holdings else self._ledger_name(name)
         gained = self.totals.add_counted(name, read, declared.class_name, size=size)
-        exempted, learnt, unlearnt = exempt(
-            self.entry, self.state.exempted, event, gained, at_ms=at_ms
-        )
+        exempted, learnt, unlearnt = exempt(self.entry, self.state, event, gained, at_ms=at_ms)
         return Taken(
             read=read,
             participants=None,

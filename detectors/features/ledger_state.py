@@ -26,6 +26,8 @@ class LedgerState(Struct, kw_only=True):
     # By name, in each class once.
     held_participants: int = 0
     exempted: dict[str, int] = field(default_factory=dict)
+    # New ones that an approval covered, weighed by class; of any exemption.
+    exempted_participants: int = 0
     # What has left under a cap on bytes, by project; the institution's own has no name.
     capped_bytes: dict[str, int] = field(default_factory=dict)
     # By class, of whom it is held by name; empty where no class is declared.

@@ -35,6 +35,7 @@ class SavedLedger(Struct, frozen=True, kw_only=True, omit_defaults=True):
     held_participants: int
     exempted: dict[str, int]
     capped_bytes: dict[str, int]
+    exempted_participants: int = 0
     classes: dict[str, int] = {}
     estimated: dict[str, int] = {}
 
@@ -47,6 +48,7 @@ def save_ledger(state: LedgerState) -> SavedLedger:
         today=state.today.serialize(),
         held_participants=state.held_participants,
         exempted=state.exempted,
+        exempted_participants=state.exempted_participants,
         capped_bytes=state.capped_bytes,
         classes=state.classes,
         estimated=state.estimated,
@@ -75,6 +77,7 @@ def load_ledger(saved: SavedLedger, parts: Mapping[str, bytes]) -> LedgerState:
         today_count=len(today),
         held_participants=saved.held_participants,
         exempted=saved.exempted,
+        exempted_participants=saved.exempted_participants,
         capped_bytes=saved.capped_bytes,
         classes=saved.classes,
         estimated=saved.estimated,

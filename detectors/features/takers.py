@@ -117,12 +117,19 @@ class Takers:
             samples = self._bounded(samples, open_bucket)
         self.state.samples = samples
 
-    def forget(self) -> None:
-        """Begin anew, as if nothing had been taken."""
-        fresh = TakersState()
-        for name in fresh.__struct_fields__:
-            setattr(self.state, name, getattr(fresh, name))
-        self._places.clear()
+    def forget(self, *, last_day: int | None = None) -> None:
+        """Begin anew, as if nothing had been taken up to a day; without one, at all."""
+        if last_day is None:
+            fresh = TakersState()
+            for name in fresh.__struct_fields__:
+                setattr(self.state, name, getattr(fresh, name))
+            self._places.clear()
+            return
+        begins = (last_day + 1) * BUCKETS_PER_DAY
+        for sums, unit, _ in self._levels():
+            for place in [each for each in sums if each * unit < begins]:
+                del sums[place]
+        self.state.samples = [each for each in self.state.samples if each.bucket >= begins]
 
     def within(self, window: Window, *, open_bucket: int) -> Takings:
         """Return who took how much within a window that ends with the open bucket."""

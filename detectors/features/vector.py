@@ -18,6 +18,8 @@ DAY_FEATURES: Final = (
     "off_hours_ratio",
     "walked_ratio",
 )
+# What is compared with the usual; `quota` counts `GAINED`, which is never forgotten.
+EVIDENCE: Final = (Quantity.NEW, Quantity.WALKED, Quantity.SLICED, Quantity.OFF_HOURS)
 # log1p of 2**53, the largest amount an event may carry.
 _LOG_MAX: Final = 36.8
 

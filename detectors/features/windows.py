@@ -44,7 +44,6 @@ class Window(IntEnum):
 
 
 WINDOW_SECONDS: Final = (300, 3_600, 86_400, 604_800, 2_592_000)
-WINDOW_NAMES: Final = ("5m", "1h", "1d", "7d", "30d")
 WEEK_DAYS: Final = 7
 MONTH_DAYS: Final = 30
 
@@ -90,10 +89,6 @@ def _add(into: list[int], amounts: list[int]) -> None:
     into[:] = map(add, into, amounts)
 
 
-def _subtract(from_: list[int], amounts: list[int]) -> None:
-    from_[:] = map(sub, from_, amounts)
-
-
 def bound(bucket: list[int]) -> None:
     """Let a bucket that has just grown stop at `AMOUNT_MAX`."""
     if max(bucket) > AMOUNT_MAX:
@@ -132,16 +127,19 @@ class Windows:
     def __init__(self, state: WindowsState) -> None:
         """Rebuild the sums of closed buckets from the state."""
         self.state = state
-        # What judgements ask for is kept: who is new at every moment, the day when somebody asks.
+        self._unsettled: list[list[int]] = []
+        self._add_up()
+        self._note_bucket()
+
+    def _add_up(self) -> None:
+        """Add up what judgements ask for: who is new at every moment, the day when asked."""
         self._day = zeros()
         self._new = [0] * len(Window)
-        self._unsettled: list[list[int]] = []
-        for amounts in state.hours.values():
+        for amounts in self.state.hours.values():
             _add(self._day, amounts)
         for window in (Window.HOUR, Window.WEEK, Window.MONTH):
             self._new[window] = self._sum(window, _NEW)
         self._new[Window.DAY] = self._day[_NEW]
-        self._note_bucket()
 
     def snapshot(self) -> WindowsState:
         """Return the settled state, to be encoded before the next event; change nothing."""
@@ -177,16 +175,17 @@ class Windows:
         _, hour, day, week, month = self._new
         return (hour, day, week, month)
 
-    def forget(self, quantities: tuple[Quantity, ...]) -> None:
-        """Begin anew with some quantities, as if nothing of them had been taken."""
+    def forget(self, quantities: tuple[Quantity, ...], *, last_day: int = AMOUNT_MAX) -> None:
+        """Begin anew with some quantities, as if nothing of them had been taken until a day."""
         self.settle()
         state = self.state
-        closed = (*state.buckets.values(), *state.hours.values(), *state.days.values())
-        for amounts in (state.open, *closed, self._day):
-            for quantity in quantities:
-                amounts[quantity] = 0
-        if Quantity.NEW in quantities:
-            self._new = [0] * len(Window)
+        sums = ({state.bucket: state.open}, state.buckets, state.hours, state.days)
+        per_day = (BUCKETS_PER_DAY, BUCKETS_PER_DAY, HOURS_PER_DAY, 1)
+        for closed, unit in zip(sums, per_day, strict=True):
+            for amounts in [closed[at] for at in closed if at // unit <= last_day]:
+                for quantity in quantities:
+                    amounts[quantity] = 0
+        self._add_up()
 
     def advance(self, at_ms: int) -> None:
         """Close buckets so that the open one holds `at_ms`; time never turns back."""
@@ -286,7 +285,7 @@ class Windows:
         hours = self.state.hours
         for old in [key for key in hours if key <= hour - HOURS_PER_DAY]:
             amounts = hours.pop(old)
-            _subtract(self._day, amounts)
+            self._day[:] = map(sub, self._day, amounts)
             self._new[Window.DAY] -= amounts[_NEW]
 
     def _evict_days(self, day: int) -> None:

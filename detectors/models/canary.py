@@ -54,8 +54,8 @@ class Canary:
         self._canaries = BitMap64(config.participants)
 
     def evaluate(self, rule_input: RuleInput) -> Breach | None:
-        """Return a breach where a canary was read outside any exemption."""
-        if rule_input.participants is None or rule_input.exempted:
+        """Return a breach where a canary was read; no approval is about people who do not exist."""
+        if rule_input.participants is None:
             return None
         touched = as_bitmap(rule_input.participants).intersection_cardinality(self._canaries)
         if not touched:

@@ -41,6 +41,9 @@ class DripState(Struct, kw_only=True):
     """Participants beyond the pace, as of the last closed day."""
 
     surplus_participants: float = 0.0
+    # The same, as if nothing had been taken of which people were told; of the open day so many.
+    untold_participants: float = 0.0
+    told_today: int = 0
 
 
 class Drip:
@@ -72,7 +75,9 @@ class Drip:
     def score(self, features: Features) -> tuple[Score, ...]:
         """Return a score where the surplus, today's included, is beyond a month's usual."""
         month_usual = features.usual[-1]
-        surplus = self._surplus(features.today_new, month_usual=month_usual)
+        surplus = _next_day(
+            self.state.surplus_participants, features.today_new, month_usual=month_usual
+        )
         beyond = surplus - month_usual
         if beyond < self.config.floor_cohort_ratio * features.cohort_size:
             return ()
@@ -92,10 +97,28 @@ class Drip:
         """Add up a settled day, trusted or not: the sum never stops, it only fades."""
         if not closed_day.settled:
             return
-        month_usual = closed_day.month_usual
-        for day_new in (closed_day.new, *repeat(0, closed_day.silent_days)):
-            self.state.surplus_participants = self._surplus(day_new, month_usual=month_usual)
+        state, month_usual = self.state, closed_day.month_usual
+        untold_new = closed_day.new - state.told_today
+        state.told_today = 0
+        days = ((closed_day.new, untold_new), *repeat((0, 0), closed_day.silent_days))
+        for new, untold in days:
+            state.surplus_participants = _next_day(
+                state.surplus_participants, new, month_usual=month_usual
+            )
+            state.untold_participants = _next_day(
+                state.untold_participants, untold, month_usual=month_usual
+            )
 
-    def _surplus(self, day_new: int, *, month_usual: float) -> float:
-        faded = (1.0 - 1.0 / _FADING_DAYS) * self.state.surplus_participants
-        return max(0.0, faded + day_new - month_usual / MONTH_DAYS)
+    def note_told(self, today_new: int) -> None:
+        """Begin a second sum, of what people were not told of."""
+        self.state.untold_participants, self.state.told_today = 0.0, today_new
+
+    def forget_told(self) -> None:
+        """Go on from the sum of what people were not told of."""
+        self.state.surplus_participants = self.state.untold_participants
+
+
+def _next_day(surplus: float, new: int, *, month_usual: float) -> float:
+    """Return the surplus after another day with so many new participants."""
+    faded = (1.0 - 1.0 / _FADING_DAYS) * surplus
+    return max(0.0, faded + new - month_usual / MONTH_DAYS)

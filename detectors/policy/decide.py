@@ -11,6 +11,7 @@ from detectors.calibration.combine import P_VALUE_MIN
 from detectors.event import AccessEvent
 from detectors.features.failures import failures_of
 from detectors.features.ledger import Ledger
+from detectors.features.vector import EVIDENCE
 from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
@@ -24,10 +25,11 @@ from detectors.policy.explain import (
     takers,
     unlearnt_words,
 )
+from detectors.policy.news import news_of, note_facts, rule_facts
 from detectors.policy.runs import GROWTH_DECADES, note_told
 from detectors.policy.shares import month_participants, shares_of
 from detectors.profile import Profile
-from detectors.registry import feature_of, is_rule
+from detectors.registry import DETECTORS, feature_of, is_rule
 from detectors.verdict import (
     SEVERITIES,
     Alert,
@@ -35,6 +37,7 @@ from detectors.verdict import (
     DatasetCoverage,
     Effect,
     RaiseAlert,
+    Severity,
     Unlearnt,
     Verdict,
 )
@@ -69,10 +72,13 @@ def decide(
         incident.last_day, incident.mark = at_ms // DAY_MS, max(incident.mark, surprise)
     taken = taken_participants(profile.ledger, incident)
     rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
+    news = None
+    if incident.raised:
+        news = news_of(profile, verdict, at_ms=at_ms, event=event, rate=rate)
     change = change_of(
         incident,
         within_budget=verdict.p_value <= rate,
-        new_fact=any(fact not in incident.facts for fact in _facts(verdict)),
+        new_fact=news is not None,
         taken_participants=taken,
         config=profile.config.policy,
     )
@@ -80,22 +86,16 @@ def decide(
         return ()
     statement = Statement(
         change=change,
-        verdict=verdict,
+        verdict=verdict if news is None else news.verdict,
         at_ms=at_ms,
         event=event,
         taken_participants=taken,
     )
     _note(profile, incident, statement)
-    return (RaiseAlert(alert=_alert(profile, incident, statement)),)
-
-
-def _facts(verdict: Verdict) -> tuple[str, ...]:
-    """Return what rules found; a canary touched while too much is taken is news."""
-    return tuple(
-        f"{detail.detector}/{detail.feature}"
-        for detail in verdict.reasons
-        if is_rule(detail.detector) and detail.share > 0.0
-    )
+    alert = _alert(profile, incident, statement)
+    facts = rule_facts(verdict, event) if news is None else news.facts
+    note_facts(profile, incident, alert, facts)
+    return (RaiseAlert(alert=alert),)
 
 
 def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
@@ -104,6 +104,7 @@ def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
     profile.state.incident = None
     if incident is None or not incident.raised:
         return ()
+    _forget_told(profile, incident)
     incident.revision += 1
     statement = Statement(
         change="close",
@@ -115,12 +116,24 @@ def close(profile: Profile, *, at_ms: int) -> tuple[Effect, ...]:
     return (RaiseAlert(alert=_alert(profile, incident, statement)),)
 
 
-def taken_participants(ledger: Ledger, incident: Incident) -> int:
-    """Return how many more people are held than when the incident began, weighed by class.
+def _forget_told(profile: Profile, incident: Incident) -> None:
+    """Begin anew with all that people were told of: it is evidence of nothing else.
 
-    Of those who were only counted, as many as are expected to be new.
+    What came after the last word stays, and runs are counted anew as well.
     """
-    return max(0, ledger.taken_participants - incident.held_participants_before)
+    profile.windows.forget(EVIDENCE, last_day=incident.told_day)
+    profile.takers.forget(last_day=incident.told_day)
+    profile.state.open_runs.clear()
+    for detector in profile.cumulative:
+        detector.forget_told()
+
+
+def taken_participants(ledger: Ledger, incident: Incident) -> int:
+    """Return how many people were taken since the incident began, weighed by class.
+
+    Of those who were only counted, as many as are expected to be new; of approved exports nobody.
+    """
+    return max(0, ledger.unapproved_participants - incident.unapproved_participants_before)
 
 
 def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
@@ -134,7 +147,7 @@ def _opened(profile: Profile, verdict: Verdict, *, at_ms: int) -> Incident:
             last_day=at_ms // DAY_MS,
             started_ms=max(at_ms - window_ms, state.first_day * DAY_MS),
             mark=0.0,
-            held_participants_before=state.today.held_participants_before,
+            unapproved_participants_before=state.today.unapproved_participants_before,
             held_before=dict(state.today.held_before),
             counted_before=dict(state.today.counted_before),
         )
@@ -154,13 +167,25 @@ def _note(profile: Profile, incident: Incident, statement: Statement) -> None:
     )
     incident.alerted_participants = max(1, taken, *shown)
     incident.taken_participants = taken
-    incident.facts.extend(fact for fact in _facts(verdict) if fact not in incident.facts)
-    harm = severity_of(taken / profile.config.cohort.size)
-    # Who re-reads takes nothing new: bytes alone may be worth a look, and no more.
-    incident.severity = _MILDEST if bytes_alone(verdict.reasons) else harm
+    incident.told_day = statement.at_ms // DAY_MS
+    for detector in profile.cumulative:
+        detector.note_told(profile.state.today.new)
+    # It never falls: nobody makes a theft look milder by a small breach after it.
+    incident.severity = max(incident.severity, _severity(profile, statement), key=SEVERITIES.index)
     if not incident.alert_id:
         incident.alert_id = _alert_id(profile, incident)
     note_told(profile, incident)
+
+
+def _severity(profile: Profile, statement: Statement) -> Severity:
+    """Return how grave what is said now is, by harm; some facts are grave however few it was."""
+    reasons = statement.verdict.reasons
+    # Who re-reads takes nothing new: bytes alone may be worth a look, and no more.
+    if bytes_alone(reasons):
+        return _MILDEST
+    harm = severity_of(statement.taken_participants / profile.config.cohort.size)
+    floors = (DETECTORS[each.detector].severity_min for each in reasons if each.share > 0.0)
+    return max((harm, *floors), key=SEVERITIES.index)
 
 
 def _alert_id(profile: Profile, incident: Incident) -> str:

@@ -95,6 +95,12 @@ def evaluate(profile: Profile, at_ms: int, *, breaches: tuple[Breach, ...] = ())
     )
 
 
+def verdict_on(profile: Profile, scores: Iterable[Score]) -> Verdict:
+    """Return the verdict on some scores, as if there were no others; change nothing."""
+    audible = [score for score in scores if score.detector not in profile.shadow]
+    return _judged(profile, _unusual(profile, audible))
+
+
 def _is_candidate(profile: Profile, unusual: Unusual) -> bool:
     return unusual.surprise >= profile.config.policy.candidate_surprise
 

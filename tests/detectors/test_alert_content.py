@@ -210,15 +210,16 @@ def test_what_is_unusual_beside_a_broken_rule_has_no_share_in_it() -> None:
     assert shares
     assert set(shares.values()) == {0.0}
     assert profile.state.incident is not None
-    assert [fact.partition("/")[0] for fact in profile.state.incident.facts] == ["canary"]
+    facts = [fact for fact in profile.state.incident.facts if fact.startswith("family/")]
+    assert facts == ["family/canary"]
 
 
-def test_what_is_merely_unusual_is_no_fact() -> None:
-    """Facts are what rules found; evidence grows and is told when it has grown."""
+def test_the_facts_of_a_taking_are_who_took_what() -> None:
+    """By whom, of which class of data, and that it is people: all else that comes is news."""
     profile = north()
     alerts_of(profile, [taking(40_000, time=START_MS)])
     assert profile.state.incident is not None
-    assert profile.state.incident.facts == []
+    assert profile.state.incident.facts == ["family/people", "user/", "class/"]
 
 
 def test_a_forecast_is_of_the_last_days_pace_and_of_years_none() -> None:

@@ -13,13 +13,13 @@ from tests.builders import event, rule_input
     [
         pytest.param(range(10), 0, 2.0, id="two of a range"),
         pytest.param(BitMap64([7, 100]), 0, 1.0, id="one of a list"),
-        pytest.param(range(10), 1, None, id="an approved export may touch them"),
+        pytest.param(range(10), 1, 2.0, id="an approved export may not touch them either"),
         pytest.param(range(10, 20), 0, None, id="none of those read"),
         pytest.param(None, 0, None, id="nobody knows who was read"),
         pytest.param(None, 1, None, id="nobody knows whom an approved export read"),
     ],
 )
-def test_a_canary_is_touched_by_name_and_outside_exemptions(
+def test_a_canary_is_touched_by_name_whatever_was_approved(
     participants: range | BitMap64 | None, exempted: int, touched: float | None
 ) -> None:
     """How many were touched is said, of none expected."""
