@@ -74,27 +74,30 @@ def judge_some(
     events: Iterable[AccessEvent], *, config: CoreConfig, register: Register, honest: Judged
 ) -> Judged:
     """Judge some institutions against the references recorded when all of them were honest."""
-    run = _Run(config, register, _Recorded(honest.references, config=config))
+    run = _Run(config, register, Recorded(honest.references, config=config))
     for event in events:
         run.judge(event)
     return run.judged(honest.references)
 
 
-class _Recorded:
+class Recorded:
     """The references of an earlier run; on a day without one, that of the day before."""
 
     __slots__ = ("_days", "_prior", "_references")
 
     def __init__(self, references: dict[int, Reference], *, config: CoreConfig) -> None:
+        """Keep them by the day on which they hold."""
         self._references = references
         self._days = sorted(references)
         self._prior = prior_reference(config.reference)
 
     def at(self, day: int) -> Reference:
+        """Return what held on a day."""
         place = bisect_right(self._days, day)
         return self._references[self._days[place - 1]] if place else self._prior
 
     def recorded(self, day: int) -> Reference:
+        """Return what a day was judged by."""
         return self.at(day)
 
 
