@@ -99,6 +99,7 @@ def _labelled(state: ResponseState, decision: DecisionMade, verb: Labelled) -> l
     _count(state, incident, verb.label)
     incident.label, incident.labelled_ms = verb.label, decision.at_ms
     incident.label_decision_id = decision.decision_id
+    incident.labelled_participants = incident.taken_participants
     actions: list[Decided] = [_feedback(state, incident, verb, decision)]
     if verb.label is Label.CONFIRMED:
         return actions + escalate(state, incident)

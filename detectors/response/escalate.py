@@ -17,10 +17,11 @@ from detectors.response.changes import (
 from detectors.response.entries import AlertSeen
 from detectors.response.growth import grown, is_unasked
 from detectors.response.ladder import (
-    HARMLESS,
     Rung,
     confidence_in,
+    is_harmless,
     is_of_a_ring,
+    is_second_taking,
     is_stronger,
     own_risk_of,
     risk_of,
@@ -85,6 +86,7 @@ def _incident(seen: AlertSeen, known: IncidentRecord | None) -> IncidentRecord:
         label=known.label if known else None,
         labelled_ms=known.labelled_ms if known else -1,
         label_decision_id=known.label_decision_id if known else None,
+        labelled_participants=known.labelled_participants if known else 0,
         measures_count=known.measures_count if known else 0,
     )
 
@@ -95,7 +97,7 @@ def escalate(state: ResponseState, incident: IncidentRecord) -> list[LadderOutco
 
 
 def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[LadderOutcome]:
-    if incident.label in HARMLESS:
+    if is_harmless(incident):
         labelled = _withheld(state, incident, "labelled")
         return [replace(labelled, decision_id=incident.label_decision_id)]
     if is_of_a_ring(incident):
@@ -105,30 +107,39 @@ def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[LadderOutc
     risk = risk_of(state, incident.institution)
     # Nobody is stopped for what others took.
     own_risk = min(risk, own_risk_of(state, incident)) if scope == "user" else risk
-    rung = rung_of(
-        own_risk,
-        confidence=confidence_in(incident),
-        config=state.config,
-        modes=state.config.modes_of(entry.jurisdiction),
-    )
-    if rung.measure is None:
+    rung = _rung(state, incident, own_risk)
+    measure = rung.measure
+    if measure is None:
         return [_below(state, incident, rung)]
+    if is_second_taking(state, incident, scope=scope, subject=subject):
+        scope, subject = "institution", incident.institution
+        rung = _rung(state, incident, risk)
+        measure = rung.measure or measure
     name = scope_id(scope, institution=incident.institution, subject=subject)
     standing = state.open.get(name)
     if standing is not None and (not standing.dry_run or rung.mode == "dry_run"):
-        return _gone_on(state, standing, incident, rung.measure, rung)
+        return _gone_on(state, standing, incident, measure, rung)
     ended: list[LadderOutcome] = []
     if standing is not None:
         # What was only recorded must not become real unnoticed: it ends, and another begins.
         ended = [release(state, standing, by=HEADGATE, why="the dry run is over")]
     else:
-        cooling = _cooling(state, incident, rung.measure, name=name, risk=risk)
+        cooling = _cooling(state, incident, measure, name=name, risk=risk)
         if cooling is not None:
             return [cooling]
-    fresh = _requested(state, incident, rung.measure, (scope, subject))
+    fresh = _requested(state, incident, measure, (scope, subject))
     fresh = replace(fresh, dry_run=rung.mode == "dry_run")
     incident.measures_count += 1
     return ended + _placed(state, incident, fresh, rung)
+
+
+def _rung(state: ResponseState, incident: IncidentRecord, risk: float) -> Rung:
+    return rung_of(
+        risk,
+        confidence=confidence_in(incident),
+        config=state.config,
+        modes=state.config.modes_of(state.entry(incident.institution).jurisdiction),
+    )
 
 
 def _noted(incident: IncidentRecord, outcomes: list[LadderOutcome]) -> list[LadderOutcome]:
@@ -232,10 +243,8 @@ def _placed(
 def _guarded(
     state: ResponseState, incident: IncidentRecord, waiting: Suspension, *, affected_count: int
 ) -> list[LadderOutcome]:
-    """Hold a measure for people, and with it all that nobody has agreed to."""
-    others = guard.unagreed(state, dry_run=waiting.dry_run)
-    held = [store(state, replace(waiting, state="held", why=_TOO_MANY))]
-    held += [_held(state, other) for other in others if other.state == "active"]
+    """Hold a measure for people; what is in force stays, or allies could free a thief."""
+    held = store(state, replace(waiting, state="held", why=_TOO_MANY))
     threshold = Threshold(
         measure=waiting.measure,
         quantity="institutions",
@@ -248,13 +257,7 @@ def _guarded(
         thresholds=(threshold,),
         suspension_id=waiting.suspension_id,
     )
-    return [*held, guarded]
-
-
-def _held(state: ResponseState, active: Suspension) -> Suspension:
-    ends_ms = request_ends(state)
-    held = replace(active, state="held", asks=None, started_ms=None, expires_ms=ends_ms)
-    return change(state, held, by=HEADGATE, why=_TOO_MANY)
+    return [held, guarded]
 
 
 def _gone_on(

@@ -1,7 +1,8 @@
 """Step 7 of 7: the blast-radius guard. Who flags everybody is likelier wrong than the world.
 
-Where more institutions than a set number would be affected without a person's agreement, none of
-them is: all wait for people. Dry runs are counted among themselves, so that one knows beforehand.
+Where more institutions than a set number would be affected without a person's agreement, the next
+ones wait for people. What is in force stays in force. Dry runs are counted among themselves, so
+that one knows beforehand.
 """
 
 from collections.abc import Iterable

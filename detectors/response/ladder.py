@@ -17,6 +17,8 @@ from detectors.response.withheld import Threshold
 HARMLESS: Final = frozenset({Label.FALSE_POSITIVE, Label.EXPECTED})
 _STRENGTH: Final[dict[Measure | None, int]] = {None: 0, "throttle": 1, "suspend": 2}
 _PROJECTS_MIN: Final = 2
+# What was said of so many people is not said of many more.
+_LABEL_GROWTH: Final = 2
 
 
 def risk_of(state: ResponseState, institution: str) -> float:
@@ -32,15 +34,18 @@ def risk_of(state: ResponseState, institution: str) -> float:
 
 def own_risk_of(state: ResponseState, incident: IncidentRecord) -> float:
     """Return the risk of what the incident's user took alone, whatever others took."""
-    return min(1.0, _weighed(state, incident, participants=incident.user_participants))
+    participants = incident.user_participants
+    if incident.label in HARMLESS:
+        participants = min(participants, unlabelled_participants(incident))
+    return min(1.0, _weighed(state, incident, participants=participants))
 
 
 def _risk(state: ResponseState, incident: IncidentRecord, *, now_ms: int) -> float:
-    if incident.label in HARMLESS or is_of_a_ring(incident):
+    if is_harmless(incident) or is_of_a_ring(incident):
         return 0.0
     age_days = (now_ms - incident.at_ms) / DAY_MS
     decay = 0.5 ** (age_days / state.config.risk_halflife_days)
-    return float(decay * _weighed(state, incident, participants=incident.taken_participants))
+    return float(decay * _weighed(state, incident, participants=unlabelled_participants(incident)))
 
 
 def _weighed(state: ResponseState, incident: IncidentRecord, *, participants: int) -> float:
@@ -92,6 +97,18 @@ def rung_of(risk: float, *, confidence: float, config: ResponseConfig, modes: Mo
     return Rung(measure=None, mode="off", off=off, missed=tuple(missed))
 
 
+def is_harmless(incident: IncidentRecord) -> bool:
+    """Tell whether people said so, and it holds: until twice as much was taken as by then."""
+    covered = _LABEL_GROWTH * incident.labelled_participants
+    return incident.label in HARMLESS and incident.taken_participants <= covered
+
+
+def unlabelled_participants(incident: IncidentRecord) -> int:
+    """Return how many were taken of whom nobody has said that it is harmless."""
+    covered = incident.labelled_participants if incident.label in HARMLESS else 0
+    return max(0, incident.taken_participants - covered)
+
+
 def is_of_a_ring(incident: IncidentRecord) -> bool:
     """Tell whether nothing but a likeness between institutions speaks: that stops nobody."""
     return incident.detectors == ("collusion",)
@@ -120,3 +137,19 @@ def scope_of(incident: IncidentRecord, entry: Institution) -> tuple[SuspensionSc
     if named and len(projects) >= _PROJECTS_MIN:
         return "project", str(incident.project)
     return "institution", incident.institution
+
+
+def is_second_taking(
+    state: ResponseState, incident: IncidentRecord, *, scope: SuspensionScope, subject: str
+) -> bool:
+    """Tell whether another user goes on while a measure against one is in force: one is many.
+
+    Accounts are easily had: after a second one it is the institution that takes.
+    """
+    return scope == "user" and any(
+        standing.scope == "user"
+        and standing.state == "active"
+        and standing.institution == incident.institution
+        and standing.subject != subject
+        for standing in state.open.values()
+    )

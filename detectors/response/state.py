@@ -37,6 +37,9 @@ class IncidentRecord(Struct, kw_only=True):
     label: Label | None = None
     labelled_ms: int = -1
     label_decision_id: str | None = None
+    labelled_participants: Annotated[
+        int, Meta(description="taken when people said what it was: the label holds for twice that")
+    ] = 0
     withheld: Annotated[
         Withheld | None, Meta(description="what it did not lead to when it was last stated")
     ] = None

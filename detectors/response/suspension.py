@@ -3,7 +3,6 @@
     requested --(one of two people agrees)--> approved
     requested, held, approved --(enough people agree)--> active
     requested, approved --(what is asked for is automatic)--> active, or held
-    active --(too many institutions at once)--> held
     requested, held, approved, active --(expiry or release)--> released
 
 In automatic mode it begins as active, or as held where too many would be affected at once; in a

@@ -197,7 +197,7 @@ def test_what_was_harmless_leaves_the_ladder() -> None:
     assert (feedback.detectors, feedback.factor, feedback.exemption) == (("excess",), 100.0, None)
     assert feedback.until_ms == 60 * DAY_MS + 30 * DAY_MS
     assert measures_in((ended,)) == [("suspend", "released")]
-    assert measures_in(desk.alert(change="update", taken_participants=1_000)) == []
+    assert measures_in(desk.alert(change="update", taken_participants=200)) == []
     assert measures_in(desk.alert(alert_id="a2", taken_participants=44)) == [("throttle", "active")]
 
 

@@ -15,18 +15,29 @@ from tests.response_desk import COHORT_SIZE, ResponseDesk, measures_in
 
 
 def test_a_storm_is_held_for_people() -> None:
-    """The fourth institution at once holds all four, and a person's word lets one begin."""
+    """The fourth institution at once waits, and a person's word lets it begin."""
     desk = ResponseDesk()
     for number in range(3):
         assert measures_in(desk.alert(alert_id=f"a{number}", institution=f"i{number}")) == [
             ("suspend", "active")
         ]
     actions = desk.alert(alert_id="a3", institution="i3")
-    assert measures_in(actions) == [("suspend", "held")] * 4
-    suspension = next(iter(desk.state.open.values()))
-    assert measures_in(desk.decide(Approved(suspension_id=suspension.suspension_id))) == [
+    assert measures_in(actions) == [("suspend", "held")]
+    held = [each for each in desk.state.open.values() if each.state == "held"]
+    assert [each.institution for each in held] == ["i3"]
+    assert measures_in(desk.decide(Approved(suspension_id=held[0].suspension_id))) == [
         ("suspend", "active")
     ]
+
+
+def test_the_guard_lifts_nothing_that_is_in_force() -> None:
+    """A thief's allies trip alarms elsewhere: the thief stays stopped, whatever comes."""
+    desk = ResponseDesk()
+    desk.alert()
+    for number in range(9):
+        desk.alert(alert_id=f"a{number}", institution=f"ally-{number}")
+        (thief,) = (each for each in desk.state.open.values() if each.institution == "north")
+        assert (thief.state, thief.measure) == ("active", "suspend")
 
 
 def test_a_large_register_widens_the_guard() -> None:
@@ -39,7 +50,8 @@ def test_a_large_register_widens_the_guard() -> None:
         desk.alert(alert_id=f"a{number}", institution=f"i{number}")
     assert {suspension.state for suspension in desk.state.open.values()} == {"active"}
     desk.alert(alert_id="a5", institution="i5")
-    assert {suspension.state for suspension in desk.state.open.values()} == {"held"}
+    states = [suspension.state for suspension in desk.state.open.values()]
+    assert states == ["active"] * 5 + ["held"]
 
 
 def test_two_people_agree_on_an_institution() -> None:
@@ -108,11 +120,11 @@ def test_the_guard_holds_a_request_that_would_become_automatic() -> None:
     for number in range(3):
         desk.alert(alert_id=f"b{number}", institution=f"i{number}")
     actions = desk.alert(taken_participants=60, change="update")
-    assert measures_in(actions) == [("suspend", "held")] * 4
+    assert measures_in(actions) == [("suspend", "held")]
     (withheld,) = (action for action in actions if isinstance(action, Withheld))
     assert withheld.reason == "guard"
     held = [each for each in actions if isinstance(each, Suspension)]
-    assert [each.revision for each in held] == [2] * 4
+    assert [each.revision for each in held] == [2]
 
 
 def test_what_the_guard_made_ask_begins_once_there_is_room() -> None:
