@@ -114,6 +114,16 @@ def test_a_file_of_everybody_breaks_the_cap_of_its_class() -> None:
     assert alerts_of(north(entry, imaging=DatasetConfig(class_name="genome")), [counted]) == []
 
 
+def test_a_file_of_everybody_breaks_the_cap_of_its_dataset() -> None:
+    """As much as it is declared to stand for; without a declaration a count breaks none."""
+    entry = Institution(id="north", dataset_caps={"imaging": 300})
+    (alert,) = alerts_of(north(entry, imaging=DatasetConfig(people=301)), [files(1)])
+    assert "dataset_participants" in {detail.feature for detail in alert.reasons}
+    assert alerts_of(north(entry, imaging=DatasetConfig(people=300)), [files(1)]) == []
+    counted = event(participants=Participants(count=301), time=START_MS)
+    assert alerts_of(north(entry), [counted]) == []
+
+
 def test_a_project_may_hold_so_many_of_each_class() -> None:
     """What it holds of questionnaires does not use up what it may hold of genomes."""
     entry = Institution(id="north", projects=(Project(id="p", participants_max=200),))

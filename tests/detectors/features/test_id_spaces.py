@@ -2,7 +2,16 @@
 
 from detectors.config import CohortConfig, CoreConfig
 from detectors.features.datasets import DatasetConfig
+from detectors.features.ledger import Ledger
+from detectors.features.ledger_state import (
+    OF_SPACE,
+    OTHER_DATASETS,
+    LedgerState,
+    dataset_of,
+    space_of,
+)
 from detectors.pipeline import Profile, judge, open_profile
+from detectors.register import Institution
 from detectors.snapshot import dump, load
 from tests.builders import alerts_of, taking
 
@@ -54,3 +63,28 @@ def test_nobody_else_is_told_of_numbers_that_mean_nothing_to_them() -> None:
     profile = north()
     effects = judge(profile, taking(9_000, project="p-1"))
     assert {type(effect).__name__ for effect in effects} <= {"RaiseAlert"}
+
+
+def test_each_project_has_a_ledger_of_each_dataset() -> None:
+    """Beyond the bound they are pooled, by project still; what was held before stays."""
+    ledger = Ledger(
+        LedgerState(), Institution(id="north"), datasets_max=2, cohort_size=100, has_spaces=True
+    )
+    takings = [("imaging", "p-1"), ("imaging", None), ("genomes", "p-1"), ("imaging", "p-1")]
+    new = []
+    for place, (dataset, project) in enumerate(takings):
+        taken = taking(5, first=place // 3, id=str(place), dataset=dataset, project=project)
+        new.append(ledger.take(taken, at_ms=0).new)
+    assert new == [5, 5, 0, 1]
+    assert {name: held.held_participants for name, held in ledger.state.holdings.items()} == {
+        "imaging" + OF_SPACE + "p-1": 6,
+        "imaging" + OF_SPACE: 5,
+        OTHER_DATASETS + OF_SPACE + "p-1": 5,
+    }
+
+
+def test_the_name_of_a_ledger_says_of_which_dataset_and_project_it_is() -> None:
+    """Whatever stands in the name of the dataset; of a dataset alone it is of no project."""
+    name = "a" + OF_SPACE + "b" + OF_SPACE + "p-1"
+    assert (dataset_of(name), space_of(name)) == ("a" + OF_SPACE + "b", "p-1")
+    assert (dataset_of("imaging"), space_of("imaging")) == ("imaging", "")

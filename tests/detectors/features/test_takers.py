@@ -1,0 +1,29 @@
+"""Who took how much of each window, when many takers have come and gone."""
+
+import pytest
+
+from detectors.features.takers import Takers, TakersState
+from detectors.features.windows import BUCKETS_PER_DAY, Window
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_whoever_is_in_no_window_any_more_is_forgotten(*, restarted: bool) -> None:
+    """One taker a day, and one who comes late: names are bounded, and the rest keep theirs."""
+    takers = Takers(TakersState())
+    for day in range(200):
+        now = day * BUCKETS_PER_DAY
+        for bucket, name, new in ((now, f"u-{day}", day + 2), (now - 10**5, "late", 1)):
+            takers.add(
+                bucket, open_bucket=now, user=name, project=f"of {name}", new=new, event_id=name
+            )
+        if restarted:
+            takers = Takers(takers.state)
+        last = range(max(0, day - 29), day + 1)
+        takings = takers.within(Window.MONTH, open_bucket=now)
+        users = {f"u-{each}": each + 2 for each in last} | {"late": len(last)}
+        assert takings.users == users
+        assert takings.projects == {f"of {name}": new for name, new in users.items()}
+        assert takings.late == len(last)
+        user, new, event_id = takers.samples(Window.MONTH, open_bucket=now)[0]
+        assert (user, new, event_id) == (f"u-{day}", day + 2, f"u-{day}")
+        assert len(takers.state.names) < 64
