@@ -45,7 +45,7 @@ def percent(ratio: float) -> str:
         return f"{value:.0f} %"
     if value >= 99.0:  # noqa: PLR2004
         return f"{min(value, 99.9):.1f} %"
-    return f"{value:.2g} %" if value >= 0.000095 else "under 0.0001 %"  # noqa: PLR2004
+    return f"{value:.2g} %" if value >= 0.0000995 else "under 0.0001 %"  # noqa: PLR2004
 
 
 def clause(detail: ReasonDetail) -> str:

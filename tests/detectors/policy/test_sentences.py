@@ -253,6 +253,8 @@ def test_a_window_is_said_in_its_largest_unit(seconds: int, words: str) -> None:
         (0.9994, "99.9 %"),
         (0.9995, "99.9 %"),
         (0.0000001, "under 0.0001 %"),
+        (0.00000097, "under 0.0001 %"),
+        (0.000000995, "0.0001 %"),
         (1.0, "100 %"),
     ],
 )
