@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from detectors.config import CoreConfig
 from detectors.feedback import Feedback, Label
-from detectors.instants import DAY_MS
+from detectors.instants import DAY_MS, HOUR_MS
 from detectors.instructions import apply_instruction
 from detectors.pipeline import Profile, open_profile
 from detectors.policy.evaluate import evaluate
@@ -26,7 +26,7 @@ def test_a_run_lasts_while_its_evidence_grows() -> None:
     values = [(1, 3.0), (2, 3.0 + GROWTH_DECADES), (4, 3.05 + GROWTH_DECADES)]
     values += [(5, 2.0), (6, 3.05 + GROWTH_DECADES)]
     for day, value in values:
-        at_ms = START_MS + day * DAY_MS
+        at_ms = START_MS + day * DAY_MS + HOUR_MS
         note(profile, replace(evaluate(profile, at_ms), strange=(("excess", value),)))
     run, first_day = profile.state.open_runs["excess"], START_MS // DAY_MS
     assert (run.first_day, run.last_day) == (first_day + 1, first_day + 2)

@@ -1,15 +1,19 @@
 """Who took how much of what a sentence tells: of one event, of an hour's bytes, of a window."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from detectors.config import CoreConfig
 from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.policy.shares import StatedShares, month_participants, ratio_of, shares_of
+from detectors.register import Exemption, Institution
 from detectors.verdict import ReasonDetail, WindowShares
 from tests.builders import event, reason_detail, taking
 
 START_MS = 1_767_225_600_000
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def north() -> Profile:
@@ -67,6 +71,20 @@ def test_the_bytes_of_an_hour_are_shared_out() -> None:
         sample_event_ids=("e-2",),
     )
     assert taken_by.top_user_share == 300 / 850
+
+
+def test_a_quota_is_shared_out_over_all_that_was_gained() -> None:
+    """What an export was approved for counts in it, and in nothing that is judged by chance."""
+    export = Exemption(id="export", valid_from=BEGIN, valid_to=BEGIN + timedelta(days=1))
+    entry = Institution(id="north", exemptions=(export,))
+    profile = open_profile("north", config=CoreConfig(), entry=entry)
+    judge(profile, taking(70, time=START_MS, user="ada"))
+    judge(profile, taking(30, first=70, time=START_MS + 2 * DAY_MS, user="ada"))
+    totals = [
+        shares_of(profile, reason_detail(detector=name, window_seconds=604_800), None).shares.total
+        for name in ("quota", "excess")
+    ]
+    assert totals == [100, 30]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What an alert about unreadable events says, in full, from its first statement to its last."""
 
+import pytest
 from msgspec.structs import replace
 
 from detectors.config import CoreConfig, DetectorsConfig
@@ -170,6 +171,22 @@ def test_each_notice_counts_once_and_each_event_that_was_mended() -> None:
     assert (profile.state.rejected_count, profile.state.repaired_count) == (3, 0)
     read(profile, 3, repairs={"text_cut": 2})
     assert (profile.state.rejected_count, profile.state.repaired_count) == (3, 3)
+
+
+def test_an_alert_of_the_first_day_of_all_begins_with_it() -> None:
+    """However late on that day it is told."""
+    profile = north(events_min=1)
+    alerts_of(profile, [event(time=5 * MINUTE_MS)])
+    (alert,) = reject(profile, "not_json")
+    assert (alert.started_ms, alert.at_ms) == (0, 5 * MINUTE_MS)
+
+
+def test_the_state_of_another_rule_is_a_bug() -> None:
+    """It is said whose it is not, and what it is."""
+    profile = north()
+    profile.detector_states["unreadable"] = profile.detector_states["volume"]
+    with pytest.raises(TypeError, match="not the state of this rule: Volume"):
+        reject(profile, "not_json")
 
 
 def test_the_only_record_of_an_institution_is_all_that_it_sent() -> None:

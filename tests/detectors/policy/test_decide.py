@@ -1,0 +1,48 @@
+"""What an incident remembers of a verdict, and from which rarity on it is told."""
+
+from math import nextafter
+
+from detectors.config import CoreConfig
+from detectors.instants import DAY_MS
+from detectors.peers.reference import incident_rate
+from detectors.pipeline import Profile, judge, open_profile
+from detectors.policy.decide import decide
+from detectors.verdict import Effect, RaiseAlert, Verdict
+from tests.builders import event, reason_detail
+
+START_MS = 1_767_225_600_000
+QUIET = event(time=START_MS)
+
+
+def north() -> Profile:
+    """Return a profile of which nothing but one event is known."""
+    profile = open_profile("north", config=CoreConfig())
+    judge(profile, QUIET)
+    return profile
+
+
+def test_evidence_has_grown_from_a_tenth_of_a_decade_on() -> None:
+    """The first is evidence of its own; what a rule says is so again each time."""
+    profile = north()
+    reason = reason_detail(detector="canary", feature="canaries")
+    seen = []
+    for day, p_value in enumerate([10**-0.1, 10**-0.15, 1e-3, 10**-3.05, 1e-9, 1e-9]):
+        verdict = Verdict(watched=True, p_value=p_value, reasons=(reason,))
+        decide(profile, verdict, at_ms=START_MS + day * DAY_MS, event=QUIET)
+        incident = profile.state.incident
+        assert incident is not None
+        seen.append((incident.last_day - START_MS // DAY_MS, incident.mark))
+    assert seen == [(0, 0.1), (0, 0.1), (2, 3.0), (2, 3.0), (4, 9.0), (5, 9.0)]
+
+
+def test_an_incident_is_told_at_the_rate_that_the_budget_allows() -> None:
+    """To the last bit; and of nobody taken where nobody was."""
+    profile = north()
+    rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
+    told: list[Effect] = []
+    for p_value in (nextafter(rate, 1.0), rate):
+        verdict = Verdict(watched=True, p_value=p_value, reasons=(reason_detail(),))
+        told += decide(profile, verdict, at_ms=START_MS, event=QUIET)
+    (raised,) = told
+    assert isinstance(raised, RaiseAlert)
+    assert (raised.alert.p_value, raised.alert.taken_participants) == (rate, 0)
