@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, Phase, settings
 
 from streams.local_broker.broker import LocalBroker
 
+# Run as a file, in an environment of its own.
+collect_ignore = ["mutants/trial.py"]
+
 settings.register_profile("dev", max_examples=100, deadline=None)
 # More examples, and the same ones each time: a failure there must fail again here.
 settings.register_profile(

@@ -47,6 +47,7 @@ use_git_change_detection = false
 timeout_multiplier = 5.0
 timeout_constant = 5.0
 """
+TRIAL: Final = Path(__file__).with_name("trial.py")
 # A mutant that fills a list for ever must end by itself: the machine has other work to do.
 MEMORY_BYTES_MAX: Final = 3 * 2**30
 # One process for all survivors: mutmut takes seconds to begin.
@@ -128,7 +129,7 @@ def counted(
 
 def try_part(workshop: Path, explained: Sequence[Explained], *, processes: int) -> None:
     """Try what is new or has changed, and once more what had survived: tests may have come."""
-    arguments = ("-m", "mutmut", "run", "--max-children", str(processes))
+    arguments = (str(TRIAL), str(processes))
     before = {mutant.name for mutant in counted(mutants_of(workshop), explained)[1]}
     run(workshop, *arguments, live=True)
     left = counted(mutants_of(workshop), explained)[1]
