@@ -22,6 +22,7 @@ from streams.ingest.oversized import is_costly, without_lists
 from streams.ingest.partial_event import partial_event
 from streams.ingest.participants import participants_problem, short, too_many
 from streams.ingest.rejects import Rejected, RejectReason, of_institution, rejected
+from streams.ingest.repeated import may_repeat_an_amount
 
 __all__ = ["DecodeConfig", "DecodeLimits", "check", "decode", "decode_limits", "encode"]
 
@@ -42,10 +43,7 @@ SENTENCES: Final[tuple[tuple[str, RejectReason], ...]] = (
 )
 _MICROSECOND_DIGITS: Final = 6
 _LONG_FRACTION: Final = re.compile(rb'("time"\s*:\s*"[^".]{0,30}\.\d{6})\d+')
-_ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
 TIME_REASONS: Final = frozenset({RejectReason.TIME_FAR_PAST, RejectReason.TIME_FAR_FUTURE})
-
-_WAYS: Final = (b'"ids"', b'"ranges"', b'"bitmap"', b'"count"')
 
 _events: Final = msgspec.json.Decoder(AccessEvent)
 _decode: Final = _events.decode
@@ -150,7 +148,7 @@ def _parsed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
     if problem is not None:
         return problem
     event = _strict(raw)
-    if isinstance(event, AccessEvent) and not _may_repeat_a_key(raw):
+    if isinstance(event, AccessEvent) and not may_repeat_an_amount(raw, event):
         return event
     return _otherwise(raw, limits, event)
 
@@ -174,37 +172,6 @@ def _framed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
     if not inner.lstrip().startswith(b"{"):
         return rejected(RejectReason.NOT_JSON, f"{frame_name(raw)}: expected JSON in it")
     return decode(inner, limits)
-
-
-def _may_repeat_a_key(raw: bytes) -> bool:
-    """Tell whether an amount may be given twice: the decoder would take the last, and say nothing.
-
-    A text that names a key is written with its quotes escaped, and is not counted.
-    """
-    return (
-        raw.count(b'"participants"') > 1
-        or raw.count(b'"bytes"') > 1
-        or raw.count(b'"rows"') > 1
-        or raw.count(b'"files"') > 1
-        or not (_names_one_list(raw) or _names_each_way_once(raw))
-        # Most have no escape at all, which is seen at a glance.
-        or (b"\\" in raw and b"\\u00" in raw and escapes_a_letter(raw))
-    )
-
-
-def _names_one_list(raw: bytes) -> bool:
-    """Tell whether people are one list of ids and nothing else, as nearly everybody writes it."""
-    at = raw.find(b'"participants":{"ids":[')
-    return at >= 0 and raw.startswith(b"]}", raw.find(b"]", at))
-
-
-def _names_each_way_once(raw: bytes) -> bool:
-    return not any(raw.count(way) > 1 for way in _WAYS)
-
-
-def escapes_a_letter(raw: bytes) -> bool:
-    """Tell whether a letter is written as an escape: it may be one of a key that is repeated."""
-    return _ESCAPED_LETTER.search(raw) is not None
 
 
 def _in_part(
@@ -265,10 +232,11 @@ def _inside(payload: Payload, limits: DecodeLimits) -> AccessEvent | Rejected:
     """Return the event in a CloudEvent."""
     event = _strict(payload.raw)
     if isinstance(event, AccessEvent):
-        return _in_part(payload.raw, limits, event) if _may_repeat_a_key(payload.raw) else event
+        repeats = may_repeat_an_amount(payload.raw, event)
+        return _in_part(payload.raw, limits, event) if repeats else event
     raw = completed(payload) or payload.raw
     event = _strict(raw)
-    if isinstance(event, AccessEvent) and not _may_repeat_a_key(raw):
+    if isinstance(event, AccessEvent) and not may_repeat_an_amount(raw, event):
         return event
     # Not as a CloudEvent once more: an envelope in an envelope is no event.
     return _in_part(raw, limits, event)

@@ -18,7 +18,7 @@ from streams.ingest.adapters.cells import source_of
 from streams.ingest.adapters.config import DIGEST_ID, MappingConfig
 from streams.ingest.adapters.csv_rows import CsvRow, CsvRows
 from streams.ingest.adapters.row_reader import UNRESOLVED, RowReader
-from streams.ingest.codec import DecodeLimits, escapes_a_letter
+from streams.ingest.codec import DecodeLimits
 from streams.ingest.frames import unframed
 from streams.ingest.lenient_json import read_object, text_under
 from streams.ingest.nesting import nesting_problem
@@ -26,6 +26,7 @@ from streams.ingest.oversized import is_costly, without_lists
 from streams.ingest.partial_event import place_of
 from streams.ingest.rejects import Rejected, RejectReason, of_institution, rejected
 from streams.ingest.repairs import RepairReason, Repairs
+from streams.ingest.repeated import escapes_a_letter
 
 __all__ = ["UNRESOLVED", "FileRow", "RowMapping"]
 
