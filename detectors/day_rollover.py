@@ -15,7 +15,7 @@ from detectors.policy.decide import close
 from detectors.policy.evaluate import group_of, usual_now
 from detectors.policy.unreadable import close_unreadable
 from detectors.profile import Profile, due_day
-from detectors.profile_state import DayState
+from detectors.profile_state import DayState, note_active
 from detectors.verdict import DailySummary, Effect, NewHoldings
 
 # After this much silence nothing of the old windows is left; older gaps are not walked day by day.
@@ -95,9 +95,7 @@ def _end_hour(profile: Profile, next_hour: int) -> None:
 
 def _close_hour(profile: Profile, at_ms: int) -> tuple[Effect, ...]:
     state, day = profile.state, at_ms // DAY_MS
-    effects: tuple[Effect, ...] = ()
-    if day > state.today.day >= 0:
-        effects = close_days(profile, day - 2)
+    effects = close_days(profile, day - 2) if day > state.today.day >= 0 else ()
     _end_hour(profile, at_ms // HOUR_MS)
     if state.today.day < 0:
         state.first_day = day
@@ -116,6 +114,7 @@ def _begin_active_day(profile: Profile) -> None:
     """Judge by the reference of the day; on silent days that of the last active one stays."""
     today = profile.state.today
     today.active = True
+    note_active(profile.state, settling_days=profile.config.baseline.settling_days)
     if profile.references is not None:
         profile.reference = profile.references.at(today.day)
     today.reference_day = profile.reference.day

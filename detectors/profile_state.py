@@ -21,6 +21,8 @@ from detectors.verdict import Run
 
 # Names of which the judge of all unknown ones knows what was taken under them.
 _UNREGISTERED_MAX: Final = 64
+# An active day stands for the week that it begins.
+_COVERED_DAYS: Final = 7
 
 
 class OpenRun(Struct, kw_only=True):
@@ -87,6 +89,7 @@ class ProfileState(Struct, kw_only=True):
     institution: str
     frontier_ms: int = 0
     first_day: int = -1
+    last_active_day: int = -1
     events_count: int = 0
     repeats_count: int = 0
     # Events judged in part, and how often each thing in them was mended.
@@ -131,6 +134,19 @@ class ProfileMemory(Struct, kw_only=True):
     detectors: dict[str, Struct] = field(default_factory=dict)
     dedupe: DedupeState = field(default_factory=DedupeState)
     ledger: LedgerState = field(default_factory=LedgerState)
+
+
+def note_active(state: ProfileState, *, settling_days: int) -> None:
+    """Note that the open day is an active one; a young institution ages by such days alone.
+
+    Each stands for the week that it begins: of one old date, little is known of who really begins
+    long after. Who has settled stays so, however long it was silent.
+    """
+    day, last_day = state.today.day, state.last_active_day
+    state.last_active_day = max(day, last_day)
+    if 0 <= last_day < state.first_day + settling_days:
+        state.first_day += max(0, day - last_day - _COVERED_DAYS)
+        state.baseline.first_day = state.first_day
 
 
 def note_unnamed(state: ProfileState, event: AccessEvent, taken: Taken) -> None:
