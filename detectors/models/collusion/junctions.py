@@ -36,7 +36,7 @@ def edges_of(participants: BitMap64) -> tuple[tuple[int, ...], tuple[int, ...]]:
     starts = np.concatenate(([0], cuts + 1))
     ends = np.concatenate((cuts, [len(ids) - 1]))
     lengths = ends - starts
-    spans = (ids[ends] - ids[starts]).astype(np.int64)
+    spans = ids[ends] - ids[starts]
     dense = (lengths > _RUN_MIN) & (lengths > _DENSE_RATIO * spans)
     first, last = ids[starts[dense]].tolist(), ids[ends[dense]].tolist()
     return tuple(first), tuple(each + 1 for each in last)

@@ -29,6 +29,7 @@ def test_one_ring_is_one_alert_in_numbers_that_one_can_check() -> None:
     assert (ring.severity, ring.confidence) == ("high", 0.9)
     assert 0.0 < ring.p_value <= 1e-9
     assert ring.at_ms - ring.started_ms == (WINDOW_DAYS - 1) * 86_400_000 + 5
+    assert ring.config_hash == "c0"
     (detail,) = ring.reasons
     assert (detail.detector, detail.observed) == ("collusion", 0.0)
     assert detail.expected == pytest.approx(480.0, rel=0.05)
@@ -51,6 +52,38 @@ def test_who_joins_belongs_to_the_same_incident() -> None:
     assert alerts(judge, few, day=DAY + WINDOW_DAYS) == []
     (over,) = alerts(judge, few, day=DAY + WINDOW_DAYS + 1)
     assert (over.alert_id, over.change, over.revision) == (ring.alert_id, "close", 3)
+
+
+def test_a_ring_of_the_first_day_of_all_is_over_after_a_window() -> None:
+    """Days count from the beginning of all time on."""
+    judge = collusion_judge()
+    (ring,) = alerts(judge, *FOUR[:3], day=0)
+    few = ("west", BitMap64(range(5)))
+    assert alerts(judge, few, day=WINDOW_DAYS - 1) == []
+    assert [over.alert_id for over in alerts(judge, few, day=WINDOW_DAYS)] == [ring.alert_id]
+
+
+def test_what_is_late_turns_no_time_back() -> None:
+    """Whoever was to speak goes on speaking."""
+    judge = collusion_judge(CollusionConfig(mode="auto"))
+    calm_weeks(judge, PROBATION_DAYS)
+    alerts(judge, FOUR[3])
+    assert judge.speaks
+    alerts(judge, ("west", BitMap64(range(5))), day=DAY - 20)
+    assert judge.speaks
+
+
+def test_who_takes_nothing_more_is_looked_at_no_more() -> None:
+    """Meanwhile nobody is counted again because of others; then what was compared is dropped."""
+    judge = collusion_judge()
+    alerts(judge, *FOUR[:3])
+    before = judge._recents["east"]
+    few = ("west", BitMap64(range(5)))
+    alerts(judge, few, day=DAY + 1)
+    assert judge._recents["east"] is before
+    assert judge._pairs._overlaps
+    alerts(judge, few, day=DAY + WINDOW_DAYS)
+    assert (judge._recents, judge._pairs._overlaps) == ({}, {})
 
 
 def test_half_of_a_ring_is_another_ring() -> None:
@@ -124,6 +157,16 @@ def test_runs_that_meet_to_the_id_are_told_with_the_places() -> None:
     """Where one ends another begins, in the same days, and nobody else ever stopped there."""
     (ring,) = alerts(collusion_judge(), *contiguous(20_123))
     assert "where one ends another begins (at id 25,123, 30,123)" in ring.sentence
+
+
+@pytest.mark.parametrize(("size", "words"), [(6_000, "another begins"), (9_000, "and share 0")])
+def test_of_two_signs_the_stronger_is_told(size: int, words: str) -> None:
+    """A scattered list in parts, each with a run that meets another's: it depends on the list."""
+    meeting = [BitMap64(range(20_000 + 400 * at, 20_400 + 400 * at)) for at in range(3)]
+    scattered = [part - BitMap64(range(19_000, 23_000)) for part in parts(3, size=size)]
+    taken = [people | run for people, run in zip(scattered, meeting, strict=True)]
+    (ring,) = alerts(collusion_judge(), *zip(NAMES, taken, strict=False))
+    assert words in ring.sentence
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def test_an_alert_of_a_ring_in_full() -> None:
         taken_participants=12_345,
         config_hash="c0",
     )
+    assert isinstance(first.reasons[0].window_seconds, int)
     incident.spoken = first
     anew = alert_of(incident, group, NUMBERS, at_ms=at_ms, context=CONTEXT)
     assert (anew.change, anew.revision) == ("update", 2)

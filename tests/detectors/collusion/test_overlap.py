@@ -1,6 +1,6 @@
 """How two institutions overlap: against independent work, block by block, in fresh people only."""
 
-from math import sqrt
+from math import log, pi, sqrt
 from random import Random
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from detectors.models.collusion.blocks import BLOCK_PARTICIPANTS, Blocks
 from detectors.models.collusion.overlap import log_tail, overlap_of
-from tests.detectors.collusion.worlds import BLOCKS, COHORT_SIZE, parts, recent, sample
+from tests.detectors.collusion.worlds import BLOCKS, COHORT_SIZE, DAY, parts, recent, sample
 
 positions = st.integers(0, COHORT_SIZE - 1)
 
@@ -61,6 +61,16 @@ def test_the_tail_is_that_of_the_normal_distribution(z: float) -> None:
 def test_far_out_the_tail_goes_on(z: float) -> None:
     """Where erfc is zero, its expansion is exact to a thousandth."""
     assert log_tail(z) == pytest.approx(float(norm.logcdf(z)), rel=1e-3)
+
+
+def test_the_expansion_begins_where_it_is_better() -> None:
+    """At 37 deviations it is the expansion already."""
+    assert log_tail(-37.0) == pytest.approx(-684.5 - log(37.0 * sqrt(2.0 * pi)), rel=1e-9)
+
+
+def test_the_only_person_is_all_of_a_days_work() -> None:
+    """What was taken on each day is a share of all."""
+    assert recent(BitMap64([5])).days == {DAY: 1.0}
 
 
 def test_parts_of_one_list_share_too_little() -> None:

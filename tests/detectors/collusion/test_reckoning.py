@@ -17,13 +17,13 @@ SIZES = (256, 256, 18)
 BLOCKS = Blocks(cohort_size=COHORT_SIZE, hashed=False)
 
 
-def worked(new: set[int], before: set[int]) -> Recent:
+def worked(new: set[int], before: set[int], blocks: Blocks = BLOCKS) -> Recent:
     """Return an institution that took `before` long ago, and `new` on one day."""
     holdings = Holdings()
     holdings.take(0, BitMap64(before))
     holdings.take(30, BitMap64(new))
     holdings.forget_days_before(20)
-    return holdings.recent("north", holdings.new(), BLOCKS)
+    return holdings.recent("north", holdings.new(), blocks)
 
 
 def in_block(block: int, people: set[int]) -> int:
@@ -109,6 +109,14 @@ def test_what_is_within_three_deviations_is_not_looked_at(
     assert overlap_of(first, other, BLOCKS) == (closer if is_looked_at else UNREMARKABLE)
 
 
+def test_who_works_in_a_cohort_of_one_block_is_compared_too() -> None:
+    """Of a hundred people fifty and fifty share five, where 25 were to be expected."""
+    blocks = Blocks(cohort_size=100, hashed=False)
+    mine, yours = set(range(50)), set(range(45, 95))
+    overlap = overlap_of(worked(mine, set(), blocks), worked(yours, set(), blocks), blocks)
+    assert (overlap.shared, overlap.expected) == (5, 25.0)
+
+
 def reckoned_affinity(people: set[int], before: set[int], held: set[int]) -> tuple[float, ...]:
     """Return z, ratio to chance and share held, by block and by hand."""
     seen = expected = variance = squares = 0.0
@@ -133,6 +141,12 @@ def reckoned_affinity(people: set[int], before: set[int], held: set[int]) -> tup
         pytest.param({3}, set(range(1, 256)), {0, 3}, id="one who is left"),
         pytest.param({3}, set(), {3}, id="one who is known"),
         pytest.param(set(), set(), {3}, id="nobody"),
+        pytest.param(
+            {*range(20), *range(256, 276)},
+            set(),
+            {*range(9, 137), *range(265, 393)},
+            id="one more than by chance in each block",
+        ),
         pytest.param(set(range(20)), set(), set(range(256)), id="all of a block"),
     ],
 )

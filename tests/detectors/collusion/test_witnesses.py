@@ -25,6 +25,47 @@ def test_a_study_of_women_explains_that_men_and_women_never_meet() -> None:
     assert explains_apart(other, first, [knowing], BLOCKS) == "west"
 
 
+def test_whoever_knows_or_avoids_one_side_alone_explains_nothing() -> None:
+    """Of the other side as many are held as by chance; the next witness is asked all the same."""
+    first, other = recent(some(WOMEN, 10)), recent(some(MEN, 10), institution="south")
+    everybody = sample(30_000, seed=8)
+    knows = recent(BitMap64(), before=everybody | some(first.new, 2), institution="west")
+    avoids = recent(BitMap64(), before=everybody - first.new, institution="west")
+    blind = recent(BitMap64(), before=everybody, institution="east")
+    knowing = recent(BitMap64(), before=some(WOMEN, 3), institution="west")
+    for witness in (knows, avoids):
+        for pair in ((first, other), (other, first)):
+            assert explains_apart(*pair, [witness], BLOCKS) is None
+    assert explains_apart(first, other, [blind, knows, avoids, knowing], BLOCKS) == "west"
+
+
+def test_of_two_only_what_they_share_is_asked_for() -> None:
+    """Whoever held what each has for itself explains nothing of what both have."""
+    patients = sample(6_000, seed=4)
+    mine, yours = sample(6_000, seed=5) - patients, sample(6_000, seed=6) - patients
+    first = recent(patients | mine)
+    other = recent(patients | yours, institution="south")
+    third = recent(BitMap64(), before=mine | yours, institution="west")
+    assert explains_together(first, other, [third], BLOCKS) is None
+
+
+@pytest.mark.parametrize(("held", "witness"), [(55, None), (56, "west")])
+def test_who_held_half_as_many_again_as_by_chance_explains_it(
+    held: int, witness: str | None
+) -> None:
+    """Both sides begin with five; of 70 who are shared half would be held by chance."""
+    shared = [256 * block + place for block in range(35) for place in (0, 1)]
+    seen = [*shared[::2], *shared[1::2]][:held]
+    others = [256 * block + place for block in range(35) for place in range(2, 130)]
+    known = [*seen]
+    for block in range(35):
+        own = [each for each in seen if each // 256 == block]
+        known += [each for each in others if each // 256 == block][: 128 - len(own)]
+    first, other = recent(BitMap64(shared)), recent(BitMap64(shared), institution="south")
+    third = recent(BitMap64(), before=BitMap64(known), institution="west")
+    assert explains_together(first, other, [third], BLOCKS) == witness
+
+
 def test_a_scattered_list_has_no_witness() -> None:
     """Whoever knows half of everybody knows both parts alike."""
     first, other, _ = parts(3)
