@@ -19,6 +19,9 @@ from detectors.registry import DETECTORS
 
 # Hashed ids are below.
 HASHES_END: Final = 2**64
+# Where a number is another person in each project, it is no canary, follows upon no other, and is
+# held by nobody else.
+_COMPARING_IDS: Final = frozenset({"canary", "sweep", "collusion"})
 
 
 class CohortConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,8 +131,12 @@ class CoreConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def modes_of(config: CoreConfig) -> dict[str, str]:
-    """Return each detector's mode."""
-    return {name: getattr(config.detectors, name).mode for name in DETECTORS}
+    """Return each detector's mode: off too for what compares ids that cannot be compared."""
+    left_out = _COMPARING_IDS if config.cohort.has_spaces else frozenset()
+    return {
+        name: "off" if name in left_out else getattr(config.detectors, name).mode
+        for name in DETECTORS
+    }
 
 
 def config_hash(config: CoreConfig) -> str:

@@ -36,6 +36,7 @@ WAY: Final[Mapping[str, tuple[int, int]]] = {
     "streams/ingest/directory.py": (2, 2),
     "streams/kafka/placement.py": (2, 2),
     "streams/kafka/bounded_batches.py": (1, 1),
+    "streams/kafka/codecs.py": (1, 1),
     "streams/control/addressing.py": (2, 2),
     "streams/control/rekeyed.py": (2, 2),
     "streams/replay/topic_events.py": (2, 2),

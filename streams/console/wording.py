@@ -8,9 +8,9 @@ _SPAN_UNITS: Final = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 # From here on nobody reads a tenth.
 _WHOLE_MIN: Final = 1_000
 
-RINGS_OFF: Final = (
+IDS_APART: Final = (
     "ids are each project's own (cohort.id_space) and there is no cohort.bridge: holdings are kept "
-    "by project, and rings of institutions are not looked for"
+    "by project, rings of institutions are not looked for, and canary and sweep are left out"
 )
 
 

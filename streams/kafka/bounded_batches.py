@@ -3,36 +3,30 @@
 A record of some hundred megabytes packs into less than one, which any broker takes; unpacked, it
 would end the worker, and again after each restart. What lies beyond the bound is read through and
 let go: the record keeps its place, its key and the head of its value, and a header of ours says how
-large the value is, with a digest of it. Gzip is what is bounded; other codecs are left as they are.
+large the value is, with a digest of it.
 """
 
-import zlib
 from collections.abc import Iterator
-from typing import Final, Protocol
+from typing import Final
 
 from xxhash import xxh3_128
 
 from streams.ingest.cut_records import CUT_HEADER, HEAD_BYTES, cut_note
+from streams.kafka import codecs
 
 # Of one value: as of a line of a file, and of all values of a batch together.
 VALUE_BYTES_MAX: Final = 64 * 2**20
 BATCH_BYTES_MAX: Final = 96 * 2**20
-_CHUNK_BYTES: Final = 2**20
-_GZIP_WINDOW_BITS: Final = 31
+# Attributes, time, offset, and no key, value or header.
+_RECORD_BYTES_MIN: Final = 6
 _MORE: Final = 0x80
-# Gzip ends with how large it is, unpacked.
-_SIZE_BYTES: Final = 4
-
-
-class _Module(Protocol):
-    gzip_decode: object
 
 
 def install() -> None:
     """Let every client of this process unpack like that."""
     from aiokafka.record import default_records  # noqa: PLC0415 - who reads no topic needs none.
 
-    modules: list[_Module] = [default_records]
+    modules: list[object] = [default_records]
     try:
         from aiokafka.record._crecords import (  # noqa: PLC0415 - as above
             default_records as compiled,
@@ -42,45 +36,59 @@ def install() -> None:
     else:
         modules.append(compiled)
     for module in modules:
-        module.gzip_decode = unpacked
+        for name, unpacked in _UNPACKED.items():
+            setattr(module, name, unpacked)
 
 
-def unpacked(packed: bytes | memoryview) -> bytes:
+def gzip_unpacked(packed: bytes | memoryview) -> bytes:
     """Return the records of a batch packed by gzip, values beyond the bounds cut.
 
     Raises:
         zlib.error: it is not gzip.
         EOFError: it ends too early.
     """
-    packed = bytes(packed)
-    if int.from_bytes(packed[-_SIZE_BYTES:], "little") > BATCH_BYTES_MAX:
-        # So it says itself; where it says less, that is found out on the way.
-        return _cut(_Stream(_chunks(packed)))
-    chunks, size_bytes = [], 0
-    for chunk in _chunks(packed):
-        chunks.append(chunk)
-        size_bytes += len(chunk)
-        if size_bytes > BATCH_BYTES_MAX:
-            chunks.clear()
-            return _cut(_Stream(_chunks(packed)))
-    return b"".join(chunks)
+    return _bounded(bytes(packed), codecs.gzip_whole, codecs.gzip_chunks)
 
 
-def _chunks(packed: bytes) -> Iterator[bytes]:
-    """Yield what is packed, piece by piece; there may be several members."""
-    while packed:
-        member = zlib.decompressobj(_GZIP_WINDOW_BITS)
-        while True:
-            chunk = member.decompress(packed, _CHUNK_BYTES)
-            packed = member.unconsumed_tail
-            if chunk:
-                yield chunk
-            if member.eof:
-                break
-            if not chunk and not packed:
-                message = "a packed batch ends too early"
-                raise EOFError(message)
-        packed = member.unused_data
+def lz4_unpacked(packed: bytes) -> bytes:
+    """Return the records of a batch packed by LZ4, values beyond the bounds cut.
+
+    Raises:
+        cramjam.DecompressionError: it is not LZ4.
+    """
+    return _bounded(packed, codecs.lz4_whole, codecs.lz4_chunks)
+
+
+def snappy_unpacked(packed: bytes) -> bytes:
+    """Return the records of a batch packed by Snappy, values beyond the bounds cut.
+
+    Raises:
+        cramjam.DecompressionError: it is not Snappy.
+    """
+    return _bounded(packed, codecs.snappy_whole, codecs.snappy_chunks)
+
+
+def zstd_unpacked(packed: bytes) -> bytes:
+    """Return the records of a batch packed by Zstandard, values beyond the bounds cut.
+
+    Raises:
+        cramjam.DecompressionError: it is not Zstandard.
+    """
+    return _bounded(packed, codecs.zstd_whole, codecs.zstd_chunks)
+
+
+def _bounded(packed: bytes, whole: codecs.Whole, chunks: codecs.Chunks) -> bytes:
+    """Return what is packed as it is, where there is room for it, and cut otherwise."""
+    unpacked = whole(packed, BATCH_BYTES_MAX)
+    return _cut(_Stream(chunks(packed))) if unpacked is None else unpacked
+
+
+_UNPACKED: Final = {
+    "gzip_decode": gzip_unpacked,
+    "lz4_decode": lz4_unpacked,
+    "snappy_decode": snappy_unpacked,
+    "zstd_decode": zstd_unpacked,
+}
 
 
 class _Stream:
@@ -143,6 +151,9 @@ def _cut(stream: _Stream) -> bytes:
     size_bytes = 0
     while not stream.is_over:
         length, _ = stream.number()
+        if length < _RECORD_BYTES_MIN:
+            message = f"a record of {length} bytes is none"
+            raise EOFError(message)
         is_within = length <= min(VALUE_BYTES_MAX, max(HEAD_BYTES, BATCH_BYTES_MAX - size_bytes))
         body = stream.read(length) if is_within else _cut_record(stream, length)
         records += (_number(len(body)), body)

@@ -5,7 +5,7 @@ from typing import Final
 
 from detectors.config import CohortConfig
 from detectors.profile import Profile
-from streams.console.wording import RINGS_OFF, number, plural
+from streams.console.wording import IDS_APART, number, plural
 
 _SHOWN_MAX: Final = 5
 
@@ -14,7 +14,7 @@ def space_notes(cohort: CohortConfig, profiles: Iterable[Profile]) -> Iterator[s
     """Yield what is not known where ids of two projects cannot be compared; else nothing."""
     if not cohort.has_spaces:
         return
-    yield RINGS_OFF
+    yield IDS_APART
     bounds = {profile.state.institution: profile.ledger.totals.held_bounds for profile in profiles}
     unsure = [name for name, (least, most) in bounds.items() if least != most]
     unsure.sort(key=lambda name: (-bounds[name][1], name))

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from streams.console.wording import IDS_APART
 from streams.settings.settings import ConfigFile
 
 
@@ -31,6 +32,7 @@ _ODD: Final[tuple[tuple[str, Callable[[ConfigFile], bool], str], ...]] = (
         lambda file: file.decode.future_seconds_max == 0,
         "0: every event of a producer whose clock is a little fast is rejected",
     ),
+    ("cohort.id_space", lambda file: file.cohort.has_spaces, f"project: {IDS_APART}"),
     (
         "worker.dead_letter_ratio_max",
         lambda file: file.worker.dead_letter_ratio_max == 1,

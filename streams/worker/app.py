@@ -10,7 +10,7 @@ from msgspec import Struct
 from detectors.config import CoreConfig, config_hash
 from detectors.pipeline import Profile
 from detectors.register import Register
-from streams.console.wording import RINGS_OFF
+from streams.console.wording import IDS_APART
 from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.group import FaustGroup
 from streams.kafka.log_reader import committed_records, records_before
@@ -232,7 +232,7 @@ def _add_recorder(dependencies: WorkerDependencies, watcher: RecorderWatcher) ->
 def _looks_for_rings(core: CoreConfig) -> bool:
     """Tell whether institutions are compared; their ids may be such that they cannot."""
     if core.cohort.has_spaces:
-        logger.warning("Rings are not looked for.", extra={"detail": RINGS_OFF})
+        logger.warning("Ids are not compared.", extra={"detail": IDS_APART})
     return core.detectors.collusion.mode != "off" and not core.cohort.has_spaces
 
 

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
-from detectors.config import CoreConfig, DetectorsConfig
+from detectors.config import CohortConfig, CoreConfig, DetectorsConfig, modes_of
 from detectors.detector import Breach
 from detectors.event import AccessEvent, FieldCount, InstitutionId, Participants
 from detectors.models.canary import CanaryConfig
@@ -157,6 +158,20 @@ def test_one_canary_is_enough() -> None:
     assert reasons(profile, reading(0, 0, 6)) == []
     (reason,) = reasons(profile, reading(1, 7, 7))
     assert (reason.detector, reason.observed, reason.share) == ("canary", 1.0, 1.0)
+
+
+def test_a_number_that_is_another_person_in_each_project_is_no_canary() -> None:
+    """Whatever compares numbers is left out, unless a bridge says who is who."""
+    config = CoreConfig(
+        cohort=CohortConfig(size=1_000, id_space="project"),
+        detectors=DetectorsConfig(canary=CanaryConfig(participants=(7,))),
+    )
+    profile = open_profile("north", config=config)
+    assert reasons(profile, reading(0, 0, 9)) == []
+    bridged = msgspec.structs.replace(config.cohort, bridge="bridge.csv")
+    for cohort, mode in ((config.cohort, "off"), (bridged, "on")):
+        modes = modes_of(msgspec.structs.replace(config, cohort=cohort))
+        assert {modes[name] for name in ("canary", "sweep")} == {mode}
 
 
 @pytest.mark.parametrize(

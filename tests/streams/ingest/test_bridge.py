@@ -1,11 +1,14 @@
 """The operator's file that says which person of the cohort a project's pseudonym is."""
 
+import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from pyroaring import BitMap
 
 from detectors.config import CohortConfig
@@ -146,3 +149,65 @@ def test_without_a_bridge_a_replay_says_what_is_not_known(tmp_path: Path) -> Non
     result = CliRunner().invoke(command, [str(log), "--config", str(file)])
     assert "rings of institutions" not in result.stdout
     assert "(300 participants)" in result.stdout
+
+
+def test_parquet_is_read_as_csv_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In batches; texts of any kind, and numbers of any width."""
+    monkeypatch.setattr("streams.ingest.bridge.BATCH_ROWS", 2)
+    path = tmp_path / "bridge.parquet"
+    columns = {
+        "id": pa.array([70, 90, 70, 2**64 - 1, 5], pa.uint64()),
+        "space": pa.array(["p-1", "p-1", "ü/é", "p-1", "ü/é"]).dictionary_encode(),
+        "more": pa.array([1.5] * 5),
+        "position": pa.array([3, 5, 4, 9, 999], pa.int16()),
+    }
+    parquet.write_table(pa.table(columns), path)
+    people = Participants(ids=[70, 90, 2**64 - 1])
+    assert judged(people, path).participants == Participants(ids=[3, 5, 9])
+    assert judged(Participants(ids=[5, 70]), path, project="ü/é").participants == Participants(
+        ids=[4, 999]
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        (
+            {"id": [7], "position": [3]},
+            "expected the columns space, id, position; got id, position",
+        ),
+        ({"space": ["p-1"], "id": ["x"], "position": [3]}, "a space and two numbers"),
+        ({"space": ["p-1"], "id": [None], "position": [3]}, "a space and two numbers"),
+        ({"space": ["p-1"], "id": [-7], "position": [3]}, "a space and two numbers"),
+        ({"space": ["p-1"], "id": [7], "position": [1_000]}, "position 1000 of a cohort of 1000"),
+    ],
+)
+def test_parquet_that_is_no_bridge_is_refused(
+    columns: dict[str, list[object]], problem: str, tmp_path: Path
+) -> None:
+    """In one sentence with the file."""
+    path = tmp_path / "bridge.parquet"
+    parquet.write_table(pa.table(columns), path)
+    with pytest.raises(ConfigError, match=problem):
+        judged(Participants(ids=[7]), path)
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path) -> None:
+    """Whatever its name says."""
+    path = tmp_path / "bridge.parquet"
+    path.write_text("space,id,position\n")
+    with pytest.raises(ConfigError, match="expected Parquet with a space and two numbers"):
+        judged(Participants(ids=[7]), path)
+
+
+def test_parquet_without_its_library_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is optional; whoever writes CSV needs none."""
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    path = tmp_path / "bridge.parquet"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(
+        ConfigError, match=r"Parquet needs pyarrow: pip install headgate\[parquet\]"
+    ):
+        judged(Participants(ids=[7]), path)

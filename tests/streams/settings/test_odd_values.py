@@ -13,6 +13,7 @@ from streams.settings.settings import ConfigFile, parse_config
 ODD = [
     ("baseline.settling_days", "[baseline]\nsettling_days = 0"),
     ("reference.settling_days", "[reference]\nsettling_days = 0"),
+    ("cohort.id_space", '[cohort]\nid_space = "project"'),
     ("decode.future_seconds_max", "[decode]\nfuture_seconds_max = 0"),
     ("worker.dead_letter_ratio_max", "[worker]\ndead_letter_ratio_max = 1.0"),
     ("response.throttle_confidence", "[response]\nthrottle_confidence = 0.0"),

@@ -50,12 +50,12 @@ def memory_mib(pid: int, name: str) -> float:
     return int(match[1]) / 1_024
 
 
-async def send(bootstrap: str, topic: str, *values: bytes) -> None:
+async def send(bootstrap: str, topic: str, *values: bytes, codec: str) -> None:
     """Send packed records of one institution."""
     async with AIOKafkaProducer(
         bootstrap_servers=bootstrap,
         partitioner=DefaultPartitioner(),
-        compression_type="gzip",
+        compression_type=codec,
         max_request_size=2 * POISON_BYTES,
     ) as producer:
         for value in values:
@@ -64,9 +64,18 @@ async def send(bootstrap: str, topic: str, *values: bytes) -> None:
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.parametrize("topic", ["access-events", "raw.log"])
+@pytest.mark.parametrize(
+    ("topic", "codec"),
+    [
+        ("access-events", "gzip"),
+        ("raw.log", "gzip"),
+        ("access-events", "lz4"),
+        ("access-events", "snappy"),
+        ("access-events", "zstd"),
+    ],
+)
 def test_a_poison_record_is_a_bounded_dead_letter_and_the_worker_goes_on(
-    topic: str, kafka: str, topic_prefix: str, tmp_path: Path
+    topic: str, codec: str, kafka: str, topic_prefix: str, tmp_path: Path
 ) -> None:
     """Its head, size and digest; the event after it is judged, within the same memory."""
     config, log = tmp_path / "headgate.toml", tmp_path / "worker.log"
@@ -76,7 +85,7 @@ def test_a_poison_record_is_a_bounded_dead_letter_and_the_worker_goes_on(
     with worker(config, log) as process:
         idle_mib = memory_mib(process.pid, "VmRSS")
         sent = (poison, encode(EVENT), b"last")
-        asyncio.run(send(kafka, f"{topic_prefix}.{topic}", *sent))
+        asyncio.run(send(kafka, f"{topic_prefix}.{topic}", *sent, codec=codec))
         wait_until(lambda: len(received(kafka, f"{topic_prefix}.dead-letters")) >= 2)
         above_mib = memory_mib(process.pid, "VmHWM") - idle_mib
         assert process.poll() is None
