@@ -63,6 +63,14 @@ class CohortConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return bool(self.bridge) or self.ids == range(self.size)
 
     @property
+    def everybody(self) -> range:
+        """Return the ids of all people, as they are judged; empty where some are nobody's."""
+        if self.bridge:
+            return range(self.size)
+        ids = self.ids
+        return ids if ids.stop - ids.start == self.size else range(0)
+
+    @property
     def has_spaces(self) -> bool:
         """Tell whether a number may be another person in another project."""
         return self.id_space == "project" and not self.bridge

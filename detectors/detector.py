@@ -5,7 +5,7 @@ what is trusted. Higher is stranger, always. Scores stay on their channel; only 
 A rule knows neither odds nor habits: something breaks it, or nothing does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Literal, Protocol, runtime_checkable
 
 from msgspec import Meta, Struct
@@ -145,7 +145,52 @@ class WindowRule(Protocol):
         ...
 
 
-ToldOf = Literal["new", "gained", "hour_bytes", "event", "beside"]
+class SetRule(Protocol):
+    """A rule that compares what an event took, person by person, with what was taken before."""
+
+    @property
+    def participants_min(self) -> int:
+        """Return how many people a set has at least that is looked at."""
+        ...
+
+    def note(self, event: AccessEvent, people: ParticipantSet, *, at_ms: int) -> bool:
+        """Compare a set with the earlier ones, keep it, and tell whether there is more to ask."""
+        ...
+
+    def earlier(self, event: AccessEvent) -> tuple[str, ...]:
+        """Return the ids of the events with which the event, noted last, was counted."""
+        ...
+
+    def evaluate(self, event: AccessEvent, *, factor: float = 1.0) -> Breach | None:
+        """Return what the event, noted last, breaks; what is allowed counts `factor` times.
+
+        Change no state.
+        """
+        ...
+
+
+@runtime_checkable
+class PartedState(Protocol):
+    """What a detector remembers, where some of it is large and hardly changes."""
+
+    def without_parts(self) -> Struct:
+        """Return what changes with every event."""
+        ...
+
+    def parts(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the rest, each with a name of which its bytes are a function."""
+        ...
+
+    def restore(self, parts: Mapping[str, bytes]) -> None:
+        """Take the rest back.
+
+        Raises:
+            StateError: a part is missing.
+        """
+        ...
+
+
+ToldOf = Literal["new", "gained", "hour_bytes", "event", "sets", "beside"]
 
 
 class Feature(Struct, frozen=True, kw_only=True):
@@ -164,8 +209,8 @@ class Feature(Struct, frozen=True, kw_only=True):
         Meta(
             description="what users have shares of: new: of what was observed, new participants; "
             "gained: as new, those of approved exports too; hour_bytes: of the bytes of the open "
-            "hour; event: one event broke a rule; beside: of the new participants of the window, "
-            "which are not what was observed"
+            "hour; event: one event broke a rule; sets: as event, beside an earlier one; "
+            "beside: of the new participants of the window, which are not what was observed"
         ),
     ] = "beside"
     counts_bytes: Annotated[bool, Meta(description="what was observed is bytes, not people")] = (
@@ -174,7 +219,7 @@ class Feature(Struct, frozen=True, kw_only=True):
 
 
 class DetectorRow(Struct, frozen=True, kw_only=True):
-    """One detector or rule as the system knows it: one of the three factories, or none.
+    """One detector or rule as the system knows it: one of the four factories, or none.
 
     The second stage, which judges all institutions at once, is built elsewhere.
     """
@@ -198,6 +243,10 @@ class DetectorRow(Struct, frozen=True, kw_only=True):
         Callable[..., WindowRule | None] | None,
         Meta(description="called with the config; None: nothing to ask"),
     ] = None
+    set_rule: Annotated[
+        Callable[..., SetRule] | None,
+        Meta(description="called with the config, the state, and what is known of ids"),
+    ] = None
     tails: Annotated[
         Mapping[str, Tail], Meta(description="by channel, before anything is known of the peers")
     ] = {}
@@ -212,4 +261,5 @@ class DetectorRow(Struct, frozen=True, kw_only=True):
     @property
     def is_rule(self) -> bool:
         """Tell whether it is about lines that are crossed or not: then no p-value means a thing."""
-        return self.event_rule is not None or self.window_rule is not None
+        rules = (self.event_rule, self.window_rule, self.set_rule)
+        return any(rule is not None for rule in rules)

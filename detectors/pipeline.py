@@ -30,7 +30,7 @@ from detectors.instants import DAY_MS, HOUR_MS
 from detectors.instructions import note_exempted
 from detectors.models.volume import hour_of_week
 from detectors.policy.decide import decide
-from detectors.policy.evaluate import evaluate
+from detectors.policy.evaluate import compared, evaluate
 from detectors.policy.news import note_untold
 from detectors.policy.runs import note
 from detectors.policy.unreadable import note_rejected, note_repaired
@@ -91,6 +91,8 @@ def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
     if taken.gained:
         _note_gained(profile, event, taken, at_ms)
     breaches = _breaches(profile, event, taken, at_ms=at_ms) if profile.rules else ()
+    if taken.read >= profile.set_participants_min:
+        breaches += compared(profile, event, taken.participants, at_ms=at_ms)
     gate, windows = profile.gate, profile.windows
     if (
         breaches

@@ -12,7 +12,15 @@ from msgspec import Struct
 from detectors.calibration.budget import budget_rate
 from detectors.config import CoreConfig, config_hash, modes_of
 from detectors.config_schedule import ConfigCursor
-from detectors.detector import CumulativeDetector, Detector, EventRule, HourlyDetector, WindowRule
+from detectors.detector import (
+    CumulativeDetector,
+    Detector,
+    EventRule,
+    HourlyDetector,
+    SetRule,
+    WindowRule,
+)
+from detectors.event import COUNT_MAX
 from detectors.features.baseline import Baseline
 from detectors.features.datasets import caps_of, catalogue_of
 from detectors.features.dedupe import Dedupe
@@ -53,6 +61,8 @@ class Profile:
         "references",
         "registered",
         "rules",
+        "set_participants_min",
+        "set_rules",
         "shadow",
         "state",
         "takers",
@@ -104,6 +114,11 @@ class Profile:
             machine for name, machine in machines.items() if modes[name] != "off"
         )
         self.window_rules = _window_rules(config, modes=modes)
+        self.set_rules = _set_rules(config, self.detector_states, modes=modes)
+        # Nobody has so many people, and each event asks.
+        self.set_participants_min = min(
+            (rule.participants_min for rule in self.set_rules.values()), default=COUNT_MAX
+        )
         self.apply_register(ledger)
         self.shadow = frozenset(name for name, mode in modes.items() if mode == "shadow")
         self.weights = _weights(config, modes=modes)
@@ -162,6 +177,23 @@ def _window_rules(config: CoreConfig, *, modes: Mapping[str, str]) -> tuple[Wind
         if row.window_rule is not None and modes[name] != "off"
     )
     return tuple(rule for rule in rules if rule is not None)
+
+
+def _set_rules(
+    config: CoreConfig, states: Mapping[str, Struct], *, modes: Mapping[str, str]
+) -> dict[str, SetRule]:
+    """Return the rules that compare sets of people."""
+    cohort = config.cohort
+    return {
+        name: row.set_rule(
+            getattr(config.detectors, name),
+            states[name],
+            cohort=cohort.everybody,
+            has_spaces=cohort.has_spaces,
+        )
+        for name, row in DETECTORS.items()
+        if row.set_rule is not None and modes[name] != "off"
+    }
 
 
 def _event_rules(config: CoreConfig, entry: Institution) -> tuple[EventRule, ...]:

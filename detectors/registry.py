@@ -14,6 +14,9 @@ from detectors.errors import CoreError
 from detectors.models.canary import CanaryConfig, canary_of
 from detectors.models.collusion.config import CollusionConfig
 from detectors.models.coverage import CoverageConfig, coverage_of
+from detectors.models.differencing.config import DifferencingConfig
+from detectors.models.differencing.rule import Differencing
+from detectors.models.differencing.state import DifferencingState
 from detectors.models.drip import Drip, DripConfig, DripState
 from detectors.models.excess import Excess, ExcessConfig
 from detectors.models.multivariate import (
@@ -38,6 +41,13 @@ def _took(what: str, *, against: str = "expected") -> str:
 
 def _holds(what: str) -> str:
     return f"holds {{observed:,.0f}} {what} (approved {{expected:,.0f}})"
+
+
+def _told_apart(whose: str) -> str:
+    return (
+        "asked {observed:,.0f} times in {window} for nearly the same people as before, all but a "
+        f"few, for {whose} (allowed {{expected:,.0f}})"
+    )
 
 
 # Knots and slopes were fitted on calibration worlds; see docs/quality.md.
@@ -169,6 +179,16 @@ _ROWS: Final[dict[str, DetectorRow]] = {
             )
         },
     ),
+    "differencing": DetectorRow(
+        config=DifferencingConfig,
+        card="docs/detectors/differencing.md",
+        set_rule=Differencing,
+        state=DifferencingState,
+        features={
+            "user_differences": Feature(clause=_told_apart("one user"), shares_basis="sets"),
+            "project_differences": Feature(clause=_told_apart("one project"), shares_basis="sets"),
+        },
+    ),
     "unreadable": DetectorRow(
         config=UnreadableConfig,
         card="docs/detectors/unreadable.md",
@@ -212,7 +232,7 @@ def checked(rows: dict[str, DetectorRow]) -> dict[str, DetectorRow]:
 
 
 def _problem(row: DetectorRow) -> str | None:
-    factories = (row.detector, row.event_rule, row.window_rule)
+    factories = (row.detector, row.event_rule, row.window_rule, row.set_rule)
     if sum(factory is not None for factory in factories) > 1:
         return "has two factories"
     if row.detector is None:

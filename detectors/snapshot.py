@@ -1,16 +1,18 @@
 """Profile <-> versioned bytes: what survives a restart, as plain numbers and portable bitmaps.
 
-`main` is small and changes with every event; `parts` are the base holdings, which change
-rarely. Each machine gives and takes its own state; here they are put together, and nothing else.
+`main` is small and changes with every event; `parts` are the base holdings and other large sets,
+which change rarely. Each machine gives and takes its own state; here they are put together, and
+nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from detectors.config import CoreConfig
+from detectors.detector import PartedState
 from detectors.errors import StateError
 from detectors.features.dedupe import DedupeState
 from detectors.features.saved_ledger import SavedLedger, load_ledger, parts_of, save_ledger
@@ -43,6 +45,8 @@ class _Schema(Struct):
     schema: int
 
 
+# Whose state has parts: to ask each state for its methods would cost more than to save it.
+_PARTED: Final = tuple(name for name, row in DETECTORS.items() if row.set_rule is not None)
 _ENCODER: Final = msgspec.msgpack.Encoder()
 _DECODER: Final = msgspec.msgpack.Decoder(_Saved)
 _SCHEMA_DECODER: Final = msgspec.msgpack.Decoder(_Schema)
@@ -55,19 +59,21 @@ def dump(profile: Profile, *, known: frozenset[str] = frozenset()) -> Snapshot:
         schema=SCHEMA,
         profile=msgspec.structs.replace(profile.state, windows=profile.windows.snapshot()),
         detectors={
-            name: msgspec.Raw(_ENCODER.encode(state))
+            name: msgspec.Raw(_ENCODER.encode(_without_parts(name, state)))
             for name, state in profile.detector_states.items()
         },
         dedupe=profile.dedupe.state,
         ledger=save_ledger(ledger),
     )
     parts = {part: base.serialize() for part, base in parts_of(ledger) if part not in known}
+    parts |= {part: raw for part, raw in _detector_parts(profile) if part not in known}
     return Snapshot(main=_ENCODER.encode(saved), parts=parts)
 
 
 def part_names(profile: Profile) -> frozenset[str]:
     """Return the parts that the profile's `main` needs."""
-    return frozenset(part for part, _ in parts_of(profile.ledger.state))
+    ledger = (part for part, _ in parts_of(profile.ledger.state))
+    return frozenset((*ledger, *(part for part, _ in _detector_parts(profile))))
 
 
 def load(
@@ -86,7 +92,7 @@ def load(
     saved = _decoded(main)
     memory = ProfileMemory(
         state=saved.profile,
-        detectors=_detector_states(saved.detectors),
+        detectors=_detector_states(saved.detectors, parts),
         dedupe=saved.dedupe,
         ledger=load_ledger(saved.ledger, parts),
     )
@@ -110,13 +116,30 @@ def _decoded(main: bytes) -> _Saved:
         raise StateError(msg) from error
 
 
-def _detector_states(saved: Mapping[str, msgspec.Raw]) -> dict[str, Struct]:
+def _without_parts(name: str, state: Struct) -> Struct:
+    if name in _PARTED and isinstance(state, PartedState):
+        return state.without_parts()
+    return state
+
+
+def _detector_parts(profile: Profile) -> Iterator[tuple[str, bytes]]:
+    for name in _PARTED:
+        state = profile.detector_states[name]
+        if isinstance(state, PartedState):
+            yield from state.parts()
+
+
+def _detector_states(
+    saved: Mapping[str, msgspec.Raw], parts: Mapping[str, bytes]
+) -> dict[str, Struct]:
     """Return what detectors remember; of one that is gone nothing is kept."""
     states: dict[str, Struct] = {}
     for name, raw in saved.items():
         row = DETECTORS.get(name)
         if row is not None and row.state is not None:
-            states[name] = _detector_state(name, raw, row.state)
+            state = states[name] = _detector_state(name, raw, row.state)
+            if name in _PARTED and isinstance(state, PartedState):
+                state.restore(parts)
     return states
 
 

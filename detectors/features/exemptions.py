@@ -28,6 +28,15 @@ def exempt(
     return new - left, learnt, unlearnt
 
 
+def is_exempt(entry: Institution, event: AccessEvent, *, at_ms: int) -> bool:
+    """Tell whether an approval covers what an event took, be anybody in it new or not."""
+    return any(
+        covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project)
+        for exemption in entry.exemptions
+        if not exemption.alert
+    )
+
+
 def _use(exemption: Exemption, used: dict[str, int], wanted: int) -> int:
     if exemption.participants_max is None:
         return wanted

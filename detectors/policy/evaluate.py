@@ -9,7 +9,10 @@ from msgspec import Meta, Struct
 
 from detectors.calibration.combine import P_VALUE_MIN, combine
 from detectors.detector import Breach, Score
+from detectors.event import AccessEvent
 from detectors.features.baseline import COMMON_COHORT
+from detectors.features.exemptions import is_exempt
+from detectors.features.participant_sets import ParticipantSet
 from detectors.features.vector import Features
 from detectors.features.windows import Quantity
 from detectors.instants import DAY_MS
@@ -139,10 +142,31 @@ def _unusual(profile: Profile, scores: list[Score]) -> Unusual:
 
 def _penalised(profile: Profile, detector: str, p_value: float) -> float:
     """Return a p-value, raised while a false positive of its detector counts against it."""
+    return min(1.0, penalty_factor(profile, detector) * p_value)
+
+
+def compared(
+    profile: Profile, event: AccessEvent, people: ParticipantSet | None, *, at_ms: int
+) -> tuple[Breach, ...]:
+    """Compare whom an event took with whom earlier ones did; return what it breaks by that."""
+    breaches: tuple[Breach, ...] = ()
+    if people is None:
+        return breaches
+    for name, rule in profile.set_rules.items():
+        if not rule.note(event, people, at_ms=at_ms):
+            continue
+        breach = rule.evaluate(event, factor=penalty_factor(profile, name))
+        if breach is not None and not is_exempt(profile.entry, event, at_ms=at_ms):
+            breaches += (breach,)
+    return breaches
+
+
+def penalty_factor(profile: Profile, detector: str) -> float:
+    """Return by how much a detector is harder to convince now, after a false positive."""
     penalty = profile.state.penalties.get(detector)
     if penalty is None or profile.state.frontier_ms >= penalty.until_ms:
-        return p_value
-    return min(1.0, penalty.factor * p_value)
+        return 1.0
+    return penalty.factor
 
 
 def _broken(breaches: list[Breach], unusual: Unusual) -> Verdict:

@@ -36,6 +36,7 @@ class StatedShares(Struct, frozen=True, kw_only=True):
         return ratio_of(self.shares.top_user, self.shares)
 
 
+_OF_ONE_EVENT: Final = frozenset({"event", "sets"})
 _WINDOWS: Final = {seconds: Window(place) for place, seconds in enumerate(WINDOW_SECONDS)}
 
 
@@ -47,7 +48,7 @@ def ratio_of(amount: int, shares: WindowShares) -> float:
 def shares_of(profile: Profile, detail: ReasonDetail, event: AccessEvent | None) -> StatedShares:
     """Return who took how much of what `detail` tells; `event` is the one that led to it."""
     shares_basis = feature_of(detail.detector, detail.feature).shares_basis
-    if shares_basis == "event" and event is not None:
+    if shares_basis in _OF_ONE_EVENT and event is not None:
         return _of_event(profile, event)
     if shares_basis == "hour_bytes":
         return _of_hour(profile)
@@ -65,7 +66,11 @@ def month_participants(profile: Profile, user: str | None) -> int:
 
 
 def _of_event(profile: Profile, event: AccessEvent) -> StatedShares:
-    """Return the shares of a rule that one event broke: all of it is that event's."""
+    """Return the shares of a rule that one event broke: all of it is that event's.
+
+    Where it broke it by an earlier one, that one is shown too.
+    """
+    earlier = (event_id for rule in profile.set_rules.values() for event_id in rule.earlier(event))
     return StatedShares(
         shares=WindowShares(
             of="event",
@@ -79,7 +84,7 @@ def _of_event(profile: Profile, event: AccessEvent) -> StatedShares:
         top_user=event.user,
         top_project=event.project,
         top_project_share=float(event.project is not None),
-        sample_event_ids=(event.id,),
+        sample_event_ids=(event.id, *earlier),
     )
 
 

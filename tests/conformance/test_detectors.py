@@ -17,7 +17,13 @@ from detectors.registry import DETECTORS, is_rule, prior_tail, reason_of
 from detectors.snapshot import dump, load
 from detectors.verdict import RaiseAlert
 from tests.builders import effects_of
-from tests.conformance.watched import Watched, WatchedDetector, WatchedEventRule, WatchedWindowRule
+from tests.conformance.watched import (
+    Watched,
+    WatchedDetector,
+    WatchedEventRule,
+    WatchedSetRule,
+    WatchedWindowRule,
+)
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
@@ -105,8 +111,18 @@ def torments(at_ms: int) -> list[AccessEvent]:
     ]
 
 
+def differences(at_ms: int) -> list[AccessEvent]:
+    """Return one set of people, and then the same without one of them, another each time."""
+    everybody = Participants(ranges=[(0, 999)])
+    without = [Participants(ranges=[(0, person - 1), (person + 1, 999)]) for person in range(1, 31)]
+    return [
+        event(96_000 + step, at_ms + step * 60_000, people)
+        for step, people in enumerate([everybody, *without])
+    ]
+
+
 def stream() -> list[AccessEvent]:
-    """Return weeks of calm, a theft of two fifths of the cohort, and every torment."""
+    """Return weeks of calm, a theft of two fifths of the cohort, a tracker, and every torment."""
     before = calm(CALM_DAYS)
     last_ms = START_MS + CALM_DAYS * DAY_MS
     theft = [
@@ -120,7 +136,7 @@ def stream() -> list[AccessEvent]:
         )
         for step in range(40)
     ]
-    return before + theft + torments(last_ms + DAY_MS)
+    return before + theft + differences(last_ms + DAY_MS) + torments(last_ms + 2 * DAY_MS)
 
 
 def profile_of(name: str, *, mode: str = "on") -> Profile:
@@ -147,6 +163,9 @@ def watched(name: str) -> Watched:
     profile.detectors = tuple(WatchedDetector(seen, detector) for detector in profile.detectors)
     profile.rules = tuple(WatchedEventRule(seen, rule) for rule in profile.rules)
     profile.window_rules = tuple(WatchedWindowRule(seen, rule) for rule in profile.window_rules)
+    profile.set_rules = {
+        name: WatchedSetRule(seen, rule) for name, rule in profile.set_rules.items()
+    }
     effects_of(profile, stream())
     return seen
 
@@ -189,7 +208,7 @@ def test_a_detector_finds_the_theft_alone_and_says_so(name: str) -> None:
 
 
 @every_detector
-@pytest.mark.parametrize("cut", range(0, 308, 28))
+@pytest.mark.parametrize("cut", range(0, 336, 28))
 def test_a_snapshot_mid_stream_goes_on_identically(name: str, cut: int) -> None:
     """Whatever a detector remembers is in the snapshot: a restart changes no effect, no byte."""
     events = stream()

@@ -10,8 +10,11 @@ from detectors.detector import (
     EventRule,
     RuleInput,
     Score,
+    SetRule,
     WindowRule,
 )
+from detectors.event import AccessEvent
+from detectors.features.participant_sets import ParticipantSet
 from detectors.features.vector import Features
 from detectors.features.windows import Windows
 from detectors.pipeline import Profile
@@ -68,6 +71,34 @@ class WatchedEventRule:
     def evaluate(self, rule_input: RuleInput) -> Breach | None:
         """Return the rule's answer."""
         breach = self.watched.ask(lambda: self.rule.evaluate(rule_input))
+        self.watched.breaches += [] if breach is None else [breach]
+        return breach
+
+
+class WatchedSetRule:
+    """The same before a rule that compares sets of people."""
+
+    def __init__(self, watched: Watched, rule: SetRule) -> None:
+        """Stand before a rule."""
+        self.watched = watched
+        self.rule = rule
+
+    @property
+    def participants_min(self) -> int:
+        """Return what the rule says."""
+        return self.rule.participants_min
+
+    def note(self, event: AccessEvent, people: ParticipantSet, *, at_ms: int) -> bool:
+        """Let the rule compare."""
+        return self.rule.note(event, people, at_ms=at_ms)
+
+    def earlier(self, event: AccessEvent) -> tuple[str, ...]:
+        """Return what the rule says."""
+        return self.watched.ask(lambda: self.rule.earlier(event))
+
+    def evaluate(self, event: AccessEvent, *, factor: float = 1.0) -> Breach | None:
+        """Return the rule's answer."""
+        breach = self.watched.ask(lambda: self.rule.evaluate(event, factor=factor))
         self.watched.breaches += [] if breach is None else [breach]
         return breach
 

@@ -150,5 +150,11 @@ def test_what_a_detector_that_is_gone_remembered_is_dropped() -> None:
     saved["detectors"]["gone"] = {"sum": 1}
     del saved["detectors"]["volume"]
     profile = load(msgspec.msgpack.encode(saved), parts=snapshot.parts, config=CONFIG)
-    assert sorted(profile.detector_states) == ["drip", "multivariate", "unreadable", "volume"]
+    assert sorted(profile.detector_states) == [
+        "differencing",
+        "drip",
+        "multivariate",
+        "unreadable",
+        "volume",
+    ]
     assert dump(profile) == snapshot

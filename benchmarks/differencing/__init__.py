@@ -1,0 +1,1 @@
+"""What the rule on result sets tells of thefts by differences, and of those who look like them."""
