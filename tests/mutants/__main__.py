@@ -130,15 +130,12 @@ def counted(
 def try_part(workshop: Path, explained: Sequence[Explained], *, processes: int) -> None:
     """Try what is new or has changed, and once more what had survived: tests may have come."""
     arguments = (str(TRIAL), str(processes))
-    before = {mutant.name for mutant in counted(mutants_of(workshop), explained)[1]}
     run(workshop, *arguments, live=True)
-    left = counted(mutants_of(workshop), explained)[1]
-    if any(mutant.status == "no tests" for mutant in left):
-        # Which tests come by a function is looked up once: a new one is not known to old tests.
+    if left := counted(mutants_of(workshop), explained)[1]:
+        # Which tests come by a function is looked up once for each test: what old tests come by
+        # since the code has changed is not known.
         (workshop / "mutants/mutmut-stats.json").unlink()
-        before |= {mutant.name for mutant in left if mutant.status == "no tests"}
-    if again := [mutant.name for mutant in left if mutant.name in before]:
-        run(workshop, *arguments, *again, live=True)
+        run(workshop, *arguments, *(mutant.name for mutant in left), live=True)
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from pyroaring import BitMap64
 
 from detectors.features.distinct_ids import DistinctIds
 from detectors.features.ledger_state import LedgerState
-from detectors.features.participant_sets import empty_holding, take
+from detectors.features.participant_sets import Holding, empty_holding, take
 
 
 def holding(*ranges: Sequence[int]) -> LedgerState:
@@ -75,3 +75,15 @@ def test_a_step_ends_after_as_many_ids_as_it_may_add() -> None:
     ledgers = [holding(range(10 * n, 10 * n + 10)) for n in range(6)]
     counts = [ids.count_on(ledgers[: 6 - n % 2], ids_max=0.1) for n in range(6)]
     assert counts == [0, 0, 0, 0, 0, 60]
+
+
+@pytest.mark.parametrize("is_base", [True, False])
+def test_what_a_step_costs_is_added_up(*, is_base: bool) -> None:
+    """To join a ledger of 32 costs one, the next two, the third three: after three it ends."""
+    ledgers = []
+    for place in range(3):
+        people, nobody = BitMap64(range(32 * place, 32 * place + 32)), BitMap64()
+        held = Holding(base=people if is_base else nobody, recent=nobody if is_base else people)
+        ledgers.append(LedgerState(holdings={"d": held}, held_participants=32))
+    ids = DistinctIds(cohort_size=5)
+    assert [ids.count_on(ledgers, ids_max=3.0) for _ in range(2)] == [0, 96]

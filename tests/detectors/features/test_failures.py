@@ -8,6 +8,7 @@ from detectors.features.datasets import GIB, DatasetConfig
 from detectors.features.failures import (
     ERROR_PAGE_BYTES_MAX,
     FailuresState,
+    broke_off,
     failures_of,
     note_failed,
 )
@@ -98,6 +99,27 @@ def test_failures_are_those_of_seven_days() -> None:
     assert failures_of(state, 18).with_bytes_ratio == 0.5
     assert failures_of(state, 40) == FailedRequests()
     assert len(state.days) == 3
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "is_broken_off"),
+    [(0, ERROR_PAGE_BYTES_MAX, False), (0, ERROR_PAGE_BYTES_MAX + 1, True), (1, 0, True)],
+)
+def test_a_row_or_more_than_a_page_is_a_transfer(
+    rows: int, size: int, *, is_broken_off: bool
+) -> None:
+    """The largest page is a page still."""
+    assert broke_off(event(outcome="error", rows=rows, bytes=size)) == is_broken_off
+
+
+def test_seven_days_end_with_the_open_one() -> None:
+    """What is dated a week before is none of them, and a byte is bytes."""
+    state = FailuresState()
+    for day, open_day in ((10, 10), (9, 16), (10, 16)):
+        note_failed(state, event(outcome="error", bytes=1), day=day, open_day=open_day)
+    assert state.days == {10: (2, 2, 2)}
+    assert failures_of(state, 16) == FailedRequests(count=2, with_bytes_count=2, bytes=2)
+    assert failures_of(state, 17) == FailedRequests()
 
 
 def test_the_days_of_failures_are_bounded() -> None:

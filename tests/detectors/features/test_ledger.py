@@ -3,6 +3,7 @@
 import pytest
 
 from detectors.event import AccessEvent
+from detectors.features.datasets import DatasetConfig, catalogue_of
 from detectors.features.ledger import Ledger
 from detectors.features.ledger_state import LedgerState
 from detectors.features.windows import AMOUNT_MAX
@@ -66,3 +67,20 @@ def test_people_are_booked_for_a_project_that_has_a_cap_on_them() -> None:
     held = [books.project_participants(project, "imaging") for project in projects]
     assert held == [8, 0, 0, 0]
     assert list(books.state.projects) == ["heart"]
+
+
+def test_under_a_cap_people_are_whole() -> None:
+    """Those held by name, and those whom files are expected to have brought, rounded down."""
+    books = Ledger(
+        LedgerState(),
+        Institution(id="north", dataset_caps={"imaging": 300}),
+        datasets_max=4,
+        cohort_size=1_000,
+        catalogue=catalogue_of({"imaging": DatasetConfig(people=40)}),
+    )
+    books.take(taking(10), at_ms=0)
+    assert list(books.held_under_caps("imaging")) == [(10, 300)]
+    # Of 40 a hundredth was held before.
+    books.take(event(files=1), at_ms=0)
+    (under,) = books.held_under_caps("imaging")
+    assert (under, isinstance(under[0], int)) == ((49, 300), True)
