@@ -74,6 +74,15 @@ class Incident(Struct, kw_only=True):
         return self.revision > 0
 
 
+class Told(Struct, frozen=True, kw_only=True):
+    """What an alert was about when it was last stated; None: of several, or nobody knows."""
+
+    user: str | None
+    project: str | None
+    dataset: str | None
+    taken_participants: int
+
+
 def severity_of(taken_ratio: float) -> Severity:
     """Return the severity of having taken `taken_ratio` of the cohort.
 

@@ -21,6 +21,7 @@ from detectors.features.participant_sets import empty_holding
 from detectors.features.windows import Quantity
 from detectors.feedback import Feedback, Label
 from detectors.policy.runs import note_label
+from detectors.policy.told import narrowed, participants_labelled
 from detectors.profile import Profile
 from detectors.profile_state import ProfileMemory, PValuePenalty
 from detectors.register import Institution, Registered, bound_ms
@@ -73,11 +74,13 @@ def _apply_feedback(profile: Profile, feedback: Feedback) -> None:
     ]
     state.exemptions = remaining[-_EXEMPTIONS_MAX + 1 :]
     if feedback.exemption is not None:
-        state.exemptions.append(feedback.exemption)
+        state.exemptions.append(narrowed(profile, feedback.exemption, feedback.alert_id))
     if feedback.label is Label.FALSE_POSITIVE:
         for detector in feedback.detectors:
             state.penalties[detector] = PValuePenalty(
-                factor=feedback.factor, until_ms=feedback.until_ms
+                factor=feedback.factor,
+                until_ms=feedback.until_ms,
+                participants_max=participants_labelled(profile, feedback.alert_id),
             )
     elif feedback.label is Label.CONFIRMED:
         # What proved right is listened to again.

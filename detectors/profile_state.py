@@ -15,7 +15,7 @@ from detectors.features.ledger_state import LedgerState
 from detectors.features.takers import TakersState
 from detectors.features.windows import AMOUNT_MAX, WindowsState
 from detectors.feedback import Label
-from detectors.incident import Incident
+from detectors.incident import Incident, Told
 from detectors.register import Exemption, Institution
 from detectors.verdict import Run
 
@@ -77,10 +77,14 @@ class DayState(Struct, kw_only=True):
 
 
 class PValuePenalty(Struct, kw_only=True):
-    """After a false positive: what a detector's p-values are raised by, and until when."""
+    """After a false positive: what a detector's p-values are raised by, and until when.
+
+    It ends before, once more unapproved people are held than `participants_max`.
+    """
 
     factor: float
     until_ms: int
+    participants_max: int | None = None
 
 
 class ProfileState(Struct, kw_only=True):
@@ -110,6 +114,8 @@ class ProfileState(Struct, kw_only=True):
     today: DayState = field(default_factory=DayState)
     open_runs: dict[str, OpenRun] = field(default_factory=dict)
     incident: Incident | None = None
+    # By alert, the latest last: what it was about.
+    told: dict[str, Told] = field(default_factory=dict)
     instruction_sequence: int = -1
     config_sequence: int = FILE_SEQUENCE
     entry: Institution | None = None

@@ -17,6 +17,8 @@ from detectors.instants import Instant, instant_ms
 # institution can have this one.
 UNKNOWN: Final = InstitutionId("UNKNOWN")
 UNKNOWN_NAME: Final = "unknown"
+# In an exemption, in place of a user: events that name none.
+NOBODY_NAMED: Final = ""
 
 EntryName = Annotated[str, Meta(min_length=1, max_length=128)]
 # The bound lies inside the union: msgspec refuses one on `int | None`.
@@ -52,6 +54,9 @@ class Exemption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = None
     dataset: Annotated[str | None, Meta(description="only this dataset; absent: any")] = None
     project: Annotated[str | None, Meta(description="only this project; absent: any")] = None
+    user: Annotated[
+        str | None, Meta(description="only this user; empty: events that name none; absent: any")
+    ] = None
     alert: Annotated[bool, Meta(description="true: what it covers may alert all the same")] = False
     learn: Annotated[bool, Meta(description="true: what it covers becomes part of the usual")] = (
         False
@@ -137,10 +142,13 @@ def bound_ms(bound: datetime) -> int:
     return instant_ms(bound)
 
 
-def covers(exemption: Exemption, *, at_ms: int, dataset: str, project: str | None) -> bool:
+def covers(
+    exemption: Exemption, *, at_ms: int, dataset: str, project: str | None, user: str | None
+) -> bool:
     """Tell whether an exemption applies to an event, its cap apart."""
     return (
         bound_ms(exemption.valid_from) <= at_ms < bound_ms(exemption.valid_to)
         and exemption.dataset in (None, dataset)
         and exemption.project in (None, project)
+        and exemption.user in (None, user or NOBODY_NAMED)
     )

@@ -82,7 +82,7 @@ def _new_participants(world: World, plan: InstitutionPlan, table: Table) -> Floa
         mine[chosen] = True
         name = dataset_name(dataset)
         if fresh and not any(
-            covers(each, at_ms=at_ms, dataset=name, project=None) for each in exemptions
+            covers(each, at_ms=at_ms, dataset=name, project=None, user=None) for each in exemptions
         ):
             new[row] = fresh
     return new

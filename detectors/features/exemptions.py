@@ -14,7 +14,7 @@ def exempt(
     """
     left, learnt, unlearnt = new, 0, False
     for exemption in entry.exemptions:
-        if not covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project):
+        if not _covers(exemption, event, at_ms=at_ms):
             continue
         covered = _use(exemption, state.exempted, left)
         if exemption.alert:
@@ -31,9 +31,15 @@ def exempt(
 def is_exempt(entry: Institution, event: AccessEvent, *, at_ms: int) -> bool:
     """Tell whether an approval covers what an event took, be anybody in it new or not."""
     return any(
-        covers(exemption, at_ms=at_ms, dataset=event.dataset, project=event.project)
+        _covers(exemption, event, at_ms=at_ms)
         for exemption in entry.exemptions
         if not exemption.alert
+    )
+
+
+def _covers(exemption: Exemption, event: AccessEvent, *, at_ms: int) -> bool:
+    return covers(
+        exemption, at_ms=at_ms, dataset=event.dataset, project=event.project, user=event.user
     )
 
 

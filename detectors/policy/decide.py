@@ -28,6 +28,7 @@ from detectors.policy.explain import (
 from detectors.policy.news import news_of, note_facts, rule_facts
 from detectors.policy.runs import GROWTH_DECADES, note_told
 from detectors.policy.shares import month_participants, shares_of
+from detectors.policy.told import remember_told
 from detectors.profile import Profile
 from detectors.registry import DETECTORS, feature_of, is_rule
 from detectors.verdict import (
@@ -95,6 +96,7 @@ def decide(
     alert = _alert(profile, incident, statement)
     facts = rule_facts(verdict, event) if news is None else news.facts
     note_facts(profile, incident, alert, facts)
+    remember_told(profile, alert)
     return (RaiseAlert(alert=alert),)
 
 

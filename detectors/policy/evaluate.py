@@ -166,6 +166,9 @@ def penalty_factor(profile: Profile, detector: str) -> float:
     penalty = profile.state.penalties.get(detector)
     if penalty is None or profile.state.frontier_ms >= penalty.until_ms:
         return 1.0
+    limit = penalty.participants_max
+    if limit is not None and profile.ledger.unapproved_participants > limit:
+        return 1.0
     return penalty.factor
 
 

@@ -1,7 +1,5 @@
 """Step 7 of 7: what people decide -> approvals, releases, and instructions for the judges."""
 
-from typing import Final
-
 from msgspec.structs import replace
 
 from detectors.config_schedule import Scheduled
@@ -23,9 +21,6 @@ from detectors.response.suspension import Suspension, SuspensionState
 from detectors.response.withheld import Withheld
 
 Decided = Suspension | Withheld | Feedback | Registered | Scheduled | ConfigRefused
-
-# The work that was expected may go on as far again as it has come.
-_EXEMPTION_GROWTH: Final = 2
 
 
 def decided(state: ResponseState, decision: DecisionMade, *, sequence: int) -> list[Decided]:
@@ -128,7 +123,8 @@ def _feedback(
         id=f"feedback {incident.alert_id}",
         valid_from=instant_of(incident.at_ms),
         valid_to=instant_of(until_ms),
-        participants_max=_EXEMPTION_GROWTH * incident.taken_participants,
+        # The work that was expected may go on as far again as it has come.
+        participants_max=incident.taken_participants,
         approver=decision.who,
     )
     return Feedback(

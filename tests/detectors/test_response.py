@@ -209,7 +209,7 @@ def test_what_was_expected_becomes_an_exemption() -> None:
     feedback = desk.decide(labelled)[0]
     assert isinstance(feedback, Feedback)
     assert feedback.exemption is not None
-    assert (feedback.exemption.participants_max, feedback.exemption.approver) == (200, "ann")
+    assert (feedback.exemption.participants_max, feedback.exemption.approver) == (100, "ann")
     assert feedback.exemption.valid_to.timestamp() == 70 * 86_400
 
 

@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from detectors.config import CoreConfig, DetectorsConfig
 from detectors.event import AccessEvent, time_ms
 from detectors.features.datasets import DatasetConfig
+from detectors.feedback import Feedback, Label
 from detectors.instants import DAY_MS, HOUR_MS
+from detectors.instructions import apply_instruction
 from detectors.models.canary import CanaryConfig
 from detectors.pipeline import Profile, open_profile
 from detectors.register import Exemption, Institution, Project
@@ -48,11 +51,14 @@ def pages_of(taking_of: Taking) -> list[AccessEvent]:
 
 
 def stated(
-    *takings: Taking, entry: Institution | None = None, config: CoreConfig | None = None
+    *takings: Taking,
+    entry: Institution | None = None,
+    config: CoreConfig | None = None,
+    days: int = 120,
 ) -> tuple[Profile, list[Alert]]:
     """Return what is said of an institution that reads the same 20 people every morning."""
     profile = open_profile("north", config=config or CoreConfig(), entry=entry)
-    clerk = [Taking(day, 9, "clerk", 0, 20) for day in range(120)]
+    clerk = [Taking(day, 9, "clerk", 0, 20) for day in range(days)]
     events = [page for each in (*clerk, *takings) for page in pages_of(each)]
     return profile, alerts_of(profile, sorted(events, key=time_ms))
 
@@ -230,3 +236,49 @@ def test_a_second_theft_after_the_close_is_told() -> None:
     """What is forgotten is what was told, not how to see."""
     _, alerts = stated(FIRST, Taking(80, 2, "ann", 300_000, 30_000))
     assert on_day(alerts, 80)[0].change == "create"
+
+
+def labelled(*after: Taking, label: Label) -> list[Alert]:
+    """Return what is said after people labelled what ann took on day 40: 30,000 of imaging."""
+    profile, first = stated(Taking(40, 10, "ann", 100_000, 30_000), days=41)
+    feedback = Feedback(
+        alert_id=first[-1].alert_id,
+        institution="north",
+        label=label,
+        until_ms=START_MS + 90 * DAY_MS,
+        detectors=("excess", "sweep", "drip"),
+        factor=1e9,
+    )
+    if label is Label.EXPECTED:
+        granted = exemption(days=(40, 90), participants_max=30_000)
+        feedback = replace(feedback, exemption=granted, detectors=(), factor=1.0)
+    apply_instruction(profile, feedback, sequence=1)
+    return alerts_of(profile, [page for each in after for page in pages_of(each)])
+
+
+EXPORT = Taking(41, 2, "ann", 200_000, 29_000)
+
+
+def test_what_was_expected_may_go_on() -> None:
+    """As far again as it had come, by the same user of the same dataset."""
+    assert not labelled(EXPORT, label=Label.EXPECTED)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        EXPORT._replace(user="ben"),
+        EXPORT._replace(user=None),
+        EXPORT._replace(dataset="genomes", first=300_000),
+    ],
+    ids=["another user", "nobody named", "another dataset"],
+)
+def test_what_was_expected_exempts_nobody_else(other: Taking) -> None:
+    """A colleague who takes as much is told, and so is another dataset."""
+    assert labelled(other, label=Label.EXPECTED)
+
+
+def test_a_false_positive_holds_for_as_much_again() -> None:
+    """Within it the bar stands; a quarter of a million more are judged as ever."""
+    assert not labelled(EXPORT._replace(people=24_000), label=Label.FALSE_POSITIVE)
+    assert labelled(EXPORT._replace(people=250_000), label=Label.FALSE_POSITIVE)
