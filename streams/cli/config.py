@@ -31,7 +31,7 @@ def command() -> None:
 def check(*, config_path: Path | None, as_json: bool) -> None:
     """Say whether a configuration can be used; exit code 2 with the key's path if not.
 
-    Values that can be used and are rarely meant are warned of.
+    Values that can be used and are rarely meant are warned of, and the exit code is 0.
     """
     from streams.settings.odd_values import odd_values
     from streams.settings.settings import load_settings
@@ -44,7 +44,7 @@ def check(*, config_path: Path | None, as_json: bool) -> None:
         click.echo(_pretty(document))
         return
     for odd in warnings:
-        click.echo(f"warning: {odd.path}: {odd.warning}")
+        click.echo(f"warning: {odd.path}: {odd.warning}; {odd.advice}")
     click.echo(f"{name}: no mistakes found")
 
 

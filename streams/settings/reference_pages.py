@@ -47,8 +47,9 @@ Generated from the types in the code by
 `python -m streams.settings.reference_pages`; edit the descriptions there.
 
 One TOML file, given as `--config FILE`. A key that is absent has its default; a key that does not
-exist is refused. `headgate config check` says what is wrong, with the key's path, and warns of what
-is allowed and rarely meant; `config show` prints what is in effect; `config schema` is for editors;
+exist is refused. `headgate config check` says what is wrong, with the key's path (exit code 2), and
+warns of what is allowed and rarely meant, why, and what to do (exit code 0: it may be meant);
+`config show` prints what is in effect; `config schema` is for editors;
 `config push` changes how is judged
 [while workers run](operations.md#change-how-is-judged-while-workers-run).
 

@@ -149,8 +149,9 @@ class Machine:
             "0.0.0.0": "127.0.0.1",  # noqa: S104 - replaced, not bound.
         }
         text = self.here((DOCKER / "headgate.toml").read_text())
-        text = text.replace("[metrics]", f"[metrics]\nport = {worker}")
-        text = text.replace("[hook]", f"[hook]\nmetrics_port = {hook}")
+        text = text.replace(
+            "[hook]", f"[metrics]\nport = {worker}\n\n[hook]\nmetrics_port = {hook}"
+        )
         (home / "headgate.toml").write_text(text)
 
     def here(self, text: str) -> str:
