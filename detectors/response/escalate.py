@@ -15,7 +15,7 @@ from detectors.response.changes import (
     store,
 )
 from detectors.response.entries import AlertSeen
-from detectors.response.growth import grown, is_unasked
+from detectors.response.growth import asking, grown, is_unasked
 from detectors.response.ladder import (
     Rung,
     confidence_in,
@@ -134,12 +134,15 @@ def _outcomes(state: ResponseState, incident: IncidentRecord) -> list[LadderOutc
 
 
 def _rung(state: ResponseState, incident: IncidentRecord, risk: float) -> Rung:
-    return rung_of(
-        risk,
-        confidence=confidence_in(incident),
-        config=state.config,
-        modes=state.config.modes_of(state.entry(incident.institution).jurisdiction),
-    )
+    modes = state.config.modes_of(state.entry(incident.institution).jurisdiction)
+    confidence = confidence_in(incident)
+    rung = rung_of(risk, confidence=confidence, config=state.config, modes=modes)
+    if rung.mode != "approve":
+        return rung
+    # Nobody takes the rest while people are asked: what needs no person is in force until they say.
+    without = replace(modes, suspend="off")
+    weaker = rung_of(risk, confidence=confidence, config=state.config, modes=without)
+    return replace(rung, meanwhile=weaker.measure) if weaker.mode == "automatic" else rung
 
 
 def _noted(incident: IncidentRecord, outcomes: list[LadderOutcome]) -> list[LadderOutcome]:
@@ -230,7 +233,7 @@ def _placed(
     """Put what nobody has agreed to before a person, or in force, or into the guard's hands."""
     affected = guard.affected_count(state, waiting.institution, dry_run=waiting.dry_run)
     if rung.mode == "approve":
-        placed = store(state, waiting)
+        placed = store(state, asking(state, waiting, rung.meanwhile))
     elif affected > guard.limit_of(state):
         return _guarded(state, incident, waiting, affected_count=affected)
     else:
@@ -273,6 +276,8 @@ def _gone_on(
     stronger = is_stronger(measure, standing.strongest)
     # Real measures are not made stronger by a mode under which nobody is to be stopped.
     unmeant = rung.mode == "dry_run" and not standing.dry_run
+    if not stronger and rung.mode == "approve" and standing.state in {"requested", "approved"}:
+        longer = asking(state, longer, rung.meanwhile)
     if unmeant or not (stronger or is_unasked(state, standing, measure, rung.mode)):
         reason: WithheldReason = "dry_run_only" if unmeant and stronger else "already_open"
         return [

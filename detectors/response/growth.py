@@ -1,8 +1,9 @@
-"""Step 7 of 7: an open measure of which more is asked -> a stronger one, or a request for it."""
+"""Step 7 of 7: a measure of which more is asked -> a stronger one, or a request for it."""
 
 from msgspec.structs import replace
 
 from detectors.response import guard
+from detectors.response.changes import measure_ends
 from detectors.response.config import ResponseMode
 from detectors.response.state import ResponseState
 from detectors.response.suspension import Asked, Measure, Suspension
@@ -27,6 +28,25 @@ def grown(
         return replace(longer, asks=Asked(measure=measure, approvals=()))
     # What the guard holds stays held until people agree.
     return replace(longer, measure=measure, asks=None, approvals=())
+
+
+def asking(state: ResponseState, waiting: Suspension, meanwhile: Measure | None) -> Suspension:
+    """Return a request for people with a weaker measure in force until they say, if there is one.
+
+    What they say ends it or puts the stronger one in its place. The guard counts it as any other.
+    """
+    crowded = guard.too_many(state, waiting.institution, dry_run=waiting.dry_run)
+    if meanwhile is None or crowded or meanwhile == waiting.measure:
+        return waiting
+    return replace(
+        waiting,
+        state="active",
+        measure=meanwhile,
+        asks=Asked(measure=waiting.measure, approvals=waiting.approvals),
+        approvals=(),
+        started_ms=state.now_ms,
+        expires_ms=measure_ends(state),
+    )
 
 
 def _is_outgrown(state: ResponseState, standing: Suspension) -> bool:

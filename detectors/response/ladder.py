@@ -63,6 +63,10 @@ class Rung(Struct, frozen=True, kw_only=True):
     missed: Annotated[
         tuple[Threshold, ...], Meta(description="what stronger measures ask for, and was not seen")
     ] = ()
+    meanwhile: Annotated[
+        Measure | None,
+        Meta(description="reached too: in force while people are asked"),
+    ] = None
 
 
 def rung_of(risk: float, *, confidence: float, config: ResponseConfig, modes: Modes) -> Rung:

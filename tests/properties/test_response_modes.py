@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from detectors.register import Institution, Registered
 from detectors.response import guard
 from detectors.response.config import Modes, ResponseMode
-from detectors.response.entries import Approved, Configured
+from detectors.response.entries import Approved, Configured, Released
 from detectors.response.suspension import Suspension
 from tests.response_desk import COHORT_SIZE, ResponseDesk
 
@@ -77,3 +77,54 @@ def test_what_is_automatic_is_in_force_at_once(
             standing.state,
             standing.asks,
         )
+
+
+@given(before=modes, history=histories)
+def test_a_throttle_is_in_force_while_a_suspension_waits(before: Modes, history: list[str]) -> None:
+    """Whatever was before: nobody takes the rest while people are asked; only the guard objects."""
+    desk = ResponseDesk(before)
+    desk.decide(Registered(institution="north", entry=Institution(id="north")))
+    for happening in history:
+        live(desk, happening)
+    after = Modes(throttle="automatic", suspend="approve")
+    config = replace(desk.state.config, modes=after)
+    desk.put(Configured(response=config, cohort_size=COHORT_SIZE, config_hash="", version=""))
+    standing = of_north(desk)
+    held_before = standing is not None and not standing.dry_run and standing.state == "held"
+    live(desk, "suspend")
+    suspension = of_north(desk)
+    assert suspension is not None
+    assert (suspension.strongest, suspension.dry_run) == ("suspend", False)
+    if suspension.state != "active":
+        assert held_before or guard.too_many(desk.state, "north", dry_run=False)
+    elif suspension.measure == "throttle":
+        assert suspension.asks is not None
+        assert suspension.started_ms is not None
+
+
+@given(approve=st.booleans())
+def test_what_people_decide_lifts_or_replaces_the_throttle(*, approve: bool) -> None:
+    """Under one id: agreed to, the suspension is in force; released, nothing is."""
+    desk = ResponseDesk(Modes(throttle="automatic", suspend="approve"))
+    desk.alert()
+    asked = desk.only_open
+    assert (asked.measure, asked.state, asked.revision) == ("throttle", "active", 1)
+    assert asked.asks is not None
+    if approve:
+        desk.decide(Approved(suspension_id=asked.suspension_id))
+        agreed = desk.only_open
+        assert (agreed.measure, agreed.state, agreed.asks) == ("suspend", "active", None)
+        assert (agreed.suspension_id, agreed.approvals) == (asked.suspension_id, ("ann",))
+    else:
+        (ended,) = desk.decide(Released(suspension_id=asked.suspension_id))
+        assert isinstance(ended, Suspension)
+        assert (ended.state, ended.measure) == ("released", "throttle")
+        assert not desk.state.open
+
+
+def test_a_throttle_that_nobody_speaks_on_ends_with_its_request() -> None:
+    """Where measures end by themselves."""
+    desk = ResponseDesk(Modes(throttle="automatic", suspend="approve"))
+    desk.alert()
+    desk.wait(desk.state.config.expiry_seconds)
+    assert not desk.state.open
