@@ -272,9 +272,9 @@ class JudgeDesk:
         return batch_run.counts.judged
 
     def proceed(self, batch_run: BatchRun) -> int | None:
-        """Judge on, days that are closed in several steps included; return the day waited for."""
-        day = self.agent.proceed(batch_run)
-        while batch_run.closing is not None:
+        """Judge on, in as many steps as it takes, to the end or a day that is waited for."""
+        day = None
+        while day is None and not batch_run.is_over:
             day = self.agent.proceed(batch_run)
         return day
 

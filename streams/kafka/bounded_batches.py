@@ -7,6 +7,7 @@ large the value is, with a digest of it.
 """
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Final
 
 from xxhash import xxh3_128
@@ -26,7 +27,7 @@ def install() -> None:
     """Let every client of this process unpack like that."""
     from aiokafka.record import default_records  # noqa: PLC0415 - who reads no topic needs none.
 
-    modules: list[object] = [default_records]
+    modules: list[ModuleType] = [default_records]
     try:
         from aiokafka.record._crecords import (  # noqa: PLC0415 - as above
             default_records as compiled,

@@ -86,15 +86,15 @@ class BatchJudging:
     async def _proceed(self, batch_run: BatchRun) -> int | None:
         """Judge on up to a day without its reference, which is returned, or to the end.
 
-        Everybody else has a turn wherever days are being closed. None too if a rebalance came:
-        nothing of the batch is left then.
+        Everybody else has a turn again and again. None too if a rebalance came: nothing of the
+        batch is left then.
         """
         rebalances_count = self._rebalances_count
         while True:
             judged_before = batch_run.counts.judged
             day = self._dependencies.agent.proceed(batch_run)
             self._dependencies.checkpointer.note(batch_run.counts.judged - judged_before)
-            if batch_run.closing is None:
+            if day is not None or batch_run.is_over:
                 return day
             await self._dependencies.outbox.below(_POSTED_COUNT_MAX)
             await asyncio.sleep(0)

@@ -8,10 +8,11 @@ from msgspec import Meta, Struct, field
 
 from detectors.config import CoreConfig
 from detectors.config_schedule import NEVER_MS, Schedule
-from detectors.event import AccessEvent
+from detectors.event import AccessEvent, time_ms
 from detectors.instructions import succeeded
 from detectors.pipeline import Profile, follow_references
 from detectors.verdict import Effect
+from streams.control.addressing import Addressing
 from streams.control.partition_context import PartitionContext
 from streams.control.partition_time import PartitionTime
 from streams.control.reference_log import PartitionReferences
@@ -96,6 +97,7 @@ class BatchRun:
         "context",
         "counts",
         "institution_runs",
+        "is_over",
         "next_index",
         "outcomes",
         "partition_state",
@@ -116,6 +118,8 @@ class BatchRun:
         """Begin with nothing read, under what holds by then."""
         self.batch = batch
         self.next_index = 0
+        # Whether all of it is judged.
+        self.is_over = False
         self.partition_state = partition_state
         self.context = context
         self.time = time
@@ -159,6 +163,30 @@ class BatchRun:
         )
         self.institution_runs[institution] = institution_run
         return institution_run
+
+    def judge_of(
+        self, event: AccessEvent, record: Record, *, addressing: Addressing
+    ) -> InstitutionRun | None:
+        """Return who judges an event here; None where it was sent to where it belongs."""
+        partition, directory = self.partition_state.partition, self.context.directory
+        judge = addressing.judge_of(
+            event,
+            record,
+            partition=partition,
+            directory=directory,
+            knows=self.partition_state.knows,
+        )
+        if isinstance(judge, str):
+            institution_run = self.institution_run(judge, name=event.institution)
+            for former in directory.former_names(judge, time_ms(event)):
+                if record.offset > institution_run.applied_offset:
+                    self.inherit(institution_run, former, offset=record.offset)
+            return institution_run
+        stray = addressing.placed(event, record, partition=partition, offset=record.offset)
+        place = (partition, record.offset)
+        self.outcomes.append((record, addressing.forwarded(stray, judge, origin=place)))
+        self.counts.strays += 1
+        return None
 
     def inherit(self, institution_run: InstitutionRun, former: str, *, offset: int) -> None:
         """Let a judge know what was known here under a former name, once."""

@@ -15,6 +15,7 @@ from detectors.event import AccessEvent, time_ms
 from detectors.instructions import switch_config
 from detectors.pipeline import Profile, judge
 from detectors.verdict import Effect
+from streams.clock import monotonic_seconds
 from streams.control.addressing import Addressing
 from streams.control.config_record import CONFIG
 from streams.control.partition_context import PartitionContexts
@@ -25,13 +26,17 @@ from streams.ingest.rejects import Rejected, RejectReason, rejected
 from streams.kafka.producer import Durable
 from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition, position_of
 from streams.state.protocol import StateStore
-from streams.worker.batch_run import BatchRun, Counts, DecodedRecord, InstitutionRun
+from streams.worker.batch_run import BatchRun, Counts, DecodedRecord
 from streams.worker.obedience import apply_control_record
 from streams.worker.partition_days import JudgeDependencies, PartitionDays
 from streams.worker.rejected_records import count_rejected, log_rejected_control
 
 logger = logging.getLogger("headgate.judge")
 
+# Records between two looks at the clock, and for how long a batch is read before others have their
+# turn: what cannot be read as it is written takes long, and a busy machine makes it longer.
+READ_IN_ONE_GO: Final = 128
+READ_SECONDS: Final = 0.1
 # Below this many events a share of failures says nothing.
 _JUDGED_COUNT_MIN: Final = 200
 
@@ -75,9 +80,9 @@ class JudgeAgent:
         return self._days.begin(partition, batch)
 
     def proceed(self, batch_run: BatchRun) -> int | None:
-        """Judge on; return the day without whose reference it cannot, None at the end.
+        """Judge on for a moment; return the day without whose reference it cannot, if so.
 
-        Stops also before each few institutions whose days must be closed, as `closing` says.
+        Else it is to be called again, after others have had their turn, until `is_over`.
 
         Raises:
             StateError: a saved state cannot be read.
@@ -87,17 +92,27 @@ class JudgeAgent:
         if batch_run.closing is not None:
             self._days.close_some(batch_run, batch_run.closing)
         if batch_run.closing is None:
-            self._read(batch_run)
+            self._read_on(batch_run)
             self._judge_waiting(batch_run)
         if batch_run.next_index < len(batch.records):
             partition_state.advance(batch.records[batch_run.next_index].offset)
-            return batch_run.references.missing_day
+            return None if batch_run.closing is not None else batch_run.references.missing_day
         partition_state.advance(batch.span.end)
         self._count(partition_state.partition, batch, batch_run.counts)
+        batch_run.is_over = True
         return None
 
-    def _read(self, batch_run: BatchRun) -> None:
-        """Decode records, and judge at each end of a day what lies before it.
+    def _read_on(self, batch_run: BatchRun) -> None:
+        """Decode records for as long as nothing else may run, or up to where `_read` stops."""
+        pause_seconds, count = monotonic_seconds() + READ_SECONDS, len(batch_run.batch.records)
+        while batch_run.next_index < count:
+            end = min(batch_run.next_index + READ_IN_ONE_GO, count)
+            self._read(batch_run, end)
+            if batch_run.next_index < end or monotonic_seconds() >= pause_seconds:
+                return
+
+    def _read(self, batch_run: BatchRun, end: int) -> None:
+        """Decode records up to the index `end`, and judge at each end of a day what is before it.
 
         Stops at the first one that is of a day without its reference, and where days end.
         """
@@ -109,7 +124,7 @@ class JudgeAgent:
             # What ends a day by time alone would close it for saved states without their reference.
             return
         references.is_begun = True
-        for index in range(batch_run.next_index, len(records)):
+        for index in range(batch_run.next_index, end):
             record = records[index]
             if record.headers and control_kind(record.headers) is not None:
                 # What lies before it is judged by what held until then.
@@ -134,7 +149,7 @@ class JudgeAgent:
                 batch_run.next_index = index
                 return
             waiting[record.key].append((record, event))
-        batch_run.next_index = len(records)
+        batch_run.next_index = end
 
     def _judge_waiting(self, batch_run: BatchRun) -> None:
         """Judge institution by institution; tell what follows in the order of the log.
@@ -168,7 +183,7 @@ class JudgeAgent:
                 count_rejected(batch_run, addressing, record, event)
                 continue
             if event.institution != name or record.key != key:
-                institution_run = self._judge_of(batch_run, event, record)
+                institution_run = batch_run.judge_of(event, record, addressing=addressing)
                 name, key = addressing.lasting(
                     event, record, partition=partition, directory=directory
                 )
@@ -192,31 +207,6 @@ class JudgeAgent:
                 continue
             if effects:
                 outcomes.append((record, effects))
-
-    def _judge_of(
-        self, batch_run: BatchRun, event: AccessEvent, record: Record
-    ) -> InstitutionRun | None:
-        """Return who judges an event here; None where it was sent to where it belongs."""
-        partition_state = batch_run.partition_state
-        partition, addressing = partition_state.partition, self._addressing
-        judge = addressing.judge_of(
-            event,
-            record,
-            partition=partition,
-            directory=batch_run.context.directory,
-            knows=partition_state.knows,
-        )
-        if isinstance(judge, str):
-            institution_run = batch_run.institution_run(judge, name=event.institution)
-            for former in batch_run.context.directory.former_names(judge, time_ms(event)):
-                if record.offset > institution_run.applied_offset:
-                    batch_run.inherit(institution_run, former, offset=record.offset)
-            return institution_run
-        stray = addressing.placed(event, record, partition=partition, offset=record.offset)
-        place = (partition, record.offset)
-        batch_run.outcomes.append((record, addressing.forwarded(stray, judge, origin=place)))
-        batch_run.counts.strays += 1
-        return None
 
     def _failed(self, event: AccessEvent, error: Exception) -> Rejected:
         """Reject an event because of a bug of the core.

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from streams.console.progress import Progress, steps
 from streams.control.records import control_kind
+from streams.control.rekeyed import REKEYED_HEADER
 from streams.sinks.dead_letters import (
     OFFSET_HEADER,
     PARTITION_HEADER,
@@ -37,9 +38,10 @@ from tests.faults.fault_harness import (
 )
 from tests.faults.oracle import oracle_over, received, saved_profiles
 from tests.faults.spoilt import FORMS, mutated, outcomes, tally
+from tests.faults.worker_under_test import PATIENT
 
 # Of the slowest machine that this is run on, with room to spare.
-_PER_SECOND_MIN: Final = 500
+_PER_SECOND_MIN: Final = 100
 _START_SECONDS_MAX: Final = 120.0
 
 RecordPosition = tuple[int, int]
@@ -70,7 +72,9 @@ class Account(Struct, frozen=True, kw_only=True):
 
 def fuzz(field: Ground, home: Path, *, messages: int, seed: int, progress: Progress) -> Account:
     """Send spoilt messages to a worker, wait until it is done, and say what became of each."""
-    with battle(field, home, name="spoilt", workers_count=1) as harness:
+    with battle(field, home, name="spoilt", workers_count=0) as harness:
+        # A busy machine is not what is tried here.
+        harness.workers[0].start(point=PATIENT)
         topic = f"{harness.prefix}.access-events"
         asyncio.run(_send(harness.bootstrap, topic, mutated(messages, seed=seed)))
 
@@ -100,10 +104,12 @@ def _account(harness: FaultHarness, *, messages: int, problems: list[str]) -> Ac
     profiles = saved_profiles(bootstrap, prefix, partitions=PARTITIONS).values()
     judged = sum(profile.state.events_count + profile.state.repeats_count for profile in profiles)
     wanted = oracle_over(bootstrap, prefix).rejected
-    events_count = sum(
-        control_kind(record.headers) is None
-        for record in received(bootstrap, f"{prefix}.access-events")
-    )
+    records = received(bootstrap, f"{prefix}.access-events")
+    events_count = sum(control_kind(record.headers) is None for record in records)
+    # A worker that was ended sends its strays home again; their judges count them as repeats.
+    origins = [dict(record.headers).get(REKEYED_HEADER) for record in records]
+    sent_home = [origin for origin in origins if origin is not None]
+    judged -= len(sent_home) - len(set(sent_home))
     unlike = [
         f"{position}: the dead letter says {letters.get(position)}, "
         f"the oracle {wanted.get(position)}"

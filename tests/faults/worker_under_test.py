@@ -7,7 +7,8 @@ and that it ends itself by SIGKILL the COUNT-th time that it comes to POINT: a p
 checkpoint, before which it dies, or `recovery`, in the middle of which it does, or `closing`, when
 a checkpoint has saved some of the institutions whose days are being closed. At the point
 `clock` it lives on, but its time of day jumps by two days every second; at `deaf` it lives on too,
-but from its COUNT-th fetch it gets nothing, as when a fetch is never answered. RULE is the rule of
+but from its COUNT-th fetch it gets nothing, as when a fetch is never answered. At `patient` nothing
+happens to it, and its session is as long as that of people. RULE is the rule of
 the protocol that it breaks (`tests.faults.broken`), or none. What follows are a worker's options.
 """
 
@@ -41,6 +42,7 @@ RECOVERY = "recovery"
 CLOSING = "closing"
 CLOCK = "clock"
 DEAF = "deaf"
+PATIENT = "patient"
 DAY_SECONDS = 86_400
 # So long each institution takes whose day is closed, where one dies between two of them.
 CLOSING_SECONDS = 0.2
@@ -167,9 +169,10 @@ def live(arguments: Sequence[str]) -> None:
         jump_clock()
     elif point == DEAF:
         go_deaf(int(count))
-    elif point != NOWHERE:
+    elif point not in (NOWHERE, PATIENT):
         die_before(point, Death(int(count)))
-    streams.cli.worker.load_settings = with_short_session  # type: ignore[attr-defined,assignment]
+    if point != PATIENT:
+        streams.cli.worker.load_settings = with_short_session  # type: ignore[attr-defined,assignment]
     streams.cli.worker.command(options)
 
 

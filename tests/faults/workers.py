@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.broken import WHOLE
 from tests.faults.fork_server import ForkServer, Life
-from tests.faults.worker_under_test import CLOCK, DEAF, NOWHERE
+from tests.faults.worker_under_test import CLOCK, DEAF, NOWHERE, PATIENT
 
 STOP_SECONDS_MAX = 30.0
 
@@ -31,7 +31,7 @@ class Worker:
 
     def start(self, *options: str, point: str = NOWHERE, count: int = 0) -> None:
         """Start; with a point, it dies the `count`-th time that it comes there."""
-        self.armed = point not in (NOWHERE, CLOCK, DEAF)
+        self.armed = point not in (NOWHERE, CLOCK, DEAF, PATIENT)
         arguments = [point, str(count), self._broken]
         arguments += ["--config", str(self._config), "--no-create-topics", *options]
         self._log.touch()

@@ -19,7 +19,7 @@ class Busy:
     def __init__(self) -> None:
         """Begin with nothing judged."""
         self.judged_count = 0
-        self.closing: object | None = None
+        self.is_over = True
 
     @property
     def counts(self) -> Counts:

@@ -1,4 +1,4 @@
-"""The days of many institutions end a few at a time, and nobody can tell by what comes out."""
+"""A batch is judged, and days end, in steps, and nobody can tell by what comes out."""
 
 import asyncio
 import itertools
@@ -18,7 +18,7 @@ from streams.ingest.codec import encode
 from streams.kafka.producer import Outbox
 from streams.kafka.records import OutgoingRecord, Record
 from streams.state.checkpoint import Checkpointer
-from streams.worker import partition_days
+from streams.worker import judge_agent, partition_days
 from streams.worker.batch_judging import BatchJudging, JudgingDependencies
 from streams.worker.lifecycle import stop_for
 from streams.worker.reference_follower import ReferenceFollower
@@ -71,7 +71,7 @@ def straight() -> JudgeDesk:
     return desk
 
 
-@given(saves=st.sets(st.integers(0, 30)), deaths=st.sets(st.integers(0, 30), max_size=4))
+@given(saves=st.sets(st.integers(0, 40)), deaths=st.sets(st.integers(0, 40), max_size=4))
 @settings(max_examples=60)
 def test_a_death_between_any_two_steps_changes_nothing(
     saves: set[int], deaths: set[int], straight: JudgeDesk
@@ -81,10 +81,12 @@ def test_a_death_between_any_two_steps_changes_nothing(
     desk = JudgeDesk()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(partition_days, "CLOSED_IN_ONE_GO", 2)
+        patched.setattr(judge_agent, "READ_IN_ONE_GO", 3)
+        patched.setattr(judge_agent, "READ_SECONDS", 0.0)
         while (position := desk.state_store.partition(0).next_offset) < len(LOG):
             batch_run = desk.agent.begin(0, batch_of(LOG[position:]))
             desk.agent.proceed(batch_run)
-            while batch_run.closing is not None:
+            while not batch_run.is_over:
                 step = next(steps)
                 if step in saves:
                     desk.save()
