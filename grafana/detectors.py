@@ -92,6 +92,12 @@ def _alerts() -> tuple[timeseries.Panel, ...]:
             says="Realised counts true alerts too; far above the budget, look at what speaks.",
             named={"budget": BLUE, "realised": ORANGE},
         ),
+        curves(
+            "New people that an alert needs",
+            query("max by (group) (headgate_alert_participants_count)", "{{group}}"),
+            unit="none",
+            says="Taken at once, by peer group. Who is loud to deafen the others makes it grow.",
+        ),
         bars(
             curves(
                 "Alerts by detector of the first reason",

@@ -4,13 +4,14 @@ What people were told of may be a theft: whoever is loud must not make others' n
 its run says what it would have taken to be told of alone, and a tail counts no more of it.
 """
 
-from math import fsum
+from math import fsum, log10
 from typing import Final
 
+from detectors.features.baseline import COMMON_COHORT
 from detectors.feedback import Label
 from detectors.incident import Incident
 from detectors.instants import DAY_MS
-from detectors.peers.reference import INCIDENT_CHANNEL, incident_rate, tail_of
+from detectors.peers.reference import INCIDENT_CHANNEL, incident_rate, tail_of, usual_of
 from detectors.policy.evaluate import Evaluation, group_of
 from detectors.profile import Profile
 from detectors.profile_state import OpenRun
@@ -21,6 +22,7 @@ from detectors.verdict import Run
 GROWTH_DECADES: Final = 0.1
 # So many alerts may be labelled between two summaries of one institution.
 _LABELS_MAX: Final = 64
+_PEOPLE_CHANNEL: Final = "excess"
 
 
 def note(profile: Profile, evaluation: Evaluation) -> None:
@@ -63,6 +65,18 @@ def alert_score(profile: Profile, channel: str) -> float:
     # The weighted harmonic mean, of one channel that speaks while all others are silent.
     total = fsum(profile.weights.values())
     return tail.score_at(min(1.0, weight / (total * (10.0**surprise - 1.0) + weight)))
+
+
+def participants_needed(profile: Profile) -> int:
+    """Return how many new people, taken at once, are told of at the latest today.
+
+    Of an institution that takes what its peers usually do, and of whom nothing else is unusual.
+    """
+    scale = profile.config.cohort.size / COMMON_COHORT
+    usual = usual_of(profile.reference, group_of(profile))[0]
+    # The score of `excess` is a number of people in decades; a hopeless one is no number at all.
+    score: float = min(alert_score(profile, _PEOPLE_CHANNEL), log10(COMMON_COHORT))
+    return min(profile.config.cohort.size, round((usual + float(10.0**score)) * scale))
 
 
 def _note_run(profile: Profile, channel: str, value: float, *, today: int) -> OpenRun:

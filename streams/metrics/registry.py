@@ -27,6 +27,7 @@ from streams.metrics.table import Spec
 NAMESPACE: Final = "headgate"
 REPEATED: Final = "repeated_id"
 SAVED: Final = "already_saved"
+GROUPS_LABELLED_MAX: Final = 20
 
 
 class Metrics:
@@ -44,6 +45,7 @@ class Metrics:
         "_detectors",
         "_institution_gauges",
         "_modes",
+        "_needed",
         "_partition_lag",
         "_partition_time",
         "alert_delay",
@@ -95,6 +97,7 @@ class Metrics:
         self.config_refused = _counter(table.CONFIG_REFUSED, registry)
         self.build_info = _gauge(table.BUILD_INFO, registry)
         self._config_info = Series(_gauge(table.CONFIG_INFO, registry))
+        self._needed = Series(_gauge(table.NEEDED, registry))
         self._detectors = Series(_gauge(table.STRANGE, registry))
         self._partition_lag = Series(_gauge(table.LAG, registry))
         self._partition_time = Series(_gauge(table.EVENT_TIME, registry))
@@ -159,6 +162,15 @@ class Metrics:
         self._detectors.show(
             {(name, mode): float(counts[name]) for name, mode in self._modes.items()}
         )
+
+    def set_needed(self, needed: Mapping[str, int]) -> None:
+        """Show how many people an alert needs, by peer group; of those beyond some, the most."""
+        named = sorted(needed)[:GROUPS_LABELLED_MAX]
+        shown: dict[tuple[str, ...], float] = {}
+        for group, count in needed.items():
+            label = (group if group in named else OTHER,)
+            shown[label] = max(float(count), shown.get(label, 0.0))
+        self._needed.show(shown)
 
     def set_lag(self, lags: Mapping[int, int], times_seconds: Mapping[int, float]) -> None:
         """Show, of the partitions that are ours, what is not judged yet and when the last came."""

@@ -219,6 +219,12 @@ REALISED: Final = Spec(
     kind="gauge",
     meaning="Alert-days per week per 100 institutions, as they came; true alerts included.",
 )
+NEEDED: Final = Spec(
+    name="headgate_alert_participants_count",
+    kind="gauge",
+    meaning="New people, taken at once, of which an alert tells at the latest, by peer group.",
+    labels=("group",),
+)
 CONFIG_INFO: Final = Spec(
     name="headgate_config_info",
     kind="gauge",
@@ -254,7 +260,7 @@ SPECS: Final = (
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
     INCIDENT, LIMIT, UNNAMED, REPEATS, ERRORS, UNREADABLE, TOO_MANY_IDS, INSTITUTIONS, LAG,
     EVENT_TIME, CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET,
-    REALISED,
+    REALISED, NEEDED,
     CONFIG_INFO, CONFIG_CHANGES, CONFIG_REFUSED, CONFIG_PUSHES, BUILD_INFO,
 )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Step 7 of 7: what the judges do -> metrics. Only numbers leave; who did what stays in topics."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -8,6 +8,8 @@ from detectors.config import CoreConfig, config_hash, modes_of
 from detectors.features.distinct_ids import DistinctIds
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.pipeline import Profile
+from detectors.policy.evaluate import group_of
+from detectors.policy.runs import participants_needed
 from detectors.registry import DETECTORS
 from detectors.verdict import Effect, RaiseAlert
 from streams.clock import wall_ms
@@ -116,6 +118,7 @@ class MetricsWatcher:
         self._metrics.set_detectors(
             name for profile in profiles for name in _strange_detectors(profile, today=today)
         )
+        self._metrics.set_needed(_needed(profiles))
         institutions_count = sum(
             partition.institutions_count for partition in state_store.partitions.values()
         )
@@ -154,6 +157,17 @@ def show_config(metrics: Metrics, config: CoreConfig) -> None:
         budget=config.budget.false_alert_days_per_week_per_100_institutions,
         modes=modes_of(config),
     )
+
+
+def _needed(profiles: Iterable[Profile]) -> dict[str, int]:
+    """Return how many people an alert needs, by peer group, by the newest reference of each."""
+    newest: dict[str, Profile] = {}
+    for profile in profiles:
+        group = group_of(profile)
+        known = newest.get(group)
+        if known is None or profile.reference.day > known.reference.day:
+            newest[group] = profile
+    return {group: participants_needed(profile) for group, profile in newest.items()}
 
 
 def _strange_detectors(profile: Profile, *, today: int) -> set[str]:

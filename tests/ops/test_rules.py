@@ -12,6 +12,7 @@ from streams.exits import ExitCode
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "docker" / "prometheus"
+RULE_TESTS = sorted(PROMETHEUS.glob("headgate.*_test.yml"))
 ALERTMANAGER = ROOT / "docker" / "alertmanager" / "alertmanager.yml"
 
 
@@ -51,18 +52,20 @@ def test_the_configuration_is_what_prometheus_takes(program: Callable[[str], str
     )
 
 
-def test_each_rule_fires_when_it_should_and_not_else(program: Callable[[str], str]) -> None:
+@pytest.mark.parametrize("tests", RULE_TESTS, ids=lambda path: path.name)
+def test_each_rule_fires_when_it_should_and_not_else(
+    tests: Path, program: Callable[[str], str]
+) -> None:
     """The series and what must follow from them stand beside the rules."""
-    tests = PROMETHEUS / "headgate.rules_test.yml"
     assert "SUCCESS" in output_of(program("promtool"), "test", "rules", str(tests))
 
 
 def test_no_rule_goes_without_both_tests() -> None:
     """One in which it fires, and one in which it does not."""
-    document = yaml.safe_load((PROMETHEUS / "headgate.rules_test.yml").read_text())
     cases = {
         (case["alertname"], bool(case["exp_alerts"]))
-        for test in document["tests"]
+        for path in RULE_TESTS
+        for test in yaml.safe_load(path.read_text())["tests"]
         for case in test["alert_rule_test"]
     }
     assert cases == {(rule.alert, fires) for rule in rules() for fires in (True, False)}

@@ -1,14 +1,16 @@
 """How long a run lasts, and what the peers are told of it."""
 
+import pytest
 from msgspec.structs import replace
 
-from detectors.config import CoreConfig
+from detectors.calibration.budget import BudgetConfig
+from detectors.config import CohortConfig, CoreConfig
 from detectors.feedback import Feedback, Label
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.instructions import apply_instruction
 from detectors.pipeline import Profile, open_profile
 from detectors.policy.evaluate import evaluate
-from detectors.policy.runs import GROWTH_DECADES, note
+from detectors.policy.runs import GROWTH_DECADES, note, participants_needed
 from detectors.verdict import DailySummary
 from tests.builders import alerts_of, effects_of, event, taking
 
@@ -50,3 +52,17 @@ def test_what_people_were_told_of_is_told_to_the_peers_as_such() -> None:
     first, second = (each for each in effects_of(profile, days) if isinstance(each, DailySummary))
     assert first.labels == {alert.alert_id: Label.CONFIRMED}
     assert second.labels == {}
+
+
+@pytest.mark.parametrize("size", [20_000, 500_000])
+@pytest.mark.parametrize("budget", [1.0, 5.0, 20.0])
+def test_so_many_people_at_once_are_told_and_half_of_them_are_not(size: int, budget: float) -> None:
+    """What the metric shows is what happens, in any cohort and under any budget."""
+    config = CoreConfig(
+        cohort=CohortConfig(size=size),
+        budget=BudgetConfig(false_alert_days_per_week_per_100_institutions=budget),
+    )
+    needed = participants_needed(open_profile("north", config=config))
+    for count, is_told in ((needed // 2, False), (int(needed * 1.01) + 1, True)):
+        profile = open_profile("north", config=config)
+        assert bool(alerts_of(profile, [taking(count, time=START_MS)])) == is_told

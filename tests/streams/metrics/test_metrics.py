@@ -232,3 +232,16 @@ def test_a_taken_port_is_refused_by_the_keys_path() -> None:
             serve(registry, address="127.0.0.1", port=port)
     finally:
         server.close()
+
+
+def test_how_many_people_an_alert_needs_is_shown_by_group() -> None:
+    """Groups beyond so many are one, which shows the most that any of them needs."""
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, institutions_labelled_max=1)
+    metrics.set_needed({f"group-{number:02}": 1_000 + number for number in range(25)})
+    metric = "headgate_alert_participants_count"
+    assert registry.get_sample_value(metric, {"group": "group-03"}) == 1_003.0
+    assert registry.get_sample_value(metric, {"group": "other"}) == 1_024.0
+    assert registry.get_sample_value(metric, {"group": "group-24"}) is None
+    metrics.set_needed({"default": 4_000})
+    assert registry.get_sample_value(metric, {"group": "group-03"}) is None
