@@ -1,16 +1,29 @@
 """How long a run lasts, and what the peers are told of it."""
 
+from math import log10
+
 import pytest
 from msgspec.structs import replace
 
 from detectors.calibration.budget import BudgetConfig
-from detectors.config import CohortConfig, CoreConfig
+from detectors.calibration.combine import combine
+from detectors.config import CohortConfig, CoreConfig, DetectorsConfig
 from detectors.feedback import Feedback, Label
+from detectors.incident import Incident
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.instructions import apply_instruction
+from detectors.models.excess import ExcessConfig
+from detectors.peers.reference import INCIDENT_CHANNEL, incident_rate, tail_of
 from detectors.pipeline import Profile, open_profile
-from detectors.policy.evaluate import evaluate
-from detectors.policy.runs import GROWTH_DECADES, note, participants_needed
+from detectors.policy.evaluate import evaluate, group_of
+from detectors.policy.runs import (
+    GROWTH_DECADES,
+    alert_score,
+    note,
+    note_label,
+    note_told,
+    participants_needed,
+)
 from detectors.verdict import DailySummary
 from tests.builders import alerts_of, effects_of, event, taking
 
@@ -66,3 +79,56 @@ def test_so_many_people_at_once_are_told_and_half_of_them_are_not(size: int, bud
     for count, is_told in ((needed // 2, False), (int(needed * 1.01) + 1, True)):
         profile = open_profile("north", config=config)
         assert bool(alerts_of(profile, [taking(count, time=START_MS)])) == is_told
+
+
+def test_labels_between_two_summaries_are_bounded() -> None:
+    """The first goes first, however many alerts somebody labels in a day."""
+    profile = north()
+    for number in range(65):
+        note_label(profile, f"a-{number}", Label.CONFIRMED)
+    assert list(profile.state.today.labels) == [f"a-{number}" for number in range(1, 65)]
+
+
+def test_a_channel_alone_is_told_at_its_score() -> None:
+    """There the combined surprise is as rare as the budget allows, all others being silent."""
+    profile = north()
+    reference, group = profile.reference, group_of(profile)
+    rate = incident_rate(reference, budget_rate=profile.budget_rate)
+    incident = tail_of(reference, group, INCIDENT_CHANNEL)
+    p_value = tail_of(reference, group, "excess").p_value(alert_score(profile, "excess"))
+    combined, _ = combine({"excess": p_value}, weights=profile.weights)
+    assert incident.p_value(-log10(combined)) == pytest.approx(rate)
+    assert alert_score(profile, INCIDENT_CHANNEL) == incident.score_at(rate)
+
+
+def test_a_channel_that_decides_nothing_is_held_against_its_own_tail() -> None:
+    """Of a detector in shadow it is the score that would be as rare alone."""
+    shadow = DetectorsConfig(excess=ExcessConfig(mode="shadow"))
+    profile = open_profile("north", config=CoreConfig(detectors=shadow))
+    rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
+    tail = tail_of(profile.reference, group_of(profile), "excess")
+    assert alert_score(profile, "excess") == tail.score_at(rate)
+
+
+def test_a_run_is_marked_once_people_are_told_of_it() -> None:
+    """By the alert of the incident that is open, and the first that was; none before any is."""
+    profile = north()
+    evaluation = replace(evaluate(profile, START_MS), strange=(("excess", 3.0),))
+    note(profile, evaluation)
+    assert profile.state.today.runs["excess"].alert_id == ""
+    assert profile.state.today.judged == list(evaluation.features.new)
+    profile.state.incident = incident = Incident(
+        number=1, first_day=0, last_day=0, started_ms=0, mark=0.0, alert_id="a-1"
+    )
+    note(profile, evaluation)
+    assert profile.state.today.runs["excess"].alert_id == ""
+    incident.revision = 1
+    note(profile, evaluation)
+    run = profile.state.today.runs["excess"]
+    assert (run.alert_id, run.alert_score) == ("a-1", alert_score(profile, "excess"))
+    incident.alert_id = "a-2"
+    note_told(profile, incident)
+    assert profile.state.today.runs["excess"] == run
+    del profile.state.open_runs["excess"]
+    note(profile, replace(evaluation, strange=((INCIDENT_CHANNEL, 3.0),)))
+    assert profile.state.today.runs[INCIDENT_CHANNEL].alert_id == "a-2"
