@@ -9,6 +9,7 @@ brings no new participants, for those are held by then.
 """
 
 from collections import deque
+from struct import Struct as Layout
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -20,12 +21,8 @@ from detectors.event import AccessEvent, Participants
 # cryptographic hash would cost several times as much and protect nothing: whoever can choose an id
 # that collides could as well choose one that was seen.
 _DIGEST_BYTES: Final = 8
-# What left, as one number: amounts, and what tells people apart cheaply: how many, the first.
-# Odd numbers without a pattern, so that no sum of small ones comes out alike.
-_ROWS_WEIGHT: Final = 0x9E3779B97F4A7C15
-_FILES_WEIGHT: Final = 0xD6E8FEB86659FD93
-_FIRST_WEIGHT: Final = 0xC2B2AE3D27D4EB4F
-_RANGES: Final = 0x165667B19E3779F9
+# What left: amounts, and what tells people apart cheaply: how many, the first, the last of a range.
+_CONTENT: Final = Layout("<QQQqQQ").pack
 
 
 class DedupeConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,28 +71,27 @@ class Dedupe:
     def admit(self, event: AccessEvent) -> bool:
         """Return False for a repeat; remember the event otherwise."""
         people = event.participants
-        content = event.bytes + event.rows * _ROWS_WEIGHT + event.files * _FILES_WEIGHT
-        if people is not None:
-            ids = people.ids
-            content += len(ids) + ids[0] * _FIRST_WEIGHT if ids else _people(people)
-        # The seed counts modulo 2**64.
-        digest = xxh3_64_digest(f"{event.id}\0{event.dataset}".encode(), content)
+        if people is None:
+            count = first = last = 0
+        elif ids := people.ids:
+            count, first, last = len(ids), ids[0], 0
+        elif ranges := people.ranges:
+            # Less than nothing, so that no list of ids is alike.
+            count, first, last = -len(ranges), ranges[0][0], ranges[-1][1]
+        else:
+            count, first, last = 0, _unlisted(people), 0
+        content = _CONTENT(event.bytes, event.rows, event.files, count, first, last)
+        digest = xxh3_64_digest(f"{event.id}\0{event.dataset}".encode() + content)
         seen, order = self._seen, self._order
-        seen[digest] = None
-        if len(seen) == len(order):
-            # It was there: asking first would look it up twice.
+        if digest in seen:
             return False
+        seen[digest] = None
         order.append(digest)
         if len(order) > self._events_max:
             del seen[order.popleft()]
         return True
 
 
-def _people(people: Participants) -> int:
-    """Return what tells people apart cheaply who are no list of ids."""
-    if people.ranges:
-        ranges = people.ranges
-        return len(ranges) + (ranges[0][0] + ranges[-1][1]) * _FIRST_WEIGHT + _RANGES
-    if people.bitmap is not None:
-        return xxh3_64_intdigest(people.bitmap)
-    return (people.count or 0) * _FIRST_WEIGHT
+def _unlisted(people: Participants) -> int:
+    """Return a number for people who are given neither as ids nor as ranges."""
+    return people.count or 0 if people.bitmap is None else xxh3_64_intdigest(people.bitmap)

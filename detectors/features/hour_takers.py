@@ -2,10 +2,10 @@
 
 The hour is that of the clock, as everything about bytes has it. Exact for up to 64 users an hour;
 of more the heavy hitters are kept, each with a lower bound. The three largest requests are kept of
-each of up to 16 users: of more, of those who took most by the time when another one came.
+each of up to 32 users: when another one comes, of the half that took most by then.
 """
 
-from bisect import insort
+from operator import itemgetter
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct, field
@@ -17,7 +17,8 @@ from detectors.features.takers import count_bounded
 # The user of events that name none; no user is called so.
 UNNAMED: Final = ""
 _USERS_MAX: Final = 64
-_SAMPLED_USERS_MAX: Final = 16
+_SAMPLED_USERS_MAX: Final = 32
+_amount_of: Final = itemgetter(0)
 
 
 class HourTakers(Struct, kw_only=True):
@@ -41,19 +42,26 @@ class HourTakers(Struct, kw_only=True):
 def note_bytes(takers: HourTakers, event: AccessEvent) -> None:
     """Add the bytes of an event to those of whoever took them."""
     users, user, amount = takers.users, event.user or UNNAMED, event.bytes
-    if user in users:
+    try:
         users[user] += amount
-    else:
+    except KeyError:
         count_bounded(users, user, amount, takers_max=_USERS_MAX)
     own = takers.samples.get(user)
     if own is None:
         takers.samples[user] = [(amount, event.id)]
         if len(takers.samples) > _SAMPLED_USERS_MAX:
-            del takers.samples[min(takers.samples, key=lambda each: (users.get(each, 0), each))]
-    elif len(own) < SAMPLES_PER_TAKER or amount > own[-1][0]:
-        insort(own, (amount, event.id), key=_by_size)
-        del own[SAMPLES_PER_TAKER:]
+            _forget_small_users(takers)
+    elif len(own) < SAMPLES_PER_TAKER:
+        own.append((amount, event.id))
+        own.sort(key=_amount_of, reverse=True)
+    elif amount > own[-1][0]:
+        own[-1] = (amount, event.id)
+        own.sort(key=_amount_of, reverse=True)
 
 
-def _by_size(sample: tuple[int, str]) -> int:
-    return -sample[0]
+def _forget_small_users(takers: HourTakers) -> None:
+    """Keep the requests of the half that took most, so that this is seldom done."""
+    users, samples = takers.users, takers.samples
+    by_amount = sorted(samples, key=lambda user: (users.get(user, 0), user), reverse=True)
+    for user in by_amount[_SAMPLED_USERS_MAX // 2 :]:
+        del samples[user]

@@ -32,10 +32,10 @@ def test_the_three_largest_requests_of_each_user_are_remembered() -> None:
 
 
 def test_of_many_users_those_who_took_most_have_their_requests_remembered() -> None:
-    """Of up to 16; whoever took least is forgotten first."""
-    many = [(f"u{number:02d}", 10 + number) for number in range(16)]
+    """Of up to 32; when one more comes, of the half that took most."""
+    many = [(f"u{number:02d}", 10 + number) for number in range(32)]
     assert set(noted(*many).samples) == {name for name, _ in many}
-    assert set(noted(*many, ("late", 12)).samples) == {name for name, _ in many[1:]} | {"late"}
+    assert set(noted(*many, ("late", 40)).samples) == {name for name, _ in many[17:]} | {"late"}
 
 
 def test_of_many_users_the_heavy_ones_are_kept() -> None:
