@@ -111,6 +111,13 @@ def _alerts() -> tuple[timeseries.Panel, ...]:
             )
         ),
         curves(
+            "Whether rings are told",
+            query("sum by (state) (headgate_ring_judges_count)", "{{state}}", ref="A"),
+            query("sum(headgate_ring_days_count)", "days with a ring, of 56", ref="B"),
+            unit="none",
+            says="Neither: nobody looks for rings. More than 8 days, and they are in shadow.",
+        ),
+        curves(
             "Institutions in which a detector sees something strange",
             query(
                 "sum by (detector, mode) (headgate_detector_institutions_count) > 0",

@@ -127,6 +127,7 @@ class OpenWatcher:
         self.rejects: list[Rejected] = []
         self.effects: list[Effect] = []
         self.topics: set[str] = set()
+        self.ring_judges: list[tuple[bool | None, int]] = []
         self.counts = Counts()
 
     @property
@@ -152,6 +153,10 @@ class OpenWatcher:
         assert durable.done()
         self.effects.append(effect)
         self.topics.add(position.topic)
+
+    def rings(self, speaks: bool | None, ring_days: int) -> None:  # noqa: FBT001 - what is shown.
+        """Keep how the judge of rings stands."""
+        self.ring_judges.append((speaks, ring_days))
 
 
 class AgentDesk:
@@ -202,6 +207,7 @@ class CollusionDesk(AgentDesk):
             past=self.before,
             outbox=self.outbox,
             effects=self.effects,
+            watcher=self.watcher,
         )
 
     async def before(self, end: int) -> AsyncIterator[Record]:

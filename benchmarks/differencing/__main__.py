@@ -1,7 +1,7 @@
 """`python -m benchmarks.differencing`: what the rule on result sets tells, and of whom.
 
 Each theft means to single out 40 people; honest work is two weeks of what looks like one.
-Judged is as an institution is, by the default configuration, unless `--allowed` says otherwise.
+Judged is as an institution is, with the rule on, and otherwise by the default configuration.
 """
 
 from collections.abc import Callable
@@ -85,9 +85,10 @@ def _line(play: Callable[[Random], list[Request]], config: CoreConfig, seeds: in
 def main(seeds: int, allowed: int | None, only: str) -> None:
     """Print what is counted, how often it is told, and how many were singled out by then."""
     config = CoreConfig()
+    rule = replace(config.detectors.differencing, mode="on")
     if allowed is not None:
-        rule = replace(config.detectors.differencing, allowed_differences=allowed)
-        config = replace(config, detectors=replace(config.detectors, differencing=rule))
+        rule = replace(rule, allowed_differences=allowed)
+    config = replace(config, detectors=replace(config.detectors, differencing=rule))
     for title, plays in (("thefts", THEFTS), ("honest work", HARD_NEGATIVES)):
         click.echo(f"{title:<30}   sets   differences  told  singled out by then")
         for play in plays:

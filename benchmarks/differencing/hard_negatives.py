@@ -125,6 +125,16 @@ def newest(random: Random) -> list[Request]:
     ]
 
 
+def newest_so_many(random: Random) -> list[Request]:
+    """Return the newest of a study, as many as a session asks for, 40 sets a day."""
+    ordered = some(random, cohort(random, 20_000), 20_000)
+    counts = [20 + int(random.lognormvariate(4.0, 1.0)) for _ in range(_DAYS * 40)]
+    return [
+        Request(at_ms=number * 30 * MINUTE_MS, people=frozenset(ordered[-count:]))
+        for number, count in enumerate(counts)
+    ]
+
+
 def slices(random: Random) -> list[Request]:
     """Return ranges of 20 to 50 ids anywhere in a study of 2,000, 400 times a day."""
     base = random.randrange(COHORT - 3_000)
@@ -228,6 +238,7 @@ HARD_NEGATIVES: Final[tuple[Callable[[Random], list[Request]], ...]] = (
     sensitivity,
     paged,
     newest,
+    newest_so_many,
     slices,
     batches,
     missing_values,

@@ -68,6 +68,8 @@ class Metrics:
         "realised",
         "rejects",
         "repairs",
+        "ring_days",
+        "ring_judges",
         "strays",
         "unresolved",
     )
@@ -85,6 +87,8 @@ class Metrics:
         self.alerts = _counter(table.ALERTS, registry)
         self.alert_delay = _histogram(table.ALERT_DELAY, registry)
         self.alert_p_value = _histogram(table.ALERT_P_VALUE, registry)
+        self.ring_judges = _gauge(table.RING_JUDGES, registry)
+        self.ring_days = _gauge(table.RING_DAYS, registry)
         self.ids_excess = _gauge(table.TOO_MANY_IDS, registry)
         self.institutions = _gauge(table.INSTITUTIONS, registry)
         self.checkpoint_time = _gauge(table.CHECKPOINT_TIME, registry)
@@ -125,6 +129,7 @@ class Metrics:
             self.repairs.labels(reason=repair.value)
         for dropped in (REPEATED, SAVED):
             self.dropped.labels(reason=dropped)
+        self.set_rings(speaks=None, ring_days=0)
         for detector in DETECTORS:
             self.alert_p_value.labels(detector=detector)
             for severity in SEVERITIES:
@@ -171,6 +176,12 @@ class Metrics:
             label = (group if group in named else OTHER,)
             shown[label] = max(float(count), shown.get(label, 0.0))
         self._needed.show(shown)
+
+    def set_rings(self, *, speaks: bool | None, ring_days: int) -> None:
+        """Show whether rings are told here; None: another worker looks for them, or nobody."""
+        self.ring_judges.labels(state="speaks").set(speaks is True)
+        self.ring_judges.labels(state="shadow").set(speaks is False)
+        self.ring_days.set(ring_days)
 
     def set_lag(self, lags: Mapping[int, int], times_seconds: Mapping[int, float]) -> None:
         """Show, of the partitions that are ours, what is not judged yet and when the last came."""

@@ -166,6 +166,17 @@ UNREADABLE: Final = Spec(
     meaning="Events of 7 days that were rejected, or judged in part with something missing.",
     labels=("institution", "jurisdiction"),
 )
+RING_JUDGES: Final = Spec(
+    name="headgate_ring_judges_count",
+    kind="gauge",
+    meaning="1 on the worker that looks for rings, by whether it tells of them or is in shadow.",
+    labels=("state",),
+)
+RING_DAYS: Final = Spec(
+    name="headgate_ring_days_count",
+    kind="gauge",
+    meaning="Days of the last eight weeks on which a ring was found; beyond 8, `auto` is silent.",
+)
 TOO_MANY_IDS: Final = Spec(
     name="headgate_cohort_ids_excess_count",
     kind="gauge",
@@ -258,9 +269,9 @@ SPECS: Final = (
     EVENTS, LATE, REPAIRS, STRAYS, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY,
     ALERT_P_VALUE,
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
-    INCIDENT, LIMIT, UNNAMED, REPEATS, ERRORS, UNREADABLE, TOO_MANY_IDS, INSTITUTIONS, LAG,
-    EVENT_TIME, CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES, CHECKPOINT_STATES, BUDGET,
-    REALISED, NEEDED,
+    INCIDENT, LIMIT, UNNAMED, REPEATS, ERRORS, UNREADABLE, RING_JUDGES, RING_DAYS, TOO_MANY_IDS,
+    INSTITUTIONS, LAG, EVENT_TIME, CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES,
+    CHECKPOINT_STATES, BUDGET, REALISED, NEEDED,
     CONFIG_INFO, CONFIG_CHANGES, CONFIG_REFUSED, CONFIG_PUSHES, BUILD_INFO,
 )  # fmt: skip
 

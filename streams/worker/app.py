@@ -250,6 +250,7 @@ def _add_collusion(dependencies: WorkerDependencies) -> CollusionAgent:
         past=partial(records_before, topic=topic, cluster=dependencies.settings.cluster),
         outbox=dependencies.outbox,
         effects=dependencies.effects,
+        watcher=dependencies.watcher,
     )
     add_agent(dependencies.app, topic, name="collusion", handle=agent.handle)
     return agent

@@ -24,6 +24,7 @@ from streams.kafka.producer import Durable, Outbox
 from streams.kafka.records import Batch, Offsets, Record, RecordPosition
 from streams.worker.committed_reader import CommittedReader, PartitionReading
 from streams.worker.effect_sender import EffectSender
+from streams.worker.ports import RingWatcher
 
 logger = logging.getLogger("headgate.collusion")
 
@@ -99,6 +100,7 @@ class CollusionAgent:
         "_past",
         "_reader",
         "_remembered_count",
+        "_watcher",
     )
 
     def __init__(
@@ -109,6 +111,7 @@ class CollusionAgent:
         past: Past,
         outbox: Outbox,
         effects: EffectSender,
+        watcher: RingWatcher,
     ) -> None:
         """Keep what judging needs; `open_judge` makes a judge that knows nobody."""
         self._reader = reader
@@ -116,6 +119,7 @@ class CollusionAgent:
         self._past = past
         self._outbox = outbox
         self._effects = effects
+        self._watcher = watcher
         self._assignment: _Assignment | None = None
         self._remembered_count = 0
 
@@ -134,6 +138,7 @@ class CollusionAgent:
         self._reader.revoked()
         if self._assignment is not None:
             self._assignment.judge.cancel()
+            self._watcher.rings(None, 0)
         self._assignment = None
 
     async def recovery_complete(self) -> None:
@@ -174,12 +179,17 @@ class CollusionAgent:
                 sent += self._take(judge, record, partition)
                 # A large batch takes its time, and whoever watches must see that it moves.
                 reading.dealt_offset = record.offset
+        self._show(judge)
         reading.advance(batch.span.end)
         await self._outbox.durable(sent)
         await self._reader.finish(reading)
 
     async def _nothing(self) -> CollusionJudge:
-        return self._open_judge()
+        return self._show(self._open_judge())
+
+    def _show(self, judge: CollusionJudge) -> CollusionJudge:
+        self._watcher.rings(judge.speaks, judge.ring_days)
+        return judge
 
     async def _remembered(self, start: int) -> CollusionJudge:
         judge = self._open_judge()
@@ -200,7 +210,7 @@ class CollusionAgent:
             "The judge of all holdings remembers.",
             extra={"records_count": len(remembered), "speaks": judge.speaks},
         )
-        return judge
+        return self._show(judge)
 
     def _take(self, judge: CollusionJudge, record: Record, partition: int) -> list[Durable]:
         position = RecordPosition(

@@ -84,6 +84,10 @@ class MetricsWatcher:
             self._metrics.alerted(effect.alert)
             durable.add_done_callback(lambda _: self._observe_delay(position))
 
+    def rings(self, speaks: bool | None, ring_days: int) -> None:  # noqa: FBT001 - what is shown.
+        """Show whether rings are told, by the worker that judges them."""
+        self._metrics.set_rings(speaks=speaks, ring_days=ring_days)
+
     def saved(self, done: Done | None) -> None:
         """Count a checkpoint; None where all that was judged is saved already."""
         if done is None or done.committed:

@@ -38,6 +38,16 @@ class EventWatcher(Protocol):
         """Count an effect; `durable` is done once the broker has it."""
 
 
+class RingWatcher(Protocol):
+    """Who shows how the judge of several institutions stands."""
+
+    def rings(self, speaks: bool | None, ring_days: int) -> None:  # noqa: FBT001 - what is shown.
+        """Show whether rings are told; None: another worker judges them.
+
+        `ring_days` are the days of the last eight weeks on which one was found.
+        """
+
+
 class RecordSender(Protocol):
     """What sends records: the outbox."""
 
@@ -45,7 +55,7 @@ class RecordSender(Protocol):
         """Send in order; the future is done once the record is durable."""
 
 
-class WorkerWatcher(EventWatcher, Protocol):
+class WorkerWatcher(EventWatcher, RingWatcher, Protocol):
     """Who counts what the judges do, and looks at the whole after each checkpoint."""
 
     def saved(self, done: Done | None) -> None:

@@ -95,6 +95,13 @@ def test_what_is_not_committed_is_told_again_as_it_was() -> None:
     assert judged(*PARTS[1:], past=PARTS[:1]).outbox.posted == posted
 
 
+def test_the_worker_that_looks_for_rings_shows_how_it_stands() -> None:
+    """As soon as it remembers, after each batch, and no more once another does."""
+    desk = judged(PARTS[2], past=PARTS[:2])
+    desk.agent.revoked()
+    assert desk.watcher.ring_judges == [(True, 0), (True, 1), (None, 0)]
+
+
 def test_a_repeated_batch_is_judged_once() -> None:
     """What was committed is passed over when it comes again."""
     desk = desk_after(*PARTS[:2])

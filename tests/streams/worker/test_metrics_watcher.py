@@ -63,6 +63,20 @@ def test_what_happens_is_counted() -> None:
     assert sampled("checkpoint_states_total", registry) == 3
 
 
+def test_who_looks_for_rings_shows_whether_they_are_told() -> None:
+    """In one state of two; and who no longer looks for them shows neither."""
+    registry = CollectorRegistry()
+    watcher = MetricsWatcher(Metrics(registry, institutions_labelled_max=5))
+    shown = []
+    for speaks, ring_days in ((False, 9), (True, 8), (None, 0)):
+        watcher.rings(speaks, ring_days)
+        states = [
+            sampled("ring_judges_count", registry, state=each) for each in ("speaks", "shadow")
+        ]
+        shown.append((*states, sampled("ring_days_count", registry)))
+    assert shown == [(0, 1, 9), (1, 0, 8), (0, 0, 0)]
+
+
 def test_a_pushed_configuration_is_shown_in_place_of_the_files() -> None:
     """Its hash, its budget and its modes; what was told and what was refused are counted."""
     registry = CollectorRegistry()
