@@ -6,7 +6,8 @@ which something happened, and by nothing else that an institution could have mor
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping
 from math import fsum
 from typing import Final
 
@@ -14,18 +15,22 @@ from detectors.calibration.tail import Tail, fit, lower_of
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.peers.members import Member, SelfReport, day_of, weighted_quantile
 from detectors.peers.reference import (
+    COUNTED,
     EVERYBODY,
     PRIOR_TAILS,
+    PastDays,
     Reference,
     ReferenceConfig,
     channel_prior,
     prior_reference,
 )
-from detectors.peers.runs import ByChannel, Exceedances, RunLog
+from detectors.peers.runs import ByChannel, Exceedances, RunLog, joined
 from detectors.verdict import DailySummary
 
 # Fewer are no peers: one institution's odd dates or long silence would become everybody's usual.
 _PEERS_MIN: Final = 3
+# Fewer share the tails of all.
+_GROUP_MIN: Final = 10
 # The platform has begun once this share of all its institutions has come.
 _BEGUN_RATIO: Final = 1 / 3
 # So many settled days must be known before the first ones are forgotten.
@@ -115,25 +120,23 @@ class ReferenceBuilder:
         institution_days = sum(days.values())
         if not institution_days or len(reports) < _PEERS_MIN:
             return prior_reference(self.config)
+        members = Tally(report.group for report in reports.values())
+        exceedances = self._runs.exceedances(
+            counted,
+            first=first,
+            last=last,
+            members_count=len(reports),
+            label_of=lambda name, alert_id: self._members[name].label(alert_id, last=last),
+        )
+        past = self._past(_groups_apart(members), counted, days=days, last=last)
         return Reference(
             version=f"day-{day}",
             day=day,
             usual=self._pooled(reports, first=last - self.config.history_days + 1, last=last),
-            tails=self._tails_by_group(
-                self._runs.exceedances(
-                    counted,
-                    first=first,
-                    last=last,
-                    members_count=len(reports),
-                    label_of=lambda name, alert_id: self._members[name].label(alert_id, last=last),
-                ),
-                days=days,
-            ),
-            institution_days=institution_days,
-            alert_days=sum(
-                min(_ALERT_DAYS_MAX, member.alert_days(counted, last=last))
-                for member in self._members.values()
-            ),
+            tails=self._tails_by_group(exceedances, days=days, members=members),
+            institution_days=past[EVERYBODY].institution_days,
+            alert_days=past[EVERYBODY].alert_days,
+            counted=past.get(COUNTED),
         )
 
     def forget(self, day: int) -> None:
@@ -178,18 +181,48 @@ class ReferenceBuilder:
                 days[group] = days.get(group, 0) + count
         return days
 
+    def _past(
+        self, apart: frozenset[str], counted: frozenset[int], *, days: dict[str, int], last: int
+    ) -> dict[str, PastDays]:
+        """Return how the budget was used by everybody, and by those who stand apart."""
+        institution_days: dict[str, int] = {EVERYBODY: 0}
+        for group, count in days.items():
+            name = _shared_by(group, apart)
+            institution_days[name] = institution_days.get(name, 0) + count
+        alert_days: dict[str, int] = {}
+        for member in self._members.values():
+            report = member.as_of(last)
+            name = EVERYBODY if report is None else _shared_by(report.group, apart)
+            count = min(_ALERT_DAYS_MAX, member.alert_days(counted, last=last))
+            alert_days[name] = alert_days.get(name, 0) + count
+        return {
+            name: PastDays(institution_days=count, alert_days=alert_days.get(name, 0))
+            for name, count in institution_days.items()
+        }
+
     def _tails_by_group(
-        self, exceedances: dict[str, ByChannel], *, days: dict[str, int]
+        self, exceedances: dict[str, ByChannel], *, days: dict[str, int], members: Mapping[str, int]
     ) -> dict[str, dict[str, Tail]]:
-        """Return the tails of everybody, shrunk to the built-in ones, and each group's to these."""
-        channels = PRIOR_TAILS.keys() | exceedances.get(EVERYBODY, {}).keys()
-        priors = {channel: tail for channel in channels if (tail := channel_prior(channel))}
-        everybody = self._fitted(
-            exceedances.get(EVERYBODY, {}), days=sum(days.values()), priors=priors
-        )
-        return {EVERYBODY: everybody} | {
-            group: self._fitted(exceedances.get(group, {}), days=count, priors=everybody)
+        """Return the tails of everybody, shrunk to the built-in ones, and each group's to these.
+
+        A group of a few has none of its own: whatever one of them did would be usual in it.
+        """
+        apart = _groups_apart(members)
+        shared: dict[str, dict[str, Tail]] = {}
+        for name in sorted({EVERYBODY} | {_shared_by(group, apart) for group in days}):
+            groups = [group for group in sorted(days) if _shared_by(group, apart) == name]
+            runs = joined(exceedances.get(group, {}) for group in groups)
+            channels = PRIOR_TAILS.keys() | runs.keys()
+            priors = {channel: tail for channel in channels if (tail := channel_prior(channel))}
+            shared[name] = self._fitted(
+                runs, days=sum(days[group] for group in groups), priors=priors
+            )
+        return shared | {
+            group: self._fitted(
+                exceedances.get(group, {}), days=count, priors=shared[_shared_by(group, apart)]
+            )
             for group, count in sorted(days.items())
+            if members.get(group, 0) >= _GROUP_MIN
         }
 
     def _fitted(
@@ -247,3 +280,13 @@ class ReferenceBuilder:
             + (1.0 - weight) * self.config.usual_prior[place]
             for place in range(len(LEARNT_WINDOWS))
         )
+
+
+def _groups_apart(members: Mapping[str, int]) -> frozenset[str]:
+    """Return the groups of those who only count people, if they are many enough to stand apart."""
+    groups = frozenset(group for group in members if group.endswith(COUNTED))
+    return groups if sum(members[group] for group in groups) >= _GROUP_MIN else frozenset()
+
+
+def _shared_by(group: str, apart: frozenset[str]) -> str:
+    return COUNTED if group in apart else EVERYBODY

@@ -24,6 +24,9 @@ _CORRECTION_MAX: Final = 2.0
 INCIDENT_CHANNEL: Final = "incident"
 # The pseudo-group of all institutions together.
 EVERYBODY: Final = ""
+# How the groups end of institutions that mostly say how many people they took, and not whom; and
+# the pseudo-group of all of these, where they are many enough to have tails and a budget apart.
+COUNTED: Final = "/counted"
 
 
 class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -61,6 +64,13 @@ def grace_ms(config: ReferenceConfig) -> int:
     return config.grace_hours * HOUR_MS
 
 
+class PastDays(Struct, frozen=True, kw_only=True):
+    """By how much a budget was used in the past."""
+
+    institution_days: Annotated[int, Meta(ge=0, description="days behind the tails")]
+    alert_days: Annotated[int, Meta(ge=0, description="of these, days with an alert")]
+
+
 class Reference(Struct, frozen=True, kw_only=True):
     """What holds on `day`. `version` names it in every verdict that used it."""
 
@@ -72,6 +82,9 @@ class Reference(Struct, frozen=True, kw_only=True):
     ]
     institution_days: Annotated[int, Meta(ge=0, description="days behind the tails")] = 0
     alert_days: Annotated[int, Meta(ge=0, description="of these, days with an alert")] = 0
+    counted: Annotated[
+        PastDays | None, Meta(description="of those who only count people, where they stand apart")
+    ] = None
 
 
 _INCIDENT_TAIL: Final = Tail(knots=((0.0, 0.0),), slope=1.0)
@@ -91,6 +104,15 @@ def prior_reference(config: ReferenceConfig) -> Reference:
     )
 
 
+def everybody_of(group: str) -> str:
+    """Return the pseudo-group of all who say as much of people as those of a group do.
+
+    >>> everybody_of("north"), everybody_of("north/counted")
+    ('', '/counted')
+    """
+    return COUNTED if group.endswith(COUNTED) else EVERYBODY
+
+
 def usual_of(reference: Reference, group: str) -> tuple[float, ...]:
     """Return the peers' usual of `group`, or of everybody for an unknown group."""
     return reference.usual.get(group) or reference.usual[EVERYBODY]
@@ -104,7 +126,8 @@ def tail_of(reference: Reference, group: str, channel: str) -> Tail:
     Raises:
         CoreError: no detector has the channel.
     """
-    tails = reference.tails.get(group) or reference.tails[EVERYBODY]
+    groups = reference.tails
+    tails = groups.get(group) or groups.get(everybody_of(group)) or groups[EVERYBODY]
     tail = tails.get(channel) or channel_prior(channel)
     if tail is None:
         msg = f"reference: no detector has the channel {channel!r}"
@@ -112,7 +135,7 @@ def tail_of(reference: Reference, group: str, channel: str) -> Tail:
     return tail
 
 
-def incident_rate(reference: Reference, *, budget_rate: float) -> float:
+def incident_rate(reference: Reference, *, budget_rate: float, group: str = EVERYBODY) -> float:
     """Return the p-value below which an incident is told, corrected by the realised rate.
 
     The past, which the tails are fitted to, may be stranger than the present.
@@ -121,8 +144,9 @@ def incident_rate(reference: Reference, *, budget_rate: float) -> float:
     >>> round(incident_rate(quiet, budget_rate=1.0 / 700.0) * 700.0, 2)
     1.33
     """
-    expected = budget_rate * reference.institution_days
-    correction = (expected + _ALERT_DAYS_PRIOR) / (reference.alert_days + _ALERT_DAYS_PRIOR)
+    past = (reference.counted if everybody_of(group) == COUNTED else None) or reference
+    expected = budget_rate * past.institution_days
+    correction = (expected + _ALERT_DAYS_PRIOR) / (past.alert_days + _ALERT_DAYS_PRIOR)
     bounded = min(_CORRECTION_MAX, max(1.0 / _CORRECTION_MAX, correction))
     return budget_rate / _ALERT_DAYS_PER_INCIDENT * bounded
 

@@ -6,13 +6,12 @@ be told, and of one institution count not many more runs than others have.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from msgspec import Struct, field
 
 from detectors.feedback import Label
-from detectors.peers.reference import EVERYBODY
 from detectors.verdict import Run
 
 # So far beyond what it takes to be told a run counts, in decades: what false alarms reach.
@@ -31,6 +30,17 @@ class Exceedances(Struct, kw_only=True):
 
 
 ByChannel = dict[str, Exceedances]
+
+
+def joined(groups: Iterable[ByChannel]) -> ByChannel:
+    """Return the runs of several groups as those of one."""
+    together: ByChannel = {}
+    for group in groups:
+        for channel, exceedances in group.items():
+            both = together.setdefault(channel, Exceedances())
+            both.full += exceedances.full
+            both.censored += exceedances.censored
+    return together
 
 
 class _Peak(Struct, frozen=True, kw_only=True):
@@ -84,7 +94,7 @@ class RunLog:
     def exceedances(
         self, days: Collection[int], *, first: int, last: int, members_count: int, label_of: LabelOf
     ) -> dict[str, ByChannel]:
-        """Return the runs that began from `first` on and count, by group; `EVERYBODY` has all.
+        """Return the runs that began from `first` on and count, by group.
 
         Each as it stood on `last`, if its peak was on one of `days`. What was no theft counts in
         full, and what was one not at all.
@@ -117,9 +127,8 @@ def _bounded(runs: Collection[list[_Peak]], *, members_count: int) -> Iterator[_
 def _note(
     by_group: dict[str, ByChannel], channel: str, peak: _Peak, *, score: float, is_told: bool
 ) -> None:
-    for group in (EVERYBODY, peak.group):
-        exceedances = by_group.setdefault(group, {}).setdefault(channel, Exceedances())
-        (exceedances.censored if is_told else exceedances.full).append(score)
+    exceedances = by_group.setdefault(peak.group, {}).setdefault(channel, Exceedances())
+    (exceedances.censored if is_told else exceedances.full).append(score)
 
 
 def _counted_of(peak: _Peak) -> float:

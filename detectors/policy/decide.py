@@ -72,7 +72,9 @@ def decide(
     if surprise >= incident.mark + GROWTH_DECADES or verdict.p_value <= RULE_P_VALUE:
         incident.last_day, incident.mark = at_ms // DAY_MS, max(incident.mark, surprise)
     taken = taken_participants(profile.ledger, incident)
-    rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
+    rate = incident_rate(
+        profile.reference, budget_rate=profile.budget_rate, group=group_of(profile)
+    )
     news = None
     if incident.raised:
         news = news_of(profile, verdict, at_ms=at_ms, event=event, rate=rate)

@@ -16,7 +16,7 @@ from detectors.features.participant_sets import ParticipantSet
 from detectors.features.vector import Features
 from detectors.features.windows import Quantity
 from detectors.instants import DAY_MS
-from detectors.peers.reference import INCIDENT_CHANNEL, tail_of, usual_of
+from detectors.peers.reference import COUNTED, INCIDENT_CHANNEL, tail_of, usual_of
 from detectors.profile import Profile
 from detectors.registry import reason_of
 from detectors.verdict import ReasonDetail, Verdict
@@ -51,7 +51,7 @@ def usual_now(profile: Profile, day: int) -> tuple[float, ...]:
 def group_of(profile: Profile) -> str:
     """Return the peer group: who sends only counts is compared with others who do."""
     mostly_counted = 2 * profile.state.counted_events > profile.state.events_count
-    return f"{profile.entry.group}/counted" if mostly_counted else profile.entry.group
+    return profile.entry.group + COUNTED if mostly_counted else profile.entry.group
 
 
 class Unusual(Struct, frozen=True, kw_only=True):

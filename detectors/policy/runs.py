@@ -56,7 +56,7 @@ def note_label(profile: Profile, alert_id: str, label: Label) -> None:
 def alert_score(profile: Profile, channel: str) -> float:
     """Return the score at which a channel alone is told of today, whatever else is unusual."""
     reference, group = profile.reference, group_of(profile)
-    rate = incident_rate(reference, budget_rate=profile.budget_rate)
+    rate = incident_rate(reference, budget_rate=profile.budget_rate, group=group)
     tail = tail_of(reference, group, channel)
     if channel == INCIDENT_CHANNEL or channel not in profile.weights:
         return tail.score_at(rate)
