@@ -152,7 +152,7 @@ class Ledger:
             self.count_bytes(event)
         participants = event.participants
         people = None if participants is None else participants_of(participants)
-        if not people:
+        if people is None or not (read := len(people)):
             return self._take_counted(event, at_ms=at_ms)
         if self._has_spaces:
             holding = self._opened_in_space(event.dataset, event.project)
@@ -162,10 +162,10 @@ class Ledger:
         project_new = self._take_for_project(event, people) if self._capped else 0
         gained = self._count_new(new_people, holding, event) if new_people else 0
         if not gained:
-            return Taken(read=len(people), participants=people, project_new=project_new)
+            return Taken(read=read, participants=people, project_new=project_new)
         exempted, learnt, unlearnt = exempt(self.entry, self.state, event, gained, at_ms=at_ms)
         return Taken(
-            read=len(people),
+            read=read,
             participants=people,
             project_new=project_new,
             new=gained - exempted,

@@ -72,14 +72,13 @@ def decode(
     """
     if not raw:
         return rejected(RejectReason.EMPTY_VALUE, "expected an event, got no bytes")
-    if len(raw) > limits.event_bytes_max:
-        event = _oversized(raw, headers, limits)
-    else:
-        event = _opened(raw, headers, limits) if headers else _parsed(raw, limits)
+    # Nearly every message is too short to nest too deeply, let alone to be too large.
+    plain = not headers and len(raw) <= NESTED_BYTES_MIN
+    event = _parsed(raw, limits) if plain else _opened_or_long(raw, headers, limits)
     # Not the other way round: Python tells at once what a thing is, but not what it is not.
     if not isinstance(event, AccessEvent):
         return event
-    at_ms = time_ms(event)
+    at_ms = event.time if type(event.time) is int else time_ms(event)
     name = event.institution
     # Kafka itself says -1 where a record carries no time.
     if kafka_time_ms is not None and at_ms - limits.future_ms_max > kafka_time_ms >= 0:
@@ -111,8 +110,9 @@ def check(event: AccessEvent, at_ms: int, limits: DecodeLimits) -> Rejected | No
         reason = RejectReason.TIME_FAR_PAST if past else RejectReason.TIME_FAR_FUTURE
         detail = f"{short(at_ms)} is not from {limits.earliest_ms} to {limits.latest_ms} ms"
         return rejected(reason, detail)
-    if isinstance(event.fields, list) and len(event.fields) > limits.fields_listed_max:
-        return too_many("fields", len(event.fields), limits.fields_listed_max)
+    fields = event.fields
+    if fields is not None and isinstance(fields, list) and len(fields) > limits.fields_listed_max:
+        return too_many("fields", len(fields), limits.fields_listed_max)
     if event.participants is not None:
         return participants_problem(event.participants, limits)
     return None
@@ -130,6 +130,15 @@ def _within(
     return within if isinstance(within, Rejected) else with_seen_name(within)
 
 
+def _opened_or_long(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
+    """Return the event of a message that has headers, or is not short."""
+    if len(raw) > limits.event_bytes_max:
+        return _oversized(raw, headers, limits)
+    if headers:
+        return _opened(raw, headers, limits)
+    return nesting_problem(raw) or _parsed(raw, limits)
+
+
 def _oversized(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
     """Return the event of a message too large to decode: its lists are only counted."""
     detail = f"{len(raw)} bytes, more than {limits.event_bytes_max}"
@@ -143,10 +152,6 @@ def _oversized(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEven
 
 
 def _parsed(raw: bytes, limits: DecodeLimits) -> AccessEvent | Rejected:
-    # Nearly every event is too short to nest too deeply.
-    problem = nesting_problem(raw) if len(raw) > NESTED_BYTES_MIN else None
-    if problem is not None:
-        return problem
     event = _strict(raw)
     if isinstance(event, AccessEvent) and not may_repeat_an_amount(raw, event):
         return event

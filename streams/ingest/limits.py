@@ -57,15 +57,12 @@ class DecodeLimits(Struct, frozen=True, kw_only=True):
     # The first id, and the one after the last.
     id_first: int
     id_end: int
+    # Some ids within the bounds are nobody's.
+    sparse: bool
     # The operator's file that says who is who, where each project has pseudonyms of its own.
     bridge: "Bridge | None" = None
     # Some datasets are declared to stand for people, though a record names and counts nobody.
     declares_people: bool = False
-
-    @property
-    def sparse(self) -> bool:
-        """Tell whether some ids within the bounds are nobody's."""
-        return self.id_end - self.id_first > self.cohort_size
 
 
 def decode_limits(
@@ -84,6 +81,7 @@ def decode_limits(
         hashed=cohort.participant_ids == "hashed",
         id_first=cohort.ids.start,
         id_end=cohort.ids.stop,
+        sparse=cohort.ids.stop - cohort.ids.start > cohort.size,
     )
 
 

@@ -68,17 +68,10 @@ def _ids_problem(ids: list[int], limits: DecodeLimits) -> Rejected | None:
 
 
 def _ranges_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Rejected | None:
-    if limits.hashed:
-        return _no_position()
     if limits.sparse:
-        detail = "ranges of ids of which not each is a person"
-        return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
+        return _no_ranges(limits)
     if len(ranges) > limits.cohort_size:
         return too_many("ranges", len(ranges), limits.cohort_size)
-    return _bounds_problem(ranges, limits)
-
-
-def _bounds_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Rejected | None:
     id_first, id_end = limits.id_first, limits.id_end
     named = 0
     for first, last in ranges:
@@ -93,6 +86,14 @@ def _bounds_problem(ranges: list[tuple[int, int]], limits: DecodeLimits) -> Reje
         detail = f"the ranges overlap: together {named}, of a cohort of {limits.cohort_size}"
         return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
     return None
+
+
+def _no_ranges(limits: DecodeLimits) -> Rejected:
+    # Hashes are the sparsest of all.
+    if limits.hashed:
+        return _no_position()
+    detail = "ranges of ids of which not each is a person"
+    return rejected(RejectReason.PARTICIPANTS_INVALID, detail)
 
 
 def _no_position() -> Rejected:
