@@ -94,7 +94,7 @@ class ClassTotals:
         """Return the class of a holding, which may be a pool, or of one project."""
         name = dataset_of(name) if self.has_spaces else name
         if name.startswith(OTHER_DATASETS):
-            class_name = name.partition(OF_CLASS)[2]
+            class_name = name.removeprefix(OTHER_DATASETS + OF_CLASS)
             return class_name if class_name in self._catalogue.weights else COMMON_CLASS
         return self._catalogue.declared(name).class_name
 

@@ -134,8 +134,7 @@ class Takers:
     def within(self, window: Window, *, open_bucket: int) -> Takings:
         """Return who took how much within a window that ends with the open bucket."""
         amounts: dict[int, int] = {}
-        sums, unit, _ = self._levels()[_LEVELS[window]]
-        first = open_bucket // unit - _SPANS[window] + 1
+        sums, first = self._levels()[_LEVELS[window]][0], self._first_of(window, open_bucket)
         for place, takers in sums.items():
             if place >= first:
                 for taker, new in takers.items():
@@ -151,8 +150,7 @@ class Takers:
 
     def samples(self, window: Window, *, open_bucket: int) -> list[tuple[Name, int, str]]:
         """Return user, new participants and id of the largest events, the largest first."""
-        _, unit, _ = self._levels()[_LEVELS[window]]
-        first = open_bucket // unit - _SPANS[window] + 1
+        unit, first = self._unit_of(window), self._first_of(window, open_bucket)
         inside = [each for each in self.state.samples if each.bucket // unit >= first]
         inside.sort(key=lambda each: (-each.new, -each.bucket, each.event_id))
         return [(self.state.names[each.taker][0], each.new, each.event_id) for each in inside]
@@ -208,13 +206,17 @@ class Takers:
         """Return the samples that are likeliest asked for, of too many."""
         windows = [
             TakenWithin(
-                first=open_bucket // self._unit_of(window) - _SPANS[window] + 1,
+                first=self._first_of(window, open_bucket),
                 unit_buckets=self._unit_of(window),
                 users=self.within(window, open_bucket=open_bucket).users,
             )
             for window in Window
         ]
         return likeliest(samples, windows, users=[user for user, _ in self.state.names])
+
+    def _first_of(self, window: Window, open_bucket: int) -> int:
+        """Return the first unit of a window that ends with the open bucket."""
+        return open_bucket // self._unit_of(window) - _SPANS[window] + 1
 
     def _unit_of(self, window: Window) -> int:
         return self._levels()[_LEVELS[window]][1]

@@ -48,7 +48,7 @@ class Blocks:
         """Return how many participants each block has; who is beyond the last counts in it."""
         number = len(self.sizes)
         if self._shift == _HASH_BITS:
-            return np.full(1, len(participants), np.int64)
+            return np.full(1, len(participants))
         ids = ids_of(participants)
         blocks = (ids if self.ordered else ids * _SPREAD) >> np.uint64(self._shift)
         within = np.minimum(blocks, np.uint64(number - 1)).astype(np.int64)

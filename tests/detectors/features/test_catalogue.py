@@ -2,16 +2,19 @@
 
 import pytest
 
+from detectors.features.class_totals import ClassTotals
 from detectors.features.datasets import (
     COMMON_CLASS,
     GIB,
     WEIGHT_UNITS,
+    Catalogue,
     DatasetConfig,
     Declared,
     caps_of,
     catalogue_of,
     people_of,
 )
+from detectors.features.ledger_state import OF_CLASS, OTHER_DATASETS, LedgerState
 from detectors.features.occupancy import PERSON_UNITS, new_units
 from tests.builders import event
 
@@ -36,7 +39,7 @@ def test_the_name_is_meant_before_the_longest_pattern(
     dataset: str, declaration: str | None
 ) -> None:
     """Whatever is asked for first, and however often."""
-    catalogue = catalogue_of(NAMES)
+    catalogue = Catalogue(NAMES)
     expected = f"class of {declaration}" if declaration else COMMON_CLASS
     for _ in range(2):
         assert catalogue.declared(dataset).class_name == expected
@@ -46,7 +49,7 @@ def test_of_patterns_of_one_length_the_first_in_the_alphabet_is_meant() -> None:
     """So that the order of a file says nothing."""
     pair = [("a*", DatasetConfig(class_name="front")), ("*b", DatasetConfig(class_name="back"))]
     for order in (pair, pair[::-1]):
-        assert catalogue_of(dict(order)).declared("ab").class_name == "back"
+        assert Catalogue(dict(order)).declared("ab").class_name == "back"
 
 
 def test_weights_are_whole_parts_and_never_nothing() -> None:
@@ -137,3 +140,18 @@ def test_many_small_requests_lose_nobody() -> None:
     """Parts of a person are rounded up."""
     assert new_units(1, held_units=PERSON_UNITS, size=3 * PERSON_UNITS) == PERSON_UNITS
     assert new_units(1, held_units=3 * PERSON_UNITS - 1, size=3) == 1
+
+
+def test_a_weight_is_that_of_a_class() -> None:
+    """Of the common class it is one."""
+    with pytest.raises(ValueError, match=r"^expected a `class` beside `weight`$"):
+        DatasetConfig(weight=2.0)
+
+
+def test_a_pool_is_of_its_class() -> None:
+    """Of one that is declared no more it is of the common one."""
+    catalogue = catalogue_of({"vcf-*": DatasetConfig(class_name="genome")})
+    totals = ClassTotals(LedgerState(), catalogue, cohort_size=10)
+    names = [OTHER_DATASETS, *(OTHER_DATASETS + OF_CLASS + name for name in ("genome", "image"))]
+    assert [totals.class_of(name) for name in names] == [COMMON_CLASS, "genome", COMMON_CLASS]
+    assert [totals.class_of(name) for name in ("vcf-1", "imaging")] == ["genome", COMMON_CLASS]

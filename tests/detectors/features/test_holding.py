@@ -97,6 +97,23 @@ def test_a_base_is_a_part_named_after_kind_name_and_version() -> None:
         assert (len(holdings["name"].base), list(holdings["name"].recent)) == (5_000, [9_000])
 
 
+def test_all_counts_of_a_ledger_survive() -> None:
+    """Each beside the sets that it is not read off."""
+    counts = {
+        "held_participants": 5,
+        "exempted_participants": 3,
+        "exempted": {"export": 3},
+        "capped_bytes": {"": 7},
+        "classes": {"genome": 5},
+        "estimated": {"imaging": 11},
+    }
+    state = LedgerState()
+    for name, value in counts.items():
+        setattr(state, name, value)
+    loaded = load_ledger(save_ledger(state), {})
+    assert {name: getattr(loaded, name) for name in counts} == counts
+
+
 def test_a_ledger_whose_part_is_missing_or_damaged_is_refused_by_its_name() -> None:
     """An institution's past is never taken as empty."""
     state = state_of_a_folded_ledger()

@@ -58,6 +58,16 @@ def test_classes_are_counted_apart_in_each_project() -> None:
     assert restored.ledger.taken_participants == 4_000
 
 
+def test_after_a_restart_the_people_of_two_projects_are_still_two() -> None:
+    """One number of two projects is two people, in each class."""
+    profile = north()
+    for project in ("p-1", "p-2"):
+        judge(profile, taking(2_000, id=project, project=project, dataset="genomes"))
+    snapshot = dump(profile)
+    restored = load(snapshot.main, parts=snapshot.parts, config=CONFIG)
+    assert restored.ledger.taken_participants == profile.ledger.taken_participants == 4_000
+
+
 def test_nobody_else_is_told_of_numbers_that_mean_nothing_to_them() -> None:
     """Rings are judged by people, which numbers of a project are not."""
     profile = north()

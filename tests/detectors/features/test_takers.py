@@ -2,6 +2,7 @@
 
 import pytest
 
+from detectors.features.samples import Sample, TakenWithin, likeliest
 from detectors.features.takers import Takers, TakersState
 from detectors.features.windows import BUCKETS_PER_DAY, Window
 
@@ -27,3 +28,12 @@ def test_whoever_is_in_no_window_any_more_is_forgotten(*, restarted: bool) -> No
         user, new, event_id = takers.samples(Window.MONTH, open_bucket=now)[0]
         assert (user, new, event_id) == (f"u-{day}", day + 2, f"u-{day}")
         assert len(takers.state.names) < 64
+
+
+def test_of_as_worthy_samples_the_newest_are_kept() -> None:
+    """Also of whoever took too little to be known."""
+    samples = [Sample(bucket=place, new=1, taker=0, event_id=str(place)) for place in range(60)]
+    window = TakenWithin(first=100, unit_buckets=1, users={})
+    assert likeliest(samples, [window], users=["ada"]) == samples[4:]
+    samples[3].bucket = 100
+    assert likeliest(samples, [window], users=["ada"]) == [samples[3], *samples[5:]]

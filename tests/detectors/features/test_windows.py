@@ -3,6 +3,7 @@
 import pytest
 
 from detectors.features.windows import (
+    AMOUNT_MAX,
     BUCKET_MS,
     Quantity,
     Window,
@@ -58,3 +59,10 @@ def test_the_open_bucket_says_from_when_and_until_when_it_is() -> None:
     assert (restored.begins_ms, restored.ends_ms) == open_bucket
     windows.advance(NOW_MS - 7 + BUCKET_MS)
     assert windows.begins_ms == NOW_MS - 7 + BUCKET_MS
+
+
+def test_what_is_open_is_bounded_when_it_is_saved() -> None:
+    """Events add to it without a look at the bound."""
+    windows = filled()
+    windows.state.open[Quantity.BYTES] = AMOUNT_MAX + 5
+    assert windows.snapshot().open[Quantity.BYTES] == AMOUNT_MAX
