@@ -174,6 +174,12 @@ def _not_judged() -> tuple[timeseries.Panel, ...]:
                 "already saved": GREEN,
             },
         ),
+        curves(
+            "Aliases judged apart",
+            query("sum by (instance) (headgate_judges_apart_count)", "{{instance}}"),
+            unit="none",
+            says="Names that had a judge elsewhere before they were aliases: not joined.",
+        ),
     )
 
 

@@ -141,6 +141,7 @@ class OpenWatcher:
         self.counts.configs_accepted += counts.configs_accepted
         self.counts.configs_refused += counts.configs_refused
         self.counts.strays += counts.strays
+        self.counts.judges_apart = max(self.counts.judges_apart, counts.judges_apart)
         self.counts.config = counts.config or self.counts.config
 
     def rejected(self, reject: Rejected, durable: Durable) -> None:

@@ -41,6 +41,19 @@ class Addressing(Struct, frozen=True, kw_only=True):
         key = directory.home_of(name)
         return Destination(key, partition_of(key, partitions=self.partitions))
 
+    def apart(
+        self, directory: Directory, *, partition: int, knows: Callable[[str], bool]
+    ) -> list[str]:
+        """Return the aliases that have a judge of their own here, away from their institution's.
+
+        They were judged before the register named them: what they held is not joined.
+        """
+        return sorted(
+            alias
+            for alias in directory.aliases
+            if knows(alias) and self.home_of(alias, directory).partition != partition
+        )
+
     def is_at_home(
         self, name: str, key: bytes | None, *, partition: int, directory: Directory
     ) -> bool:

@@ -5,7 +5,7 @@ institution that it is a name of, from its date on, and all names that the regis
 share one judge, with one ledger and one budget: whoever may choose names had as many else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from detectors.config_schedule import NEVER_MS
@@ -68,6 +68,11 @@ class Directory:
                 self._formers.setdefault(identity, []).append((from_ms, identity_of(alias.id)))
         for owners in self._owners.values():
             owners.sort(reverse=True)
+
+    @property
+    def aliases(self) -> Collection[str]:
+        """Return the identities of all names that lead to an institution of another name."""
+        return self._owners.keys()
 
     def judge_of(self, name: str, at_ms: int) -> str:
         """Return who judges what is taken under a name at a time: an identity, or `UNKNOWN`."""

@@ -64,6 +64,7 @@ class Metrics:
         "events",
         "ids_excess",
         "institutions",
+        "judges_apart",
         "late",
         "realised",
         "rejects",
@@ -80,6 +81,7 @@ class Metrics:
         self.late = _counter(table.LATE, registry)
         self.repairs = _counter(table.REPAIRS, registry)
         self.strays = _counter(table.STRAYS, registry)
+        self.judges_apart = _gauge(table.JUDGES_APART, registry)
         self.unresolved = _counter(table.UNRESOLVED, registry)
         self.rejects = _counter(table.REJECTS, registry)
         self.dead_letters = _counter(table.DEAD_LETTERS, registry)

@@ -54,6 +54,11 @@ STRAYS: Final = Spec(
     kind="counter",
     meaning="Events outside of their institution's own partition, or under another key: sent home.",
 )
+JUDGES_APART: Final = Spec(
+    name="headgate_judges_apart_count",
+    kind="gauge",
+    meaning="Aliases judged in another partition before the register named them: not joined.",
+)
 UNRESOLVED: Final = Spec(
     name="headgate_events_unresolved_total",
     kind="counter",
@@ -266,8 +271,8 @@ BUILD_INFO: Final = Spec(
 )
 
 SPECS: Final = (
-    EVENTS, LATE, REPAIRS, STRAYS, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS, ALERT_DELAY,
-    ALERT_P_VALUE,
+    EVENTS, LATE, REPAIRS, STRAYS, JUDGES_APART, UNRESOLVED, REJECTS, DEAD_LETTERS, DROPPED, ALERTS,
+    ALERT_DELAY, ALERT_P_VALUE,
     STRANGE, SUSPENSIONS, SUSPENSIONS_OPEN, WITHHELD, DECIDED, RECORDERS, AUDIT_ENTRIES, COVERAGE,
     INCIDENT, LIMIT, UNNAMED, REPEATS, ERRORS, UNREADABLE, RING_JUDGES, RING_DAYS, TOO_MANY_IDS,
     INSTITUTIONS, LAG, EVENT_TIME, CHECKPOINT_TIME, CHECKPOINT_DURATION, CHECKPOINT_BYTES,

@@ -38,6 +38,8 @@ class Counts(Struct, kw_only=True):
     repairs: Counter[str] = field(default_factory=Counter)
     # Sent on to the partition of their institution.
     strays: int = 0
+    # Aliases that have a judge of their own in this partition, away from their institution's.
+    judges_apart: int = 0
     saved: int = 0
     configs_accepted: int = 0
     configs_refused: int = 0

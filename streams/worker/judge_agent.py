@@ -27,7 +27,7 @@ from streams.kafka.producer import Durable
 from streams.kafka.records import Batch, OutgoingRecord, Record, RecordPosition, position_of
 from streams.state.protocol import StateStore
 from streams.worker.batch_run import BatchRun, Counts, DecodedRecord
-from streams.worker.obedience import apply_control_record
+from streams.worker.obedience import apply_control_record, note_judges_apart
 from streams.worker.partition_days import JudgeDependencies, PartitionDays
 from streams.worker.rejected_records import count_rejected, log_rejected_control
 
@@ -98,6 +98,7 @@ class JudgeAgent:
             partition_state.advance(batch.records[batch_run.next_index].offset)
             return None if batch_run.closing is not None else batch_run.references.missing_day
         partition_state.advance(batch.span.end)
+        note_judges_apart(batch_run, addressing=self._addressing)
         self._count(partition_state.partition, batch, batch_run.counts)
         batch_run.is_over = True
         return None

@@ -32,7 +32,7 @@ _IDS_AT_ONCE_COUNT: Final = 10_000
 class MetricsWatcher:
     """Counts into the metrics of this worker."""
 
-    __slots__ = ("_ids", "_metrics", "_now_ms", "_received_seconds", "_rejected")
+    __slots__ = ("_ids", "_judges_apart", "_metrics", "_now_ms", "_received_seconds", "_rejected")
 
     def __init__(
         self,
@@ -44,6 +44,8 @@ class MetricsWatcher:
         self._metrics = metrics
         self._now_ms = now_ms
         self._ids: DistinctIds | None = None
+        # By partition.
+        self._judges_apart: dict[int, int] = {}
         self._received_seconds: dict[int, float] = {}
         # Looked up once: a producer of rubbish slows nobody down by it.
         self._rejected = {
@@ -63,6 +65,7 @@ class MetricsWatcher:
         for repair, count in counts.repairs.items():
             self._metrics.repairs.labels(reason=repair).inc(count)
         self._metrics.strays.inc(counts.strays)
+        self._judges_apart[position.partition] = counts.judges_apart
         self._metrics.unresolved.inc(counts.unresolved)
         self._metrics.dropped.labels(reason=REPEATED).inc(counts.repeated)
         self._metrics.dropped.labels(reason=SAVED).inc(counts.saved)
@@ -146,6 +149,8 @@ class MetricsWatcher:
             for number, partition in state_store.partitions.items()
             if partition.position is not None and number in ends
         }
+        apart = self._judges_apart
+        self._metrics.judges_apart.set(sum(apart[p] for p in apart.keys() & ends.keys()))
         received = self._received_seconds
         self._metrics.set_lag(lags, {number: received[number] for number in lags.keys() & received})
 

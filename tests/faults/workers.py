@@ -25,12 +25,14 @@ class Worker:
         self._fork_server = fork_server
         self.ended: list[int] = []
         self.armed = False
+        self._patient = False
         self.points_count = 0
         self._asked_seconds = 0.0
         self.process: Life | None = None
 
     def start(self, *options: str, point: str = NOWHERE, count: int = 0) -> None:
         """Start; with a point, it dies the `count`-th time that it comes there."""
+        self._patient = point == PATIENT
         self.armed = point not in (NOWHERE, CLOCK, DEAF, PATIENT)
         arguments = [point, str(count), self._broken]
         arguments += ["--config", str(self._config), "--no-create-topics", *options]
@@ -43,7 +45,8 @@ class Worker:
         if code is not None:
             self.ended.append(code)
             self.points_count += self.armed and code == -signal.SIGKILL
-            self.start()
+            # Who was given time has it again.
+            self.start(point=PATIENT if self._patient else NOWHERE)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if there is somebody to receive it."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -204,6 +205,36 @@ def test_an_entry_that_is_pushed_reaches_its_judge_wherever_the_producer_writes(
     names = [name for partition in partitions for name, _ in partition.profiles()]
     assert names == ["uni-bern"]
     assert len(log.desk.values("t.alerts")) == 1
+
+
+def test_a_judge_that_lies_apart_from_that_of_its_alias_is_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It was judged before the register named it: what it held counts anew, and people know."""
+    log = Log()
+    home = partition_of("uni-bern", partitions=PARTITIONS)
+    names = [f"institute {number}" for number in range(9)]
+    alias = next(name for name in names if partition_of(name, partitions=PARTITIONS) != home)
+    near = next(name for name in names if partition_of(name, partitions=PARTITIONS) == home)
+    for number, name in enumerate((alias, near)):
+        where = partition_of(name, partitions=PARTITIONS)
+        log.append(event(number, name), key=name.encode(), partition=where)
+    log.judge_all()
+    assert log.desk.watcher.counts.judges_apart == 0
+    entry = Institution(id="uni-bern", aliases=(alias, near))
+    body = encode_instruction(
+        Instruction(sequence=0, body=Registered(institution="uni-bern", entry=entry))
+    )
+    for partition in range(PARTITIONS):
+        signed = control_record(
+            INSTRUCTION, body, topic="events", partition=partition, key=b"x", keys=log.desk.keys
+        )
+        log._add(partition, signed.value, signed.key, signed)
+    log.judge_all()
+    assert log.desk.watcher.counts.judges_apart == 1
+    (warning,) = [each for each in caplog.records if each.levelname == "WARNING"]
+    said = {name: vars(warning)[name] for name in ("aliases", "institution")}
+    assert said == {"aliases": [alias], "institution": "uni-bern"}
 
 
 REGISTER: Final = Register(
