@@ -60,6 +60,7 @@ _OFF_HOURS: Final = int(Quantity.OFF_HOURS)
 _WALKED: Final = int(Quantity.WALKED)
 _GAINED: Final = int(Quantity.GAINED)
 _SLICED: Final = int(Quantity.SLICED)
+_FILES: Final = int(Quantity.FILES)
 
 
 def judge(profile: Profile, event: AccessEvent) -> tuple[Effect, ...]:
@@ -188,6 +189,7 @@ def _book(amounts: list[int], event: AccessEvent, taken: Taken, at_ms: int) -> N
     """Add what the event took to `amounts`; all but who is new is bounded when somebody looks."""
     amounts[_BYTES] += event.bytes
     amounts[_ROWS] += event.rows
+    amounts[_FILES] += event.files
     amounts[_READ] += taken.read
     if taken.gained:
         amounts[_GAINED] += taken.gained

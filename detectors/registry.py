@@ -127,6 +127,7 @@ _ROWS: Final[dict[str, DetectorRow]] = {
             ),
             "bytes": Feature(clause=_took("bytes", against="limit"), counts_bytes=True),
             "rows": Feature(clause=_took("rows", against="limit")),
+            "files": Feature(clause=_took("files", against="limit")),
         },
     ),
     "coverage": DetectorRow(

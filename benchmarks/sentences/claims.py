@@ -223,6 +223,10 @@ def _bytes(recount: Recount, window_seconds: int) -> int:
     return sum(took.event.bytes for took in recount.within(window_seconds, evidence=False))
 
 
+def _files(recount: Recount, window_seconds: int) -> int:
+    return sum(took.event.files for took in recount.within(window_seconds, evidence=False))
+
+
 def _canaries(recount: Recount, _: int) -> int:
     return recount.took[-1].canaries
 
@@ -235,6 +239,7 @@ _AMOUNTS: Final[dict[str, Callable[[Recount, int], int]]] = {
     "canary/canaries": _canaries,
     "excess/new_participants": _new,
     "quota/bytes": _bytes,
+    "quota/files": _files,
     "quota/new_participants": _gained,
     "quota/rows": _rows,
     "sweep/sliced_participants": _new,

@@ -61,6 +61,7 @@ class Quantity(IntEnum):
     WALKED = 7  # new participants that continue an ascending walk through the ids
     GAINED = 8  # participants never held before, approved exports included
     SLICED = 9  # participants just taken, read once more by the same user for other fields
+    FILES = 10
 
 
 # Plain numbers: looking up an enum's member costs as much as the sum it is for.

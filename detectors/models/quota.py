@@ -29,6 +29,7 @@ class QuotaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     new_participants_month_max: Limit = None
     bytes_day_max: Limit = None
     rows_day_max: Limit = None
+    files_day_max: Limit = None
 
 
 class Quota:
@@ -62,6 +63,7 @@ class Quota:
             (Window.MONTH, Quantity.GAINED, "new_participants", config.new_participants_month_max),
             (Window.DAY, Quantity.BYTES, "bytes", config.bytes_day_max),
             (Window.DAY, Quantity.ROWS, "rows", config.rows_day_max),
+            (Window.DAY, Quantity.FILES, "files", config.files_day_max),
         )
         self._limits = tuple(
             (window, quantity, feature, limit)

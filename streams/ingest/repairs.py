@@ -26,6 +26,7 @@ class RepairReason(StrEnum):
     NAME_CLEANED = "name_cleaned"
     NAME_LOOK_ALIKE = "name_look_alike"
     QUOTE_UNPAIRED = "quote_unpaired"
+    CELLS_MISSING = "cells_missing"
 
 
 # How often each was mended in one event.
@@ -50,4 +51,5 @@ MEANINGS: Final[dict[RepairReason, str]] = {
     RepairReason.NAME_CLEANED: "characters that nobody sees in an institution's name: left out",
     RepairReason.NAME_LOOK_ALIKE: "look-alikes in an institution's name: what they look like",
     RepairReason.QUOTE_UNPAIRED: "a quote in a CSV row that nothing closes: read as a letter",
+    RepairReason.CELLS_MISSING: "a CSV row that ends too early: the cells it lacks are empty",
 }

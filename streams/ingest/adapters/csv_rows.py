@@ -133,6 +133,10 @@ class CsvRows:
     def _mended(self, line: bytes, number: int) -> CsvRow:
         """Return the row of a line whose quotes are no pairs."""
         text, unreadable = _decoded(line)
+        cells = self._whole_cells(text)
+        if 0 < len(cells) < self._columns_count:
+            # Its quotes are pairs: it ends too early.
+            return CsvRow(cells=cells, raw=line, number=number, texts_unreadable=unreadable)
         try:
             cells = next(csv.reader([text], delimiter=self._delimiter), [])
         except csv.Error:
@@ -145,6 +149,15 @@ class CsvRows:
         return CsvRow(
             cells=cells, raw=line, number=number, texts_unreadable=unreadable, quotes_unpaired=1
         )
+
+    def _whole_cells(self, text: str) -> list[str]:
+        """Return the cells of one line whose quotes are pairs; none where they are not."""
+        if "\n" in text or "\r" in text:
+            return []
+        try:
+            return next(csv.reader([text], delimiter=self._delimiter, strict=True), [])
+        except csv.Error:
+            return []
 
     def _rows_within(self, taken: list[bytes], number: int) -> Iterator[CsvRow]:
         """Yield what could be rows of their own within a cell of the row that took these lines."""

@@ -143,9 +143,7 @@ class RowMapping:
         if row.problem is not None:
             return rejected(RejectReason.ROW_INVALID, row.problem)
         if len(cells) != len(self._columns):
-            detail = f"expected {len(self._columns)} cells, got {len(cells)}"
-            reject = rejected(RejectReason.ROW_INVALID, detail)
-            return of_institution(reject, self._reader.institution_of(cells))
+            return self._miscounted(cells, place)
         if cells == self._columns:
             return rejected(RejectReason.ROW_INVALID, "the header, where a row was expected")
         row_id = _digest(_cells_json(cells)) if self._digests else place
@@ -156,6 +154,18 @@ class RowMapping:
         repairs[RepairReason.TEXT_UNREADABLE] += row.texts_unreadable
         repairs[RepairReason.QUOTE_UNPAIRED] += row.quotes_unpaired
         return self._in_part(cells, row_id, event, repairs)
+
+    def _miscounted(self, cells: list[str], place: str) -> AccessEvent | Rejected:
+        """Judge in part a row that ends too early, where time and institution stand before."""
+        missing = len(self._columns) - len(cells)
+        name = self._reader.institution_of(cells)
+        detail = f"expected {len(self._columns)} cells, got {len(cells)}"
+        reject = of_institution(rejected(RejectReason.ROW_INVALID, detail), name)
+        if missing < 0 or not name:
+            return reject
+        row_id = _digest(_cells_json(cells)) if self._digests else place
+        repairs = Repairs({RepairReason.CELLS_MISSING: missing})
+        return self._in_part([*cells, *[""] * missing], row_id, reject, repairs)
 
     def _document(self, record: bytes, place: str) -> AccessEvent | Rejected:
         row_id = _digest(record.strip()) if self._digests else place

@@ -15,6 +15,7 @@ LIMITS = [
     ("new_participants_month_max", Window.MONTH, Quantity.GAINED, "new_participants", 2_592_000),
     ("bytes_day_max", Window.DAY, Quantity.BYTES, "bytes", 86_400),
     ("rows_day_max", Window.DAY, Quantity.ROWS, "rows", 86_400),
+    ("files_day_max", Window.DAY, Quantity.FILES, "files", 86_400),
 ]
 AGO_MS = {Window.HOUR: 2 * HOUR_MS, Window.DAY: 2 * DAY_MS, Window.MONTH: 31 * DAY_MS}
 

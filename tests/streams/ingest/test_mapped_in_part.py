@@ -15,7 +15,8 @@ from streams.ingest.adapters.config import EventMapping, MappingConfig
 from streams.ingest.adapters.mapping import UNRESOLVED, RowMapping
 from streams.ingest.codec import DecodeConfig, decode, decode_limits
 from streams.ingest.partial_event import placed
-from streams.ingest.rejects import Rejected
+from streams.ingest.rejects import Rejected, RejectReason
+from streams.ingest.repairs import RepairReason
 from tests.streams.ingest.mapped_rows import POSITIONS, ROW, accepted, mapping, read
 
 LIMITS: Final = decode_limits(DecodeConfig(), CohortConfig(size=1_000))
@@ -241,3 +242,48 @@ def test_fields_may_be_counted_where_they_are_too_many() -> None:
     row = json.dumps({"time": 1_775_044_800_000, "institution": "i", "dataset": "d", "rows": 1,
                       "fields": ["a", "b", "c"]}).encode()  # fmt: skip
     assert accepted(log.row(row, "log", 7)).fields == FieldCount(count=3)
+
+
+def short_log() -> RowMapping:
+    """Return a log whose time and institution come first, and its amounts last."""
+    columns = ("time", "institution", "dataset", "rows", "bytes", "client")
+    event = EventMapping(**{name: name for name in columns})
+    config = MappingConfig(name="short", format="csv", columns=columns, event=event)
+    return RowMapping(config, limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("row", "amounts"),
+    [
+        (b"2026-04-01T12:00:00Z,north,imaging,400,7", (400, 7, 1)),
+        (b"2026-04-01T12:00:00Z,north,imaging,400", (400, 0, 2)),
+        (b'2026-04-01T12:00:00Z,north,"imaging, whole",400', (400, 0, 2)),
+    ],
+)
+def test_a_row_that_ends_too_early_is_judged_by_what_it_has(
+    row: bytes, amounts: tuple[int, int, int]
+) -> None:
+    """From the left each cell is in its place; what is missing is empty, and is counted."""
+    event = short_log().row(row, "log", 1)
+    assert isinstance(event, AccessEvent)
+    assert event.repairs is not None
+    seen = (event.rows, event.bytes, event.repairs[RepairReason.CELLS_MISSING])
+    assert (event.institution, seen) == ("north", amounts)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        b"2026-04-01T12:00:00Z,north,imaging",
+        b"2026-04-01T12:00:00Z",
+        b"north,imaging,400",
+        b"2026-04-01T12:00:00Z,north,imaging,400,7,Mozilla (KHTML, like Gecko)",
+        b'2026-04-01T12:00:00Z,north,"imaging,400',
+    ],
+    ids=["nothing that left", "nobody", "no time", "too many cells", "a quote left open"],
+)
+def test_a_row_of_which_no_cell_is_sure_is_rejected_by_name(row: bytes) -> None:
+    """Nobody is accused by a cell that may be another."""
+    reject = short_log().row(row, "log", 1)
+    assert isinstance(reject, Rejected)
+    assert reject.reason is RejectReason.ROW_INVALID
