@@ -127,7 +127,7 @@ def _close_day(profile: Profile, next_day: int) -> tuple[Effect, ...]:
         next_day=next_day,
         active=state.today.active,
         trusted=not (_suspicious(profile, state.today.day) or state.today.unlearnt),
-        settled_day=state.first_day + profile.config.baseline.settling_days,
+        settled_day=state.baseline.first_day + profile.config.baseline.settling_days,
     )
     return tuple(effect for step in ROLLOVER for effect in step(profile, ended))
 
@@ -195,7 +195,7 @@ def summarise(profile: Profile, ended: EndedDay) -> tuple[Effect, ...]:
         group=group_of(profile),
         day=last_day,
         days_count=ended.next_day - ended.day,
-        age_days=last_day - state.first_day,
+        age_days=last_day - state.baseline.first_day,
         usual=tuple(amount * scale for amount in profile.baseline.known(last_day)),
         runs=state.today.runs,
         held_participants=profile.ledger.taken_participants,

@@ -150,9 +150,8 @@ def note_active(state: ProfileState, *, settling_days: int) -> None:
     """
     day, last_day = state.today.day, state.last_active_day
     state.last_active_day = max(day, last_day)
-    if 0 <= last_day < state.first_day + settling_days:
-        state.first_day += max(0, day - last_day - _COVERED_DAYS)
-        state.baseline.first_day = state.first_day
+    if 0 <= last_day < state.baseline.first_day + settling_days:
+        state.baseline.first_day += max(0, day - last_day - _COVERED_DAYS)
 
 
 def note_unnamed(state: ProfileState, event: AccessEvent, taken: Taken) -> None:

@@ -16,6 +16,7 @@ from benchmarks.sentences.recount import (
     Took,
 )
 from detectors.policy.explain import ahead, percent
+from detectors.registry import feature_of
 from detectors.verdict import Alert, ReasonDetail
 
 _NUMBER: Final = r"([\d,]+)"
@@ -188,8 +189,9 @@ def _events_of(alert: Alert, recount: Recount) -> list[Took]:
         return list(recount.open_hour())
     if alert.shares is not None and alert.shares.of == "event":
         return [took for took in recount.took if took.event.id == alert.trigger_event_id]
-    # A limit counts what was taken in the first days too.
-    evidence = alert.reasons[0].detector != "quota"
+    # A limit on new participants counts what was taken in the first days too.
+    detail = alert.reasons[0]
+    evidence = feature_of(detail.detector, detail.feature).shares_basis != "gained"
     return list(recount.within(_window_seconds(alert), evidence=evidence))
 
 

@@ -28,6 +28,7 @@ SPANS: Final = {
     MONTH_SECONDS: (DAY_MS, 30),
 }
 SAMPLES_COUNT: Final = 3
+_COVERED_DAYS: Final = 7
 
 
 class Took(Struct, frozen=True, kw_only=True):
@@ -59,6 +60,8 @@ class Recount:
         self.took: list[Took] = []
         self.now_ms = -1
         self._first_day = -1
+        self._ages_from = -1
+        self._active_day = -1
         self._settled_from = 0
 
     def add(self, event: AccessEvent) -> None:
@@ -88,13 +91,17 @@ class Recount:
     def _begin(self, now_ms: int) -> None:
         """Let time pass; what a settled institution took in its first days is no evidence."""
         day, before = now_ms // DAY_MS, self.now_ms // DAY_MS
+        settling_days = self._config.baseline.settling_days
         if self._first_day < 0:
-            self._first_day = day
+            self._first_day = self._ages_from = self._active_day = day
         elif day > before:
             self._pages.clear()
-            settled = self._first_day + self._config.baseline.settling_days
-            if before < settled <= day:
+            if before < self._ages_from + settling_days <= day:
                 self._settled_from = len(self.took)
+            if self._active_day < self._ages_from + settling_days:
+                # Of a young one only a week counts for each day on which it did anything.
+                self._ages_from += max(0, day - self._active_day - _COVERED_DAYS)
+            self._active_day = day
         self.now_ms = now_ms
 
     def _people(self, event: AccessEvent) -> BitMap64:

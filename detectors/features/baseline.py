@@ -45,6 +45,7 @@ class BaselineConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class BaselineState(Struct, kw_only=True):
     """Daily maxima of new participants per learnt window, by day since the epoch."""
 
+    # From which on it ages; later than the institution's own where that was one old date.
     first_day: int = 0
     maxima: dict[int, list[int]] = field(default_factory=dict)
 

@@ -73,6 +73,17 @@ def test_what_comes_late_is_dated_by_the_newest_that_came() -> None:
     assert alerts_of(north(), [first, newest, late])[0].at_ms == START_MS + HOUR_MS - 1
 
 
+def test_silence_leaves_an_institution_young_and_its_first_day_what_it_is() -> None:
+    """What a window holds is not dated after it; only a week counts of the silence that follows."""
+    profile = north()
+    alerts_of(profile, [taking(1, time=START_MS), taking(1, id="2", time=START_MS + 20 * DAY_MS)])
+    first_day = START_MS // DAY_MS
+    assert (profile.state.first_day, profile.state.baseline.first_day) == (
+        first_day,
+        first_day + 13,
+    )
+
+
 def test_the_last_statement_says_that_it_is_over_and_what_is_held() -> None:
     """After so many quiet days: no reason, no event, the id of before and one revision more."""
     first, *_, last = grabbed(days=PolicyConfig().quiet_days + 5)
