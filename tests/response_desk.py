@@ -10,6 +10,8 @@ from detectors.response.suspension import Suspension
 from tests.builders import alert_seen, audit_entry, decision_made
 
 COHORT_SIZE = 1_000
+# Below the default, so that a hundred people of a thousand are on the highest rung.
+RUNGS = {"suspend_risk": 0.045}
 
 
 class ResponseDesk:
@@ -18,7 +20,7 @@ class ResponseDesk:
     def __init__(self, mode: ResponseMode | Modes = "automatic", **changes: object) -> None:
         """Begin with these modes, or with one for both rungs."""
         modes = mode if isinstance(mode, Modes) else Modes(throttle=mode, suspend=mode)
-        response = replace(ResponseConfig(modes=modes), **changes)
+        response = replace(ResponseConfig(modes=modes), **(RUNGS | changes))
         self.state = ResponseState()
         self.now_ms = 1_000
         self.entries: list[AuditEntry] = []

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from detectors.instants import SECOND_MS
 from detectors.response.ladder import risk_of
 from detectors.response.state import Cooling, ResponseState
-from detectors.response.suspension import Suspension
+from detectors.response.suspension import HEADGATE, Suspension
 
 
 def store(state: ResponseState, suspension: Suspension) -> Suspension:
@@ -20,16 +20,20 @@ def change(state: ResponseState, suspension: Suspension, *, by: str, why: str) -
 
 
 def release(state: ResponseState, suspension: Suspension, *, by: str, why: str) -> Suspension:
-    """End a suspension; from now on its scope cools down."""
+    """End a suspension; what a person released cools down.
+
+    What expired does not: who waited for that, and takes more, is met again.
+    """
     del state.open[suspension.scope_id]
     now_ms = state.now_ms
     stale = [name for name, cooling in state.cooling.items() if cooling.until_ms <= now_ms]
     for name in stale:
         del state.cooling[name]
-    state.cooling[suspension.scope_id] = Cooling(
-        until_ms=now_ms + state.config.cool_down_seconds * SECOND_MS,
-        risk=risk_of(state, suspension.institution),
-    )
+    if by != HEADGATE:
+        state.cooling[suspension.scope_id] = Cooling(
+            until_ms=now_ms + state.config.cool_down_seconds * SECOND_MS,
+            risk=risk_of(state, suspension.institution),
+        )
     ended = replace(suspension, state="released", asks=None)
     return revised(state, ended, by=by, why=why)
 

@@ -37,9 +37,7 @@ class ResponseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     throttle_risk: Annotated[float, Meta(gt=0, le=1, description="risk that asks to throttle")] = (
         0.01
     )
-    suspend_risk: Annotated[float, Meta(gt=0, le=1, description="risk that asks to suspend")] = (
-        0.045
-    )
+    suspend_risk: Annotated[float, Meta(gt=0, le=1, description="risk that asks to suspend")] = 0.18
     risk_halflife_days: Annotated[
         float, Meta(gt=0, le=365, description="event time that halves an incident's risk")
     ] = 7.0
@@ -53,7 +51,10 @@ class ResponseConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         int, Meta(ge=60, le=31_536_000, description="how long a measure, or a request, lasts")
     ] = 86_400
     cool_down_seconds: Annotated[
-        int, Meta(ge=0, le=31_536_000, description="after a release, only a doubled risk acts")
+        int,
+        Meta(
+            ge=0, le=31_536_000, description="after a person released it, only a doubled risk acts"
+        ),
     ] = 86_400
     blast_radius_institutions: Annotated[
         int, Meta(ge=1, description="institutions that may be affected at once without a person")

@@ -43,6 +43,7 @@ interval_seconds = 2.0
 # An operator who suspends as soon as an alert concerns a twentieth of the cohort.
 [response]
 suspend_confidence = 0.5
+suspend_risk = 0.045
 blast_radius_institutions = 42
 
 [response.modes]

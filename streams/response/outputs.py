@@ -15,7 +15,7 @@ from streams.kafka.records import OutgoingRecord
 from streams.kafka.topics import ACCESS_EVENTS, AUDIT, PEOPLE, REGISTER, SUSPENSIONS
 from streams.response.control_messages import control_message_of
 from streams.response.journal import Followed
-from streams.response.people import People, Person
+from streams.response.people import TOKEN, People, Person
 from streams.sinks import suspensions
 from streams.state.envelope import StateKeys
 
@@ -105,9 +105,18 @@ class Outputs:
 
 
 def named(suspension: Suspension, people: People) -> Suspension:
-    """Return a suspension with its user's pseudonym in place of the token."""
-    person = people.person(suspension.subject) if suspension.scope == "user" else None
-    if person is None:
-        return suspension
-    reason = suspension.reason.replace(suspension.subject, person.user)
-    return replace(suspension, subject=person.user, reason=reason)
+    """Return a suspension with pseudonyms in place of tokens, in its sentence too.
+
+    One against an institution may tell of a user: of the second who took on.
+    """
+
+    def pseudonym(token: str) -> str:
+        person = people.person(token)
+        return token if person is None else person.user
+
+    subject = suspension.subject
+    return replace(
+        suspension,
+        subject=pseudonym(subject) if suspension.scope == "user" else subject,
+        reason=TOKEN.sub(lambda token: pseudonym(token[0]), suspension.reason),
+    )

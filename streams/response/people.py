@@ -5,6 +5,7 @@ which lies in the compacted topic beside the pseudonym, it tells nothing: a tomb
 a person, and the journal's chain is as whole as before.
 """
 
+import re
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
@@ -16,6 +17,8 @@ from msgspec import Struct
 from detectors.response.decoding import decode_json
 
 _SALT_BYTES: Final = 16
+# A token, wherever it stands in a text.
+TOKEN: Final = re.compile(r"person-[0-9a-f]{32}")
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 

@@ -64,3 +64,13 @@ def test_what_a_label_covered_adds_no_risk_later() -> None:
     assert measures_in(desk.alert(taken_participants=210, change="update")) == [
         ("throttle", "active")
     ]
+
+
+def test_who_waits_for_the_expiry_and_takes_on_is_met_again() -> None:
+    """A measure that ends by itself leaves nobody a day in which nothing follows."""
+    desk = ResponseDesk()
+    desk.alert()
+    assert measures_in(desk.wait(86_400)) == [("suspend", "released")]
+    assert measures_in(desk.alert(change="update", taken_participants=120)) == [
+        ("suspend", "active")
+    ]

@@ -72,8 +72,8 @@ def test_what_the_guard_holds_is_counted_apart() -> None:
     journal.take(seen(0), seen(1))
     assert journal.value("suspensions_open_count", state="held", mode="on") == 0
     journal.take(seen(2))
-    assert journal.value("suspensions_open_count", state="held", mode="on") == 3
-    assert journal.value("suspensions_open_count", state="active", mode="on") == 0
+    assert journal.value("suspensions_open_count", state="held", mode="on") == 1
+    assert journal.value("suspensions_open_count", state="active", mode="on") == 2
     assert journal.value("suspensions_total", mode="on") == 3
 
 

@@ -205,7 +205,7 @@ def replayed(path: Path, tmp_path: Path, config: str) -> tuple[Outcomes, list[Al
 CONFIGS = {
     "dry run": "",
     "automatic, and touchy": (
-        "[response]\nthrottle_confidence = 0.5\nsuspend_confidence = 0.7\nthrottle_risk = 1e-6\n"
+        "[response]\nthrottle_confidence = 0.5\nsuspend_confidence = 0.5\nthrottle_risk = 1e-6\n"
         'suspend_risk = 0.001\n[response.modes]\nthrottle = "automatic"\nsuspend = "automatic"\n'
     ),
     "a person is asked": '[response.modes]\nthrottle = "approve"\nsuspend = "approve"\n',
