@@ -66,3 +66,17 @@ def test_what_is_open_is_bounded_when_it_is_saved() -> None:
     windows = filled()
     windows.state.open[Quantity.BYTES] = AMOUNT_MAX + 5
     assert windows.snapshot().open[Quantity.BYTES] == AMOUNT_MAX
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "is_late"), [(71, 0, False), (71, 23, False), (70, 23, True)]
+)
+def test_what_is_older_than_a_month_counts_as_it_comes(
+    day: int, hour: int, *, is_late: bool
+) -> None:
+    """The oldest day of the month is one of it, at any hour of that day and of the open one."""
+    windows = Windows(WindowsState())
+    windows.advance(100 * DAY_MS + 12 * HOUR_MS)
+    windows.add(day * DAY_MS + hour * HOUR_MS, [10] * len(Quantity))
+    open_count = 10 if is_late else 0
+    assert totals(windows, Quantity.NEW) == [open_count] * 4 + [10]
