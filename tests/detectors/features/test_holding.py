@@ -89,12 +89,17 @@ def test_a_base_is_a_part_named_after_kind_name_and_version() -> None:
     """So that a project is never taken for a dataset."""
     state = state_of_a_folded_ledger()
     state.holdings["small"] = empty_holding()
+    state.today, state.today_count = BitMap64([3]), 1
+    for holdings in (state.holdings, state.projects):
+        holdings["name"].counted_participants = 70
     parts = {name: base.serialize() for name, base in parts_of(state)}
     assert set(parts) == {"dataset/name@1", "project/name@1"}
     loaded = load_ledger(save_ledger(state), parts)
     for holdings in (loaded.holdings, loaded.projects):
         assert (holdings["name"].base_count, holdings["name"].recent_count) == (5_000, 1)
         assert (len(holdings["name"].base), list(holdings["name"].recent)) == (5_000, [9_000])
+        assert (holdings["name"].base_version, holdings["name"].counted_participants) == (1, 70)
+    assert (list(loaded.today), loaded.today_count) == ([3], 1)
 
 
 def test_all_counts_of_a_ledger_survive() -> None:
