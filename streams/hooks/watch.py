@@ -5,7 +5,7 @@ import logging
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from streams.hooks.delivery import Delivery, PostOutcome
-from streams.metrics.table import HOOK_ATTEMPTS, HOOK_DEAD, HOOK_UNREADABLE, HOOK_WAITING
+from streams.metrics.hook_table import HOOK_ATTEMPTS, HOOK_DEAD, HOOK_UNREADABLE, HOOK_WAITING
 
 logger = logging.getLogger("headgate.hook")
 

@@ -1,4 +1,4 @@
-"""Step 7 of 7: every metric there is, in one table: name, kind, labels, meaning.
+"""Step 7 of 7: every metric of a worker, in one table: name, kind, labels, meaning.
 
 Base units, explicit buckets, bounded labels. `docs/metrics.md` is generated from it.
 """
@@ -279,27 +279,3 @@ SPECS: Final = (
     CHECKPOINT_STATES, BUDGET, REALISED, NEEDED,
     CONFIG_INFO, CONFIG_CHANGES, CONFIG_REFUSED, CONFIG_PUSHES, BUILD_INFO,
 )  # fmt: skip
-
-HOOK_ATTEMPTS: Final = Spec(
-    name="headgate_hook_attempts_total",
-    kind="counter",
-    meaning="Attempts to deliver a suspension to the platform's webhook, by what came of it.",
-    labels=("outcome",),
-)
-HOOK_WAITING: Final = Spec(
-    name="headgate_hook_waiting_deliveries",
-    kind="gauge",
-    meaning="Suspension records that the platform's webhook has not acknowledged yet.",
-)
-HOOK_DEAD: Final = Spec(
-    name="headgate_hook_dead",
-    kind="gauge",
-    meaning="1 while a delivery has been tried for longer than `hook.dead_after_seconds`.",
-)
-HOOK_UNREADABLE: Final = Spec(
-    name="headgate_hook_unreadable_total",
-    kind="counter",
-    meaning="Records on the suspensions topic that are no CloudEvents; they are passed over.",
-)
-# Of `headgate hook`, which is a process of its own.
-HOOK_SPECS: Final = (HOOK_ATTEMPTS, HOOK_WAITING, HOOK_DEAD, HOOK_UNREADABLE)

@@ -20,7 +20,8 @@ from detectors.registry import DETECTORS
 from streams.config_errors import struct_in
 from streams.ingest.rejects import MEANINGS, RejectReason
 from streams.kafka.acls import script
-from streams.metrics.table import HOOK_SPECS, SPECS
+from streams.metrics.hook_table import HOOK_SPECS
+from streams.metrics.table import SPECS
 from streams.settings.settings import VARIABLES, ConfigFile
 
 DOCS: Final = Path(__file__).parents[2] / "docs"

@@ -10,7 +10,8 @@ import yaml
 
 from grafana.files import DATASOURCE_UID, ROOT, alert_rules, files
 from grafana.taking import INSTITUTION_PAGE
-from streams.metrics.table import HOOK_SPECS, SPECS
+from streams.metrics.hook_table import HOOK_SPECS
+from streams.metrics.table import SPECS
 
 DASHBOARDS = sorted((ROOT / "dashboards").glob("*.json"))
 DOCS = ROOT.parent / "docs"
