@@ -128,7 +128,7 @@ def newest(random: Random) -> list[Request]:
 def newest_so_many(random: Random) -> list[Request]:
     """Return the newest of a study, as many as a session asks for, 40 sets a day."""
     ordered = some(random, cohort(random, 20_000), 20_000)
-    counts = [20 + int(random.lognormvariate(4.0, 1.0)) for _ in range(_DAYS * 40)]
+    counts = [50 + int(random.lognormvariate(4.0, 1.0)) for _ in range(_DAYS * 40)]
     return [
         Request(at_ms=number * 30 * MINUTE_MS, people=frozenset(ordered[-count:]))
         for number, count in enumerate(counts)
@@ -136,11 +136,11 @@ def newest_so_many(random: Random) -> list[Request]:
 
 
 def slices(random: Random) -> list[Request]:
-    """Return ranges of 20 to 50 ids anywhere in a study of 2,000, 400 times a day."""
+    """Return ranges of 50 to 80 ids anywhere in a study of 2,000, 400 times a day."""
     base = random.randrange(COHORT - 3_000)
     firsts = [base + random.randrange(2_000) for _ in range(_DAYS * 400)]
     return [
-        Request(at_ms=number * 3 * MINUTE_MS, people=range(first, first + random.randrange(20, 51)))
+        Request(at_ms=number * 3 * MINUTE_MS, people=range(first, first + random.randrange(50, 81)))
         for number, first in enumerate(firsts)
     ]
 
@@ -200,8 +200,8 @@ def two_projects(random: Random) -> list[Request]:
 
 
 def one_left_out(random: Random) -> list[Request]:
-    """Return a jackknife: an estimate on each of 40 sets that leave out one person in turn."""
-    people = cohort(random, 40)
+    """Return a jackknife: an estimate on each of 60 sets that leave out one person in turn."""
+    people = cohort(random, 60)
     return [
         Request(at_ms=number * MINUTE_MS, people=people - {person})
         for number, person in enumerate(sorted(people))

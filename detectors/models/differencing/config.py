@@ -34,7 +34,7 @@ class DifferencingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = 0.1
     set_participants_min: Annotated[
         int, Meta(ge=2, description="people of a result set that is compared with others")
-    ] = 20
+    ] = 50
     allowed_differences: Annotated[
         int, Meta(ge=0, description="of one user or project in 7 days, too few to matter")
     ] = 20
