@@ -13,9 +13,11 @@ from msgspec.structs import replace
 from benchmarks.differencing.hard_negatives import HARD_NEGATIVES
 from benchmarks.differencing.requests import Request, events_of
 from benchmarks.differencing.thefts import THEFTS
+from benchmarks.differencing.worlds import judged, smaller
 from detectors.config import CoreConfig
 from detectors.models.differencing.state import DifferencingState
 from detectors.pipeline import judge, open_profile
+from detectors.synthetic.config import hard, plain
 from detectors.verdict import RaiseAlert
 
 
@@ -82,13 +84,22 @@ def _line(play: Callable[[Random], list[Request]], config: CoreConfig, seeds: in
 @click.option("--seeds", default=5, show_default=True, type=click.IntRange(1))
 @click.option("--allowed", type=click.IntRange(0), help="In place of the default.")
 @click.option("--only", help="Part of a name.", default="")
-def main(seeds: int, allowed: int | None, only: str) -> None:
+@click.option("--worlds", is_flag=True, help="Simulated honest platforms instead.")
+def main(*, seeds: int, allowed: int | None, only: str, worlds: bool) -> None:
     """Print what is counted, how often it is told, and how many were singled out by then."""
     config = CoreConfig()
     rule = replace(config.detectors.differencing, mode="on")
     if allowed is not None:
         rule = replace(rule, allowed_differences=allowed)
     config = replace(config, detectors=replace(config.detectors, differencing=rule))
+    if worlds:
+        for name, make in (("plain", plain), ("hard", hard)):
+            outcome = judged(smaller(make(3)), config)
+            click.echo(
+                f"{name}: {outcome.alerted} of {outcome.institutions} institutions in ten weeks,"
+                f" {outcome.sets:,} sets"
+            )
+        return
     for title, plays in (("thefts", THEFTS), ("honest work", HARD_NEGATIVES)):
         click.echo(f"{title:<30}   sets   differences  told  singled out by then")
         for play in plays:
