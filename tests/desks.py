@@ -1,8 +1,7 @@
 """What stands around an agent in a test: a group, an outbox and a watcher that lie open."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
-from collections.abc import Mapping as Offsets
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Protocol
 
 from detectors.config import CoreConfig
@@ -71,7 +70,7 @@ class OnePartitionGroup:
     def __init__(self, *, committed: int | None, beginning: int = 0) -> None:
         """Own the partition, committed as given; None is nothing yet."""
         self.offset, self.beginning, self.ours = committed, beginning, True
-        self.commits: list[Offsets[int, int]] = []
+        self.commits: list[Mapping[int, int]] = []
 
     def assigned(self) -> set[int]:
         """Return the partition while it is ours."""
@@ -81,15 +80,15 @@ class OnePartitionGroup:
         """Return nothing: followers have no state to read back."""
         return set()
 
-    async def committed(self) -> Offsets[int, int | None]:
+    async def committed(self) -> Mapping[int, int | None]:
         """Return what was committed at the start, or since."""
         return {0: self.offset}
 
-    async def beginnings(self, partitions: Collection[int]) -> Offsets[int, int]:
+    async def beginnings(self, partitions: Collection[int]) -> Mapping[int, int]:
         """Return where the topic begins."""
         return dict.fromkeys(partitions, self.beginning)
 
-    async def commit(self, offsets: Offsets[int, int]) -> bool:
+    async def commit(self, offsets: Mapping[int, int]) -> bool:
         """Keep the commit."""
         self.commits.append(dict(offsets))
         self.offset = offsets[0]
