@@ -97,7 +97,7 @@ def _answers() -> tuple[stat.Panel, ...]:
 
 
 def _judging() -> tuple[timeseries.Panel, ...]:
-    return (*_judged(), *_not_judged())
+    return (*_judged(), *_not_judged(), _judged_apart())
 
 
 def _judged() -> tuple[timeseries.Panel, ...]:
@@ -174,12 +174,15 @@ def _not_judged() -> tuple[timeseries.Panel, ...]:
                 "already saved": GREEN,
             },
         ),
-        curves(
-            "Aliases judged apart",
-            query("sum by (instance) (headgate_judges_apart_count)", "{{instance}}"),
-            unit="none",
-            says="Names that had a judge elsewhere before they were aliases: not joined.",
-        ),
+    )
+
+
+def _judged_apart() -> timeseries.Panel:
+    return curves(
+        "Aliases judged apart",
+        query("sum by (instance) (headgate_judges_apart_count)", "{{instance}}"),
+        unit="none",
+        says="Names that had a judge elsewhere before they were aliases: not joined.",
     )
 
 

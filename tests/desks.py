@@ -140,7 +140,7 @@ class OpenWatcher:
         self.counts.configs_accepted += counts.configs_accepted
         self.counts.configs_refused += counts.configs_refused
         self.counts.strays += counts.strays
-        self.counts.judges_apart = max(self.counts.judges_apart, counts.judges_apart)
+        self.counts.judges_apart |= counts.judges_apart
         self.counts.config = counts.config or self.counts.config
 
     def rejected(self, reject: Rejected, durable: Durable) -> None:
@@ -279,9 +279,8 @@ class JudgeDesk:
 
     def proceed(self, batch_run: BatchRun) -> int | None:
         """Judge on, in as many steps as it takes, to the end or a day that is waited for."""
-        day = None
-        while day is None and not batch_run.is_over:
-            day = self.agent.proceed(batch_run)
+        while (day := self.agent.proceed(batch_run)) is None and not batch_run.is_over:
+            pass
         return day
 
     def profile(self, institution: str = "north") -> Profile:
