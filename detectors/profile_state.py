@@ -94,6 +94,8 @@ class ProfileState(Struct, kw_only=True):
     frontier_ms: int = 0
     first_day: int = -1
     last_active_day: int = -1
+    # Up to this day, what people were told of is no evidence any more.
+    told_day: int = -1
     events_count: int = 0
     repeats_count: int = 0
     # Events judged in part, and how often each thing in them was mended.

@@ -77,9 +77,14 @@ def alerts_of(
 
     replay = Replay(config, register=Register())
     for effect in replay.effects(counted()):
-        if isinstance(effect, RaiseAlert) and effect.alert.reasons:
-            alert = effect.alert
-            yield alert, list(checked(alert, recounts[alert.institution]))
+        if not isinstance(effect, RaiseAlert):
+            continue
+        alert, recount = effect.alert, recounts[effect.alert.institution]
+        if alert.change == "close":
+            recount.closed()
+            continue
+        yield alert, list(checked(alert, recount))
+        recount.told(alert.at_ms)
 
 
 def evaluated(

@@ -62,7 +62,9 @@ class Recount:
         self._first_day = -1
         self._ages_from = -1
         self._active_day = -1
-        self._settled_from = 0
+        # Without the first days, and without what people were told of in an incident that is over.
+        self._evidence: list[Took] = []
+        self._told_day = -1
 
     def add(self, event: AccessEvent) -> None:
         """Count an event, unless it is a repeat."""
@@ -76,17 +78,27 @@ class Recount:
         people = self._people(event)
         new = self._new(event, people)
         oldest_ms = (self.now_ms // DAY_MS - 29) * DAY_MS
-        self.took.append(
-            Took(
-                event=event,
-                counted_ms=at_ms if at_ms >= oldest_ms else self.now_ms,
-                came_ms=self.now_ms,
-                late=at_ms < oldest_ms,
-                new=new,
-                walked=self._walked(event, people, new),
-                canaries=len(people & self._canaries),
-            )
+        took = Took(
+            event=event,
+            counted_ms=at_ms if at_ms >= oldest_ms else self.now_ms,
+            came_ms=self.now_ms,
+            late=at_ms < oldest_ms,
+            new=new,
+            walked=self._walked(event, people, new),
+            canaries=len(people & self._canaries),
         )
+        self.took.append(took)
+        self._evidence.append(took)
+
+    def told(self, at_ms: int) -> None:
+        """Note that people are told of all that was taken up to this day."""
+        self._told_day = at_ms // DAY_MS
+
+    def closed(self) -> None:
+        """End the incident: what people were told of is evidence of nothing else."""
+        self._evidence = [
+            took for took in self._evidence if took.counted_ms // DAY_MS > self._told_day
+        ]
 
     def _begin(self, now_ms: int) -> None:
         """Let time pass; what a settled institution took in its first days is no evidence."""
@@ -97,7 +109,7 @@ class Recount:
         elif day > before:
             self._pages.clear()
             if before < self._ages_from + settling_days <= day:
-                self._settled_from = len(self.took)
+                self._evidence.clear()
             if self._active_day < self._ages_from + settling_days:
                 # Of a young one only a week counts for each day on which it did anything.
                 self._ages_from += max(0, day - self._active_day - _COVERED_DAYS)
@@ -166,9 +178,9 @@ class Recount:
         return (self.now_ms // unit_ms - length + 1) * unit_ms
 
     def within(self, window_seconds: int, *, evidence: bool = True) -> Iterator[Took]:
-        """Yield what was taken in a window that ends now; as evidence, not by a new institution."""
+        """Yield what was taken in a window that ends now; as evidence, what is news of it."""
         begins_ms = self.begins_ms(window_seconds)
-        for took in self.took[self._settled_from if evidence else 0 :]:
+        for took in self._evidence if evidence else self.took:
             if took.counted_ms >= begins_ms:
                 yield took
 

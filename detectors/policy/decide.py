@@ -23,6 +23,7 @@ from detectors.policy.explain import (
     named,
     sentence,
     takers,
+    told_words,
     unlearnt_words,
 )
 from detectors.policy.news import news_of, note_facts, rule_facts
@@ -125,6 +126,7 @@ def _forget_told(profile: Profile, incident: Incident) -> None:
 
     What came after the last word stays, and runs are counted anew as well.
     """
+    profile.state.told_day = incident.told_day
     profile.windows.forget(EVIDENCE, last_day=incident.told_day)
     profile.takers.forget(last_day=incident.told_day)
     profile.state.open_runs.clear()
@@ -240,6 +242,7 @@ def _explained(profile: Profile, alert: Alert, event: AccessEvent | None) -> Ale
             counting=counting_of(alert.taken_kind, classed=profile.ledger.totals.classed),
             by=(
                 *takers(alert.reasons[0], window_shares.shares, window_shares.top_user),
+                *told_words(alert.reasons[0], window_shares.shares, profile.state.told_day),
                 *unlearnt_words(alert.unlearnt),
             ),
             full_cohort_days=alert.full_cohort_days,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from detectors.instants import DAY_MS
 from detectors.registry import feature_of
 from detectors.verdict import DatasetCoverage, ReasonDetail, TakenKind, Unlearnt, WindowShares
 
@@ -162,6 +163,15 @@ def counting_of(kind: TakenKind, *, classed: bool) -> list[str]:
     """
     words = ["estimated from counts that name nobody"] if kind == "estimate" else []
     return words + ["weighed, and new once in each class of data"] * classed
+
+
+def told_words(detail: ReasonDetail, shares: WindowShares, told_day: int) -> list[str]:
+    """Return that a window is told without what people were told of before, up to `told_day`."""
+    basis = feature_of(detail.detector, detail.feature).shares_basis
+    if basis == "gained" or shares.of != "new_participants":
+        return []
+    reaches_back = shares.begins_ms < (told_day + 1) * DAY_MS
+    return ["beside what was told before"] if reaches_back else []
 
 
 def unlearnt_words(unlearnt: Iterable[Unlearnt]) -> list[str]:

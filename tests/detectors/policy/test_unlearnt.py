@@ -7,7 +7,8 @@ from detectors.instants import DAY_MS
 from detectors.models.quota import QuotaConfig
 from detectors.peers.reference import EVERYBODY
 from detectors.pipeline import Profile, open_profile
-from tests.builders import alerts_of, taking
+from detectors.policy.explain import told_words
+from tests.builders import alerts_of, reason_detail, taking, window_shares
 
 START_MS = 1_767_225_600_000
 
@@ -36,3 +37,13 @@ def test_an_alert_before_anything_was_learnt_says_so() -> None:
     quota = DetectorsConfig(quota=QuotaConfig(new_participants_day_max=10))
     limited = open_profile("north", config=CoreConfig(detectors=quota))
     assert alerts_of(limited, [taking(20, time=START_MS)])[0].unlearnt == ()
+
+
+def test_a_window_without_what_was_told_before_says_so() -> None:
+    """Where it reaches back to a day that people were told of; a limit counts those too."""
+    shares = window_shares(begins_ms=5 * DAY_MS)
+    new = reason_detail()
+    assert told_words(new, shares, 5) == ["beside what was told before"]
+    assert told_words(new, shares, 4) == []
+    assert told_words(new, window_shares(of="bytes"), 9) == []
+    assert told_words(reason_detail(detector="quota", reason="quota"), shares, 9) == []
