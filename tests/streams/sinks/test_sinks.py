@@ -138,12 +138,13 @@ def test_a_closed_incident_is_resolved() -> None:
 
 @pytest.mark.parametrize("detector", sorted(DETECTORS))
 def test_a_crossed_line_is_told_as_a_rule(detector: str) -> None:
-    """A cap of the register, a limit, a scope and a canary are rules; all else is statistics."""
+    """A cap of the register, a limit, a scope, a canary and a difference are rules."""
     detail = reason_detail(detector=detector, reason=detector)
     stated = json.loads(alerts.finding(alert(reasons=(detail,))))
     expected = "Rule" if DETECTORS[detector].is_rule else "Statistical"
     assert stated["finding_info"]["analytic"]["type"] == expected
-    assert DETECTORS[detector].is_rule == (detector in {"canary", "coverage", "quota", "scope"})
+    rules = {"canary", "coverage", "differencing", "quota", "scope"}
+    assert DETECTORS[detector].is_rule == (detector in rules)
 
 
 def test_an_alert_without_a_user_still_has_evidence() -> None:
