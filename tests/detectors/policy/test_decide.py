@@ -39,10 +39,10 @@ def test_an_incident_is_told_at_the_rate_that_the_budget_allows() -> None:
     """To the last bit; and of nobody taken where nobody was."""
     profile = north()
     rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
-    told: list[Effect] = []
+    effects: list[Effect] = []
     for p_value in (nextafter(rate, 1.0), rate):
         verdict = Verdict(watched=True, p_value=p_value, reasons=(reason_detail(),))
-        told += decide(profile, verdict, at_ms=START_MS, event=QUIET)
-    (raised,) = told
+        effects += decide(profile, verdict, at_ms=START_MS, event=QUIET)
+    (raised,) = effects
     assert isinstance(raised, RaiseAlert)
     assert (raised.alert.p_value, raised.alert.taken_participants) == (rate, 0)

@@ -192,8 +192,8 @@ def test_of_many_facts_it_is_no_news_who_else_does_the_same(
 ) -> None:
     """Another kind of breach is news all the same."""
     profile = north()
-    told = [f"fact {number}" for number in range(facts_count)]
-    profile.state.incident = incident("canary/canaries", *told)
+    facts = [f"fact {number}" for number in range(facts_count)]
+    profile.state.incident = incident("canary/canaries", *facts)
     at_ms = profile.state.frontier_ms
     by_ben = news_of(profile, verdict(CANARY), at_ms=at_ms, event=event(user="ben"), rate=0.0)
     assert (by_ben is not None) == is_news
@@ -215,21 +215,21 @@ def test_evidence_is_news_within_the_budget_alone() -> None:
     assert isinstance(of_user, News)
     assert isinstance(of_class, News)
 
-    def told(rate: float, p_value: float = 0.0) -> News | None:
+    def news_at(rate: float, p_value: float = 0.0) -> News | None:
         return news_of(
             profile, verdict(p_value=p_value), at_ms=at_ms, event=event(user="ben"), rate=rate
         )
 
-    assert told(of_user.verdict.p_value) == of_user
-    assert told(of_class.verdict.p_value) == of_class
-    assert told(0.0) is None
-    assert told(1.0, p_value=1.0) == of_user
-    assert told(0.5, p_value=inf) is None
+    assert news_at(of_user.verdict.p_value) == of_user
+    assert news_at(of_class.verdict.p_value) == of_class
+    assert news_at(0.0) is None
+    assert news_at(1.0, p_value=1.0) == of_user
+    assert news_at(0.5, p_value=inf) is None
     open_incident.untold_users.clear()
     open_incident.untold_classes.clear()
-    family = told(1.0)
+    family = news_at(1.0)
     assert isinstance(family, News)
     assert family.facts == ("family/people",)
     open_incident.facts.append("family/people")
-    later = told(1.0)
+    later = news_at(1.0)
     assert later is None or later.facts != ("family/people",)
