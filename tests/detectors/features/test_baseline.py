@@ -68,3 +68,11 @@ def test_a_learnt_day_is_seen_at_once() -> None:
     for day in range(20):
         baseline.learn(FIRST_DAY + day, [30, 30, 210, 900])
     assert round(baseline.usual(today, peers=PEERS)[0]) == 30
+
+
+@pytest.mark.parametrize(("days", "has_past"), [(30, False), (31, True)])
+def test_a_past_begins_with_the_first_day_that_is_as_old_as_the_freeze(
+    days: int, *, has_past: bool
+) -> None:
+    """What was learnt within it is none yet."""
+    assert learnt(days, freeze_days=30).has_past(FIRST_DAY + days) == has_past
