@@ -74,7 +74,7 @@ class Incident(Struct, kw_only=True):
         return self.revision > 0
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class AlertSubject(Struct, frozen=True, kw_only=True):
     """What an alert was about when it was last stated; None: of several, or nobody knows."""
 
     user: str | None

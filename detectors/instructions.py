@@ -20,8 +20,8 @@ from detectors.features.ledger import Ledger, Taken
 from detectors.features.participant_sets import empty_holding
 from detectors.features.windows import Quantity
 from detectors.feedback import Feedback, Label
+from detectors.policy.alert_subject import narrowed, participants_labelled
 from detectors.policy.runs import note_label
-from detectors.policy.told import narrowed, participants_labelled
 from detectors.profile import Profile
 from detectors.profile_state import ProfileMemory, PValuePenalty
 from detectors.register import Institution, Registered, bound_ms

@@ -15,7 +15,7 @@ from detectors.features.ledger_state import LedgerState
 from detectors.features.takers import TakersState
 from detectors.features.windows import AMOUNT_MAX, WindowsState
 from detectors.feedback import Label
-from detectors.incident import Incident, Told
+from detectors.incident import AlertSubject, Incident
 from detectors.register import Exemption, Institution
 from detectors.verdict import Run
 
@@ -117,7 +117,7 @@ class ProfileState(Struct, kw_only=True):
     open_runs: dict[str, OpenRun] = field(default_factory=dict)
     incident: Incident | None = None
     # By alert, the latest last: what it was about.
-    told: dict[str, Told] = field(default_factory=dict)
+    alert_subjects: dict[str, AlertSubject] = field(default_factory=dict)
     instruction_sequence: int = -1
     config_sequence: int = FILE_SEQUENCE
     entry: Institution | None = None

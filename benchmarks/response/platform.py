@@ -81,18 +81,18 @@ class Platform:
         for alert in alerts:
             self._pass_time(alert.at_ms)
             seen = seen_of(alert, user=alert.top_user, record_sha256="")
-            self._obey(self._journal.append([(None, seen)], now_ms=alert.at_ms).actions)
+            self._enforce(self._journal.append([(None, seen)], now_ms=alert.at_ms).actions)
 
     def _pass_time(self, at_ms: int) -> None:
         while (due_ms := next_due_ms(self._journal.state)) is not None and due_ms <= at_ms:
-            self._obey(self._journal.append([(None, Tick())], now_ms=due_ms).actions)
+            self._enforce(self._journal.append([(None, Tick())], now_ms=due_ms).actions)
 
-    def _obey(self, followed: Iterable[Followed]) -> None:
+    def _enforce(self, followed: Iterable[Followed]) -> None:
         for each in followed:
             if isinstance(each.action, Suspension) and not each.action.dry_run:
-                self._obey_one(each.action)
+                self._enforce_suspension(each.action)
 
-    def _obey_one(self, suspension: Suspension) -> None:
+    def _enforce_suspension(self, suspension: Suspension) -> None:
         obeyed_ms = suspension.at_ms + self._delay_ms
         known = self.measures.get(suspension.suspension_id)
         if suspension.state != "active":

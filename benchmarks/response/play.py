@@ -150,7 +150,7 @@ class _Play:
             begins_ms=START_MS,
             config=self._plan.response,
         )
-        gone, told = 0.0, None
+        gone, told_ratio = 0.0, None
         course: list[tuple[int, float]] = []
         for event in events:
             at_ms = time_ms(event)
@@ -161,14 +161,18 @@ class _Play:
             alerts = self._judged(event)
             platform.hear(alerts)
             spoke = any(alert.change != "close" for alert in alerts)
-            if told is None and spoke and theft.started_ms <= at_ms <= theft.ended_ms + _GRACE_MS:
-                told = gone
+            if (
+                told_ratio is None
+                and spoke
+                and theft.started_ms <= at_ms <= theft.ended_ms + _GRACE_MS
+            ):
+                told_ratio = gone
         thieves = [event for event in events if event.id in shares]
         return Stopped(
             scenario=theft.scenario,
             delay=delay,
             haul_ratio=theft.haul_ratio,
-            told_ratio=told,
+            told_ratio=told_ratio,
             throttled_ratio=_gone_at(_first(platform, theft, thieves, "throttle"), course),
             suspended_ratio=_gone_at(_first(platform, theft, thieves, "suspend"), course),
             gone_ratio=gone,

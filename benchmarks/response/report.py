@@ -21,7 +21,7 @@ class Row(Struct, frozen=True, kw_only=True):
     scenario: str
     delay: str
     thefts: int
-    told: float
+    told_ratio: float
     throttled: float
     suspended: float
     gone_when_told: float | None
@@ -77,7 +77,7 @@ def show(seeds: list[Seed]) -> None:
 def line(row: Row) -> str:
     """Return a row as it is printed; what is gone as percent of the cohort."""
     return (
-        f"{row.scenario:<24}{row.delay:>6}{row.thefts:>5}{row.told:>6.2f}{row.throttled:>7.2f}"
+        f"{row.scenario:<24}{row.delay:>6}{row.thefts:>5}{row.told_ratio:>6.2f}{row.throttled:>7.2f}"
         f"{row.suspended:>6.2f}{_percent(row.gone_when_told):>11}"
         f"{_percent(row.gone_when_measured):>8}{_percent(row.gone_at_last):>8}"
         f"{_percent(row.haul):>7}{row.large_in_time:>5}/{row.large_told:<3}"
@@ -89,7 +89,7 @@ def _is_of(theft: Stopped, scenario: str, delay: str) -> bool:
 
 
 def _row(scenario: str, delay: str, thefts: list[Stopped]) -> Row:
-    told = [theft.told_ratio for theft in thefts if theft.told_ratio is not None]
+    told_ratios = [theft.told_ratio for theft in thefts if theft.told_ratio is not None]
     measured = [theft.measured_ratio for theft in thefts if theft.measured_ratio is not None]
     large = [
         theft
@@ -100,10 +100,10 @@ def _row(scenario: str, delay: str, thefts: list[Stopped]) -> Row:
         scenario=scenario,
         delay=delay,
         thefts=len(thefts),
-        told=len(told) / len(thefts),
+        told_ratio=len(told_ratios) / len(thefts),
         throttled=mean(theft.throttled_ratio is not None for theft in thefts),
         suspended=mean(theft.suspended_ratio is not None for theft in thefts),
-        gone_when_told=median(told) if told else None,
+        gone_when_told=median(told_ratios) if told_ratios else None,
         gone_when_measured=median(measured) if measured else None,
         gone_at_last=mean(theft.gone_ratio for theft in thefts),
         haul=mean(theft.haul_ratio for theft in thefts),

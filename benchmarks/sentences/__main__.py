@@ -84,7 +84,7 @@ def alerts_of(
             recount.closed()
             continue
         yield alert, list(checked(alert, recount))
-        recount.told(alert.at_ms)
+        recount.tell(alert.at_ms)
 
 
 def evaluated(

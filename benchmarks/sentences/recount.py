@@ -90,7 +90,7 @@ class Recount:
         self.took.append(took)
         self._evidence.append(took)
 
-    def told(self, at_ms: int) -> None:
+    def tell(self, at_ms: int) -> None:
         """Note that people are told of all that was taken up to this day."""
         self._told_day = at_ms // DAY_MS
 

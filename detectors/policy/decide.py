@@ -16,6 +16,7 @@ from detectors.features.windows import Quantity, Window
 from detectors.incident import Incident, change_of, severity_of
 from detectors.instants import DAY_MS, SECOND_MS
 from detectors.peers.reference import incident_rate, usual_of
+from detectors.policy.alert_subject import remember_subject
 from detectors.policy.evaluate import RULE_P_VALUE, group_of
 from detectors.policy.explain import (
     bytes_alone,
@@ -29,7 +30,6 @@ from detectors.policy.explain import (
 from detectors.policy.news import news_of, note_facts, rule_facts
 from detectors.policy.runs import GROWTH_DECADES, note_told
 from detectors.policy.shares import month_participants, shares_of
-from detectors.policy.told import remember_told
 from detectors.profile import Profile
 from detectors.registry import DETECTORS, feature_of, is_rule
 from detectors.verdict import (
@@ -99,7 +99,7 @@ def decide(
     alert = _alert(profile, incident, statement)
     facts = rule_facts(verdict, event) if news is None else news.facts
     note_facts(profile, incident, alert, facts)
-    remember_told(profile, alert)
+    remember_subject(profile, alert)
     return (RaiseAlert(alert=alert),)
 
 

@@ -90,16 +90,19 @@ def rule_facts(verdict: Verdict, event: AccessEvent | None) -> tuple[str, ...]:
 
 def note_facts(profile: Profile, incident: Incident, alert: Alert, facts: Iterable[str]) -> None:
     """Remember what an alert tells: of whom, of what data, and by which family of detectors."""
-    told = [*facts, *(f"family/{family_of(each)}" for each in alert.reasons if each.share > 0.0)]
+    parts = [
+        *facts,
+        *(f"family/{family_of(each)}" for each in alert.reasons if each.share > 0.0),
+    ]
     if alert.top_user is not None:
-        told.append(_user_fact(alert.top_user))
+        parts.append(_user_fact(alert.top_user))
     if alert.shares is not None and alert.shares.nobody >= MAJORITY_RATIO * alert.shares.total:
-        told.append(_user_fact(_NOBODY))
+        parts.append(_user_fact(_NOBODY))
     grown = [each for each in alert.coverage if each.after_ratio > each.before_ratio]
     if grown:
         most = max(grown, key=lambda each: each.after_ratio - each.before_ratio)
-        told.append(_class_fact(profile.ledger.totals.class_of(most.dataset)))
-    incident.facts.extend(fact for fact in dict.fromkeys(told) if fact not in incident.facts)
+        parts.append(_class_fact(profile.ledger.totals.class_of(most.dataset)))
+    incident.facts.extend(fact for fact in dict.fromkeys(parts) if fact not in incident.facts)
     for untold, fact_of in (
         (incident.untold_users, _user_fact),
         (incident.untold_classes, _class_fact),

@@ -75,7 +75,7 @@ def test_a_theft_is_in_time_if_its_first_measure_came_before_15_percent() -> Non
     )
     row = rows([seed])[0]
     assert (row.large_in_time, row.large_told, row.thefts) == (1, 3, 5)
-    assert (row.told, row.throttled, row.suspended) == (0.8, 0.4, 0.4)
+    assert (row.told_ratio, row.throttled, row.suspended) == (0.8, 0.4, 0.4)
     assert honest_per_year([seed]) == {"throttle": 4.0, "suspend": 1.0}
 
 

@@ -176,8 +176,8 @@ def test_each_of_several_thieves_is_told_once() -> None:
     """Three more take an alert's worth each, one after another: three updates, each by its name."""
     thefts = [Taking(50 + k, 2, f"thief-{k}", 200_000 + 40_000 * k, 30_000) for k in range(3)]
     _, alerts = stated(FIRST, *thefts)
-    told = [each.top_user for day in (50, 51, 52) for each in on_day(alerts, day)]
-    assert told == ["thief-0", "thief-1", "thief-2"]
+    users = [each.top_user for day in (50, 51, 52) for each in on_day(alerts, day)]
+    assert users == ["thief-0", "thief-1", "thief-2"]
 
 
 @pytest.mark.parametrize("before", [[], [Taking(40, 10, "ann", 100_000, 12_000)]])
@@ -224,8 +224,8 @@ def test_what_was_told_is_not_told_again_after_the_close() -> None:
 def test_what_was_not_told_is_not_forgotten_at_the_close() -> None:
     """What adds up below the budget while an incident is open counts after its end too."""
     slowly = [Taking(day, 11, "ann", 200_000 + 900 * day, 900) for day in range(72, 100)]
-    told = Taking(40, 10, "ann", 100_000, 30_000)
-    _, with_incident = stated(told, *slowly)
+    earlier = Taking(40, 10, "ann", 100_000, 30_000)
+    _, with_incident = stated(earlier, *slowly)
     _, without = stated(*slowly)
     late = START_MS + 72 * DAY_MS
     assert [each.at_ms for each in without if each.change == "create"]

@@ -233,8 +233,8 @@ def test_a_judge_that_lies_apart_from_that_of_its_alias_is_told(
     log.judge_all()
     assert log.desk.watcher.counts.judges_apart == 1
     (warning,) = [each for each in caplog.records if each.levelname == "WARNING"]
-    said = {name: vars(warning)[name] for name in ("aliases", "institution")}
-    assert said == {"aliases": [alias], "institution": "uni-bern"}
+    fields = {name: vars(warning)[name] for name in ("aliases", "institution")}
+    assert fields == {"aliases": [alias], "institution": "uni-bern"}
 
 
 REGISTER: Final = Register(

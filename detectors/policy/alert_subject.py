@@ -8,38 +8,38 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from detectors.incident import Told
+from detectors.incident import AlertSubject
 from detectors.policy.explain import MAJORITY_RATIO
 from detectors.profile import Profile
 from detectors.register import NOBODY_NAMED, Exemption
 from detectors.verdict import Alert, DatasetCoverage
 
 # Of so many alerts it is known what they were about; labels come late, but not that late.
-_TOLD_MAX: Final = 16
+_SUBJECTS_MAX: Final = 16
 # However few were taken, a label of a false positive holds for so much of the cohort more.
 _LABEL_COHORT_RATIO: Final = 0.01
 
 
-def remember_told(profile: Profile, alert: Alert) -> None:
+def remember_subject(profile: Profile, alert: Alert) -> None:
     """Keep what an alert is about: whoever, and whatever, half or more of it is of."""
-    told = profile.state.told
-    told.pop(alert.alert_id, None)
-    told[alert.alert_id] = Told(
+    subjects = profile.state.alert_subjects
+    subjects.pop(alert.alert_id, None)
+    subjects[alert.alert_id] = AlertSubject(
         user=_user_of(alert),
         project=alert.top_project if alert.top_project_share >= MAJORITY_RATIO else None,
         dataset=_dataset_of(alert.coverage),
         taken_participants=alert.taken_participants,
     )
-    if len(told) > _TOLD_MAX:
-        del told[next(iter(told))]
+    if len(subjects) > _SUBJECTS_MAX:
+        del subjects[next(iter(subjects))]
 
 
 def narrowed(profile: Profile, exemption: Exemption, alert_id: str) -> Exemption:
     """Return an exemption of no more than the user, project and dataset that an alert was about."""
-    told = profile.state.told.get(alert_id)
-    if told is None:
+    subject = profile.state.alert_subjects.get(alert_id)
+    if subject is None:
         return exemption
-    return replace(exemption, user=told.user, project=told.project, dataset=told.dataset)
+    return replace(exemption, user=subject.user, project=subject.project, dataset=subject.dataset)
 
 
 def participants_labelled(profile: Profile, alert_id: str) -> int | None:
@@ -47,11 +47,11 @@ def participants_labelled(profile: Profile, alert_id: str) -> int | None:
 
     None where nobody knows what the alert was about.
     """
-    told = profile.state.told.get(alert_id)
-    if told is None:
+    subject = profile.state.alert_subjects.get(alert_id)
+    if subject is None:
         return None
     floor = int(_LABEL_COHORT_RATIO * profile.config.cohort.size)
-    return profile.ledger.unapproved_participants + max(floor, told.taken_participants)
+    return profile.ledger.unapproved_participants + max(floor, subject.taken_participants)
 
 
 def _user_of(alert: Alert) -> str | None:
