@@ -2,9 +2,20 @@
 
 import pytest
 
-from detectors.features.samples import Sample, TakenWithin, likeliest
-from detectors.features.takers import Takers, TakersState
-from detectors.features.windows import BUCKETS_PER_DAY, Window
+from detectors.features.samples import SAMPLES_MAX, Sample, TakenWithin, likeliest
+from detectors.features.takers import Takers, TakersState, count_bounded
+from detectors.features.windows import (
+    BUCKETS_PER_DAY,
+    BUCKETS_PER_HOUR,
+    HOURS_PER_DAY,
+    MONTH_DAYS,
+    Window,
+)
+
+
+def take(takers: Takers, user: str, bucket: int) -> None:
+    """Count one new participant of a user, now, in an event of the user's name."""
+    takers.add(bucket, open_bucket=bucket, user=user, project=None, new=1, event_id=user)
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -37,3 +48,73 @@ def test_of_as_worthy_samples_the_newest_are_kept() -> None:
     assert likeliest(samples, [window], users=["ada"]) == samples[4:]
     samples[3].bucket = 100
     assert likeliest(samples, [window], users=["ada"]) == [samples[3], *samples[5:]]
+
+
+def test_no_more_is_kept_than_the_longest_window_of_each_size_asks_for() -> None:
+    """Twelve times 5 minutes, a day of hours and a month of days, whatever has been taken."""
+    takers = Takers(TakersState())
+    for bucket in range((MONTH_DAYS + 3) * BUCKETS_PER_DAY):
+        take(takers, "ada", bucket)
+    state = takers.state
+    lengths = (len(state.buckets), len(state.hours), len(state.days))
+    assert lengths == (BUCKETS_PER_HOUR, HOURS_PER_DAY, MONTH_DAYS)
+
+
+@pytest.mark.parametrize("into_the_day", [0, BUCKETS_PER_DAY - 1])
+def test_the_first_day_of_a_month_is_in_it_as_a_whole(into_the_day: int) -> None:
+    """Its first 5 minutes as well, at every time of the last day; what was before is not."""
+    takers = Takers(TakersState())
+    take(takers, "the day before", 0)
+    take(takers, "the first", BUCKETS_PER_DAY)
+    last = MONTH_DAYS * BUCKETS_PER_DAY + into_the_day
+    take(takers, "the last", last)
+    samples = takers.samples(Window.MONTH, open_bucket=last)
+    assert [user for user, _, _ in samples] == ["the last", "the first"]
+    assert [each.event_id for each in takers.state.samples] == ["the first", "the last"]
+
+
+def test_as_many_samples_are_kept_as_there_is_room_for() -> None:
+    """None has to go before there is one too many."""
+    takers = Takers(TakersState())
+    for number in range(SAMPLES_MAX):
+        take(takers, f"u-{number}", 0)
+    assert len(takers.state.samples) == SAMPLES_MAX
+    take(takers, "one too many", 0)
+    assert len(takers.state.samples) < SAMPLES_MAX
+
+
+def test_names_are_looked_through_whenever_32_have_come() -> None:
+    """Not at every new one: that would cost as much as all else."""
+    takers = Takers(TakersState())
+    for day in range(32):
+        take(takers, f"u-{day}", day * BUCKETS_PER_DAY)
+        assert len(takers.state.names) == day + 1
+    take(takers, "u-32", 32 * BUCKETS_PER_DAY)
+    assert [user for user, _ in takers.state.names] == [f"u-{day}" for day in range(3, 33)]
+
+
+def test_whoever_has_but_a_sample_left_keeps_the_name() -> None:
+    """Of too many takers the small ones have no sum any more, and their events can be named."""
+    takers = Takers(TakersState())
+    for number in range(40):
+        take(takers, f"u-{number:02d}", 0)
+    samples = takers.samples(Window.DAY, open_bucket=0)
+    assert sorted(samples) == [(f"u-{number:02d}", 1, f"u-{number:02d}") for number in range(40)]
+    assert len(takers.within(Window.DAY, open_bucket=0).users) < 40
+
+
+@pytest.mark.parametrize(
+    ("smallest", "amount", "expected"),
+    [
+        (2, 3, {"ada": 7, "cleo": 1}),
+        (3, 3, {"ada": 6}),
+        (5, 3, {"ada": 6, "ben": 2}),
+    ],
+)
+def test_of_too_many_takers_all_lose_what_the_smallest_has(
+    smallest: int, amount: int, expected: dict[str, int]
+) -> None:
+    """Be that the one who comes, or one who was there; whoever has nothing left is not kept."""
+    takers = {"ada": 9, "ben": smallest}
+    count_bounded(takers, "cleo", amount, takers_max=2)
+    assert takers == expected
