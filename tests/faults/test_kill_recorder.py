@@ -91,7 +91,7 @@ async def feed(bootstrap: str, prefix: str) -> None:
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     await producer.start()
     try:
-        for revision, taken in ((1, 20), (2, 100)):
+        for revision, taken in ((1, 20), (2, 200)):
             for number in range(INSTITUTIONS_COUNT):
                 name = f"i{number}"
                 stated = statement(name, revision=revision, taken=taken)
