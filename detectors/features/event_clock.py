@@ -44,8 +44,6 @@ class EventClock:
         """Begin at `time`, by default before any."""
         self._grace_ms = grace_ms
         self._alone_ms = alone_days_max * DAY_MS
-        self.time = EventTime()
-        self.due_ms = 0
         self._set(EventTime() if time is None else time)
 
     @property

@@ -77,7 +77,7 @@ def likeliest(
     worth = [0.0] * len(samples)
     by_size = sorted(range(len(samples)), key=lambda place: _by_size(samples[place]))
     for window in windows:
-        total = max(1, sum(window.users.values()))
+        total = sum(window.users.values()) or 1
         ranks: Counter[Name] = Counter()
         for place in by_size:
             if not window.holds(samples[place]):

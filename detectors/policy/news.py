@@ -161,7 +161,7 @@ def _verdict_alone(profile: Profile, participants: int, at_ms: int) -> Verdict:
         for window, new in zip(LEARNT_WINDOWS, features.new, strict=True)
     }
     scores = [
-        replace(score, observed=by_seconds.get(score.window_seconds, score.observed))
+        replace(score, observed=by_seconds[score.window_seconds])
         for detector in profile.detectors
         for score in detector.score(alone)
         if score.detector == _LEAD

@@ -39,6 +39,11 @@ def test_a_day_is_closed_after_its_grace(hours: int, last_closed_day: int, due_h
     assert ticking.time.reached_ms == due_ms
 
 
+def test_the_first_moment_of_all_is_one_like_others() -> None:
+    """Something is due when its grace ends."""
+    assert clock(time=EventTime(reached_ms=0)).due_ms == GRACE_MS
+
+
 @pytest.mark.parametrize(("beyond_ms", "is_believed"), [(0, True), (1, False)])
 def test_one_alone_is_believed_for_some_days(beyond_ms: int, *, is_believed: bool) -> None:
     """To the millisecond; further ahead only where its time is known to be right."""

@@ -44,3 +44,13 @@ def test_of_many_users_the_heavy_ones_are_kept() -> None:
     assert noted(*many).users == dict(many)
     more = noted(*many, ("late", 15)).users
     assert more == {name: size - 10 for name, size in [*many[1:], ("late", 15)]}
+
+
+def test_the_requests_of_whoever_is_too_small_to_be_known_are_the_first_to_go() -> None:
+    """Whatever little is known of others."""
+    known, unknown = ([f"{letter}{number}" for number in range(10, 26)] for letter in "au")
+    takers = HourTakers(
+        users=dict.fromkeys(known, 1), samples={name: [(1, name)] for name in (*unknown, *known)}
+    )
+    note_bytes(takers, event(id="late", user="late", bytes=5))
+    assert set(takers.samples) == {"late", *known[1:]}

@@ -50,6 +50,22 @@ def test_of_as_worthy_samples_the_newest_are_kept() -> None:
     assert likeliest(samples, [window], users=["ada"]) == [samples[3], *samples[5:]]
 
 
+@pytest.mark.parametrize("amounts", [{"ada": 9, "ben": 1}, {"ada": 1}])
+@pytest.mark.parametrize("factor", [0, 37])
+def test_of_two_users_the_samples_of_whoever_took_less_go_first(
+    amounts: dict[str, int], factor: int
+) -> None:
+    """The smallest of them, and the older ones of those that are as large."""
+    samples = [
+        Sample(bucket=place, new=place * factor % 61, taker=place % 2, event_id=str(place))
+        for place in range(60)
+    ]
+    window = TakenWithin(first=0, unit_buckets=1, users={**amounts})
+    least = sorted(samples[1::2], key=lambda each: (each.new, each.bucket))[:4]
+    expected = [each for each in samples if each not in least]
+    assert likeliest(samples, [window], users=["ada", "ben"]) == expected
+
+
 def test_no_more_is_kept_than_the_longest_window_of_each_size_asks_for() -> None:
     """Twelve times 5 minutes, a day of hours and a month of days, whatever has been taken."""
     takers = Takers(TakersState())

@@ -68,6 +68,18 @@ def test_what_is_open_is_bounded_when_it_is_saved() -> None:
     assert windows.snapshot().open[Quantity.BYTES] == AMOUNT_MAX
 
 
+def test_what_is_saved_holds_what_nobody_has_added_up_yet() -> None:
+    """Beside what had been added up of the same hour and day, at an earlier look."""
+    windows = Windows(WindowsState())
+    begin_ms = 100 * DAY_MS
+    for bucket in range(3):
+        windows.add(begin_ms + bucket * BUCKET_MS, [10] * len(Quantity))
+        if bucket == 1:
+            windows.total(Window.WEEK, Quantity.BYTES)
+    state = windows.snapshot()
+    assert [state.hours[100 * 24], state.days[100]] == [[20] * len(Quantity)] * 2
+
+
 @pytest.mark.parametrize(
     ("day", "hour", "is_late"), [(71, 0, False), (71, 23, False), (70, 23, True)]
 )

@@ -3,12 +3,13 @@
 from math import nextafter
 
 from detectors.config import CoreConfig
+from detectors.features.windows import Quantity, Window
 from detectors.instants import DAY_MS
 from detectors.peers.reference import incident_rate
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.policy.decide import decide
+from detectors.policy.decide import close, decide
 from detectors.verdict import Effect, RaiseAlert, Verdict
-from tests.builders import event, reason_detail
+from tests.builders import alerts_of, event, reason_detail, taking
 
 START_MS = 1_767_225_600_000
 QUIET = event(time=START_MS)
@@ -46,3 +47,15 @@ def test_an_incident_is_told_at_the_rate_that_the_budget_allows() -> None:
     (raised,) = effects
     assert isinstance(raised, RaiseAlert)
     assert (raised.alert.p_value, raised.alert.taken_participants) == (rate, 0)
+
+
+def test_what_was_taken_after_the_last_word_goes_on_counting() -> None:
+    """With the end of an incident that alone is forgotten of which people were told."""
+    profile = open_profile("north", config=CoreConfig())
+    theft = taking(40_000, id="theft", time=START_MS, user="ann")
+    later = taking(30, first=50_000, id="later", time=START_MS + DAY_MS, user="ben")
+    assert [alert.change for alert in alerts_of(profile, [theft, later])] == ["create"]
+    close(profile, at_ms=START_MS + 2 * DAY_MS)
+    assert profile.windows.total(Window.MONTH, Quantity.NEW) == 30
+    open_bucket = profile.state.windows.bucket
+    assert profile.takers.within(Window.MONTH, open_bucket=open_bucket).users == {"ben": 30}

@@ -13,7 +13,7 @@ from detectors.incident import Incident
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.instructions import apply_instruction
 from detectors.models.excess import ExcessConfig
-from detectors.peers.reference import INCIDENT_CHANNEL, incident_rate, tail_of
+from detectors.peers.reference import EVERYBODY, INCIDENT_CHANNEL, incident_rate, tail_of
 from detectors.pipeline import Profile, open_profile
 from detectors.policy.evaluate import evaluate, group_of
 from detectors.policy.runs import (
@@ -79,6 +79,15 @@ def test_so_many_people_at_once_are_told_and_half_of_them_are_not(size: int, bud
     for count, is_told in ((needed // 2, False), (int(needed * 1.01) + 1, True)):
         profile = open_profile("north", config=config)
         assert bool(alerts_of(profile, [taking(count, time=START_MS)])) == is_told
+
+
+def test_the_people_needed_are_those_beyond_the_usual_hour_of_the_own_peers() -> None:
+    """The score is their decades; what is usual in a day, or of other groups, does not matter."""
+    profile = north()
+    usual = {EVERYBODY: (7.0, 70.0, 700.0, 7_000.0), profile.entry.group: (900.0, 1e3, 1e4, 1e5)}
+    profile.reference = replace(profile.reference, usual=usual)
+    beyond = participants_needed(profile) - 900
+    assert log10(beyond) == pytest.approx(alert_score(profile, "excess"), abs=1e-3)
 
 
 def test_labels_between_two_summaries_are_bounded() -> None:

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from detectors.config import CoreConfig
+from detectors.config import CoreConfig, DetectorsConfig
 from detectors.instants import DAY_MS, HOUR_MS, MINUTE_MS
+from detectors.models.differencing.config import DifferencingConfig
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.policy.shares import StatedShares, month_participants, ratio_of, shares_of
 from detectors.register import Exemption, Institution
 from detectors.verdict import ReasonDetail, WindowShares
-from tests.builders import event, reason_detail, taking
+from tests.builders import alerts_of, event, reason_detail, taking
 
 START_MS = 1_767_225_600_000
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,6 +58,17 @@ def test_what_one_event_broke_is_all_that_events(user: str | None, project: str 
         top_project_share=1.0 if project else 0.0,
         sample_event_ids=("broke",),
     )
+
+
+def test_two_events_that_tell_people_apart_are_both_shown() -> None:
+    """The one that broke the rule, and the earlier one that differs from it by few people."""
+    differencing = DifferencingConfig(mode="on", allowed_differences=0)
+    config = CoreConfig(detectors=DetectorsConfig(differencing=differencing))
+    takings = (
+        taking(count, id=f"e-{count}", time=START_MS + count, user="ada") for count in (60, 61)
+    )
+    (alert,) = alerts_of(open_profile("north", config=config), takings)
+    assert alert.sample_event_ids == ("e-61", "e-60")
 
 
 def test_the_bytes_of_an_hour_are_shared_out() -> None:

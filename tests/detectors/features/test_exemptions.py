@@ -1,0 +1,49 @@
+"""Which events an approval covers."""
+
+import pytest
+from msgspec.structs import replace
+
+from detectors.features.exemptions import is_exempt
+from detectors.instants import DAY_MS, instant_of
+from detectors.register import Exemption, Institution
+from tests.builders import event
+
+START_MS = 20_454 * DAY_MS
+EXPORT = Exemption(
+    id="export",
+    valid_from=instant_of(START_MS),
+    valid_to=instant_of(START_MS + DAY_MS),
+    dataset="imaging",
+    project="p-1",
+    user="ada",
+)
+APPROVED = event(dataset="imaging", project="p-1", user="ada")
+
+
+def is_covered(*, at_ms: int = START_MS, by: Exemption = EXPORT, **changes: object) -> bool:
+    """Tell whether the approved event is covered by an exemption, with changes of the event."""
+    entry = Institution(id="north", exemptions=(by,))
+    return is_exempt(entry, replace(APPROVED, **changes), at_ms=at_ms)
+
+
+@pytest.mark.parametrize("changed", ["dataset", "project", "user"])
+def test_an_approval_is_of_its_dataset_project_and_user(changed: str) -> None:
+    """Where it names one; where it names none, of any."""
+    assert is_covered()
+    other = {changed: "another"}
+    assert not is_covered(**other)
+    assert is_covered(by=replace(EXPORT, **{changed: None}), **other)
+
+
+def test_an_approval_is_of_its_time() -> None:
+    """From its first millisecond on, and no longer in its last."""
+    moments = (START_MS - 1, START_MS, START_MS + DAY_MS - 1, START_MS + DAY_MS)
+    assert [is_covered(at_ms=at_ms) for at_ms in moments] == [False, True, True, False]
+
+
+def test_what_may_alert_all_the_same_is_not_exempt() -> None:
+    """Whatever else covers it is looked at as well."""
+    alerting = replace(EXPORT, alert=True)
+    assert not is_covered(by=alerting)
+    both = Institution(id="north", exemptions=(alerting, EXPORT))
+    assert is_exempt(both, APPROVED, at_ms=START_MS)
