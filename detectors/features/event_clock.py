@@ -34,6 +34,9 @@ class EventClock:
 
     __slots__ = ("_alone_ms", "_grace_ms", "due_ms", "time")
 
+    due_ms: int
+    time: EventTime
+
     def __init__(
         self,
         *,

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from detectors.event import AccessEvent
 from detectors.features.exemptions import is_exempt
 from detectors.instants import DAY_MS, instant_of
 from detectors.register import Exemption, Institution
@@ -20,19 +21,21 @@ EXPORT = Exemption(
 APPROVED = event(dataset="imaging", project="p-1", user="ada")
 
 
-def is_covered(*, at_ms: int = START_MS, by: Exemption = EXPORT, **changes: object) -> bool:
-    """Tell whether the approved event is covered by an exemption, with changes of the event."""
+def is_covered(
+    by: Exemption = EXPORT, *, at_ms: int = START_MS, access: AccessEvent = APPROVED
+) -> bool:
+    """Tell whether an exemption covers an event, by default the one that it is meant for."""
     entry = Institution(id="north", exemptions=(by,))
-    return is_exempt(entry, replace(APPROVED, **changes), at_ms=at_ms)
+    return is_exempt(entry, access, at_ms=at_ms)
 
 
 @pytest.mark.parametrize("changed", ["dataset", "project", "user"])
 def test_an_approval_is_of_its_dataset_project_and_user(changed: str) -> None:
     """Where it names one; where it names none, of any."""
     assert is_covered()
-    other = {changed: "another"}
-    assert not is_covered(**other)
-    assert is_covered(by=replace(EXPORT, **{changed: None}), **other)
+    other = replace(APPROVED, **{changed: "another"})
+    assert not is_covered(access=other)
+    assert is_covered(replace(EXPORT, **{changed: None}), access=other)
 
 
 def test_an_approval_is_of_its_time() -> None:
@@ -44,6 +47,6 @@ def test_an_approval_is_of_its_time() -> None:
 def test_what_may_alert_all_the_same_is_not_exempt() -> None:
     """Whatever else covers it is looked at as well."""
     alerting = replace(EXPORT, alert=True)
-    assert not is_covered(by=alerting)
+    assert not is_covered(alerting)
     both = Institution(id="north", exemptions=(alerting, EXPORT))
     assert is_exempt(both, APPROVED, at_ms=START_MS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from detectors.features.samples import SAMPLES_MAX, Sample, TakenWithin, likeliest
+from detectors.features.samples import SAMPLES_MAX, Name, Sample, TakenWithin, likeliest
 from detectors.features.takers import Takers, TakersState, count_bounded
 from detectors.features.windows import (
     BUCKETS_PER_DAY,
@@ -53,14 +53,14 @@ def test_of_as_worthy_samples_the_newest_are_kept() -> None:
 @pytest.mark.parametrize("amounts", [{"ada": 9, "ben": 1}, {"ada": 1}])
 @pytest.mark.parametrize("factor", [0, 37])
 def test_of_two_users_the_samples_of_whoever_took_less_go_first(
-    amounts: dict[str, int], factor: int
+    amounts: dict[Name, int], factor: int
 ) -> None:
     """The smallest of them, and the older ones of those that are as large."""
     samples = [
         Sample(bucket=place, new=place * factor % 61, taker=place % 2, event_id=str(place))
         for place in range(60)
     ]
-    window = TakenWithin(first=0, unit_buckets=1, users={**amounts})
+    window = TakenWithin(first=0, unit_buckets=1, users=amounts)
     least = sorted(samples[1::2], key=lambda each: (each.new, each.bucket))[:4]
     expected = [each for each in samples if each not in least]
     assert likeliest(samples, [window], users=["ada", "ben"]) == expected
