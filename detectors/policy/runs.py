@@ -64,7 +64,7 @@ def alert_score(profile: Profile, channel: str) -> float:
     weight = profile.weights[channel]
     # The weighted harmonic mean, of one channel that speaks while all others are silent.
     total = fsum(profile.weights.values())
-    return tail.score_at(min(1.0, weight / (total * (10.0**surprise - 1.0) + weight)))
+    return tail.score_at(weight / (total * (10.0**surprise - 1.0) + weight))
 
 
 def participants_needed(profile: Profile) -> int:

@@ -115,7 +115,7 @@ def test_a_row_or_more_than_a_page_is_a_transfer(
 def test_seven_days_end_with_the_open_one() -> None:
     """What is dated a week before is none of them, and a byte is bytes."""
     state = FailuresState()
-    for day, open_day in ((10, 10), (9, 16), (10, 16)):
+    for day, open_day in ((10, 10), (10, 16), (9, 16)):
         note_failed(state, event(outcome="error", bytes=1), day=day, open_day=open_day)
     assert state.days == {10: (2, 2, 2)}
     assert failures_of(state, 16) == FailedRequests(count=2, with_bytes_count=2, bytes=2)

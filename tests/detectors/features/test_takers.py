@@ -89,6 +89,17 @@ def test_the_first_day_of_a_month_is_in_it_as_a_whole(into_the_day: int) -> None
     assert [each.event_id for each in takers.state.samples] == ["the first", "the last"]
 
 
+def test_what_is_forgotten_up_to_a_day_is_that_day_as_a_whole() -> None:
+    """And nothing of the next: neither its first moments nor who took what in them."""
+    takers = Takers(TakersState())
+    for name, bucket in (("before", BUCKETS_PER_DAY - 1), ("after", BUCKETS_PER_DAY)):
+        take(takers, name, bucket)
+    takers.forget(last_day=0)
+    for window in (Window.HOUR, Window.DAY, Window.MONTH):
+        assert takers.within(window, open_bucket=BUCKETS_PER_DAY).users == {"after": 1}
+    assert [each.event_id for each in takers.state.samples] == ["after"]
+
+
 def test_as_many_samples_are_kept_as_there_is_room_for() -> None:
     """None has to go before there is one too many."""
     takers = Takers(TakersState())

@@ -2,6 +2,8 @@
 
 from math import nextafter
 
+from msgspec.structs import replace
+
 from detectors.config import CoreConfig
 from detectors.features.windows import Quantity, Window
 from detectors.instants import DAY_MS
@@ -49,10 +51,23 @@ def test_an_incident_is_told_at_the_rate_that_the_budget_allows() -> None:
     assert (raised.alert.p_value, raised.alert.taken_participants) == (rate, 0)
 
 
+def test_what_has_no_share_in_a_verdict_makes_it_no_graver() -> None:
+    """A canary is grave however few were taken, where it was what decided."""
+    canary = reason_detail(detector="canary", feature="canaries")
+    severities = []
+    for share in (0.5, 0.0):
+        reasons = (reason_detail(), replace(canary, share=share))
+        verdict = Verdict(watched=True, p_value=1e-9, reasons=reasons)
+        (raised,) = decide(north(), verdict, at_ms=START_MS, event=QUIET)
+        assert isinstance(raised, RaiseAlert)
+        severities.append(raised.alert.severity)
+    assert severities == ["high", "low"]
+
+
 def test_what_was_taken_after_the_last_word_goes_on_counting() -> None:
     """With the end of an incident that alone is forgotten of which people were told."""
     profile = open_profile("north", config=CoreConfig())
-    theft = taking(40_000, id="theft", time=START_MS, user="ann")
+    theft = taking(40_000, id="theft", time=START_MS + DAY_MS // 2, user="ann")
     later = taking(30, first=50_000, id="later", time=START_MS + DAY_MS, user="ben")
     assert [alert.change for alert in alerts_of(profile, [theft, later])] == ["create"]
     close(profile, at_ms=START_MS + 2 * DAY_MS)

@@ -8,11 +8,15 @@ from msgspec.structs import replace
 from detectors.calibration.tail import Tail
 from detectors.config import CohortConfig, CoreConfig
 from detectors.incident import PolicyConfig
-from detectors.instants import DAY_MS
+from detectors.instants import DAY_MS, instant_of
+from detectors.models.differencing.config import DifferencingConfig
+from detectors.models.differencing.rule import Differencing
+from detectors.models.differencing.state import DifferencingState
 from detectors.peers.reference import EVERYBODY, INCIDENT_CHANNEL
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.policy.evaluate import evaluate, features_of, usual_now
+from detectors.policy.evaluate import compared, evaluate, features_of, penalty_factor, usual_now
 from detectors.profile_state import PValuePenalty
+from detectors.register import Exemption, Institution
 from detectors.verdict import Verdict
 from tests.builders import event, taking
 
@@ -95,3 +99,64 @@ def test_a_penalty_makes_nothing_likelier_than_certain() -> None:
     profile.state.penalties["excess"] = PValuePenalty(factor=1e300, until_ms=START_MS + 1)
     reasons = verdict_on(profile, 40_000).reasons
     assert [detail.p_value for detail in reasons if detail.detector == "excess"] == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("participants_max", "until_ms", "factor"),
+    [(None, 1, 7.0), (None, 0, 1.0), (20, 1, 7.0), (19, 1, 1.0)],
+)
+def test_a_penalty_holds_until_its_time_or_its_people_are_reached(
+    participants_max: int | None, until_ms: int, factor: float
+) -> None:
+    """No longer then, and none of another detector."""
+    profile = north()
+    judge(profile, taking(20, time=START_MS))
+    profile.state.penalties["excess"] = PValuePenalty(
+        factor=7.0, until_ms=START_MS + until_ms, participants_max=participants_max
+    )
+    assert (penalty_factor(profile, "excess"), penalty_factor(profile, "drip")) == (factor, 1.0)
+
+
+def rule_on_sets(*, apart_participants_min: int = 10) -> Differencing:
+    """Return a rule that allows one set in ten to differ from another by fewer people."""
+    return Differencing(
+        DifferencingConfig(
+            allowed_differences=0, allowed_ratio=0.1, apart_participants_min=apart_participants_min
+        ),
+        DifferencingState(),
+        cohort=range(0),
+        has_spaces=False,
+    )
+
+
+def breaches_of(profile: Profile) -> list[str]:
+    """Return which rules two sets break that differ by three people; the first breaks none."""
+    first, second = (event(id=name, time=START_MS, user="ada") for name in ("first", "second"))
+    assert compared(profile, first, range(60), at_ms=START_MS) == ()
+    breaches = compared(profile, second, range(63), at_ms=START_MS + 1)
+    return [breach.detector for breach in breaches]
+
+
+def test_sets_are_compared_by_every_rule_on_sets() -> None:
+    """Whatever another makes of them; of an event that names nobody there is nothing to compare."""
+    profile = north()
+    deaf = rule_on_sets(apart_participants_min=2)
+    profile.set_rules = {"deaf": deaf, "first": rule_on_sets(), "second": rule_on_sets()}
+    assert breaches_of(profile) == ["differencing"] * 2
+    assert compared(profile, event(), None, at_ms=START_MS) == ()
+
+
+def test_what_is_approved_breaks_no_rule_on_sets() -> None:
+    """Nor does what a false positive of the rule has raised the bar for."""
+    export = Exemption(
+        id="export", valid_from=instant_of(START_MS), valid_to=instant_of(START_MS + DAY_MS)
+    )
+    entry = Institution(id="north", exemptions=(export,))
+    approved = open_profile("north", config=CoreConfig(), entry=entry)
+    doubted, other = north(), north()
+    penalty = PValuePenalty(factor=1e9, until_ms=START_MS)
+    doubted.state.penalties["differencing"] = other.state.penalties["excess"] = penalty
+    for profile in (approved, doubted, other):
+        profile.set_rules = {"differencing": rule_on_sets()}
+    breaches = [breaches_of(profile) for profile in (approved, doubted, other)]
+    assert breaches == [[], [], ["differencing"]]

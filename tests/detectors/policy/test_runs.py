@@ -13,7 +13,7 @@ from detectors.incident import Incident
 from detectors.instants import DAY_MS, HOUR_MS
 from detectors.instructions import apply_instruction
 from detectors.models.excess import ExcessConfig
-from detectors.peers.reference import EVERYBODY, INCIDENT_CHANNEL, incident_rate, tail_of
+from detectors.peers.reference import EVERYBODY, INCIDENT_CHANNEL, PastDays, incident_rate, tail_of
 from detectors.pipeline import Profile, open_profile
 from detectors.policy.evaluate import evaluate, group_of
 from detectors.policy.runs import (
@@ -117,6 +117,16 @@ def test_a_channel_that_decides_nothing_is_held_against_its_own_tail() -> None:
     rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
     tail = tail_of(profile.reference, group_of(profile), "excess")
     assert alert_score(profile, "excess") == tail.score_at(rate)
+
+
+def test_who_only_counts_is_held_against_the_past_of_such() -> None:
+    """Where they were told of more often than the budget allows, it takes more to be told."""
+    profile = north()
+    loud = PastDays(institution_days=10_000, alert_days=1_000)
+    profile.reference = replace(profile.reference, counted=loud)
+    named = alert_score(profile, INCIDENT_CHANNEL)
+    profile.state.events_count = profile.state.counted_events = 1
+    assert alert_score(profile, INCIDENT_CHANNEL) > named
 
 
 def test_a_run_is_marked_once_people_are_told_of_it() -> None:
