@@ -61,6 +61,7 @@ def workshop_of(part_name: str, parts: Mapping[str, Part]) -> Path:
         original = copy.relative_to(workshop).as_posix().removeprefix("mutants/")
         if not (ROOT / original).exists():
             copy.unlink()
+            copy.with_name(f"{copy.name}.meta").unlink(missing_ok=True)
     for name in COPIED:
         shutil.copytree(
             ROOT / name,

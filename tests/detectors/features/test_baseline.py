@@ -76,3 +76,10 @@ def test_a_past_begins_with_the_first_day_that_is_as_old_as_the_freeze(
 ) -> None:
     """What was learnt within it is none yet."""
     assert learnt(days, freeze_days=30).has_past(FIRST_DAY + days) == has_past
+
+
+def test_what_is_known_of_a_day_is_known_by_its_end() -> None:
+    """The day itself counts, and none after it."""
+    baseline = learnt(1)
+    baseline.learn(FIRST_DAY + 1, [99] * 4)
+    assert baseline.known(FIRST_DAY) == (10.0, 20.0, 140.0, 600.0)

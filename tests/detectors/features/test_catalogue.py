@@ -12,6 +12,7 @@ from detectors.features.datasets import (
     Declared,
     caps_of,
     catalogue_of,
+    check_datasets,
     people_of,
 )
 from detectors.features.ledger_state import OF_CLASS, OTHER_DATASETS, LedgerState
@@ -155,3 +156,13 @@ def test_a_pool_is_of_its_class() -> None:
     names = [OTHER_DATASETS, *(OTHER_DATASETS + OF_CLASS + name for name in ("genome", "image"))]
     assert [totals.class_of(name) for name in names] == [COMMON_CLASS, "genome", COMMON_CLASS]
     assert [totals.class_of(name) for name in ("vcf-1", "imaging")] == ["genome", COMMON_CLASS]
+
+
+def test_each_class_has_a_weight_of_its_own() -> None:
+    """Another class may have another; one class has one."""
+    genome, exome = (
+        DatasetConfig(class_name=name, weight=weight) for name, weight in (("g", 2.0), ("x", 3.0))
+    )
+    check_datasets({"a": genome, "b": exome, "c": genome, "d": DatasetConfig()})
+    with pytest.raises(ValueError, match="class 'g' has another already"):
+        check_datasets({"a": genome, "b": DatasetConfig(class_name="g", weight=2.5)})

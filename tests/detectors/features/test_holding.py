@@ -9,6 +9,7 @@ from detectors.event import Participants
 from detectors.features.ledger_state import LedgerState
 from detectors.features.participant_sets import (
     FOLD_PARTICIPANTS_MIN,
+    NO_PARTICIPANTS,
     ParticipantSet,
     as_bitmap,
     empty_holding,
@@ -50,6 +51,18 @@ def test_whoever_is_not_held_is_new(kind: str, size: int, *, folded: bool) -> No
     first = before - size // 2
     assert len(take(holding, people_of(first, size, kind))) == size - size // 2
     assert held_together([holding]) == holding.held_participants == before + size - size // 2
+
+
+def test_whoever_is_held_partly_in_the_base_is_held() -> None:
+    """Half were folded, half came since: nobody of them is new, and no set is made to say so."""
+    holding = empty_holding()
+    take(holding, range(FOLD_PARTICIPANTS_MIN + 1))
+    first = FOLD_PARTICIPANTS_MIN + 1
+    take(holding, range(first, first + 10))
+    assert (holding.base_count, holding.recent_count) == (first, 10)
+    for kind in ("range", "set"):
+        assert unheld(people_of(first - 10, 20, kind), holding) is NO_PARTICIPANTS
+        assert unheld(people_of(first, 10, kind), holding) is NO_PARTICIPANTS
 
 
 def test_a_base_is_folded_when_a_quarter_has_come_and_four_thousand() -> None:

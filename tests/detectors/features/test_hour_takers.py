@@ -31,6 +31,18 @@ def test_the_three_largest_requests_of_each_user_are_remembered() -> None:
     ]
 
 
+def test_a_larger_request_takes_the_place_of_the_smallest() -> None:
+    """And stands among the others by its size; of equals whoever came first goes first."""
+    sizes = [5, 9, 7, 6, 7, 7, 2]
+    own = noted(*(("ada", size) for size in sizes)).samples["ada"]
+    assert own == [(9, "e-1"), (7, "e-2"), (7, "e-4")]
+    assert noted(*(("ada", size) for size in [5, 9, 7, 8])).samples["ada"] == [
+        (9, "e-1"),
+        (8, "e-3"),
+        (7, "e-2"),
+    ]
+
+
 def test_of_many_users_those_who_took_most_have_their_requests_remembered() -> None:
     """Of up to 32; when one more comes, of the half that took most."""
     many = [(f"u{number:02d}", 10 + number) for number in range(32)]

@@ -2,12 +2,13 @@
 
 import pytest
 
-from detectors.event import AccessEvent
+from detectors.event import AccessEvent, Participants
 from detectors.features.datasets import DatasetConfig, catalogue_of
 from detectors.features.ledger import Ledger
-from detectors.features.ledger_state import LedgerState
+from detectors.features.ledger_state import OF_CLASS, OTHER_DATASETS, LedgerState
 from detectors.features.windows import AMOUNT_MAX
-from detectors.register import Institution, Project
+from detectors.instants import instant_of
+from detectors.register import Exemption, Institution, Project
 from tests.builders import event, taking
 
 PROJECTS = (
@@ -16,9 +17,21 @@ PROJECTS = (
 )
 
 
-def ledger(entry: Institution) -> Ledger:
+GENOMES = {"genomes": DatasetConfig(class_name="genome", size=300)}
+
+
+def ledger(
+    entry: Institution, *, datasets_max: int = 4, has_spaces: bool = False, classed: bool = False
+) -> Ledger:
     """Return a ledger that has booked nothing yet."""
-    return Ledger(LedgerState(), entry, datasets_max=4, cohort_size=1_000)
+    return Ledger(
+        LedgerState(),
+        entry,
+        datasets_max=datasets_max,
+        cohort_size=1_000,
+        catalogue=catalogue_of(GENOMES if classed else {}),
+        has_spaces=has_spaces,
+    )
 
 
 def left(project: str | None, size: int) -> AccessEvent:
@@ -84,3 +97,74 @@ def test_under_a_cap_people_are_whole() -> None:
     books.take(event(files=1), at_ms=0)
     (under,) = books.held_under_caps("imaging")
     assert (under, isinstance(under[0], int)) == ((49, 300), True)
+
+
+def counted(dataset: str, count: int) -> AccessEvent:
+    """Return an event that says how many people it was of a dataset, and not who."""
+    return event(dataset=dataset, participants=Participants(count=count))
+
+
+def test_a_count_is_booked_for_its_dataset_or_for_the_pool_of_its_class() -> None:
+    """A dataset that is held stays so when there is no room for another; none is larger than it is.
+
+    Of a part of the cohort nobody can be counted who is not of it.
+    """
+    books = ledger(Institution(id="north"), datasets_max=2, classed=True)
+    for dataset, count in [("a", 100), ("b", 80), ("a", 50), ("genomes", 900)]:
+        books.take(counted(dataset, count), at_ms=0)
+    pool = OTHER_DATASETS + OF_CLASS + "genome"
+    held = {name: each.counted_participants for name, each in books.state.holdings.items()}
+    assert held == {"a": 150, "b": 80, pool: 300}
+    assert list(books.state.estimated) == ["a", "b", pool]
+
+
+def test_a_count_may_be_approved() -> None:
+    """As far as it is estimated to be of new people."""
+    export = Exemption(id="export", valid_from=instant_of(0), valid_to=instant_of(1), dataset="a")
+    books = ledger(Institution(id="north", exemptions=(export,)))
+    exempted = [books.take(counted(dataset, 200), at_ms=0).exempted for dataset in ("a", "b", "a")]
+    assert exempted == [200, 0, 128]
+
+
+def is_held(books: Ledger, first: int, count: int, **changes: object) -> bool:
+    """Tell whether so many people from `first` on are held, of whatever an event says."""
+    return books.holds_all_of(taking(count, first=first, **changes))
+
+
+def test_all_are_held_of_whom_nobody_is_missing() -> None:
+    """Of the dataset itself, or of the pool where it has no ledger of its own."""
+    books = ledger(Institution(id="north"), datasets_max=2)
+    assert books.holds_all_of(event())
+    assert not is_held(books, 0, 5)
+    for first, dataset in enumerate(["a", "b", "c"]):
+        books.take(taking(10, first=100 * first, dataset=dataset), at_ms=0)
+    for first, dataset in enumerate(["a", "b", "c"]):
+        assert is_held(books, 100 * first, 10, dataset=dataset)
+        assert not is_held(books, 100 * first, 11, dataset=dataset)
+    assert is_held(books, 200, 10, dataset="d")
+
+
+def test_whoever_is_held_in_one_project_is_not_held_in_another() -> None:
+    """Where each has numbers of its own; what names no project is apart as well."""
+    books = ledger(Institution(id="north"), has_spaces=True)
+    projects = ("p-1", "p-2", None)
+    for first, project in enumerate(projects):
+        books.take(taking(10, first=100 * first, project=project), at_ms=0)
+    for first in range(3):
+        held = [is_held(books, 100 * first, 10, project=project) for project in projects]
+        assert held == [place == first for place in range(3)]
+
+
+def test_whom_the_institution_holds_a_capped_project_may_not() -> None:
+    """In each class of data apart; a project without a cap has no books of its own."""
+    books = ledger(Institution(id="north", projects=PROJECTS), classed=True)
+    for dataset in ("imaging", "genomes"):
+        books.take(taking(10, dataset=dataset), at_ms=0)
+    books.take(taking(5, dataset="genomes", project="heart"), at_ms=0)
+    held = {
+        (dataset, project): is_held(books, 0, 5, dataset=dataset, project=project)
+        for dataset in ("imaging", "genomes")
+        for project in ("heart", "liver", None)
+    }
+    assert [asked for asked, is_all in held.items() if not is_all] == [("imaging", "heart")]
+    assert not is_held(books, 0, 6, dataset="genomes", project="heart")

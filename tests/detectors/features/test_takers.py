@@ -3,8 +3,9 @@
 import pytest
 
 from detectors.features.samples import SAMPLES_MAX, Name, Sample, TakenWithin, likeliest
-from detectors.features.takers import Takers, TakersState, count_bounded
+from detectors.features.takers import Takers, TakersState, begins_of, count_bounded
 from detectors.features.windows import (
+    BUCKET_MS,
     BUCKETS_PER_DAY,
     BUCKETS_PER_HOUR,
     HOURS_PER_DAY,
@@ -145,3 +146,9 @@ def test_of_too_many_takers_all_lose_what_the_smallest_has(
     takers = {"ada": 9, "ben": smallest}
     count_bounded(takers, "cleo", amount, takers_max=2)
     assert takers == expected
+
+
+def test_a_window_begins_with_the_first_of_its_units() -> None:
+    """5 minutes with themselves; an hour eleven of them before."""
+    begins = [begins_of(window, 301) for window in (Window.MINUTES_5, Window.HOUR)]
+    assert begins == [301 * BUCKET_MS, 290 * BUCKET_MS]

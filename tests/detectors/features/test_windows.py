@@ -46,6 +46,19 @@ def test_what_is_forgotten_begins_anew_in_every_window(quantity: Quantity) -> No
         assert seen.closed_new() == ((3,) * 4 if quantity is Quantity.NEW else (20, 30, 40, 50))
 
 
+def test_what_is_forgotten_up_to_a_day_is_that_day_as_a_whole() -> None:
+    """Its last 5 minutes too, and not the first of the next."""
+    windows = Windows(WindowsState())
+    begin_ms = 100 * DAY_MS
+    for at_ms in (begin_ms - 12 * HOUR_MS, begin_ms - BUCKET_MS, begin_ms, begin_ms + BUCKET_MS):
+        windows.add(at_ms, [10] * len(Quantity))
+    windows.forget((Quantity.NEW,), last_day=99)
+    assert totals(windows, Quantity.NEW) == [10, 20, 20, 20, 20]
+    assert totals(windows, Quantity.GAINED) == [10, 30, 40, 40, 40]
+    windows.forget((Quantity.NEW,), last_day=100)
+    assert totals(windows, Quantity.NEW) == [0] * 5
+
+
 def test_the_open_bucket_says_from_when_and_until_when_it_is() -> None:
     """Every event asks whether it belongs there; before the first none does."""
     windows = Windows(WindowsState())
