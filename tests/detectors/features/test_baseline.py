@@ -2,7 +2,7 @@
 
 import pytest
 
-from detectors.features.baseline import Baseline, BaselineConfig, BaselineState
+from detectors.features.baseline import Baseline, BaselineConfig, BaselineState, upper_quantile
 
 FIRST_DAY = 20_000
 PEERS = (40.0, 80.0, 400.0, 1_600.0)
@@ -83,3 +83,14 @@ def test_what_is_known_of_a_day_is_known_by_its_end() -> None:
     baseline = learnt(1)
     baseline.learn(FIRST_DAY + 1, [99] * 4)
     assert baseline.known(FIRST_DAY) == (10.0, 20.0, 140.0, 600.0)
+
+
+@pytest.mark.parametrize(("days_later", "is_known"), [(89, True), (90, False)])
+def test_a_day_counts_while_it_is_in_the_history(days_later: int, *, is_known: bool) -> None:
+    """On its last day too."""
+    assert bool(learnt(1).known(FIRST_DAY + days_later)) == is_known
+
+
+def test_the_quantile_of_nothing_is_nothing() -> None:
+    """Of one it is that one."""
+    assert [upper_quantile(values, quantile=0.9) for values in ([], [7])] == [0.0, 7.0]

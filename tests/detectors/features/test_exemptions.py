@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.event import AccessEvent
-from detectors.features.exemptions import is_exempt
+from detectors.features.exemptions import exempt, is_exempt
+from detectors.features.ledger_state import LedgerState
 from detectors.instants import DAY_MS, instant_of
 from detectors.register import Exemption, Institution
 from tests.builders import event
@@ -50,3 +51,16 @@ def test_what_may_alert_all_the_same_is_not_exempt() -> None:
     assert not is_covered(alerting)
     both = Institution(id="north", exemptions=(alerting, EXPORT))
     assert is_exempt(both, APPROVED, at_ms=START_MS)
+
+
+def test_every_approval_that_covers_an_event_is_heard() -> None:
+    """One that may alert takes nothing from the next; that it is not to be learnt stays said."""
+    alerting = replace(EXPORT, id="shown", alert=True)
+    learning = replace(EXPORT, id="shown and learnt", alert=True, learn=True)
+    for exemptions, expected in (
+        ((alerting, replace(EXPORT, learn=True)), (5, 5, True)),
+        ((alerting, learning), (0, 0, True)),
+        ((learning, replace(EXPORT, participants_max=2)), (2, 0, False)),
+    ):
+        entry = Institution(id="north", exemptions=exemptions)
+        assert exempt(entry, LedgerState(), APPROVED, 5, at_ms=START_MS) == expected

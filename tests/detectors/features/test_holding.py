@@ -2,7 +2,7 @@
 
 import pytest
 from msgspec.structs import replace
-from pyroaring import BitMap64
+from pyroaring import BitMap, BitMap64
 
 from detectors.errors import StateError
 from detectors.event import Participants
@@ -86,6 +86,14 @@ def test_people_are_read_whatever_they_are_given_as(size: int) -> None:
     several = participants_of(Participants(ranges=[(0, size - 1), (500, 500)]))
     assert several == BitMap64([*range(size), 500])
     assert participants_of(Participants(count=size)) is None
+
+
+def test_people_may_be_given_as_a_bitmap_of_32_bits() -> None:
+    """As libraries of Roaring bitmaps write it."""
+    people = [0, 7, 70_000, 2**32 - 1]
+    given = participants_of(Participants(bitmap=BitMap(people).serialize()))
+    assert given is not None
+    assert sorted(given) == people
 
 
 def state_of_a_folded_ledger() -> LedgerState:

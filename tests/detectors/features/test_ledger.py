@@ -4,7 +4,7 @@ import pytest
 
 from detectors.event import AccessEvent, Participants
 from detectors.features.datasets import DatasetConfig, catalogue_of
-from detectors.features.ledger import Ledger
+from detectors.features.ledger import Ledger, Taken
 from detectors.features.ledger_state import OF_CLASS, OTHER_DATASETS, LedgerState
 from detectors.features.windows import AMOUNT_MAX
 from detectors.instants import instant_of
@@ -118,12 +118,55 @@ def test_a_count_is_booked_for_its_dataset_or_for_the_pool_of_its_class() -> Non
     assert list(books.state.estimated) == ["a", "b", pool]
 
 
-def test_a_count_may_be_approved() -> None:
-    """As far as it is estimated to be of new people."""
-    export = Exemption(id="export", valid_from=instant_of(0), valid_to=instant_of(1), dataset="a")
+@pytest.mark.parametrize(
+    ("alert", "learn", "booked"),
+    [
+        (
+            False,
+            False,
+            Taken(read=200, participants=None, named=False, new=0, exempted=200, gained=200),
+        ),
+        (
+            False,
+            True,
+            Taken(
+                read=200,
+                participants=None,
+                named=False,
+                new=0,
+                exempted=200,
+                gained=200,
+                learnt=200,
+            ),
+        ),
+        (
+            True,
+            False,
+            Taken(read=200, participants=None, named=False, new=200, gained=200, unlearnt=True),
+        ),
+    ],
+    ids=["neither told nor learnt", "learnt", "told"],
+)
+def test_a_count_may_be_approved(*, alert: bool, learn: bool, booked: Taken) -> None:
+    """As far as it is estimated to be of new people; what is approved of others does not matter."""
+    export = Exemption(
+        id="export",
+        valid_from=instant_of(0),
+        valid_to=instant_of(1),
+        dataset="a",
+        alert=alert,
+        learn=learn,
+    )
     books = ledger(Institution(id="north", exemptions=(export,)))
-    exempted = [books.take(counted(dataset, 200), at_ms=0).exempted for dataset in ("a", "b", "a")]
-    assert exempted == [200, 0, 128]
+    assert books.take(counted("b", 200), at_ms=0).new == 200
+    assert ledger(books.entry).take(counted("a", 200), at_ms=0) == booked
+
+
+def test_whoever_is_held_of_another_dataset_of_no_project_is_not_new() -> None:
+    """Where each project has numbers of its own."""
+    books = ledger(Institution(id="north"), has_spaces=True)
+    new = [books.take(taking(10, dataset=dataset), at_ms=0).new for dataset in ("a", "b")]
+    assert new == [10, 0]
 
 
 def is_held(books: Ledger, first: int, count: int, **changes: object) -> bool:
