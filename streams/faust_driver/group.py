@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import faust
 from faust.types import TP
+
+from streams.faust_driver.transport import Consumer
 
 
 class Group(Protocol):
@@ -88,16 +90,20 @@ class FaustGroup:
         return self._app.consumer.highwater(TP(self.topic, partition)) if ours else None
 
     def pause(self, partitions: Iterable[int]) -> None:
-        """Fetch nothing more of these partitions."""
-        self._app.consumer.pause_partitions({TP(self.topic, number) for number in partitions})
+        """Fetch nothing more of these partitions; what was fetched still comes."""
+        self._consumer.hold_partitions({TP(self.topic, number) for number in partitions})
 
     def resume(self, partitions: Iterable[int]) -> None:
         """Fetch these partitions again."""
-        self._app.consumer.resume_partitions({TP(self.topic, number) for number in partitions})
+        self._consumer.release_partitions({TP(self.topic, number) for number in partitions})
 
     def hold(self) -> None:
         """Stop the flow: what Faust fetches before it has sought would be dropped by it."""
         self._app.consumer.stop_flow()
+
+    @property
+    def _consumer(self) -> Consumer:
+        return cast("Consumer", self._app.consumer)
 
     def _patience(self) -> asyncio.Timeout:
         return asyncio.timeout(self._app.conf.broker_request_timeout)

@@ -138,6 +138,11 @@ def _packed(
 class Consumer(driver.Consumer):
     """Yields batches."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as Faust.
+        """Hold no partition."""
+        super().__init__(*args, **kwargs)
+        self._held: set[TP] = set()
+
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
@@ -155,9 +160,25 @@ class Consumer(driver.Consumer):
             tp = TP(raw.topic, raw.partition)
             if self._has_moved_on(generation):
                 return
-            if active is None or tp in active or tp in self._buffered_partitions:
+            if active is None or tp in active or tp in self._buffered_partitions | self._held:
                 self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
                 yield tp, self._to_batch_message(tp, cast("Batch", batch))
+
+    def hold_partitions(self, partitions: Iterable[TP]) -> None:
+        """Fetch nothing more of partitions; what was fetched of them is yielded all the same.
+
+        Faust pauses in the very set that it lets a poll on its way be compared with. What such a
+        poll has of a partition that is paused meanwhile would be passed over.
+        """
+        held = set(partitions)
+        self._held |= held
+        self.pause_partitions(held)
+
+    def release_partitions(self, partitions: Iterable[TP]) -> None:
+        """Fetch partitions again."""
+        released = set(partitions)
+        self._held -= released
+        self.resume_partitions(released)
 
     def _has_moved_on(self, generation: int) -> bool:
         return not self.flow_active or self.app.consumer_generation_id != generation

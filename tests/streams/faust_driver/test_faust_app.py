@@ -1,7 +1,8 @@
 """What of Faust is replaced by parts of ours, and what would happen without them."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import NoReturn, cast
@@ -11,6 +12,7 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberMetadata
 from faust.assignor import PartitionAssignor
 from faust.tables.recovery import Recovery, ServiceStopped
+from faust.types import TP
 from faust.types.enums import ProcessingGuarantee
 
 from streams.exits import ExitCode
@@ -19,7 +21,9 @@ from streams.faust_driver.app import HeadgateApp, faust_app
 from streams.faust_driver.assignor import WholeAssignor
 from streams.faust_driver.group import FaustGroup
 from streams.faust_driver.recovery import ImpatientRecovery
+from streams.faust_driver.transport import Consumer
 from streams.kafka.cluster import unprotected
+from streams.kafka.records import Batch, FetchSpan
 
 
 async def new_app() -> HeadgateApp:
@@ -116,3 +120,56 @@ def test_a_leader_that_does_not_know_a_topic_ends(monkeypatch: pytest.MonkeyPatc
     assert endings == [(ExitCode.CONNECTION_LOST, "Kafka does not tell how t.a is divided.")]
     left = asyncio.run(_divided(PartitionAssignor))
     assert not left["one"].partitions()  # type: ignore[index]
+
+
+@asynccontextmanager
+async def group_of_two() -> AsyncIterator[tuple[FaustGroup, Consumer]]:
+    """Give a group that has two partitions, and its consumer, of an app that is not started."""
+    app = await new_app()
+    consumer = cast("Consumer", app.consumer)
+    consumer._set_active_tps({TP("t.a", 0), TP("t.a", 1)})
+    try:
+        yield FaustGroup(app, "t.a"), consumer
+    finally:
+        consumer._thread.thread_loop.close()
+
+
+async def _yielded_of_a_poll(pause: Callable[[FaustGroup], None]) -> list[int]:
+    """Return of which partitions a poll of two is handed on, with a pause after the first."""
+    async with group_of_two() as (group, consumer):
+        poll = {TP("t.a", number): Batch((), FetchSpan(0, 2)) for number in (0, 1)}
+
+        async def polled(_timeout: float) -> tuple[object, object]:
+            return poll, consumer._get_active_partitions()
+
+        vars(consumer).update(_wait_next_records=polled, highwater=lambda _: 2)
+        consumer.resume_flow()
+        numbers = []
+        async for tp, _ in consumer.getmany(0.0):
+            numbers.append(tp.partition)
+            pause(group)
+        return numbers
+
+
+def _pause_as_faust(group: FaustGroup) -> None:
+    group._app.consumer.pause_partitions({TP("t.a", 1)})
+
+
+def test_what_was_fetched_before_a_pause_comes_all_the_same() -> None:
+    """Its positions have moved: left out, it would be passed over, and Faust leaves it out."""
+    assert asyncio.run(_yielded_of_a_poll(lambda group: group.pause([1]))) == [0, 1]
+    assert asyncio.run(_yielded_of_a_poll(_pause_as_faust)) == [0]
+
+
+async def _fetched_after(*steps: Callable[[FaustGroup], None]) -> set[int]:
+    async with group_of_two() as (group, consumer):
+        for step in steps:
+            step(group)
+        return {tp.partition for tp in consumer._get_active_partitions()}
+
+
+def test_a_partition_is_fetched_again_after_its_pause() -> None:
+    """A pause is of the partitions that are named, and ends."""
+    pause, resume = (lambda group: group.pause([1])), (lambda group: group.resume([1]))
+    assert asyncio.run(_fetched_after(pause)) == {0}
+    assert asyncio.run(_fetched_after(pause, resume)) == {0, 1}
