@@ -53,14 +53,42 @@ def test_what_may_alert_all_the_same_is_not_exempt() -> None:
     assert is_exempt(both, APPROVED, at_ms=START_MS)
 
 
-def test_every_approval_that_covers_an_event_is_heard() -> None:
+LEARNT = replace(EXPORT, id="learnt", learn=True)
+SHOWN = replace(EXPORT, id="shown", alert=True)
+SHOWN_AND_LEARNT = replace(EXPORT, id="shown and learnt", alert=True, learn=True)
+
+
+@pytest.mark.parametrize(
+    ("exemptions", "new", "booked"),
+    [
+        ((), 5, (0, 0, False)),
+        ((EXPORT,), 5, (5, 0, False)),
+        ((LEARNT,), 5, (5, 5, False)),
+        ((SHOWN,), 5, (0, 0, True)),
+        ((SHOWN,), 1, (0, 0, True)),
+        ((replace(SHOWN, participants_max=0),), 5, (0, 0, False)),
+        ((SHOWN_AND_LEARNT,), 5, (0, 0, False)),
+        ((SHOWN, SHOWN_AND_LEARNT), 5, (0, 0, True)),
+        ((SHOWN, LEARNT), 5, (5, 5, True)),
+        ((SHOWN_AND_LEARNT, replace(EXPORT, participants_max=2)), 5, (2, 0, False)),
+        ((replace(LEARNT, participants_max=2), replace(LEARNT, id="rest")), 5, (5, 5, False)),
+        ((replace(EXPORT, participants_max=2), LEARNT), 5, (5, 3, False)),
+        ((replace(EXPORT, dataset="another"), LEARNT), 5, (5, 5, False)),
+    ],
+)
+def test_every_approval_that_covers_an_event_is_heard(
+    exemptions: tuple[Exemption, ...], new: int, booked: tuple[int, int, bool]
+) -> None:
     """One that may alert takes nothing from the next; that it is not to be learnt stays said."""
-    alerting = replace(EXPORT, id="shown", alert=True)
-    learning = replace(EXPORT, id="shown and learnt", alert=True, learn=True)
-    for exemptions, expected in (
-        ((alerting, replace(EXPORT, learn=True)), (5, 5, True)),
-        ((alerting, learning), (0, 0, True)),
-        ((learning, replace(EXPORT, participants_max=2)), (2, 0, False)),
-    ):
-        entry = Institution(id="north", exemptions=exemptions)
-        assert exempt(entry, LedgerState(), APPROVED, 5, at_ms=START_MS) == expected
+    entry, state = Institution(id="north", exemptions=exemptions), LedgerState()
+    assert exempt(entry, state, APPROVED, new, at_ms=START_MS) == booked
+    assert state.exempted_participants == booked[0]
+
+
+def test_what_was_exempted_adds_up() -> None:
+    """Under each cap, and in all."""
+    capped = replace(EXPORT, participants_max=7)
+    entry, state = Institution(id="north", exemptions=(capped,)), LedgerState()
+    exempted = [exempt(entry, state, APPROVED, 5, at_ms=START_MS)[0] for _ in range(3)]
+    assert exempted == [5, 2, 0]
+    assert (state.exempted, state.exempted_participants) == ({"export": 7}, 7)

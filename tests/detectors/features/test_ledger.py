@@ -162,6 +162,22 @@ def test_a_count_may_be_approved(*, alert: bool, learn: bool, booked: Taken) -> 
     assert ledger(books.entry).take(counted("a", 200), at_ms=0) == booked
 
 
+def test_what_an_event_took_is_booked_for_its_project_too() -> None:
+    """Where that has a cap, be anybody new to the institution or not."""
+    learning = Exemption(id="export", valid_from=instant_of(0), valid_to=instant_of(1), learn=True)
+    entry = Institution(id="north", projects=PROJECTS, exemptions=(learning,))
+    books, people = ledger(entry), range(10)
+    assert books.take(taking(10), at_ms=0) == Taken(
+        read=10, participants=people, exempted=10, gained=10, learnt=10
+    )
+    assert books.take(taking(10, project="liver"), at_ms=1) == Taken(read=10, participants=people)
+    assert books.take(taking(10, project="heart"), at_ms=1) == Taken(
+        read=10, participants=people, project_new=10
+    )
+    plain = ledger(Institution(id="north"))
+    assert plain.take(taking(10), at_ms=0) == Taken(read=10, participants=people, new=10, gained=10)
+
+
 def test_whoever_is_held_of_another_dataset_of_no_project_is_not_new() -> None:
     """Where each project has numbers of its own."""
     books = ledger(Institution(id="north"), has_spaces=True)
@@ -185,6 +201,8 @@ def test_all_are_held_of_whom_nobody_is_missing() -> None:
         assert is_held(books, 100 * first, 10, dataset=dataset)
         assert not is_held(books, 100 * first, 11, dataset=dataset)
     assert is_held(books, 200, 10, dataset="d")
+    books.take(taking(20, dataset="a"), at_ms=0)
+    assert books.state.holdings["a"].held_participants == 20
 
 
 def test_whoever_is_held_in_one_project_is_not_held_in_another() -> None:
