@@ -7,10 +7,10 @@ from msgspec.structs import replace
 from detectors.config import CoreConfig
 from detectors.features.windows import Quantity, Window
 from detectors.instants import DAY_MS
-from detectors.peers.reference import incident_rate
+from detectors.peers.reference import PastDays, incident_rate
 from detectors.pipeline import Profile, judge, open_profile
 from detectors.policy.decide import close, decide
-from detectors.verdict import Effect, RaiseAlert, Verdict
+from detectors.verdict import Effect, RaiseAlert, Unlearnt, Verdict
 from tests.builders import alerts_of, event, reason_detail, taking
 
 START_MS = 1_767_225_600_000
@@ -49,6 +49,42 @@ def test_an_incident_is_told_at_the_rate_that_the_budget_allows() -> None:
     (raised,) = effects
     assert isinstance(raised, RaiseAlert)
     assert (raised.alert.p_value, raised.alert.taken_participants) == (rate, 0)
+
+
+def test_who_only_counts_is_told_at_the_rate_of_such() -> None:
+    """Where they were told of more often than the budget allows, it takes more."""
+    profile = north()
+    rate = incident_rate(profile.reference, budget_rate=profile.budget_rate)
+    loud = PastDays(institution_days=10_000, alert_days=1_000)
+    profile.reference = replace(profile.reference, counted=loud)
+    profile.state.counted_events = profile.state.events_count
+    verdict = Verdict(watched=True, p_value=rate, reasons=(reason_detail(),))
+    assert decide(profile, verdict, at_ms=START_MS, event=QUIET) == ()
+
+
+def unlearnt(profile: Profile, at_ms: int) -> tuple[Unlearnt, ...]:
+    """Return who has no past yet by which to judge, as an alert at some time says it."""
+    profile.state.incident = None
+    verdict = Verdict(watched=True, p_value=1e-9, reasons=(reason_detail(),))
+    (raised,) = decide(profile, verdict, at_ms=at_ms, event=QUIET)
+    assert isinstance(raised, RaiseAlert)
+    return raised.alert.unlearnt
+
+
+def test_an_institution_is_learnt_from_the_day_on_that_its_past_begins() -> None:
+    """Not in the middle of the day before."""
+    profile = north()
+    profile.baseline.learn(START_MS // DAY_MS + 40, [1] * 4)
+    seen = [unlearnt(profile, START_MS + day * DAY_MS + DAY_MS // 2) for day in (70, 71)]
+    assert seen == [("institution", "peers"), ("peers",)]
+
+
+def test_peers_are_learnt_where_the_own_ones_are() -> None:
+    """Be the usual of all the others the one before any was known."""
+    profile = north()
+    usual = {**profile.reference.usual, profile.entry.group: (1.0, 2.0, 3.0, 4.0)}
+    profile.reference = replace(profile.reference, usual=usual)
+    assert unlearnt(profile, START_MS) == ("institution",)
 
 
 def test_what_has_no_share_in_a_verdict_makes_it_no_graver() -> None:

@@ -12,9 +12,16 @@ from detectors.instants import DAY_MS, instant_of
 from detectors.models.differencing.config import DifferencingConfig
 from detectors.models.differencing.rule import Differencing
 from detectors.models.differencing.state import DifferencingState
-from detectors.peers.reference import EVERYBODY, INCIDENT_CHANNEL
+from detectors.peers.reference import COUNTED, EVERYBODY, INCIDENT_CHANNEL
 from detectors.pipeline import Profile, judge, open_profile
-from detectors.policy.evaluate import compared, evaluate, features_of, penalty_factor, usual_now
+from detectors.policy.evaluate import (
+    compared,
+    evaluate,
+    features_of,
+    group_of,
+    penalty_factor,
+    usual_now,
+)
 from detectors.profile_state import PValuePenalty
 from detectors.register import Exemption, Institution
 from detectors.verdict import Verdict
@@ -115,6 +122,18 @@ def test_a_penalty_holds_until_its_time_or_its_people_are_reached(
         factor=7.0, until_ms=START_MS + until_ms, participants_max=participants_max
     )
     assert (penalty_factor(profile, "excess"), penalty_factor(profile, "drip")) == (factor, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("counted", "of", "only_counts"), [(1, 2, False), (2, 5, False), (2, 3, True)]
+)
+def test_who_counts_in_more_than_half_of_the_events_is_compared_with_such(
+    counted: int, of: int, *, only_counts: bool
+) -> None:
+    """Half of them is not enough."""
+    profile = north()
+    profile.state.counted_events, profile.state.events_count = counted, of
+    assert group_of(profile) == profile.entry.group + (COUNTED if only_counts else "")
 
 
 def rule_on_sets(*, apart_participants_min: int = 10) -> Differencing:
