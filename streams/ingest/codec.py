@@ -16,6 +16,7 @@ from streams.ingest.cut_records import cut_problem
 from streams.ingest.frames import FRAME_BYTE, frame_name, unframed
 from streams.ingest.headers import Headers
 from streams.ingest.identity import with_seen_name
+from streams.ingest.lenient_json import text_under
 from streams.ingest.limits import DecodeConfig, DecodeLimits, decode_limits
 from streams.ingest.nesting import NESTED_BYTES_MIN, nesting_problem
 from streams.ingest.oversized import is_costly, without_lists
@@ -136,7 +137,7 @@ def _opened_or_long(raw: bytes, headers: Headers, limits: DecodeLimits) -> Acces
         return _oversized(raw, headers, limits)
     if headers:
         return _opened(raw, headers, limits)
-    return nesting_problem(raw) or _parsed(raw, limits)
+    return _too_deep(raw) or _parsed(raw, limits)
 
 
 def _oversized(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent | Rejected:
@@ -193,6 +194,13 @@ def _in_part(
     return partial_event(raw, limits, strict)
 
 
+def _too_deep(raw: bytes) -> Rejected | None:
+    """Return the reject of a message that nests too deeply, under its institution."""
+    problem = nesting_problem(raw)
+    name = None if problem is None else text_under(raw, "institution")
+    return of_institution(problem, name) if problem is not None and name else problem
+
+
 def _strict(raw: bytes) -> AccessEvent | Rejected:
     try:
         event = _decode(raw)
@@ -219,7 +227,7 @@ def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent |
         return cut
     if raw.startswith(FRAME_BYTE):
         raw = unframed(raw)
-    problem = nesting_problem(raw)
+    problem = _too_deep(raw)
     if problem is not None:
         return problem
     payload = payload_of(raw, headers)
@@ -227,7 +235,7 @@ def _opened(raw: bytes, headers: Headers, limits: DecodeLimits) -> AccessEvent |
         return payload
     if payload is None:
         return _parsed(raw, limits)
-    problem = nesting_problem(payload.raw)
+    problem = _too_deep(payload.raw)
     if problem is not None:
         return problem
     return _inside(payload, limits)

@@ -22,7 +22,7 @@ from streams.ingest.partial_participants import readable_participants
 from streams.ingest.reject_notice import RejectNotice, reject_of
 from streams.ingest.rejects import Rejected, RejectReason, of_institution, rejected
 from streams.ingest.repairs import RepairReason, Repairs
-from streams.ingest.repeated import Repeated, values_of
+from streams.ingest.repeated import Repeated, last_of, values_of
 from streams.ingest.rounded_ids import ROUNDED, are_rounded
 
 UNKNOWN_DATASET: Final = "unknown"
@@ -80,7 +80,7 @@ def event_of_values(
     was mended so far; `id_otherwise` stands for an id that is missing.
     """
     # Of a name the last counts, as decoders have it; of amounts and people the largest, below.
-    document = {key: values_of(value)[-1] for key, value in given.items()}
+    document = {key: last_of(value) for key, value in given.items()}
     repairs.update(_own_repairs(document))
     repairs[RepairReason.KEY_REPEATED] += sum(
         isinstance(value, Repeated) for value in given.values()

@@ -10,6 +10,7 @@ import msgspec
 from detectors.event import AccessEvent
 
 _WAYS: Final = (b'"ids"', b'"ranges"', b'"bitmap"', b'"count"')
+_SAYS_NOTHING: Final[tuple[object, ...]] = (None, "", [], {})
 # Of the key of the people and the key of the way they are given in.
 _QUOTES_OF_ONE_WAY: Final = 4
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[67]")
@@ -48,6 +49,21 @@ def members_of(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
 def values_of(value: object) -> Sequence[object]:
     """Return every value that a key was given; the last is the one that decoders take."""
     return tuple(value.values) if isinstance(value, Repeated) else (value,)
+
+
+def last_of(value: object) -> object:
+    """Return the last value that a key was given, if any is, one that says something.
+
+    Whose name is followed by an empty one would have taken nothing.
+
+    >>> [
+    ...     last_of(members_of([("user", a), ("user", b)])["user"])
+    ...     for a, b in (("u", ""), ("u", "v"))
+    ... ]
+    ['u', 'v']
+    """
+    values = values_of(value)
+    return next((each for each in reversed(values) if each not in _SAYS_NOTHING), values[-1])
 
 
 def may_repeat_an_amount(raw: bytes, event: AccessEvent) -> bool:

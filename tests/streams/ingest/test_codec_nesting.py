@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from detectors.event import AccessEvent
 from streams.ingest.codec import decode
+from streams.ingest.headers import Headers
+from streams.ingest.lenient_json import text_under
 from streams.ingest.nesting import NESTING_MAX, nesting_problem
 from streams.ingest.rejects import Rejected, RejectReason
 from tests.streams.ingest.raw_events import LIMITS, with_text
@@ -23,6 +25,18 @@ def test_brackets_inside_texts_are_no_nesting() -> None:
     rejected = decode(hidden, limits=LIMITS)
     assert isinstance(rejected, Rejected)
     assert rejected.reason == RejectReason.NESTING_TOO_DEEP
+
+
+@pytest.mark.parametrize("headers", [(), ((b"trace", b"1"),)])
+def test_what_nests_too_deeply_is_told_of_its_institution(headers: Headers) -> None:
+    """Many such messages of one institution are an alert about it."""
+    rejected = decode(with_text('"x":' + "[" * 600 + "]" * 600), LIMITS, headers)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.reason, rejected.institution) == (
+        RejectReason.NESTING_TOO_DEEP,
+        text_under(with_text('"x":1'), "institution"),
+    )
+    assert rejected.institution
 
 
 @pytest.mark.parametrize(("depth", "good"), [(NESTING_MAX - 1, True), (NESTING_MAX, False)])

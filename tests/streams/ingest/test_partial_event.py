@@ -75,6 +75,14 @@ def test_of_a_key_given_twice_the_larger_amount_counts(raw: bytes, key: str, val
     assert (event.repairs or {})[RepairReason.KEY_REPEATED] >= 1
 
 
+@pytest.mark.parametrize("key", ["institution", "time", "dataset", "id"])
+@pytest.mark.parametrize("nothing", ["null", '""', "[]", "{}"])
+def test_a_name_is_not_taken_back_by_an_empty_one(key: str, nothing: str) -> None:
+    """Else nobody took what the rest of the event says."""
+    raw = json.dumps(document()).encode()[:-1] + f', "{key}": {nothing}}}'.encode()
+    assert getattr(read(raw), key) == getattr(read(document()), key)
+
+
 @pytest.mark.parametrize("client", [b"curl/8 \xff", b"a\x01b\tc", b"\\u0000"])
 def test_no_byte_of_a_text_costs_more_than_the_text(client: bytes) -> None:
     """The accused chooses what their client calls itself."""
