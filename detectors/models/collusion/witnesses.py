@@ -25,26 +25,35 @@ _COVERED_MIN: Final = 0.1
 _HANDFUL: Final = 5.0
 
 
+class _Side:
+    """A set that witnesses are asked about, by block, and how many could have come into it."""
+
+    __slots__ = ("at_risk", "before", "blocks", "counts", "participants")
+
+    def __init__(self, participants: BitMap64, before: BitMap64, blocks: Blocks) -> None:
+        self.participants = participants
+        self.before = before
+        self.blocks = blocks
+        self.counts = blocks.counts(participants)
+        self.at_risk = np.maximum(blocks.sizes - blocks.counts(before), 1.0)
+
+
 class _Affinity:
     """How far a witness knew a set before: deviations, ratio to chance, share that it held."""
 
     __slots__ = ("covered", "ratio", "z")
 
-    def __init__(
-        self, participants: BitMap64, before: BitMap64, witness: Recent, blocks: Blocks
-    ) -> None:
-        counts = blocks.counts(participants)
-        at_risk = np.maximum(blocks.sizes - blocks.counts(before), 1.0)
-        known = blocks.counts(witness.before - before)
-        seen = blocks.counts(witness.before & participants)
-        expected = counts * known / at_risk
+    def __init__(self, side: _Side, witness: Recent) -> None:
+        known = side.blocks.counts(witness.before - side.before)
+        seen = side.blocks.counts(witness.before & side.participants)
+        expected = side.counts * known / side.at_risk
         residuals = seen - expected
-        variance = exact_sum(expected * np.maximum(1.0 - known / at_risk, 0.0))
+        variance = exact_sum(expected * np.maximum(1.0 - known / side.at_risk, 0.0))
         deviation = sqrt(max(variance, exact_sum(residuals * residuals), 1.0))
         seen_count = int(seen.sum())
         self.z = exact_sum(residuals) / deviation
         self.ratio = (seen_count + _HANDFUL) / (exact_sum(expected) + _HANDFUL)
-        self.covered = seen_count / max(1, len(participants))
+        self.covered = seen_count / max(1, len(side.participants))
 
     @property
     def knows(self) -> bool:
@@ -61,11 +70,13 @@ def explains_apart(
     first: Recent, other: Recent, witnesses: Iterable[Recent], blocks: Blocks
 ) -> str | None:
     """Return who shows that two work on classes that never meet: knows one, avoids the other."""
+    first_side = _Side(first.new, first.before, blocks)
+    other_side = _Side(other.new, other.before, blocks)
     for witness in witnesses:
-        of_first = _Affinity(first.new, first.before, witness, blocks)
+        of_first = _Affinity(first_side, witness)
         if not (of_first.knows or of_first.avoids):
             continue
-        of_other = _Affinity(other.new, other.before, witness, blocks)
+        of_other = _Affinity(other_side, witness)
         if (of_first.knows and of_other.avoids) or (of_first.avoids and of_other.knows):
             return witness.institution
     return None
@@ -75,10 +86,9 @@ def explains_together(
     first: Recent, other: Recent, witnesses: Iterable[Recent], blocks: Blocks
 ) -> str | None:
     """Return who held the shared people before: they are a cohort that others study too."""
-    shared = first.new & other.new
-    nobody = BitMap64()
+    shared = _Side(first.new & other.new, BitMap64(), blocks)
     for witness in witnesses:
-        affinity = _Affinity(shared, nobody, witness, blocks)
+        affinity = _Affinity(shared, witness)
         if affinity.knows and affinity.ratio > _MORE_OF_SHARED:
             return witness.institution
     return None

@@ -9,7 +9,7 @@ from pyroaring import BitMap64
 from detectors.models.collusion.blocks import BLOCK_PARTICIPANTS, Blocks
 from detectors.models.collusion.overlap import UNREMARKABLE, _compared, overlap_of
 from detectors.models.collusion.recent import Holdings, Recent
-from detectors.models.collusion.witnesses import _Affinity
+from detectors.models.collusion.witnesses import _Affinity, _Side
 
 # Three blocks, of which the last has a few people only.
 COHORT_SIZE = 530
@@ -154,6 +154,7 @@ def test_a_witness_knows_what_one_reckons_by_hand(
     people: set[int], before: set[int], held: set[int]
 ) -> None:
     """How far beyond chance, how many times chance, and how much of the set."""
-    affinity = _Affinity(BitMap64(people), BitMap64(before), worked(set(), held), BLOCKS)
+    side = _Side(BitMap64(people), BitMap64(before), BLOCKS)
+    affinity = _Affinity(side, worked(set(), held))
     seen = (affinity.z, affinity.ratio, affinity.covered)
     assert seen == pytest.approx(reckoned_affinity(people, before, held))
