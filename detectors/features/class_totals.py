@@ -21,7 +21,8 @@ class ClassTotals:
     """The totals of one ledger, by class.
 
     >>> from detectors.features.datasets import catalogue_of
-    >>> totals = ClassTotals(LedgerState(), catalogue_of({}), cohort_size=1_000)
+    >>> state, catalogue = LedgerState(), catalogue_of({})
+    >>> totals = ClassTotals(state, catalogue, cohort_size=1_000, has_spaces=False)
     >>> totals.add_counted("d", 600, "", size=1_000), totals.add_counted("d", 600, "", size=1_000)
     (600, 240)
     """
@@ -42,7 +43,7 @@ class ClassTotals:
         catalogue: Catalogue,
         *,
         cohort_size: int,
-        has_spaces: bool = False,
+        has_spaces: bool,
     ) -> None:
         """Count the classes anew, for they may be declared otherwise than when they were saved."""
         self._state = state

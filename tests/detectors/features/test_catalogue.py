@@ -152,7 +152,7 @@ def test_a_weight_is_that_of_a_class() -> None:
 def test_a_pool_is_of_its_class() -> None:
     """Of one that is declared no more it is of the common one."""
     catalogue = catalogue_of({"vcf-*": DatasetConfig(class_name="genome")})
-    totals = ClassTotals(LedgerState(), catalogue, cohort_size=10)
+    totals = ClassTotals(LedgerState(), catalogue, cohort_size=10, has_spaces=False)
     names = [OTHER_DATASETS, *(OTHER_DATASETS + OF_CLASS + name for name in ("genome", "image"))]
     assert [totals.class_of(name) for name in names] == [COMMON_CLASS, "genome", COMMON_CLASS]
     assert [totals.class_of(name) for name in ("vcf-1", "imaging")] == ["genome", COMMON_CLASS]

@@ -14,7 +14,8 @@ CATALOGUE = catalogue_of({"genomes": DatasetConfig(class_name="genome")})
 
 def totals_of(state: LedgerState, *, classed: bool = False) -> ClassTotals:
     """Return the totals of a ledger in a cohort of a thousand."""
-    return ClassTotals(state, CATALOGUE if classed else catalogue_of({}), cohort_size=1_000)
+    catalogue = CATALOGUE if classed else catalogue_of({})
+    return ClassTotals(state, catalogue, cohort_size=1_000, has_spaces=False)
 
 
 def holding(**held: int) -> LedgerState:

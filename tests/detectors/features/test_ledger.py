@@ -1,6 +1,7 @@
 """What is booked of an event against the caps of its project and its institution."""
 
 import pytest
+from msgspec.structs import replace
 
 from detectors.event import AccessEvent, Participants
 from detectors.features.datasets import DatasetConfig, catalogue_of
@@ -173,6 +174,10 @@ def test_what_an_event_took_is_booked_for_its_project_too() -> None:
     assert books.take(taking(10, project="liver"), at_ms=1) == Taken(read=10, participants=people)
     assert books.take(taking(10, project="heart"), at_ms=1) == Taken(
         read=10, participants=people, project_new=10
+    )
+    shown = ledger(replace(entry, exemptions=(replace(learning, alert=True, learn=False),)))
+    assert shown.take(taking(10), at_ms=0) == Taken(
+        read=10, participants=people, new=10, gained=10, unlearnt=True
     )
     plain = ledger(Institution(id="north"))
     assert plain.take(taking(10), at_ms=0) == Taken(read=10, participants=people, new=10, gained=10)
