@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streams.decisions.audit_check import Anchor
 
 
-@click.group(name="audit", epilog="Example: headgate audit verify")
+@click.group(cls=options.Subcommands, name="audit", epilog="Example: headgate audit verify")
 def command() -> None:
     """Prove the record of the response whole, export it, have a person forgotten."""
 

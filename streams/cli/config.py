@@ -20,7 +20,11 @@ _INDENT = 2
 _SHOWN_LENGTH_MAX = 60
 
 
-@click.group(name="config", epilog="Example: headgate config check --config headgate.toml")
+@click.group(
+    cls=options.Subcommands,
+    name="config",
+    epilog="Example: headgate config check --config headgate.toml",
+)
 def command() -> None:
     """Check a configuration, show it, print its schema, push it to running workers."""
 

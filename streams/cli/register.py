@@ -19,7 +19,9 @@ _encode = msgspec.json.Encoder(order="sorted").encode
 _file = click.argument("path", metavar="FILE", type=options.EXISTING_FILE)
 
 
-@click.group(name="register", epilog="Example: headgate register push register.toml")
+@click.group(
+    cls=options.Subcommands, name="register", epilog="Example: headgate register push register.toml"
+)
 def command() -> None:
     """Check a register of projects, caps and exemptions, push it, show what holds."""
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from streams.settings.settings import Settings
 
 
-@click.group(name="suspensions", epilog="Example: headgate suspensions list")
+@click.group(
+    cls=options.Subcommands, name="suspensions", epilog="Example: headgate suspensions list"
+)
 def command() -> None:
     """See what is throttled or suspended; approve it, or release it."""
 

@@ -49,6 +49,14 @@ def test_the_table_says_of_each_command_what_it_says_of_itself() -> None:
     assert own == COMMANDS
 
 
+@pytest.mark.parametrize("name", ["audit", "config", "register", "suspensions"])
+def test_no_sentence_of_a_list_of_commands_is_cut(name: str) -> None:
+    """At the width of any terminal: what is cut off is the code or the condition."""
+    listed = CliRunner().invoke(headgate, [name, "--help"]).output.partition("Commands:")[2]
+    assert listed
+    assert "..." not in listed
+
+
 def test_what_is_not_asked_for_is_not_imported() -> None:
     """Help comes at once: Kafka's clients, Faust and River take longer than all it has to say."""
     program = (
