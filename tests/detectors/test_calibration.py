@@ -1,11 +1,11 @@
 """Tails and their combination in numbers that one can check by hand."""
 
-from math import log10
+from math import e, log10
 
 import pytest
 
 from detectors.calibration.combine import combine
-from detectors.calibration.tail import Tail, fit
+from detectors.calibration.tail import Tail, fit, lower_of
 
 # One exceedance a day at 0, ten times fewer with each further unit.
 PRIOR = Tail(knots=((0.0, 0.0),), slope=1.0)
@@ -90,3 +90,58 @@ def test_rounding_makes_no_probability_larger_than_one() -> None:
     """The sum of these weights in two parts is an ulp below their sum in one."""
     weights = {"a": 0.1, "b": 0.1, "c": 0.25}
     assert combine({"a": 1.0}, weights=weights)[0] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("log_p", "score"),
+    [(-0.5, 2.0), (-1.0, 2.0), (-1.25, 2.5), (-1.5, 3.0), (-2.0, 10 / 3), (-3.0, 4.0), (-4.0, 6.0)],
+)
+def test_a_score_is_read_off_between_its_knots(log_p: float, score: float) -> None:
+    """Level before the first, then from knot to knot, then falling."""
+    tail = Tail(knots=((2.0, -1.0), (3.0, -1.5), (4.0, -3.0)), slope=0.5)
+    assert tail.score_at(10.0**log_p) == pytest.approx(score)
+
+
+STEEP = Tail(knots=((0.0, 0.0), (1.0, -0.1), (5.0, -0.5)), slope=2.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "knots_count"),
+    [
+        pytest.param(STEEP, Tail(knots=((0.0, -2.0),), slope=0.1), 4, id="it falls below"),
+        pytest.param(STEEP, Tail(knots=((0.0, -0.1),), slope=0.1), 4, id="soon"),
+        pytest.param(STEEP, Tail(knots=((0.0, 0.0),), slope=0.1), 3, id="both meet at the end"),
+        pytest.param(STEEP, Tail(knots=((0.0, 1.0),), slope=0.1), 3, id="it is below"),
+        pytest.param(STEEP, Tail(knots=((0.0, -9.0),), slope=2.0), 3, id="side by side"),
+    ],
+)
+def test_the_lower_of_two_tails_is_so_beyond_all_knots(
+    first: Tail, second: Tail, knots_count: int
+) -> None:
+    """Where the steeper one begins above the other, from where it falls below."""
+    lower = lower_of(second, first)
+    assert lower == lower_of(first, second)
+    assert len(lower.knots) == knots_count
+    for score in (0.0, 1.0, 5.0, 5.1, 5.4, 6.0, 6.5, 9.0, 90.0):
+        expected = min(first.log_rate(score), second.log_rate(score))
+        assert lower.log_rate(score) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("exceedances", "censored", "ended_count"),
+    [
+        ([1.0, 2.0, 3.0], [], 2),
+        ([1.0, 2.0], [3.0], 1),
+        ([2.0, 3.0], [1.0], 1),
+        ([1.0], [2.0, 3.0], 0),
+        ([], [1.0, 2.0, 3.0], 0),
+    ],
+)
+def test_what_is_censored_adds_its_length_and_no_end(
+    exceedances: list[float], censored: list[float], ended_count: int
+) -> None:
+    """The scale is what was gone beyond the last knot, by how many are known to end there."""
+    prior = Tail(knots=((0.0, 0.0),), slope=1.0)
+    tail = fit(exceedances, institution_days=100, prior=prior, prior_days=1.0, censored=censored)
+    scale = (1.0 + 2.0 + 3.0 * log10(e)) / (ended_count + 3)
+    assert tail.slope == pytest.approx(log10(e) / scale)
