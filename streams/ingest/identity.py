@@ -7,6 +7,7 @@ as the character that it looks like. ASCII characters stand for themselves: `l` 
 people are shown is the first spelling.
 """
 
+import re
 import unicodedata
 from functools import cache, lru_cache
 from typing import Final
@@ -27,6 +28,8 @@ _VARIATION_SELECTORS: Final = (
     range(0xFE00, 0xFE10),
     range(0xE0000, 0xE1000),
 )
+# Of a letter that has a dot already: nobody sees a second one, which a Turkish capital folds to.
+_SECOND_DOTS: Final = re.compile("(?<=[ij])\u0307+")
 # A letter composed with its mark is seldom a look-alike again.
 _COMPOSED_MAX: Final = 4
 _LEFT_TO_RIGHT_MARK: Final = "\u200e"
@@ -89,6 +92,7 @@ def with_seen_name(event: AccessEvent) -> AccessEvent | Rejected:
 
 def _folded(name: str) -> str:
     normal = unicodedata.normalize("NFKC", seen(name)).casefold()
+    normal = _SECOND_DOTS.sub("", normal)
     # Folding may take the normal form apart.
     return " ".join(unicodedata.normalize("NFKC", seen(normal)).split())
 

@@ -34,6 +34,9 @@ SPELLINGS: Final = {
     "cyrillic": "uni-b\u0435rn",
     "armenian": "u\u0578i-bern",
     "tag": "uni-bern\U000e0061",
+    "turkish capital": "UN\u0130-BERN",
+    "a dot on a dotted letter": "uni\u0307-bern",
+    "dots on a cyrillic one": "un\u0456\u0307\u0307-bern",
 }
 
 
@@ -97,7 +100,7 @@ def test_a_theft_is_not_split_by_spelling() -> None:
     assert list(replay.profiles) == ["uni-bern"]
     assert {alert.institution for alert in alerts} == {"UNI-Bern"}
     repairs = replay.profiles["uni-bern"].state.repairs
-    assert repairs == {"name_cleaned": 8, "name_look_alike": 2}
+    assert repairs == {"name_cleaned": 8, "name_look_alike": 3}
 
 
 @pytest.mark.parametrize("name", ["\u200b", " ", "\u2060\u00ad", "\u3164"])
