@@ -35,6 +35,8 @@ def test_a_restart_forgets_none_of_the_last_and_their_order() -> None:
     ("first", "second"),
     [
         (Participants(count=1), Participants(count=2)),
+        (Participants(count=1), Participants(ids=[1])),
+        (Participants(ids=[0]), Participants(ranges=[(0, 0)])),
         (Participants(bitmap=b"a"), Participants(bitmap=b"b")),
         (Participants(ids=[1, 2]), Participants(ids=[1, 2, 3])),
         (Participants(ids=[1]), Participants(ids=[2])),

@@ -59,6 +59,16 @@ def test_what_is_forgotten_up_to_a_day_is_that_day_as_a_whole() -> None:
     assert totals(windows, Quantity.NEW) == [0] * 5
 
 
+@pytest.mark.parametrize(("days_ago", "in_week"), [(6, 10), (7, 0)])
+def test_what_comes_late_is_of_a_week_for_seven_days(days_ago: int, in_week: int) -> None:
+    """The open one is one of them; at any hour of it."""
+    windows = Windows(WindowsState())
+    windows.advance(100 * DAY_MS + 12 * HOUR_MS)
+    windows.add((100 - days_ago) * DAY_MS + 12 * HOUR_MS, [10] * len(Quantity))
+    assert totals(windows, Quantity.NEW) == [0, 0, 0, in_week, 10]
+    assert totals(Windows(windows.snapshot()), Quantity.NEW) == [0, 0, 0, in_week, 10]
+
+
 def test_the_open_bucket_says_from_when_and_until_when_it_is() -> None:
     """Every event asks whether it belongs there; before the first none does."""
     windows = Windows(WindowsState())
