@@ -68,3 +68,15 @@ def test_what_is_expected_is_saved_to_the_millionth_of_a_person() -> None:
     }
     totals.add_counted("strips", 500, "", size=500)
     assert state.estimated["strips"] == 500 * PERSON_UNITS
+
+
+def test_what_is_expected_goes_on_after_a_restart() -> None:
+    """In its class; and where nobody is expected, people are counted as they are."""
+    state = LedgerState()
+    before = totals_of(state, classed=True)
+    before.add_counted("genomes", 600, "genome", size=1_000)
+    after = totals_of(state, classed=True)
+    assert after.taken_participants == before.taken_participants == 600
+    assert after.add_counted("genomes", 600, "genome", size=1_000) == 240
+    assert after.add_counted("images", 600, "", size=1_000) == 600
+    assert [totals_of(each).plain for each in (LedgerState(), state)] == [True, False]
