@@ -18,6 +18,7 @@ SLEEPERS: Final = {
     "faults/proxy.py": "the fault is a slow network",
     "faults/schedule.py": "the fault is a worker that sleeps for longer than its session",
     "faults/source.py": "sends at a given rate",
+    "faults/worker_under_test.py": "stands for closing so many judges that a checkpoint is due",
     "faults/test_kill_recorder.py": "spreads what is read over many transactions, to die in each",
     "streams/replay/test_one_log_at_any_speed.py": "sends bit by bit, and waits longer than others",
     "faults/test_schedules.py": "the fault is a worker that sleeps for longer than its session",

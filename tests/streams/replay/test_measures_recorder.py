@@ -23,7 +23,7 @@ HOUR_MS = 3_600_000
 STORY = (
     replace(ALERT, taken_participants=20),
     replace(ALERT, alert_id="b-1", institution="south", confidence=0.9451, at_ms=NOW_MS + HOUR_MS),
-    replace(ALERT, change="update", revision=2, at_ms=NOW_MS + 2 * HOUR_MS, taken_participants=90),
+    replace(ALERT, change="update", revision=2, at_ms=NOW_MS + 2 * HOUR_MS, taken_participants=190),
     replace(ALERT, alert_id="c-1", institution="west", confidence=0.6, at_ms=NOW_MS + 3 * HOUR_MS),
 )
 
