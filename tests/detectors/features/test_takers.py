@@ -2,7 +2,14 @@
 
 import pytest
 
-from detectors.features.samples import SAMPLES_MAX, Name, Sample, TakenWithin, likeliest
+from detectors.features.samples import (
+    SAMPLES_MAX,
+    Name,
+    Sample,
+    TakenWithin,
+    likeliest,
+    with_sample,
+)
 from detectors.features.takers import Takers, TakersState, begins_of, count_bounded
 from detectors.features.windows import (
     BUCKET_MS,
@@ -152,3 +159,26 @@ def test_a_window_begins_with_the_first_of_its_units() -> None:
     """5 minutes with themselves; an hour eleven of them before."""
     begins = [begins_of(window, 301) for window in (Window.MINUTES_5, Window.HOUR)]
     assert begins == [301 * BUCKET_MS, 290 * BUCKET_MS]
+
+
+def test_an_event_is_outdone_by_three_that_are_later_and_as_large() -> None:
+    """Not by those of its own 5 minutes that came before it; the oldest goes first."""
+    three = [Sample(bucket=10, new=new, taker=0, event_id=f"e-{new}") for new in (9, 8, 7)]
+    samples: list[Sample] = []
+    for sample in three:
+        samples = with_sample(samples, sample)
+    samples = with_sample(samples, Sample(bucket=1, new=7, taker=0, event_id="outdone"))
+    assert [each.event_id for each in samples] == ["e-9", "e-8", "e-7"]
+    samples = with_sample(samples, Sample(bucket=10, new=6, taker=0, event_id="beside"))
+    assert [each.event_id for each in samples] == ["e-9", "e-8", "e-7", "beside"]
+    late = with_sample([three[0]], Sample(bucket=1, new=1, taker=0, event_id="late"))
+    assert [each.event_id for each in late] == ["late", "e-9"]
+
+
+def test_what_comes_too_late_for_a_sum_is_not_in_it() -> None:
+    """Nor is it kept there until the next one looks."""
+    takers = Takers(TakersState())
+    takers.add(
+        100 - BUCKETS_PER_HOUR, open_bucket=100, user="ada", project=None, new=1, event_id="late"
+    )
+    assert (len(takers.state.buckets), len(takers.state.hours)) == (0, 1)
