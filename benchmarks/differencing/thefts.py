@@ -113,22 +113,12 @@ def complements(random: Random) -> list[Request]:
 
 def padded(random: Random) -> list[Request]:
     """Return a set without one person and three others by chance."""
-    people = cohort(random, 2_000)
-    requests = [Request(at_ms=0, people=people)]
-    for number, target in enumerate(some(random, people, _TARGETS), start=1):
-        noise = frozenset(some(random, people, 3))
-        requests.append(_asked(number, people - noise - {target}, target))
-    return requests
+    return _padded(random, others_count=3)
 
 
 def padded_beyond(random: Random) -> list[Request]:
     """Return a set without one person and twelve others by chance, which differ by too many."""
-    people = cohort(random, 2_000)
-    requests = [Request(at_ms=0, people=people)]
-    for number, target in enumerate(some(random, people, _TARGETS), start=1):
-        noise = frozenset(some(random, people, 12))
-        requests.append(_asked(number, people - noise - {target}, target))
-    return requests
+    return _padded(random, others_count=12)
 
 
 def among_others(random: Random) -> list[Request]:
@@ -152,6 +142,15 @@ def _without(people: frozenset[int], random: Random) -> list[Request]:
     return [_asked(0, people)] + [
         _asked(number, people - {target}, target) for number, target in enumerate(targets, start=1)
     ]
+
+
+def _padded(random: Random, *, others_count: int) -> list[Request]:
+    people = cohort(random, 2_000)
+    requests = [_asked(0, people)]
+    for number, target in enumerate(some(random, people, _TARGETS), start=1):
+        noise = frozenset(some(random, people, others_count))
+        requests.append(_asked(number, people - noise - {target}, target))
+    return requests
 
 
 def _chain(random: Random, *, pace_ms: int) -> list[Request]:

@@ -15,6 +15,7 @@ from detectors.detector import Score
 from detectors.event import AccessEvent
 from detectors.features.baseline import LEARNT_WINDOWS
 from detectors.features.takers import count_bounded
+from detectors.features.vector import Features
 from detectors.features.windows import WINDOW_SECONDS
 from detectors.incident import Incident
 from detectors.policy.evaluate import features_of, verdict_on
@@ -64,13 +65,14 @@ def news_of(
         return News(facts=tuple(broken), verdict=verdict)
     if verdict.p_value > rate:
         return None
-    looks: tuple[Callable[[Profile, Incident, int], News | None], ...] = (
+    looks: tuple[Callable[[Profile, Incident, Features], News | None], ...] = (
         _of_users,
         _of_classes,
         _of_families,
     )
+    features = features_of(profile, at_ms)
     for look in looks:
-        news = look(profile, incident, at_ms)
+        news = look(profile, incident, features)
         if news is not None and news.verdict.watched and news.verdict.p_value <= rate:
             return news
     return None
@@ -134,27 +136,26 @@ def _class_fact(class_name: str) -> str:
     return f"class/{class_name}"
 
 
-def _of_users(profile: Profile, incident: Incident, at_ms: int) -> News | None:
+def _of_users(profile: Profile, incident: Incident, features: Features) -> News | None:
     """Return the taking of the user who took most of those who were not told of."""
-    return _of_largest(profile, incident.untold_users, _user_fact, at_ms)
+    return _of_largest(profile, incident.untold_users, _user_fact, features)
 
 
-def _of_classes(profile: Profile, incident: Incident, at_ms: int) -> News | None:
-    return _of_largest(profile, incident.untold_classes, _class_fact, at_ms)
+def _of_classes(profile: Profile, incident: Incident, features: Features) -> News | None:
+    return _of_largest(profile, incident.untold_classes, _class_fact, features)
 
 
 def _of_largest(
-    profile: Profile, untold: dict[str, int], fact_of: Callable[[str], str], at_ms: int
+    profile: Profile, untold: dict[str, int], fact_of: Callable[[str], str], features: Features
 ) -> News | None:
     if not untold:
         return None
     name = min(untold, key=lambda each: (-untold[each], each))
-    return News(facts=(fact_of(name),), verdict=_verdict_alone(profile, untold[name], at_ms))
+    return News(facts=(fact_of(name),), verdict=_verdict_alone(profile, untold[name], features))
 
 
-def _verdict_alone(profile: Profile, participants: int, at_ms: int) -> Verdict:
+def _verdict_alone(profile: Profile, participants: int, features: Features) -> Verdict:
     """Return the verdict as if only so many had been taken; its numbers are those of all."""
-    features = features_of(profile, at_ms)
     alone = replace(features, new=tuple(min(new, participants) for new in features.new))
     by_seconds = {
         WINDOW_SECONDS[window]: float(new)
@@ -169,9 +170,8 @@ def _verdict_alone(profile: Profile, participants: int, at_ms: int) -> Verdict:
     return verdict_on(profile, scores)
 
 
-def _of_families(profile: Profile, incident: Incident, at_ms: int) -> News | None:
+def _of_families(profile: Profile, incident: Incident, features: Features) -> News | None:
     """Return the first family of detectors that was not told of and has something to say."""
-    features = features_of(profile, at_ms)
     scores = [score for detector in profile.detectors for score in detector.score(features)]
     for family in dict.fromkeys(family_of(score) for score in scores):
         if f"family/{family}" not in incident.facts:

@@ -25,5 +25,4 @@ HOOK_UNREADABLE: Final = Spec(
     kind="counter",
     meaning="Records on the suspensions topic that are no CloudEvents; they are passed over.",
 )
-# Of `headgate hook`, which is a process of its own.
 HOOK_SPECS: Final = (HOOK_ATTEMPTS, HOOK_WAITING, HOOK_DEAD, HOOK_UNREADABLE)

@@ -172,14 +172,15 @@ class KeptSets:
         if self._bitmaps:
             self._bitmaps.pop(number, None)
 
+    def _cell_of(self, first: int, beyond: int) -> int:
+        return (first >> self._shift) * _ROW + (beyond >> self._shift)
+
     def _into_cell(self, stored: Lonely) -> None:
-        cells, shift = self._cells, self._shift
-        cell = (stored.first >> shift) * _ROW + (stored.beyond >> shift)
+        cells, cell = self._cells, self._cell_of(stored.first, stored.beyond)
         cells[cell] = (*cells[cell], stored.number) if cell in cells else (stored.number,)
 
     def _out_of_cell(self, stored: Lonely) -> None:
-        cells, shift = self._cells, self._shift
-        cell = (stored.first >> shift) * _ROW + (stored.beyond >> shift)
+        cells, cell = self._cells, self._cell_of(stored.first, stored.beyond)
         numbers = cells.pop(cell)
         if len(numbers) > 1:
             cells[cell] = tuple(each for each in numbers if each != stored.number)

@@ -8,6 +8,7 @@ from detectors.config import CoreConfig
 from detectors.features.datasets import DatasetConfig
 from detectors.incident import Incident
 from detectors.pipeline import Profile, judge, open_profile
+from detectors.policy.evaluate import features_of
 from detectors.policy.news import (
     News,
     _of_classes,
@@ -146,12 +147,12 @@ def test_what_an_alert_does_not_tell_is_not_told() -> None:
 def test_the_largest_of_the_untold_is_judged_alone() -> None:
     """Of equals the first in the alphabet; as if only so many had been taken, in numbers of all."""
     profile, open_incident = north(), incident()
-    at_ms = profile.state.frontier_ms
-    assert _of_users(profile, open_incident, at_ms) is None
+    features = features_of(profile, profile.state.frontier_ms)
+    assert _of_users(profile, open_incident, features) is None
     open_incident.untold_users |= {"zoe": 9, "cleo": 20_000, "ben": 20_000}
     open_incident.untold_classes |= {"genomes": 40_000, "": 30}
-    users = _of_users(profile, open_incident, at_ms)
-    classes = _of_classes(profile, open_incident, at_ms)
+    users = _of_users(profile, open_incident, features)
+    classes = _of_classes(profile, open_incident, features)
     assert (users is not None, classes is not None) == (True, True)
     assert isinstance(users, News)
     assert isinstance(classes, News)
@@ -205,12 +206,13 @@ def test_evidence_is_news_within_the_budget_alone() -> None:
     """The first of a user, a class and a family that was not told of, and is rare enough alone."""
     profile = north()
     at_ms = profile.state.frontier_ms
+    features = features_of(profile, at_ms)
     open_incident = profile.state.incident = incident()
     open_incident.untold_users["ben"] = 20_000
     open_incident.untold_classes["genomes"] = 40_000
     of_user, of_class = (
-        _of_users(profile, open_incident, at_ms),
-        _of_classes(profile, open_incident, at_ms),
+        _of_users(profile, open_incident, features),
+        _of_classes(profile, open_incident, features),
     )
     assert isinstance(of_user, News)
     assert isinstance(of_class, News)
